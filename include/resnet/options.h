@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Options structs: how they grow without breaking programs.
+ *
+ * Every options struct begins with `size_t struct_size`, and zero means "the default" in every other field. A pointer
+ * to options may be NULL: all defaults. New fields are appended; the library reads only what `struct_size` covers and
+ * refuses a larger struct only if the part that it does not know is not zero. Strings and arrays are copied unless a
+ * field says otherwise.
+ *
+ *   C     rn_conv2d(g, x, "conv1", 64, 3, RN_OPTIONS(rn_conv2d, .stride = 2, .padding = 1));
+ *   C++   auto o = rn::options<rn_conv2d_options>(); o.stride = 2; rn_conv2d(g, x, "conv1", 64, 3, &o);
+ *   FFI   zero the memory, set struct_size.
+ */
+#ifndef RESNET_OPTIONS_H
+#define RESNET_OPTIONS_H
+
+#include <stddef.h>
+
+/* For a floating-point option where zero is a legal wish and not "the default", such as momentum or beta1. */
+#define RN_ZERO 1e-300
+
+#ifndef __cplusplus
+
+/* RN_OPTIONS(rn_fit, .epochs = 20) is a pointer to an rn_fit_options that lives until the end of the enclosing block. */
+#define RN_OPTIONS(name, ...) (&(name##_options){ .struct_size = sizeof(name##_options), __VA_ARGS__ })
+
+#else
+
+namespace rn {
+/* Zeroed options with struct_size set. */
+template <typename T> T options()
+{
+    T zeroed = T();
+    zeroed.struct_size = sizeof(T);
+    return zeroed;
+}
+}
+
+#endif
+
+#endif

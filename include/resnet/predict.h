@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Photo in, classes out. The model's own preprocessing is used: prediction and validation cannot differ. */
+#ifndef RESNET_PREDICT_H
+#define RESNET_PREDICT_H
+
+#include <resnet/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct rn_predictions rn_predictions;
+
+typedef struct rn_predict_options {
+    size_t struct_size;
+    int32_t top; /* how many, the most probable first; 0: 5; at most the number of classes are given */
+    int32_t reserved;
+} rn_predict_options;
+
+/* RN_STATE: the model has no preprocessing. RN_IO, RN_FORMAT: the photo. The caller destroys the predictions. For many photos keep a session instead. */
+RN_API rn_status rn_predict_file(rn_predictions **predictions, rn_model *model, const char *path, const rn_predict_options *options);
+RN_API rn_status rn_predict_image(rn_predictions **predictions, rn_model *model, const rn_image *image, const rn_predict_options *options);
+/* From logits (N, classes) of a session of one's own: row `row`. Memory and message are those of the logits' context, so that threads with a session each may call it for one model. RN_SHAPE; RN_INVALID_ARGUMENT: no such row, or a logit is not finite (a network that has diverged). */
+RN_API rn_status rn_predict_logits(rn_predictions **predictions, const rn_model *model, const rn_tensor *logits, int64_t row, const rn_predict_options *options);
+
+RN_API size_t rn_predictions_count(const rn_predictions *predictions);
+/* Of the rank-th answer: class index (-1 if out of range), folder and display name (borrowed; the number as text if the model has no class table; NULL if out of range), probability in [0, 1]. */
+RN_API int64_t rn_predictions_index(const rn_predictions *predictions, size_t rank);
+RN_API const char *rn_predictions_folder(const rn_predictions *predictions, size_t rank);
+RN_API const char *rn_predictions_name(const rn_predictions *predictions, size_t rank);
+RN_API double rn_predictions_probability(const rn_predictions *predictions, size_t rank);
+/* NULL is fine. */
+RN_API void rn_predictions_destroy(rn_predictions *predictions);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

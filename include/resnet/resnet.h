@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* libresnet: fine-tune and run torchvision's networks in C. This header includes all others. */
+#ifndef RESNET_RESNET_H
+#define RESNET_RESNET_H
+
+#include <resnet/checkpoint.h>
+#include <resnet/classes.h>
+#include <resnet/context.h>
+#include <resnet/dataset.h>
+#include <resnet/graph.h>
+#include <resnet/image.h>
+#include <resnet/model.h>
+#include <resnet/optimizer.h>
+#include <resnet/options.h>
+#include <resnet/parameters.h>
+#include <resnet/predict.h>
+#include <resnet/session.h>
+#include <resnet/status.h>
+#include <resnet/tensor.h>
+#include <resnet/trainer.h>
+#include <resnet/version.h>
+
+#endif
