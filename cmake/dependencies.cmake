@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+# The libraries we stand on, all of them packages of the system. RESNET_LIBRARIES is what the objects need to be compiled and linked.
+#
+#   Debian: libcjson-dev libjpeg-dev libminizip-dev libstb-dev zlib1g-dev, and libcmocka-dev for the tests
+
+find_package(OpenMP REQUIRED COMPONENTS C)
+find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(RESNET_CJSON REQUIRED IMPORTED_TARGET libcjson)
+pkg_check_modules(RESNET_MINIZIP REQUIRED IMPORTED_TARGET minizip)
+
+# Header only; the library compiles it into one of its own files.
+find_path(RESNET_STB_INCLUDE_DIR stb/stb_image.h)
+mark_as_advanced(RESNET_STB_INCLUDE_DIR)
+if(NOT RESNET_STB_INCLUDE_DIR)
+    message(FATAL_ERROR "stb/stb_image.h is not there (Debian: libstb-dev); RESNET_STB_INCLUDE_DIR says where it lies otherwise")
+endif()
+
+set(RESNET_LIBRARIES PkgConfig::RESNET_MINIZIP PkgConfig::RESNET_CJSON ZLIB::ZLIB)
+if(RESNET_WITH_JPEG)
+    find_package(JPEG REQUIRED)
+    list(APPEND RESNET_LIBRARIES JPEG::JPEG)
+endif()
+
+# OpenMP by its target inside this build, by its libraries for those who link the static archive: their project needs no OpenMP of its own.
+set(RESNET_SYSTEM_LIBRARIES ${OpenMP_C_LIB_NAMES} m pthread)
+list(REMOVE_DUPLICATES RESNET_SYSTEM_LIBRARIES)
