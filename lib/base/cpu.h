@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* What this CPU and operating system offer. */
+#ifndef RN_BASE_CPU_H
+#define RN_BASE_CPU_H
+
+#include <resnet/context.h>
+
+/*
+ * The best instruction set: CPUID's flags and, through XCR0, that the system saves the registers. RN_ISA_BASELINE at
+ * least.
+ */
+rn_isa rn_cpu_isa(void);
+/*
+ * CPUs that this process may use: its affinity mask, cut by the cgroup's quota (v2 cpu.max, v1 cfs_quota), at least
+ * 1.
+ */
+int32_t rn_cpu_count(void);
+/*
+ * The quota alone, rounded up, INT32_MAX if there is none. `groups` is a file like /proc/self/cgroup, `mount` where
+ * the groups are mounted.
+ */
+int32_t rn_cgroup_cpus(const char *groups, const char *mount);
+
+#endif

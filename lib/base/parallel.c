@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads by OpenMP, or the caller's thread alone where the compiler has none.
+ *
+ * A region always asks for all threads of the pool, even if there are fewer units: GNU's runtime ends the threads
+ * that a smaller team leaves over and would have to start them again for the next region.
+ */
+#include "base/parallel.h"
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <xmmintrin.h>
+#define HAVE_MXCSR 1
+#endif
+
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
+#endif
+#endif
+
+#if defined(UNDER_TSAN)
+/*
+ * The runtime that forks and joins is not instrumented: what happens before what is said by hand, and its own
+ * bookkeeping is not looked at.
+ */
+#include <sanitizer/tsan_interface.h>
+#define UNWATCHED __attribute__((no_sanitize("thread"), noinline))
+#else
+#define UNWATCHED
+#endif
+
+typedef struct job {
+    rn_work work;
+    void *payload;
+    int64_t count;
+} job;
+
+/* floor(count * part / parts) without the product, which might overflow. */
+static int64_t boundary(int64_t count, int32_t part, int32_t parts)
+{
+    return count / parts * part + count % parts * part / parts;
+}
+
+static void announce(const job *j)
+{
+#if defined(UNDER_TSAN)
+    __tsan_release((void *)j);
+#else
+    (void)j;
+#endif
+}
+
+static void join(const job *j)
+{
+#if defined(UNDER_TSAN)
+    __tsan_acquire((void *)j);
+#else
+    (void)j;
+#endif
+}
+
+/*
+ * One thread's share. The control word is set as a whole: round to nearest, exceptions masked, denormals flushed on
+ * input and output, so that neither speed nor bits depend on what the caller has set.
+ */
+static void run_share(const job *j, int32_t thread, int32_t threads)
+{
+    const int64_t begin = boundary(j->count, thread, threads), end = boundary(j->count, thread + 1, threads);
+#if defined(HAVE_MXCSR)
+    enum { ALL_MASKED = 0x1f80, FLUSH_TO_ZERO = 0x8000, DENORMALS_ARE_ZERO = 0x0040 };
+    const unsigned int saved = _mm_getcsr();
+
+    _mm_setcsr(ALL_MASKED | FLUSH_TO_ZERO | DENORMALS_ARE_ZERO);
+#endif
+    if (begin < end)
+        j->work(j->payload, begin, end, thread);
+#if defined(HAVE_MXCSR)
+    _mm_setcsr(saved);
+#endif
+}
+
+#if defined(_OPENMP)
+#if defined(UNDER_TSAN)
+__attribute__((noinline))
+#endif
+static void
+run_watched(const job *j)
+{
+    join(j);
+    /* The team may be smaller than asked for: inside another region, or at the system's limit. */
+    run_share(j, (int32_t)omp_get_thread_num(), (int32_t)omp_get_num_threads());
+    announce(j);
+}
+
+UNWATCHED static void run_team(const job *j, int threads)
+{
+#pragma omp parallel num_threads(threads) default(none) shared(j)
+    run_watched(j);
+}
+#else
+static void run_team(const job *j, int threads)
+{
+    (void)threads;
+    run_share(j, 0, 1);
+}
+#endif
+
+void rn_parallel(const rn_pool *pool, int64_t count, rn_work work, void *payload)
+{
+    const job j = { work, payload, count };
+
+    if (count <= 0)
+        return;
+    if (count == 1 || pool->threads <= 1) {
+        run_share(&j, 0, 1);
+        return;
+    }
+    announce(&j);
+    run_team(&j, pool->threads);
+    join(&j);
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* Contexts: options, the environment's overrides, lifetime, message and log. */
+#define _POSIX_C_SOURCE 200809L
+#include "context/context.h"
+
+#include "base/cpu.h"
+#include "support/support.h"
+
+static int forget_environment(void **state)
+{
+    (void)state;
+    return unsetenv("RN_THREADS") != 0 || unsetenv("RN_ISA") != 0;
+}
+
+static void the_defaults_fit_the_machine(void **state)
+{
+    rn_context *context;
+
+    (void)state;
+    assert_int_equal(rn_context_create(&context, NULL), RN_OK);
+    assert_int_equal(rn_context_threads(context), rn_cpu_count());
+    assert_int_equal(rn_context_isa(context), context->kernels->isa);
+    assert_in_range(rn_context_isa(context), RN_ISA_BASELINE, rn_cpu_isa());
+    assert_int_equal(rn_context_seed(context), 0);
+    assert_string_equal(rn_context_message(context), "");
+    rn_context_destroy(context);
+}
+
+static void options_are_taken(void **state)
+{
+    rn_context *context;
+
+    (void)state;
+    assert_int_equal(
+        rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 3, .isa = RN_ISA_REFERENCE, .seed = UINT64_MAX)),
+        RN_OK);
+    assert_int_equal(rn_context_threads(context), 3);
+    assert_int_equal(rn_context_isa(context), RN_ISA_REFERENCE);
+    assert_true(rn_context_seed(context) == UINT64_MAX);
+    rn_context_destroy(context);
+}
+
+static void senseless_options_are_refused(void **state)
+{
+    rn_context *context = (rn_context *)state;
+    rn_test_allocator hooks = { .fail_at = -1 };
+
+    assert_int_equal(rn_context_create(NULL, NULL), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = -1)), RN_INVALID_ARGUMENT);
+    assert_null(context);
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 1025)), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .isa = -1)), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .isa = 5)), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .allocate = rn_test_allocate)),
+                     RN_INVALID_ARGUMENT);
+    assert_int_equal(
+        rn_context_create(&context, RN_OPTIONS(rn_context, .release = rn_test_release, .allocator_payload = &hooks)),
+        RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_context_create(&context, &(rn_context_options){ 0 }), RN_INVALID_ARGUMENT);
+    assert_null(context);
+}
+
+static void an_instruction_set_that_the_cpu_lacks_is_unsupported(void **state)
+{
+    (void)state;
+    for (int32_t isa = RN_ISA_REFERENCE; isa <= RN_ISA_AVX512; isa++) {
+        const int have = isa <= (int32_t)rn_cpu_isa() && rn_kernels_for((rn_isa)isa) != NULL;
+        rn_context *context;
+
+        assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .isa = isa)),
+                         have ? RN_OK : RN_UNSUPPORTED);
+        assert_int_equal(rn_context_isa(context), have ? isa : RN_ISA_AUTO);
+        rn_context_destroy(context);
+    }
+}
+
+static void the_environment_overrides(void **state)
+{
+    rn_context *context;
+
+    (void)state;
+    setenv("RN_THREADS", "5", 1);
+    setenv("RN_ISA", "reference", 1);
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 1, .isa = RN_ISA_BASELINE)), RN_OK);
+    assert_int_equal(rn_context_threads(context), 5);
+    assert_int_equal(rn_context_isa(context), RN_ISA_REFERENCE);
+    rn_context_destroy(context);
+    setenv("RN_THREADS", "", 1); /* as if it were not set */
+    setenv("RN_ISA", "", 1);
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 2, .isa = RN_ISA_BASELINE)), RN_OK);
+    assert_int_equal(rn_context_threads(context), 2);
+    assert_int_equal(rn_context_isa(context), RN_ISA_BASELINE);
+    rn_context_destroy(context);
+}
+
+static void an_environment_that_is_not_understood_is_refused(void **state)
+{
+    static const char *const threads[] = { "0",  "-1", "+1", " 1", "1 ", "2x", "0x2", "1025", "99999999999999999999",
+                                           "two" };
+    static const char *const isas[] = { "auto", "AVX2", "avx", "avx2 ", "avx1024", "0" };
+    rn_context *context;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
+        setenv("RN_THREADS", threads[i], 1);
+        assert_int_equal(rn_context_create(&context, NULL), RN_INVALID_ARGUMENT);
+    }
+    unsetenv("RN_THREADS");
+    for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+        setenv("RN_ISA", isas[i], 1);
+        assert_int_equal(rn_context_create(&context, NULL), RN_INVALID_ARGUMENT);
+    }
+}
+
+static void a_context_lives_as_long_as_what_was_made_from_it(void **state)
+{
+    rn_test_allocator hooks = { .fail_at = -1 };
+    rn_context *context;
+
+    (void)state;
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .allocate = rn_test_allocate,
+                                                            .release = rn_test_release, .allocator_payload = &hooks)),
+                     RN_OK);
+    rn_context_retain(context);
+    rn_context_destroy(context);
+    assert_int_equal(hooks.live, 1);
+    rn_context_release(context);
+    assert_int_equal(hooks.live, 0);
+    rn_context_destroy(NULL);
+}
+
+static void without_memory_there_is_no_context(void **state)
+{
+    rn_test_allocator hooks = { .fail_at = 0 };
+    rn_context *context;
+
+    (void)state;
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .allocate = rn_test_allocate,
+                                                            .release = rn_test_release, .allocator_payload = &hooks)),
+                     RN_NO_MEMORY);
+    assert_null(context);
+}
+
+typedef struct heard {
+    int lines;
+    rn_log_level level;
+    char line[64];
+} heard;
+
+static void hear(rn_log_level level, const char *line, void *payload)
+{
+    heard *const h = payload;
+
+    h->lines++;
+    h->level = level;
+    snprintf(h->line, sizeof h->line, "%s", line);
+}
+
+static void the_log_gets_lines_and_silence_is_the_default(void **state)
+{
+    rn_context *context;
+    heard h = { 0 };
+
+    (void)state;
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .log = hear, .log_payload = &h)), RN_OK);
+    rn_context_log(context, RN_LOG_INFO, "%d photos\n", 7);
+    assert_int_equal(h.lines, 1);
+    assert_int_equal(h.level, RN_LOG_INFO);
+    assert_string_equal(h.line, "7 photos?");
+    rn_context_destroy(context);
+    assert_int_equal(rn_context_create(&context, NULL), RN_OK);
+    rn_context_log(context, RN_LOG_WARNING, "nobody hears it");
+    rn_context_destroy(context);
+}
+
+static void the_message_is_the_last_failure(void **state)
+{
+    rn_context *context;
+
+    (void)state;
+    assert_int_equal(rn_context_create(&context, NULL), RN_OK);
+    rn_fail(&context->message, RN_SHAPE, "first");
+    rn_fail(&context->message, RN_SHAPE, "second");
+    assert_string_equal(rn_context_message(context), "second");
+    rn_context_destroy(context);
+    assert_string_equal(rn_context_message(NULL), "");
+    assert_int_equal(rn_context_threads(NULL), 0);
+    assert_int_equal(rn_context_isa(NULL), RN_ISA_AUTO);
+    assert_int_equal(rn_context_seed(NULL), 0);
+}
+
+static void instruction_sets_have_names(void **state)
+{
+    (void)state;
+    assert_string_equal(rn_isa_name(RN_ISA_REFERENCE), "reference");
+    assert_string_equal(rn_isa_name(RN_ISA_BASELINE), "baseline");
+    assert_string_equal(rn_isa_name(RN_ISA_AVX2), "avx2");
+    assert_string_equal(rn_isa_name(RN_ISA_AVX512), "avx512");
+    assert_string_equal(rn_isa_name((rn_isa)77), "unknown");
+    assert_string_equal(rn_isa_name((rn_isa)-1), "unknown");
+    assert_null(rn_kernels_for(RN_ISA_AUTO));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(the_defaults_fit_the_machine, forget_environment),
+        cmocka_unit_test_setup(options_are_taken, forget_environment),
+        cmocka_unit_test_setup(senseless_options_are_refused, forget_environment),
+        cmocka_unit_test_setup(an_instruction_set_that_the_cpu_lacks_is_unsupported, forget_environment),
+        cmocka_unit_test_setup(the_environment_overrides, forget_environment),
+        cmocka_unit_test_setup(an_environment_that_is_not_understood_is_refused, forget_environment),
+        cmocka_unit_test_setup(a_context_lives_as_long_as_what_was_made_from_it, forget_environment),
+        cmocka_unit_test_setup(without_memory_there_is_no_context, forget_environment),
+        cmocka_unit_test_setup(the_log_gets_lines_and_silence_is_the_default, forget_environment),
+        cmocka_unit_test_setup(the_message_is_the_last_failure, forget_environment),
+        cmocka_unit_test_setup(instruction_sets_have_names, forget_environment),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
