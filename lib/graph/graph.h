@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a graph and a model are. A graph is a list of layer declarations in execution order; each declares its shape
+ * rule, its parameters and their initialisation. It executes nothing: the run room lowers it to steps.
+ */
+#ifndef RN_GRAPH_GRAPH_H
+#define RN_GRAPH_GRAPH_H
+
+#include "context/context.h"
+#include "params/parameters.h"
+#include <resnet/classes.h>
+#include <resnet/graph.h>
+#include <resnet/image.h>
+#include <resnet/model.h>
+
+typedef enum rn_layer_kind {
+    RN_LAYER_INPUT,
+    RN_LAYER_CONV2D,
+    RN_LAYER_BATCH_NORM2D,
+    RN_LAYER_RELU,
+    RN_LAYER_MAX_POOL2D,
+    RN_LAYER_AVG_POOL2D,
+    RN_LAYER_ADAPTIVE_AVG_POOL2D,
+    RN_LAYER_LINEAR,
+    RN_LAYER_DROPOUT,
+    RN_LAYER_ADD,
+    RN_LAYER_CONCAT,
+    RN_LAYER_FLATTEN,
+    RN_LAYER_SHORTCUT_A,
+    RN_LAYER_LOG_SOFTMAX
+} rn_layer_kind;
+
+/* Of one image. A flat value is (channels, 1, 1) with `flat` set. */
+typedef struct rn_value_shape {
+    int64_t c, h, w;
+    bool flat;
+} rn_value_shape;
+
+/* Layer i produces value i: values and layers have the same indices. */
+typedef struct rn_layer {
+    rn_layer_kind kind;
+    char *name;       /* full, with dots; "" if it has none */
+    char *value_name; /* the prefix, if rn_graph_leave renamed the value; else "" */
+    int32_t *inputs;  /* values */
+    int32_t input_count;
+    rn_value_shape shape; /* of its output for the graph's own input size */
+    int64_t in_channels;  /* that the weights expect; 0 for layers that take any number */
+    bool frozen;          /* statistics and dropout stand still; meaningful in a model */
+    union {
+        /* also of a linear layer: a convolution of one pixel */
+        struct { int32_t kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w, groups; } conv;
+        struct { int32_t kernel, stride, padding; bool ceil_mode, exclude_padding; } pool;
+        struct { double eps, momentum; } batch_norm;
+        struct { double probability; } dropout;
+        struct { int32_t stride; } shortcut;
+    } as;
+    /* Indices into the parameter store, -1 where there is none. */
+    int32_t weight, bias, running_mean, running_var, batches_tracked;
+    rn_init init;
+} rn_layer;
+
+/* An output, or a name that rn_graph_leave gave to a value (which may have several: "layer4.1" and "layer4"). */
+typedef struct rn_graph_output_entry {
+    char *name;
+    int32_t value;
+} rn_graph_output_entry;
+
+enum { RN_GRAPH_DEPTH = 32 }; /* rn_graph_enter within rn_graph_enter */
+
+struct rn_graph {
+    rn_references references; /* a model keeps its graph */
+    rn_context *context;
+    rn_parameters *parameters; /* declared while the graph is written */
+    rn_layer *layer;
+    int32_t count, capacity;
+    rn_graph_output_entry *output;
+    int32_t output_count;
+    rn_graph_output_entry *alias;
+    int32_t alias_count;
+    char *head;   /* prefix, or NULL */
+    char *prefix; /* the names entered, joined */
+    size_t level[RN_GRAPH_DEPTH]; /* the length of `prefix` before each of the names entered */
+    int32_t depth;
+    bool sealed; /* a model was built from it: nothing may be added */
+    rn_status status; /* the first error */
+    rn_message message;
+};
+
+/*
+ * The shape rule of a layer: its output for inputs of these shapes (in the order of layer->inputs). `channels` of
+ * layers with weights come from the layer's own output shape. RN_SHAPE with a message that names the layer.
+ */
+rn_status rn_layer_shape(rn_value_shape *shape, const rn_layer *layer, const rn_value_shape *inputs,
+                         rn_message *message);
+
+/* "conv2d", "relu": for messages. */
+const char *rn_layer_kind_name(rn_layer_kind kind);
+/*
+ * Adds a layer (its strings and arrays are copied; name is relative to what was entered, NULL: none). Gives the value,
+ * or an invalid one after an error.
+ */
+rn_value rn_graph_add_layer(rn_graph *graph, const rn_layer *layer, const char *name);
+/* Records the first error of a graph. Gives an invalid value back. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+rn_value rn_graph_fail(rn_graph *graph, rn_status status, const char *format, ...);
+/*
+ * Gives all parameters of a finished store the values that their layers' initialisation says, a pure function of (seed,
+ * name, position).
+ */
+void rn_graph_initialise(rn_graph *graph, uint64_t seed);
+
+struct rn_model {
+    rn_references references;
+    rn_context *context;
+    rn_graph *graph; /* finished: its parameters have values */
+    char *name;
+    rn_classes *classes; /* or NULL */
+    rn_pipeline *pipeline, *training_pipeline;
+    uint64_t freeze_version; /* rises when the trainable set changes: plans compare it */
+};
+
+void rn_model_retain(rn_model *model);
+/* True if parameter or layer name lies in the head. */
+bool rn_model_in_head(const rn_model *model, const char *name);
+/* The value of an output or layer name, or -1. */
+int32_t rn_model_find_value(const rn_model *model, const char *name);
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A model: a finished graph whose parameters have values, with a class table and the preprocessing of photos.
+ */
+#include "graph/graph.h"
+#include "base/options.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+RN_NO_TAIL_PADDING(rn_model_options, width);
+
+/* ---- making ------------------------------------------------------------------------------------------------------ */
+
+static rn_status copy_classes(rn_classes **copy, rn_context *context, const rn_classes *classes)
+{
+    const size_t count = rn_classes_count(classes);
+    const char **const text = rn_allocate_array(&context->allocator, count, 2 * sizeof *text);
+    rn_status status;
+
+    if (text == NULL)
+        return rn_fail(&context->message, RN_NO_MEMORY, "no memory for a table of %zu classes", count);
+    for (size_t i = 0; i < count; i++) {
+        text[i] = rn_classes_folder(classes, i);
+        text[count + i] = rn_classes_name(classes, i);
+    }
+    status = rn_classes_create(copy, context, text, text + count, count);
+    rn_release(&context->allocator, text);
+    return status;
+}
+
+static bool head_exists(const rn_graph *graph)
+{
+    const size_t length = strlen(graph->head);
+
+    for (size_t i = 0; i < graph->parameters->count; i++) {
+        const char *const name = graph->parameters->entry[i].name;
+
+        if (strncmp(name, graph->head, length) == 0 && (name[length] == '.' || name[length] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+/* What must be true of a graph that becomes a model. */
+static rn_status check_graph(rn_graph *graph)
+{
+    rn_message *const message = &graph->context->message;
+
+    if (graph->status != RN_OK)
+        return rn_fail(message, graph->status, "%s", graph->message.text);
+    if (graph->sealed)
+        return rn_fail(message, RN_STATE, "a model was built from this graph already");
+    if (graph->depth > 0)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "rn_graph_enter of '%s' without rn_graph_leave", graph->prefix);
+    if (graph->output_count == 0)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "the graph has no output (rn_graph_output)");
+    if (graph->head != NULL && !head_exists(graph))
+        return rn_fail(message, RN_INVALID_ARGUMENT, "the head '%s' has no parameters", graph->head);
+    return RN_OK;
+}
+
+static rn_status check_options(const rn_graph *graph, const rn_model_options *options)
+{
+    rn_message *const message = &graph->context->message;
+    const rn_value_shape *const input = &graph->layer[0].shape;
+    const int64_t logits = graph->layer[graph->output[0].value].shape.c;
+
+    if (options->class_count != 0 && options->class_count != logits)
+        return rn_fail(message, RN_SHAPE,
+                       "%" PRId64 " classes were asked for, but output '%s' has %" PRId64 " channels",
+                       options->class_count, graph->output[0].name, logits);
+    if (options->classes != NULL && rn_classes_count(options->classes) != (uint64_t)logits)
+        return rn_fail(message, RN_SHAPE, "a table of %zu classes, but output '%s' has %" PRId64 " channels",
+                       rn_classes_count(options->classes), graph->output[0].name, logits);
+    if ((options->height != 0 && options->height != input->h) || (options->width != 0 && options->width != input->w))
+        return rn_fail(message, RN_SHAPE,
+                       "an input of %" PRId32 " x %" PRId32 " was asked for, but the graph's is %" PRId64 " x %" PRId64,
+                       options->height, options->width, input->h, input->w);
+    return RN_OK;
+}
+
+rn_status rn_model_build(rn_model **model, rn_graph *graph, const char *name, const rn_model_options *options)
+{
+    rn_model_options o;
+    rn_model *created = NULL;
+    rn_context *context;
+    rn_status status;
+
+    if (model != NULL)
+        *model = NULL;
+    if (graph == NULL)
+        return RN_INVALID_ARGUMENT;
+    context = graph->context;
+    if (model == NULL || name == NULL || name[0] == '\0')
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_model_build: %s",
+                       model == NULL ? "model is NULL" : "a model needs a name");
+    if ((status = rn_options_read(&o, sizeof o, options, &context->message)) != RN_OK ||
+        (status = check_graph(graph)) != RN_OK || (status = check_options(graph, &o)) != RN_OK)
+        return status;
+    created = rn_allocate_zeroed(&context->allocator, 1, sizeof *created);
+    if (created == NULL)
+        return rn_fail(&context->message, RN_NO_MEMORY, "no memory for a model");
+    rn_references_init(&created->references);
+    created->context = context;
+    rn_context_retain(context);
+    created->graph = graph;
+    rn_retain(&graph->references);
+    created->freeze_version = 1;
+    created->name = rn_copy_string(&context->allocator, name);
+    if (created->name == NULL)
+        status = rn_fail(&context->message, RN_NO_MEMORY, "no memory for a model");
+    if (status == RN_OK && o.classes != NULL)
+        status = copy_classes(&created->classes, context, o.classes);
+    if (status == RN_OK)
+        status = rn_parameters_finish(graph->parameters); /* last: a graph whose store is finished is a model's */
+    if (status != RN_OK) {
+        rn_model_destroy(created);
+        return status;
+    }
+    graph->sealed = true;
+    rn_graph_initialise(graph, o.seed != 0 ? o.seed : context->seed);
+    *model = created;
+    return RN_OK;
+}
+
+void rn_model_retain(rn_model *model)
+{
+    rn_retain(&model->references);
+}
+
+void rn_model_destroy(rn_model *model)
+{
+    rn_context *context;
+
+    if (model == NULL || !rn_let_go(&model->references))
+        return;
+    context = model->context;
+    rn_pipeline_destroy(model->pipeline);
+    rn_pipeline_destroy(model->training_pipeline);
+    rn_classes_destroy(model->classes);
+    rn_release(&context->allocator, model->name);
+    rn_graph_destroy(model->graph);
+    rn_release(&context->allocator, model);
+    rn_context_release(context);
+}
+
+/* ---- asking ------------------------------------------------------------------------------------------------------ */
+
+const char *rn_model_name(const rn_model *model)
+{
+    return model != NULL ? model->name : NULL;
+}
+
+int64_t rn_model_class_count(const rn_model *model)
+{
+    return model != NULL ? model->graph->layer[model->graph->output[0].value].shape.c : 0;
+}
+
+const rn_classes *rn_model_classes(const rn_model *model)
+{
+    return model != NULL ? model->classes : NULL;
+}
+
+void rn_model_input_size(const rn_model *model, int64_t *channels, int64_t *height, int64_t *width)
+{
+    const rn_value_shape none = { 0, 0, 0, false };
+    const rn_value_shape *const input = model != NULL ? &model->graph->layer[0].shape : &none;
+
+    if (channels != NULL)
+        *channels = input->c;
+    if (height != NULL)
+        *height = input->h;
+    if (width != NULL)
+        *width = input->w;
+}
+
+const rn_pipeline *rn_model_pipeline(const rn_model *model)
+{
+    return model != NULL ? model->pipeline : NULL;
+}
+
+const rn_pipeline *rn_model_training_pipeline(const rn_model *model)
+{
+    return model != NULL ? model->training_pipeline : NULL;
+}
+
+rn_parameters *rn_model_parameters(rn_model *model)
+{
+    return model != NULL ? model->graph->parameters : NULL;
+}
+
+bool rn_model_in_head(const rn_model *model, const char *name)
+{
+    const char *const head = model->graph->head;
+    const size_t length = head != NULL ? strlen(head) : 0;
+
+    return head != NULL && strncmp(name, head, length) == 0 && (name[length] == '\0' || name[length] == '.');
+}
+
+static int32_t find_entry(const rn_graph_output_entry *entry, int32_t count, const char *name)
+{
+    for (int32_t i = count - 1; i >= 0; i--) {
+        if (strcmp(entry[i].name, name) == 0)
+            return entry[i].value;
+    }
+    return -1;
+}
+
+int32_t rn_model_find_value(const rn_model *model, const char *name)
+{
+    const rn_graph *const graph = model->graph;
+    int32_t found = name[0] == '\0' ? -1 : find_entry(graph->output, graph->output_count, name);
+
+    for (int32_t i = 0; found < 0 && name[0] != '\0' && i < graph->count; i++) {
+        if (strcmp(graph->layer[i].name, name) == 0)
+            found = i;
+    }
+    /* A prefix may be entered twice; what the last one gave is the result of the part. */
+    return found < 0 ? find_entry(graph->alias, graph->alias_count, name) : found;
+}
+
+/* ---- class table and preprocessing ------------------------------------------------------------------------------- */
+
+rn_status rn_model_set_classes(rn_model *model, const rn_classes *classes)
+{
+    rn_classes *copy = NULL;
+    rn_status status;
+
+    if (model == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (classes == NULL)
+        return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_model_set_classes: classes is NULL");
+    if (rn_classes_count(classes) != (uint64_t)rn_model_class_count(model))
+        return rn_fail(&model->context->message, RN_SHAPE, "a table of %zu classes for a model of %" PRId64,
+                       rn_classes_count(classes), rn_model_class_count(model));
+    status = copy_classes(&copy, model->context, classes);
+    if (status != RN_OK)
+        return status;
+    rn_classes_destroy(model->classes);
+    model->classes = copy;
+    return RN_OK;
+}
+
+static rn_status replace_pipeline(rn_model *model, rn_pipeline **place, const char *text, bool may_be_random)
+{
+    const rn_value_shape *const input = &model->graph->layer[0].shape;
+    rn_message *const message = &model->context->message;
+    rn_pipeline *pipeline = NULL;
+    int32_t height = 0, width = 0;
+    rn_status status;
+
+    if (text == NULL)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "the text of a pipeline is NULL");
+    status = rn_pipeline_create(&pipeline, model->context, text);
+    if (status != RN_OK)
+        return status;
+    rn_pipeline_output_size(pipeline, &height, &width);
+    if (!may_be_random && rn_pipeline_is_random(pipeline))
+        status = rn_fail(message, RN_INVALID_ARGUMENT,
+                         "the pipeline for prediction and validation must not be random: %s", text);
+    else if (input->c != 3)
+        status = rn_fail(message, RN_SHAPE, "a pipeline gives 3 channels, the model's input has %" PRId64, input->c);
+    else if ((height != 0 || width != 0) && (height != input->h || width != input->w))
+        status =
+            rn_fail(message, RN_SHAPE,
+                    "the pipeline gives %" PRId32 " x %" PRId32 ", the model's input is %" PRId64 " x %" PRId64 ": %s",
+                    height, width, input->h, input->w, text);
+    if (status != RN_OK) {
+        rn_pipeline_destroy(pipeline);
+        return status;
+    }
+    rn_pipeline_destroy(*place);
+    *place = pipeline;
+    return RN_OK;
+}
+
+rn_status rn_model_set_pipeline(rn_model *model, const char *text)
+{
+    return model == NULL ? RN_INVALID_ARGUMENT : replace_pipeline(model, &model->pipeline, text, false);
+}
+
+rn_status rn_model_set_training_pipeline(rn_model *model, const char *text)
+{
+    return model == NULL ? RN_INVALID_ARGUMENT : replace_pipeline(model, &model->training_pipeline, text, true);
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Photo in, classes out: the model's own preprocessing, an inference session, softmax in double, the most probable
+ * classes by name.
+ */
+#include <resnet/predict.h>
+
+#include "base/options.h"
+#include "graph/graph.h"
+#include <resnet/session.h>
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+RN_NO_TAIL_PADDING(rn_predict_options, reserved);
+
+enum { STANDARD_TOP = 5 };
+
+typedef struct prediction {
+    int64_t index;
+    double probability;
+    char *folder, *name; /* copies: the model's table may change */
+} prediction;
+
+struct rn_predictions {
+    rn_context *context; /* retained */
+    prediction *best;
+    size_t count;
+};
+
+/* ---- the most probable classes ----------------------------------------------------------------------------------- */
+
+typedef struct score {
+    double value;
+    int64_t index;
+} score;
+
+/* Larger first; of equals the lower index. */
+static bool comes_before(score a, score b)
+{
+    return a.value > b.value || (!(a.value < b.value) && a.index < b.index);
+}
+
+static void sift_down(score *heap, size_t count, size_t place)
+{
+    for (;;) {
+        size_t first = place;
+        score moved;
+
+        for (size_t child = 2 * place + 1; child <= 2 * place + 2 && child < count; child++) {
+            if (comes_before(heap[child], heap[first]))
+                first = child;
+        }
+        if (first == place)
+            return;
+        moved = heap[place];
+        heap[place] = heap[first];
+        heap[first] = moved;
+        place = first;
+    }
+}
+
+/* Moves the `top` best scores, best first, to the end of the array backwards: heapsort, stopped early. */
+static void select_best(score *scores, size_t count, size_t top)
+{
+    for (size_t place = count / 2; place-- > 0;)
+        sift_down(scores, count, place);
+    for (size_t i = 0; i < top; i++) {
+        const size_t last = count - 1 - i;
+        const score best = scores[0];
+
+        scores[0] = scores[last];
+        scores[last] = best;
+        sift_down(scores, last, 0);
+    }
+}
+
+/* ---- filling the answer ------------------------------------------------------------------------------------------ */
+
+/* softmax: exp(value - largest) / sum */
+typedef struct softmax {
+    double largest, sum;
+} softmax;
+
+static rn_status read_row(score *scores, softmax *scale, rn_context *context, const rn_tensor *logits, int64_t row,
+                          int64_t count)
+{
+    double largest = -INFINITY;
+
+    for (int64_t i = 0; i < count; i++) {
+        const rn_status status = rn_tensor_get(logits, (const int64_t[]){ row, i }, &scores[i].value);
+
+        if (status != RN_OK)
+            return status;
+        if (isnan(scores[i].value) || scores[i].value == INFINITY)
+            return rn_fail(&context->message, RN_INVALID_ARGUMENT,
+                           "logit %" PRId64 " of row %" PRId64 " is %g: the network has diverged", i, row,
+                           scores[i].value);
+        scores[i].index = i;
+        largest = fmax(largest, scores[i].value);
+    }
+    if (largest == -INFINITY)
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "all logits of row %" PRId64 " are -inf", row);
+    *scale = (softmax){ largest, 0 };
+    for (int64_t i = 0; i < count; i++)
+        scale->sum += exp(scores[i].value - largest);
+    return RN_OK;
+}
+
+static bool fill_prediction(prediction *filled, const rn_context *context, const rn_classes *classes, score chosen,
+                            const softmax *scale)
+{
+    char number[32];
+
+    snprintf(number, sizeof number, "%" PRId64, chosen.index);
+    filled->index = chosen.index;
+    filled->probability = exp(chosen.value - scale->largest) / scale->sum;
+    filled->folder = rn_copy_string(&context->allocator,
+                                    classes != NULL ? rn_classes_folder(classes, (size_t)chosen.index) : number);
+    filled->name =
+        rn_copy_string(&context->allocator, classes != NULL ? rn_classes_name(classes, (size_t)chosen.index) : number);
+    return filled->folder != NULL && filled->name != NULL;
+}
+
+static rn_status fail_memory(rn_context *context)
+{
+    return rn_fail(&context->message, RN_NO_MEMORY, "no memory for predictions");
+}
+
+static rn_status create_predictions(rn_predictions **predictions, rn_context *context, const rn_model *model,
+                                    score *scores, const softmax *scale, size_t top)
+{
+    const size_t count = (size_t)rn_model_class_count(model);
+    rn_predictions *const created = rn_allocate_zeroed(&context->allocator, 1, sizeof *created);
+    bool fine;
+
+    if (created == NULL)
+        return fail_memory(context);
+    rn_context_retain(context);
+    created->context = context;
+    created->best = rn_allocate_zeroed(&context->allocator, top, sizeof *created->best);
+    created->count = created->best != NULL ? top : 0;
+    fine = created->best != NULL;
+    select_best(scores, count, top);
+    for (size_t i = 0; fine && i < top; i++)
+        fine = fill_prediction(&created->best[i], context, model->classes, scores[count - 1 - i], scale);
+    if (!fine) {
+        rn_predictions_destroy(created);
+        return fail_memory(context);
+    }
+    *predictions = created;
+    return RN_OK;
+}
+
+static rn_status read_top(size_t *top, rn_message *message, const rn_predict_options *options, int64_t classes)
+{
+    rn_predict_options o;
+    const rn_status status = rn_options_read(&o, sizeof o, options, message);
+
+    if (status != RN_OK)
+        return status;
+    if (o.top < 0)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "the top %" PRId32 " classes were asked for", o.top);
+    *top = o.top != 0 ? (size_t)o.top : STANDARD_TOP;
+    if ((uint64_t)classes < *top)
+        *top = (size_t)classes;
+    return RN_OK;
+}
+
+rn_status rn_predict_logits(rn_predictions **predictions, const rn_model *model, const rn_tensor *logits, int64_t row,
+                            const rn_predict_options *options)
+{
+    rn_context *context;
+    score *scores = NULL;
+    softmax scale = { 0, 0 };
+    int64_t count;
+    size_t top = 0;
+    rn_status status;
+
+    if (predictions != NULL)
+        *predictions = NULL;
+    if (model == NULL)
+        return RN_INVALID_ARGUMENT;
+    /* The caller's own context: several threads may ask one model. */
+    context = logits != NULL ? logits->context : model->context;
+    if (predictions == NULL || logits == NULL)
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_predict_logits: %s is NULL",
+                       logits == NULL ? "logits" : "predictions");
+    count = rn_model_class_count(model);
+    if ((status = read_top(&top, &context->message, options, count)) != RN_OK)
+        return status;
+    if (rn_tensor_rank(logits) != 2 || rn_tensor_shape(logits)[1] != count)
+        return rn_fail(&context->message, RN_SHAPE,
+                       "logits of a model of %" PRId64 " classes have the shape (N, %" PRId64 ")", count, count);
+    if (row < 0 || row >= rn_tensor_shape(logits)[0])
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "row %" PRId64 " of %" PRId64, row,
+                       rn_tensor_shape(logits)[0]);
+    scores = rn_allocate_array(&context->allocator, (size_t)count, sizeof *scores);
+    if (scores == NULL)
+        return fail_memory(context);
+    status = read_row(scores, &scale, context, logits, row, count);
+    if (status == RN_OK)
+        status = create_predictions(predictions, context, model, scores, &scale, top);
+    rn_release(&context->allocator, scores);
+    return status;
+}
+
+/* ---- running the model ------------------------------------------------------------------------------------------- */
+
+/* The pipeline's (3, h, w) seen as a batch of one. */
+static rn_status batch_of_one(rn_tensor **batch, const rn_tensor *image)
+{
+    const int64_t *const shape = rn_tensor_shape(image);
+    const int64_t *const strides = rn_tensor_strides(image);
+    const int64_t batch_shape[] = { 1, shape[0], shape[1], shape[2] };
+    const int64_t batch_strides[] = { rn_tensor_count(image), strides[0], strides[1], strides[2] };
+
+    return rn_tensor_over(batch, image->storage, image->data, RN_FLOAT32, 4, batch_shape, batch_strides, RN_ROW_MAJOR);
+}
+
+static rn_status run_model(rn_predictions **predictions, rn_model *model, const rn_tensor *image,
+                           const rn_predict_options *options)
+{
+    rn_tensor *batch = NULL;
+    rn_session *session = NULL;
+    const rn_tensor *logits = NULL;
+    rn_status status;
+
+    if ((status = batch_of_one(&batch, image)) == RN_OK &&
+        (status = rn_session_create(&session, model->context, model, RN_OPTIONS(rn_session, .mode = RN_INFER))) ==
+            RN_OK &&
+        (status = rn_session_forward(session, batch)) == RN_OK &&
+        (status = rn_session_output(&logits, session, 0)) == RN_OK)
+        status = rn_predict_logits(predictions, model, logits, 0, options);
+    rn_session_destroy(session);
+    rn_tensor_destroy(batch);
+    return status;
+}
+
+rn_status rn_predict_image(rn_predictions **predictions, rn_model *model, const rn_image *image,
+                           const rn_predict_options *options)
+{
+    rn_tensor *tensor = NULL;
+    rn_status status;
+
+    if (predictions != NULL)
+        *predictions = NULL;
+    if (model == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (predictions == NULL || image == NULL)
+        return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_predict_image: %s is NULL",
+                       image == NULL ? "image" : "predictions");
+    if (model->pipeline == NULL)
+        return rn_fail(&model->context->message, RN_STATE, "%s has no preprocessing: rn_model_set_pipeline first",
+                       model->name);
+    status = rn_pipeline_apply(&tensor, model->pipeline, image, NULL);
+    if (status == RN_OK)
+        status = run_model(predictions, model, tensor, options);
+    rn_tensor_destroy(tensor);
+    return status;
+}
+
+rn_status rn_predict_file(rn_predictions **predictions, rn_model *model, const char *path,
+                          const rn_predict_options *options)
+{
+    rn_image *image = NULL;
+    rn_status status;
+
+    if (predictions != NULL)
+        *predictions = NULL;
+    if (model == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (predictions == NULL || path == NULL)
+        return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_predict_file: %s is NULL",
+                       path == NULL ? "path" : "predictions");
+    status = rn_image_read(&image, model->context, path);
+    if (status == RN_OK)
+        status = rn_predict_image(predictions, model, image, options);
+    rn_image_destroy(image);
+    return status;
+}
+
+/* ---- asking ------------------------------------------------------------------------------------------------------ */
+
+size_t rn_predictions_count(const rn_predictions *predictions)
+{
+    return predictions != NULL ? predictions->count : 0;
+}
+
+int64_t rn_predictions_index(const rn_predictions *predictions, size_t rank)
+{
+    return rank < rn_predictions_count(predictions) ? predictions->best[rank].index : -1;
+}
+
+const char *rn_predictions_folder(const rn_predictions *predictions, size_t rank)
+{
+    return rank < rn_predictions_count(predictions) ? predictions->best[rank].folder : NULL;
+}
+
+const char *rn_predictions_name(const rn_predictions *predictions, size_t rank)
+{
+    return rank < rn_predictions_count(predictions) ? predictions->best[rank].name : NULL;
+}
+
+double rn_predictions_probability(const rn_predictions *predictions, size_t rank)
+{
+    return rank < rn_predictions_count(predictions) ? predictions->best[rank].probability : 0;
+}
+
+void rn_predictions_destroy(rn_predictions *predictions)
+{
+    rn_context *context;
+
+    if (predictions == NULL)
+        return;
+    context = predictions->context;
+    for (size_t i = 0; i < predictions->count; i++) {
+        rn_release(&context->allocator, predictions->best[i].folder);
+        rn_release(&context->allocator, predictions->best[i].name);
+    }
+    rn_release(&context->allocator, predictions->best);
+    rn_release(&context->allocator, predictions);
+    rn_context_release(context);
+}

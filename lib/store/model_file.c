@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Model files: a network that can be rebuilt from the file alone. What a file says about itself is checked like any
+ * other input before it decides about sizes.
+ */
+#include "store/store.h"
+#include "base/json.h"
+#include "checkpoint/checkpoint.h"
+#include "store/keys.h"
+#include "zoo/zoo.h"
+#include <resnet/version.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_CLASSES = 1000000, MAX_SIDE = 1 << 14 };
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+static rn_status fail_memory(rn_context *context)
+{
+    return rn_fail(&context->message, RN_NO_MEMORY, "no memory for the description of a model");
+}
+
+static rn_json *classes_json(const rn_classes *classes)
+{
+    rn_json *const list = rn_json_new_array();
+    bool fine = list != NULL;
+
+    for (size_t i = 0; fine && i < rn_classes_count(classes); i++) {
+        rn_json *const pair = rn_json_new_array();
+
+        fine = pair != NULL && rn_json_append_string(pair, rn_classes_folder(classes, i)) &&
+               rn_json_append_string(pair, rn_classes_name(classes, i));
+        if (fine)
+            fine = rn_json_append(list, pair);
+        else
+            rn_json_destroy(pair);
+    }
+    if (fine)
+        return list;
+    rn_json_destroy(list);
+    return NULL;
+}
+
+static rn_status set_classes_text(rn_checkpoint *file, rn_context *context, const rn_classes *classes)
+{
+    rn_json *json;
+    char *text;
+    rn_status status;
+
+    if (classes == NULL)
+        return RN_OK;
+    json = classes_json(classes);
+    text = json != NULL ? rn_json_text(json) : NULL;
+    status = text != NULL ? rn_checkpoint_set_metadata(file, RN_KEY_CLASSES, text) : fail_memory(context);
+    rn_json_release_text(text);
+    rn_json_destroy(json);
+    return status;
+}
+
+static rn_status set_pipeline_text(rn_checkpoint *file, const char *key, const rn_pipeline *pipeline)
+{
+    return pipeline != NULL ? rn_checkpoint_set_metadata(file, key, rn_pipeline_text(pipeline)) : RN_OK;
+}
+
+static rn_status set_metadata(rn_checkpoint *file, const rn_model *model, const char *kind)
+{
+    char input[96], count[32], numerics[32];
+    int64_t c, h, w;
+    rn_status status;
+
+    rn_model_input_size(model, &c, &h, &w);
+    snprintf(input, sizeof input, "[%" PRId64 ", %" PRId64 ", %" PRId64 "]", c, h, w);
+    snprintf(count, sizeof count, "%" PRId64, rn_model_class_count(model));
+    snprintf(numerics, sizeof numerics, "%d", rn_numerics_version());
+    if ((status = rn_checkpoint_set_metadata(file, RN_KEY_KIND, kind)) != RN_OK ||
+        (status = rn_checkpoint_set_metadata(file, RN_KEY_NETWORK, model->name)) != RN_OK ||
+        (status = rn_checkpoint_set_metadata(file, RN_KEY_CLASS_COUNT, count)) != RN_OK ||
+        (status = rn_checkpoint_set_metadata(file, RN_KEY_INPUT, input)) != RN_OK ||
+        (status = rn_checkpoint_set_metadata(file, RN_KEY_NUMERICS, numerics)) != RN_OK ||
+        (status = set_classes_text(file, model->context, model->classes)) != RN_OK ||
+        (status = set_pipeline_text(file, RN_KEY_PIPELINE, model->pipeline)) != RN_OK ||
+        (status = set_pipeline_text(file, RN_KEY_TRAINING_PIPELINE, model->training_pipeline)) != RN_OK)
+        return status;
+    return RN_OK;
+}
+
+rn_status rn_model_describe(rn_checkpoint *file, const rn_model *model, const char *kind)
+{
+    const rn_parameters *const parameters = model->graph->parameters;
+    rn_status status = RN_OK;
+
+    for (size_t i = 0; status == RN_OK && i < parameters->count; i++)
+        status = rn_checkpoint_share(file, parameters->entry[i].name, parameters->entry[i].value);
+    return status == RN_OK ? set_metadata(file, model, kind) : status;
+}
+
+rn_status rn_model_save_with_state(const rn_model *model, const char *state, const char *path)
+{
+    rn_checkpoint *file = NULL;
+    rn_status status;
+
+    if (model == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (path == NULL)
+        return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_model_save: path is NULL");
+    status = rn_checkpoint_create(&file, model->context);
+    if (status == RN_OK)
+        status = rn_model_describe(file, model, RN_KIND_MODEL);
+    if (status == RN_OK && state != NULL)
+        status = rn_checkpoint_set_metadata(file, RN_KEY_STATE, state);
+    if (status == RN_OK)
+        status = rn_checkpoint_save(file, path, RN_FORMAT_SAFETENSORS);
+    rn_checkpoint_destroy(file);
+    return status;
+}
+
+rn_status rn_model_save(const rn_model *model, const char *path)
+{
+    return rn_model_save_with_state(model, NULL, path);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+/* Puts the file's name before the sentence. What is wrong with a file is never the caller's argument. */
+static rn_status blame_file(rn_context *context, rn_status status, const char *path)
+{
+    char text[sizeof context->message.text];
+
+    memcpy(text, context->message.text, sizeof text);
+    text[sizeof text - 1] = '\0';
+    return rn_fail(&context->message, status == RN_INVALID_ARGUMENT ? RN_FORMAT : status, "%s: %s", path, text);
+}
+
+static rn_status parse_metadata(rn_json **json, rn_context *context, const rn_checkpoint *file, const char *key,
+                                const char *path)
+{
+    const char *const text = rn_checkpoint_metadata(file, key);
+    rn_status status;
+
+    *json = NULL;
+    if (text == NULL)
+        return RN_OK;
+    status = rn_json_parse(json, text, strlen(text), &context->message);
+    if (status == RN_OK && !rn_json_is_array(*json)) {
+        rn_json_destroy(*json);
+        *json = NULL;
+        status = rn_fail(&context->message, RN_FORMAT, "not a list");
+    }
+    return status == RN_FORMAT
+               ? rn_fail(&context->message, RN_FORMAT, "%s: the metadata '%s' is no JSON list", path, key)
+               : status;
+}
+
+/* Fills folder[i] and name[i] from [[folder, name], ...]; false if the list has another form. */
+static bool read_pairs(const char **text, size_t count, const rn_json *list)
+{
+    const rn_json *pair = rn_json_first(list);
+
+    for (size_t i = 0; i < count; i++, pair = rn_json_next(pair)) {
+        if (pair == NULL || !rn_json_is_array(pair) || rn_json_count(pair) != 2)
+            return false;
+        text[i] = rn_json_string(rn_json_first(pair));
+        text[count + i] = rn_json_string(rn_json_next(rn_json_first(pair)));
+        if (text[i] == NULL || text[count + i] == NULL)
+            return false;
+    }
+    return true;
+}
+
+rn_status rn_file_classes(rn_classes **classes, rn_context *context, const rn_checkpoint *file, const char *path)
+{
+    const char **text = NULL;
+    rn_json *list = NULL;
+    rn_status status;
+    size_t count;
+
+    *classes = NULL;
+    status = parse_metadata(&list, context, file, RN_KEY_CLASSES, path);
+    if (status != RN_OK || list == NULL)
+        return status;
+    count = rn_json_count(list);
+    if (count == 0 || count > MAX_CLASSES) {
+        status = rn_fail(&context->message, RN_FORMAT, "%s: a table of %zu classes", path, count);
+        goto out;
+    }
+    text = rn_allocate_array(&context->allocator, count, 2 * sizeof *text);
+    if (text == NULL)
+        status = fail_memory(context);
+    else if (!read_pairs(text, count, list))
+        status = rn_fail(&context->message, RN_FORMAT, "%s: the metadata '%s' is no list of [folder, name]", path,
+                         RN_KEY_CLASSES);
+    else if ((status = rn_classes_create(classes, context, text, text + count, count)) != RN_OK)
+        status = blame_file(context, status, path);
+out:
+    rn_release(&context->allocator, text);
+    rn_json_destroy(list);
+    return status;
+}
+
+/* The input size; untouched if the file does not say. */
+static rn_status read_input(rn_model_options *options, rn_context *context, const rn_checkpoint *file, const char *path)
+{
+    uint64_t number[3] = { 0, 0, 0 };
+    rn_json *list = NULL;
+    const rn_json *item;
+    bool fine;
+    rn_status status = parse_metadata(&list, context, file, RN_KEY_INPUT, path);
+
+    if (status != RN_OK || list == NULL)
+        return status;
+    fine = rn_json_count(list) == 3;
+    item = rn_json_first(list);
+    for (int i = 0; fine && i < 3; i++, item = rn_json_next(item))
+        fine = rn_json_size(&number[i], item) && number[i] >= 1 && number[i] <= MAX_SIDE;
+    rn_json_destroy(list);
+    if (!fine || number[0] != 3)
+        return rn_fail(&context->message, RN_FORMAT, "%s: the metadata '%s' is no input size [3, height, width]", path,
+                       RN_KEY_INPUT);
+    options->height = (int32_t)number[1];
+    options->width = (int32_t)number[2];
+    return RN_OK;
+}
+
+/*
+ * The number of classes, from the class table or from its own entry. A head of that size is made only if the file has a
+ * tensor that could be its weights, so that a small file cannot ask for a large model.
+ */
+static rn_status read_class_count(rn_model_options *options, rn_context *context, const rn_checkpoint *file,
+                                  const char *path)
+{
+    const char *const text = rn_checkpoint_metadata(file, RN_KEY_CLASS_COUNT);
+    const size_t table = options->classes != NULL ? rn_classes_count(options->classes) : 0;
+    char *end = NULL;
+    int64_t count = (int64_t)table;
+
+    if (text != NULL) {
+        const bool digit = text[0] >= '1' && text[0] <= '9' && strlen(text) <= 7;
+
+        count = digit ? (int64_t)strtol(text, &end, 10) : 0;
+        if (!digit || *end != '\0' || count > MAX_CLASSES || (table != 0 && (uint64_t)count != table))
+            return rn_fail(&context->message, RN_FORMAT, "%s: the metadata '%s' is '%s'", path, RN_KEY_CLASS_COUNT,
+                           text);
+    }
+    options->class_count = count;
+    for (size_t i = 0; count > 0 && i < rn_checkpoint_count(file); i++) {
+        const rn_tensor *const tensor = rn_checkpoint_tensor(file, i);
+        const int32_t rank = rn_tensor_rank(tensor);
+
+        if ((rank == 2 || rank == 4) && rn_tensor_shape(tensor)[0] == count && rn_tensor_count(tensor) / count >= 16)
+            return RN_OK;
+    }
+    return count == 0
+               ? RN_OK
+               : rn_fail(&context->message, RN_FORMAT, "%s: %" PRId64 " classes, but no weights for them", path, count);
+}
+
+static rn_status read_pipelines(rn_model *model, const rn_checkpoint *file, const char *path)
+{
+    const char *const pipeline = rn_checkpoint_metadata(file, RN_KEY_PIPELINE);
+    const char *const training = rn_checkpoint_metadata(file, RN_KEY_TRAINING_PIPELINE);
+    rn_status status = pipeline != NULL ? rn_model_set_pipeline(model, pipeline) : RN_OK;
+
+    if (status == RN_OK && training != NULL)
+        status = rn_model_set_training_pipeline(model, training);
+    return status == RN_OK ? RN_OK : blame_file(model->context, status, path);
+}
+
+static rn_status check_kind(rn_context *context, const rn_checkpoint *file, const char *path)
+{
+    const char *const kind = rn_checkpoint_metadata(file, RN_KEY_KIND);
+
+    if (rn_checkpoint_metadata(file, RN_KEY_NETWORK) == NULL)
+        return rn_fail(&context->message, RN_FORMAT,
+                       "%s carries no network name (metadata '%s'): it is no model file; rn_model_create the network "
+                       "and rn_model_load the file",
+                       path, RN_KEY_NETWORK);
+    if (kind != NULL && strcmp(kind, RN_KIND_MODEL) != 0 && strcmp(kind, RN_KIND_TRAINING) != 0)
+        return rn_fail(&context->message, RN_FORMAT, "%s: a file of the unknown kind '%s'", path, kind);
+    return RN_OK;
+}
+
+static rn_status create_network(rn_model **model, rn_context *context, const rn_checkpoint *file,
+                                const rn_model_options *options, const char *path)
+{
+    const char *const network = rn_checkpoint_metadata(file, RN_KEY_NETWORK);
+    const rn_status status = rn_model_create(model, context, network, options);
+
+    if (status == RN_OK || status == RN_NO_MEMORY)
+        return status;
+    /* "not a network of the zoo" is told apart by its status; whatever else was refused, the file asked for it */
+    if (rn_zoo_find(network) == NULL)
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "%s: '%s' is not a network of the zoo", path, network);
+    return blame_file(context, status, path);
+}
+
+static rn_status open_model(rn_model **model, rn_context *context, const rn_checkpoint *file, const char *path)
+{
+    rn_model_options options = { .struct_size = sizeof options };
+    rn_classes *classes = NULL;
+    rn_model *created = NULL;
+    rn_status status;
+
+    if ((status = check_kind(context, file, path)) != RN_OK ||
+        (status = rn_file_classes(&classes, context, file, path)) != RN_OK)
+        return status;
+    options.classes = classes;
+    if ((status = read_input(&options, context, file, path)) == RN_OK &&
+        (status = read_class_count(&options, context, file, path)) == RN_OK &&
+        (status = create_network(&created, context, file, &options, path)) == RN_OK &&
+        (status = read_pipelines(created, file, path)) == RN_OK)
+        status = rn_model_take(created, file, NULL, path, false);
+    rn_classes_destroy(classes);
+    if (status != RN_OK)
+        rn_model_destroy(created);
+    else
+        *model = created;
+    return status;
+}
+
+rn_status rn_model_open(rn_model **model, rn_context *context, const char *path)
+{
+    rn_checkpoint *file = NULL;
+    rn_status status;
+
+    if (model != NULL)
+        *model = NULL;
+    if (context == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (model == NULL || path == NULL)
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_model_open: %s is NULL",
+                       model == NULL ? "model" : "path");
+    status = rn_checkpoint_open(&file, context, path);
+    if (status == RN_OK)
+        status = open_model(model, context, file, path);
+    rn_checkpoint_destroy(file);
+    return status;
+}

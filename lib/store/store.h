@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Model files and training files: the only room that knows metadata keys.
+ *
+ * A model file is safetensors: the parameters under their names, and metadata
+ *   rn.kind             "model" | "training"
+ *   rn.network          its name in the zoo, or that of a network of one's own
+ *   rn.class_count      how many logits
+ *   rn.classes          JSON [[folder, name], ...]; absent without a class table
+ *   rn.pipeline         and rn.training_pipeline: text (image.h); absent where the model has none
+ *   rn.input            JSON [channels, height, width]
+ *   rn.numerics         version of the numerical rules
+ * A training file is a model file with, besides,
+ *   optimizer.<slot>.<parameter>    tensors
+ *   rn.state            JSON: what the trainer needs to go on; store does not look inside
+ *   rn.optimizer        JSON: rule, lr, steps by parameter
+ *   rn.scheduler        JSON: epoch
+ */
+#ifndef RN_STORE_STORE_H
+#define RN_STORE_STORE_H
+
+#include "graph/graph.h"
+#include "optim/optimizer.h"
+
+/*
+ * The parts a training file has beyond its model; optimizer and scheduler may be NULL (a completed phase). state: JSON
+ * text of the trainer.
+ */
+typedef struct rn_training_state {
+    rn_optimizer *optimizer;
+    rn_scheduler *scheduler;
+    const char *state;
+} rn_training_state;
+
+rn_status rn_training_save(const rn_model *model, const rn_training_state *state, const char *path);
+/*
+ * Checks network name and class table (RN_STATE if they differ), then loads values, and optimizer and scheduler if
+ * given.
+ */
+rn_status rn_training_load(rn_model *model, const rn_training_state *state, const rn_checkpoint *file);
+/* The state text of a training file, borrowed from it; NULL: not a training file. */
+const char *rn_training_state_text(const rn_checkpoint *file);
+/* The same as rn_model_save with one more metadata entry rn.state; NULL: none. */
+rn_status rn_model_save_with_state(const rn_model *model, const char *state, const char *path);
+
+/* Puts parameters (shared, not copied) and metadata of a model into a checkpoint. */
+rn_status rn_model_describe(rn_checkpoint *file, const rn_model *model, const char *kind);
+/* The class table that a file carries; *classes NULL if it has none. RN_FORMAT. `path` is for the message. */
+rn_status rn_file_classes(rn_classes **classes, rn_context *context, const rn_checkpoint *file, const char *path);
+/* rn_model_load_checkpoint with a name of the file for messages; `check_only`: nothing is loaded. */
+rn_status rn_model_take(rn_model *model, const rn_checkpoint *file, const rn_load_options *options, const char *path,
+                        bool check_only);
+
+#endif

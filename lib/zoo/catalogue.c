@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The catalogue of the zoo: every network by name, with the size of its input and how photos are prepared for it.
+ *
+ * Validation and prediction do as torchvision's published evaluation does. Training sees photos at the same scale,
+ * turned, mirrored and recoloured. "{crop}" stands for the input size, "{resize}" for 256/224 of it.
+ */
+#include "zoo/zoo.h"
+#include "base/options.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TO_TENSOR "ToTensor(), Normalize(0.485 0.456 0.406, 0.229 0.224 0.225)"
+
+static const char imagenet_pipeline[] = "Resize({resize}), CenterCrop({crop}), " TO_TENSOR;
+static const char imagenet_training[] =
+    "Resize({resize}), RandomRotation(45), CenterCrop({crop}), RandomHorizontalFlip(0.5), "
+    "RandomVerticalFlip(0.5), ColorJitter(0.2, 0.1, 0.1, 0.1), RandomGrayscale(0.025), " TO_TENSOR;
+static const char cifar_pipeline[] = TO_TENSOR;
+static const char cifar_training[] = "RandomHorizontalFlip(0.5), " TO_TENSOR;
+
+static const rn_zoo_entry catalogue[] = {
+    { "resnet18", rn_write_resnet, 18, 1000, 224, 224, imagenet_pipeline, imagenet_training },
+    { "resnet34", rn_write_resnet, 34, 1000, 224, 224, imagenet_pipeline, imagenet_training },
+    { "resnet50", rn_write_resnet, 50, 1000, 224, 224, imagenet_pipeline, imagenet_training },
+    { "resnet101", rn_write_resnet, 101, 1000, 224, 224, imagenet_pipeline, imagenet_training },
+    { "resnet152", rn_write_resnet, 152, 1000, 224, 224, imagenet_pipeline, imagenet_training },
+    { "squeezenet1_0", rn_write_squeezenet, 0, 1000, 224, 224, imagenet_pipeline, imagenet_training },
+    { "cifar_resnet20", rn_write_cifar_resnet, 20, 10, 32, 32, cifar_pipeline, cifar_training },
+    { "cifar_resnet32", rn_write_cifar_resnet, 32, 10, 32, 32, cifar_pipeline, cifar_training },
+    { "cifar_resnet44", rn_write_cifar_resnet, 44, 10, 32, 32, cifar_pipeline, cifar_training },
+    { "cifar_resnet56", rn_write_cifar_resnet, 56, 10, 32, 32, cifar_pipeline, cifar_training },
+    { "cifar_resnet110", rn_write_cifar_resnet, 110, 10, 32, 32, cifar_pipeline, cifar_training },
+};
+
+enum {
+    CATALOGUE_COUNT = sizeof catalogue / sizeof catalogue[0],
+    MAX_CLASSES = 1000000,
+    MAX_SIDE = 1 << 14,
+    PIPELINE_SIZE = 512
+};
+
+const rn_zoo_entry *rn_zoo_find(const char *name)
+{
+    for (size_t i = 0; i < CATALOGUE_COUNT; i++) {
+        if (strcmp(catalogue[i].name, name) == 0)
+            return &catalogue[i];
+    }
+    return NULL;
+}
+
+const char *rn_zoo_name(size_t index)
+{
+    return index < CATALOGUE_COUNT ? catalogue[index].name : NULL;
+}
+
+static rn_status fail_unknown(rn_message *message, const char *name)
+{
+    char list[512];
+    size_t length = 0;
+
+    for (size_t i = 0; i < CATALOGUE_COUNT && length < sizeof list; i++)
+        length += (size_t)snprintf(list + length, sizeof list - length, "%s%s", i > 0 ? ", " : "", catalogue[i].name);
+    return rn_fail(message, RN_INVALID_ARGUMENT, "the zoo has no network '%s'; it has %s", name, list);
+}
+
+/* ---- preprocessing ----------------------------------------------------------------------------------------------- */
+
+/* Copies a template with its two places filled in; the catalogue's texts fit PIPELINE_SIZE with any size of input. */
+static void fill_template(char out[PIPELINE_SIZE], const char *text, int64_t height, int64_t width)
+{
+    const int64_t longer = height > width ? height : width;
+    size_t length = 0;
+
+    while (*text != '\0' && length < PIPELINE_SIZE - 1) {
+        const char *const end = text[0] == '{' ? strchr(text, '}') : NULL;
+
+        if (end == NULL) {
+            out[length++] = *text++;
+            continue;
+        }
+        if (text[1] == 'r') /* {resize}: the shorter side; round(256 / 224 * longer), so that the crop lies inside */
+            length += (size_t)snprintf(out + length, PIPELINE_SIZE - length, "%" PRId64,
+                                       (2 * 256 * longer + 224) / (2 * 224));
+        else if (height == width)
+            length += (size_t)snprintf(out + length, PIPELINE_SIZE - length, "%" PRId64, height);
+        else
+            length += (size_t)snprintf(out + length, PIPELINE_SIZE - length, "%" PRId64 ", %" PRId64, height, width);
+        text = end + 1;
+    }
+    out[length] = '\0';
+}
+
+static rn_status set_pipelines(rn_model *model, const rn_zoo_entry *entry, int64_t height, int64_t width)
+{
+    char text[PIPELINE_SIZE];
+    rn_status status;
+
+    fill_template(text, entry->pipeline, height, width);
+    status = rn_model_set_pipeline(model, text);
+    if (status != RN_OK)
+        return status;
+    fill_template(text, entry->training_pipeline, height, width);
+    return rn_model_set_training_pipeline(model, text);
+}
+
+/* ---- making a network -------------------------------------------------------------------------------------------- */
+
+static rn_status check_options(rn_message *message, const rn_model_options *options)
+{
+    const size_t table = options->classes != NULL ? rn_classes_count(options->classes) : 0;
+
+    if (options->class_count < 0 || options->class_count > MAX_CLASSES)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "a network of %" PRId64 " classes", options->class_count);
+    if (options->classes != NULL && options->class_count != 0 && (uint64_t)options->class_count != table)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "a table of %zu classes and a class_count of %" PRId64, table,
+                       options->class_count);
+    if (options->height < 0 || options->height > MAX_SIDE || options->width < 0 || options->width > MAX_SIDE)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "an input of %" PRId32 " x %" PRId32, options->height,
+                       options->width);
+    return RN_OK;
+}
+
+static rn_status create_from_entry(rn_model **model, rn_context *context, const rn_zoo_entry *entry,
+                                   const rn_model_options *options)
+{
+    const int64_t height = options->height != 0 ? options->height : entry->height;
+    const int64_t width = options->width != 0 ? options->width : entry->width;
+    int64_t classes = options->class_count != 0 ? options->class_count : entry->classes;
+    rn_graph *graph = NULL;
+    rn_status status;
+
+    if (options->classes != NULL)
+        classes = (int64_t)rn_classes_count(options->classes);
+    status = rn_graph_create(&graph, context);
+    if (status != RN_OK)
+        return status;
+    entry->write(graph, entry, classes, height, width);
+    status = rn_model_build(model, graph, entry->name, options);
+    rn_graph_destroy(graph);
+    if (status != RN_OK)
+        return status;
+    status = set_pipelines(*model, entry, height, width);
+    if (status != RN_OK) {
+        rn_model_destroy(*model);
+        *model = NULL;
+    }
+    return status;
+}
+
+rn_status rn_model_create(rn_model **model, rn_context *context, const char *name, const rn_model_options *options)
+{
+    const rn_zoo_entry *entry;
+    rn_model_options o;
+    rn_status status;
+
+    if (model != NULL)
+        *model = NULL;
+    if (context == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (model == NULL || name == NULL)
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_model_create: %s is NULL",
+                       model == NULL ? "model" : "name");
+    if ((status = rn_options_read(&o, sizeof o, options, &context->message)) != RN_OK ||
+        (status = check_options(&context->message, &o)) != RN_OK)
+        return status;
+    entry = rn_zoo_find(name);
+    return entry != NULL ? create_from_entry(model, context, entry, &o) : fail_unknown(&context->message, name);
+}

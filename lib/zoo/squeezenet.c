@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* SqueezeNet 1.0 (arXiv:1602.07360) as torchvision.models.squeezenet1_0 has it: names, order, initialisation. */
+#include "zoo/zoo.h"
+
+#include <stdio.h>
+
+static rn_value conv_relu(rn_graph *graph, rn_value x, const char *name, int64_t channels, int32_t kernel,
+                          int32_t padding, int32_t stride)
+{
+    x = rn_conv2d(
+        graph, x, name, channels, kernel,
+        RN_OPTIONS(rn_conv2d, .stride = stride, .padding = padding, .bias = 1, .init = RN_INIT_KAIMING_UNIFORM));
+    return rn_relu(graph, x);
+}
+
+/* Squeezes to few channels, expands them by 1 x 1 and by 3 x 3 convolutions side by side. */
+static rn_value fire(rn_graph *graph, rn_value x, int32_t index, int64_t squeeze, int64_t expand)
+{
+    rn_value pair[2];
+    char name[32];
+
+    snprintf(name, sizeof name, "%d", (int)index);
+    rn_graph_enter(graph, name);
+    x = conv_relu(graph, x, "squeeze", squeeze, 1, 0, 1);
+    pair[0] = conv_relu(graph, x, "expand1x1", expand, 1, 0, 1);
+    pair[1] = conv_relu(graph, x, "expand3x3", expand, 3, 1, 1);
+    return rn_graph_leave(graph, rn_concat(graph, pair, 2));
+}
+
+static rn_value pool(rn_graph *graph, rn_value x)
+{
+    return rn_max_pool2d(graph, x, 3, RN_OPTIONS(rn_pool2d, .stride = 2, .ceil_mode = 1));
+}
+
+void rn_write_squeezenet(rn_graph *graph, const rn_zoo_entry *entry, int64_t classes, int64_t height, int64_t width)
+{
+    rn_value x = rn_graph_input(graph, 3, height, width);
+
+    (void)entry;
+    rn_graph_enter(graph, "features");
+    x = pool(graph, conv_relu(graph, x, "0", 96, 7, 0, 2));
+    x = fire(graph, x, 3, 16, 64);
+    x = fire(graph, x, 4, 16, 64);
+    x = pool(graph, fire(graph, x, 5, 32, 128));
+    x = fire(graph, x, 7, 32, 128);
+    x = fire(graph, x, 8, 48, 192);
+    x = fire(graph, x, 9, 48, 192);
+    x = pool(graph, fire(graph, x, 10, 64, 256));
+    x = rn_graph_leave(graph, fire(graph, x, 12, 64, 256));
+    rn_graph_enter(graph, "classifier");
+    x = rn_dropout(graph, x, "0", 0.5);
+    x = rn_conv2d(graph, x, "1", classes, 1, RN_OPTIONS(rn_conv2d, .bias = 1, .init = RN_INIT_NORMAL_001));
+    x = rn_adaptive_avg_pool2d(graph, rn_relu(graph, x), 1, 1);
+    x = rn_graph_leave(graph, rn_flatten(graph, x));
+    rn_graph_output(graph, "logits", x);
+    rn_graph_head(graph, "classifier");
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The catalogue: what the zoo knows of a network. One file a family writes the graphs. */
+#ifndef RN_ZOO_ZOO_H
+#define RN_ZOO_ZOO_H
+
+#include "graph/graph.h"
+
+typedef struct rn_zoo_entry {
+    const char *name;
+    void (*write)(rn_graph *graph, const struct rn_zoo_entry *entry, int64_t classes, int64_t height, int64_t width);
+    int32_t variant;      /* the family's own: depth */
+    int64_t classes;      /* of the published weights */
+    int64_t height, width;
+    const char *pipeline; /* evaluation */
+    const char *training_pipeline;
+} rn_zoo_entry;
+
+const rn_zoo_entry *rn_zoo_find(const char *name); /* NULL if there is none */
+
+void rn_write_resnet(rn_graph *graph, const rn_zoo_entry *entry, int64_t classes, int64_t height, int64_t width);
+void rn_write_cifar_resnet(rn_graph *graph, const rn_zoo_entry *entry, int64_t classes, int64_t height, int64_t width);
+void rn_write_squeezenet(rn_graph *graph, const rn_zoo_entry *entry, int64_t classes, int64_t height, int64_t width);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Networks by name: options, preprocessing, refusals; every state dict against PyTorch's (names.txt, written by
+ * make_names.py).
+ */
+#include "support/support.h"
+#include "zoo/zoo.h"
+
+#include <inttypes.h>
+
+static rn_context *context;
+
+static int begin(void **state)
+{
+    (void)state;
+    context = rn_test_context(0, RN_ISA_AUTO);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    rn_context_destroy(context);
+    return 0;
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------------- */
+
+/* "name size size ..." of an entry. */
+static const char *entry_line(char *line, size_t size, const rn_parameters *parameters, size_t index)
+{
+    const rn_tensor *value = rn_parameters_value(parameters, index);
+    size_t length = (size_t)snprintf(line, size, "%s", rn_parameters_name(parameters, index));
+
+    for (int32_t i = 0; i < rn_tensor_rank(value); i++)
+        length += (size_t)snprintf(line + length, size - length, " %" PRId64, rn_tensor_shape(value)[i]);
+    return line;
+}
+
+static void require_complete(const rn_model *model, size_t seen)
+{
+    if (model != NULL)
+        assert_int_equal(seen, model->graph->parameters->count);
+}
+
+static void every_state_dict_is_that_of_pytorch(void **state)
+{
+    FILE *file = fopen(rn_test_fixture("zoo/names.txt"), "r");
+    rn_model *model = NULL;
+    char line[256], ours[256], name[64];
+    size_t seen = 0, networks = 0;
+    int64_t elements;
+
+    (void)state;
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        if (sscanf(line, "network %63s %" SCNd64, name, &elements) == 2) {
+            require_complete(model, seen);
+            rn_model_destroy(model);
+            require_ok(context, rn_model_create(&model, context, name, NULL));
+            assert_int_equal(rn_parameters_elements(rn_model_parameters(model), 0), elements);
+            assert_string_equal(rn_zoo_name(networks++), name);
+            seen = 0;
+            continue;
+        }
+        assert_true(seen < rn_parameters_count(rn_model_parameters(model)));
+        assert_string_equal(entry_line(ours, sizeof ours, rn_model_parameters(model), seen), line);
+        /* what PyTorch calls a buffer */
+        assert_int_equal(rn_parameters_is_parameter(rn_model_parameters(model), seen),
+                         strstr(line, "running_") == NULL && strstr(line, "num_batches") == NULL);
+        seen++;
+    }
+    require_complete(model, seen);
+    rn_model_destroy(model);
+    fclose(file);
+    assert_null(rn_zoo_name(networks)); /* the fixture has the whole zoo */
+    assert_true(networks == 11);
+}
+
+/* ---- options ----------------------------------------------------------------------------------------------------- */
+
+static void require_pipelines(const rn_model *model, const char *evaluation, const char *training)
+{
+    rn_pipeline *parsed = NULL;
+
+    require_ok(context, rn_pipeline_create(&parsed, context, evaluation));
+    assert_string_equal(rn_pipeline_text(rn_model_pipeline(model)), rn_pipeline_text(parsed));
+    rn_pipeline_destroy(parsed);
+    require_ok(context, rn_pipeline_create(&parsed, context, training));
+    assert_string_equal(rn_pipeline_text(rn_model_training_pipeline(model)), rn_pipeline_text(parsed));
+    rn_pipeline_destroy(parsed);
+}
+
+#define NORMALIZE "ToTensor(), Normalize(0.485 0.456 0.406, 0.229 0.224 0.225)"
+#define TURN(crop) \
+    "RandomRotation(45), CenterCrop(" crop \
+    "), RandomHorizontalFlip(0.5), RandomVerticalFlip(0.5), ColorJitter(0.2, 0.1, 0.1, 0.1), " \
+    "RandomGrayscale(0.025), " NORMALIZE
+
+static void preprocessing_scales_with_the_input(void **state)
+{
+    rn_model *model = NULL;
+    int64_t height = 0, width = 0;
+
+    (void)state;
+    require_ok(context, rn_model_create(&model, context, "squeezenet1_0", NULL));
+    require_pipelines(model, "Resize(256), CenterCrop(224), " NORMALIZE, "Resize(256), " TURN("224"));
+    rn_model_destroy(model);
+    require_ok(context,
+               rn_model_create(&model, context, "squeezenet1_0", RN_OPTIONS(rn_model, .height = 97, .width = 97)));
+    require_pipelines(model, "Resize(111), CenterCrop(97), " NORMALIZE, "Resize(111), " TURN("97"));
+    rn_model_destroy(model);
+    require_ok(context, rn_model_create(&model, context, "squeezenet1_0", RN_OPTIONS(rn_model, .height = 96)));
+    rn_model_input_size(model, NULL, &height, &width);
+    assert_true(height == 96 && width == 224);
+    require_pipelines(model, "Resize(256), CenterCrop(96, 224), " NORMALIZE, "Resize(256), " TURN("96, 224"));
+    rn_model_destroy(model);
+    require_ok(context, rn_model_create(&model, context, "cifar_resnet20", NULL));
+    require_pipelines(model, NORMALIZE, "RandomHorizontalFlip(0.5), " NORMALIZE);
+    rn_model_destroy(model);
+}
+
+static void the_head_has_the_size_of_the_class_table(void **state)
+{
+    static const char *const folders[] = { "daisy", "rose", "tulip" };
+    rn_classes *classes = NULL;
+    rn_model *model = NULL;
+    size_t index = 0;
+
+    (void)state;
+    require_ok(context, rn_classes_create(&classes, context, folders, NULL, 3));
+    require_ok(context, rn_model_create(&model, context, "cifar_resnet20", RN_OPTIONS(rn_model, .classes = classes)));
+    assert_int_equal(rn_model_class_count(model), 3);
+    assert_string_equal(rn_classes_folder(rn_model_classes(model), 2), "tulip");
+    require_ok(context, rn_parameters_find(&index, rn_model_parameters(model), "linear.weight"));
+    assert_int_equal(rn_tensor_shape(rn_parameters_value(rn_model_parameters(model), index))[0], 3);
+    rn_model_destroy(model);
+    require_ok(context, rn_model_create(&model, context, "squeezenet1_0", RN_OPTIONS(rn_model, .class_count = 102)));
+    assert_int_equal(rn_model_class_count(model), 102);
+    assert_null(rn_model_classes(model));
+    rn_model_destroy(model);
+    require_status(
+        context,
+        rn_model_create(&model, context, "cifar_resnet20", RN_OPTIONS(rn_model, .classes = classes, .class_count = 4)),
+        RN_INVALID_ARGUMENT);
+    rn_classes_destroy(classes);
+}
+
+static void require_refusal(const char *name, const rn_model_options *options, rn_status expected, const char *words)
+{
+    rn_model *model = (rn_model *)&words;
+
+    require_status(context, rn_model_create(&model, context, name, options), expected);
+    assert_null(model);
+    if (strstr(rn_context_message(context), words) == NULL)
+        fail_msg("the message '%s' lacks '%s'", rn_context_message(context), words);
+}
+
+static void wrong_arguments_are_refused(void **state)
+{
+    rn_model *model = (rn_model *)&model;
+
+    (void)state;
+    require_refusal("resnet19", NULL, RN_INVALID_ARGUMENT, "'resnet19'; it has resnet18, resnet34");
+    require_refusal("resnet19", NULL, RN_INVALID_ARGUMENT, "cifar_resnet110");
+    require_refusal("", NULL, RN_INVALID_ARGUMENT, "''");
+    require_refusal(NULL, NULL, RN_INVALID_ARGUMENT, "name");
+    require_refusal("resnet18", RN_OPTIONS(rn_model, .class_count = -1), RN_INVALID_ARGUMENT, "-1 classes");
+    require_refusal("resnet18", RN_OPTIONS(rn_model, .class_count = INT64_MAX), RN_INVALID_ARGUMENT, "classes");
+    require_refusal("resnet18", RN_OPTIONS(rn_model, .height = -224), RN_INVALID_ARGUMENT, "-224");
+    require_refusal("resnet18", RN_OPTIONS(rn_model, .width = INT32_MAX), RN_INVALID_ARGUMENT, "2147483647");
+    require_refusal("squeezenet1_0", RN_OPTIONS(rn_model, .height = 8, .width = 8), RN_SHAPE, "smaller");
+    require_refusal("resnet18", &(rn_model_options){ 0 }, RN_INVALID_ARGUMENT, "");
+    assert_int_equal(rn_model_create(&model, NULL, "resnet18", NULL), RN_INVALID_ARGUMENT);
+    assert_null(model);
+    assert_int_equal(rn_model_create(NULL, context, "resnet18", NULL), RN_INVALID_ARGUMENT);
+    assert_null(rn_zoo_name(SIZE_MAX));
+}
+
+static void every_failing_allocation_is_answered(void **state)
+{
+    bool created = false;
+
+    (void)state;
+    for (long fail_at = 0; !created; fail_at += 1 + fail_at / 16) { /* about 700 allocations: denser at the beginning */
+        rn_test_allocator allocator = { .fail_at = -1 };
+        rn_context *small = NULL;
+        rn_model *model = NULL;
+
+        require_ok(NULL,
+                   rn_context_create(&small, RN_OPTIONS(rn_context, .threads = 1, .allocate = rn_test_allocate,
+                                                        .release = rn_test_release, .allocator_payload = &allocator)));
+        allocator.fail_at = allocator.calls + fail_at;
+        if (rn_model_create(&model, small, "cifar_resnet20", NULL) == RN_OK)
+            created = allocator.calls <= allocator.fail_at;
+        else
+            assert_null(model);
+        rn_model_destroy(model);
+        rn_context_destroy(small);
+        assert_int_equal(allocator.live, 0);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_state_dict_is_that_of_pytorch),      TEST(preprocessing_scales_with_the_input),
+        TEST(the_head_has_the_size_of_the_class_table), TEST(wrong_arguments_are_refused),
+        TEST(every_failing_allocation_is_answered),
+    };
+
+    return cmocka_run_group_tests_name("zoo/catalogue", tests, NULL, NULL);
+}
