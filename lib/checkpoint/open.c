@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening: the file is mapped, its first bytes tell the container, a reader fills the checkpoint.
+ *
+ * Tensors whose bytes lie aligned in the file view the mapping, so that a safetensors file of any size opens in the
+ * time that its header takes. A file that another process shortens in place takes the mapped pages with it; files that
+ * are replaced by renaming, as this library does it, stay whole.
+ */
+#include "checkpoint/checkpoint.h"
+
+#include "base/file.h"
+#include <string.h>
+
+/* What people hand over instead of a checkpoint, by its first bytes. */
+typedef struct known_stranger {
+    const char *start;
+    size_t length;
+    const char *what;
+} known_stranger;
+
+static const known_stranger strangers[] = {
+    { "version https://git-lfs", 23,
+      "a git-lfs pointer, not the weights themselves: fetch them with 'git lfs pull' or download the file again" },
+    { "<!DOCTYPE", 9, "a web page: the download gave a page instead of the file" },
+    { "<!doctype", 9, "a web page: the download gave a page instead of the file" },
+    { "<html", 5, "a web page: the download gave a page instead of the file" },
+    { "<?xml", 5, "an XML text, perhaps the answer of a server instead of the file" },
+    { "\x1f\x8b", 2, "gzip-compressed: unpack it first" },
+    { "\xfd"
+      "7zXZ",
+      5, "xz-compressed: unpack it first" },
+    { "\x89HDF", 4, "an HDF5 file (Keras), which is not read" },
+    { "GGUF", 4, "a GGUF file, which is not read" },
+    { "\x93NUMPY", 6, "a NumPy array, not a checkpoint" },
+};
+
+uint16_t rn_get_u16(const unsigned char *bytes)
+{
+    return (uint16_t)(bytes[0] | (unsigned)bytes[1] << 8);
+}
+
+uint32_t rn_get_u32(const unsigned char *bytes)
+{
+    return (uint32_t)rn_get_u16(bytes) | (uint32_t)rn_get_u16(bytes + 2) << 16;
+}
+
+uint64_t rn_get_u64(const unsigned char *bytes)
+{
+    return (uint64_t)rn_get_u32(bytes) | (uint64_t)rn_get_u32(bytes + 4) << 32;
+}
+
+rn_status rn_reader_view(rn_storage **owner, char **data, rn_reader *reader, size_t offset, size_t nbytes,
+                         size_t alignment)
+{
+    const unsigned char *start = reader->bytes + offset;
+
+    if ((uintptr_t)start % alignment == 0) {
+        rn_storage_retain(reader->file);
+        *owner = reader->file;
+        *data = (char *)(uintptr_t)start; /* tensors of a checkpoint are const for their users */
+        return RN_OK;
+    }
+    if (nbytes > reader->copy_bytes)
+        return rn_fail(&reader->context->message, RN_FORMAT, "%s: the parts of the file overlap", reader->path);
+    rn_status status = rn_storage_allocate(owner, reader->context, nbytes);
+    if (status != RN_OK)
+        return status;
+    reader->copy_bytes -= nbytes;
+    *data = (*owner)->memory;
+    if (nbytes > 0)
+        memcpy(*data, start, nbytes);
+    return RN_OK;
+}
+
+static rn_status refuse(const rn_reader *reader)
+{
+    rn_message *message = &reader->context->message;
+
+    if (reader->nbytes == 0)
+        return rn_fail(message, RN_FORMAT, "%s: the file is empty", reader->path);
+    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++) {
+        const known_stranger *stranger = &strangers[i];
+
+        if (reader->nbytes >= stranger->length && memcmp(reader->bytes, stranger->start, stranger->length) == 0)
+            return rn_fail(message, RN_FORMAT, "%s: this is %s", reader->path, stranger->what);
+    }
+    return rn_fail(message, RN_FORMAT,
+                   "%s: its %zu bytes are neither safetensors nor a file of torch.save (zip, legacy or tar)",
+                   reader->path, reader->nbytes);
+}
+
+static rn_status read_container(rn_reader *reader)
+{
+    const unsigned char *bytes = reader->bytes;
+    const size_t nbytes = reader->nbytes;
+
+    if (nbytes > 8 && bytes[8] == '{' && bytes[7] == 0 && bytes[6] == 0)
+        return rn_safetensors_read(reader);
+    if (nbytes >= 4 && memcmp(bytes, "PK\3\4", 4) == 0)
+        return rn_torch_zip_read(reader);
+    if (nbytes >= 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5)
+        return rn_torch_legacy_read(reader);
+    if (rn_tar_recognise(bytes, nbytes))
+        return rn_torch_tar_read(reader);
+    return refuse(reader);
+}
+
+rn_status rn_checkpoint_read(rn_checkpoint **checkpoint, rn_context *context, const char *path, const void *bytes,
+                             size_t nbytes, rn_storage *owner)
+{
+    rn_checkpoint *made;
+    rn_status status = rn_checkpoint_create(&made, context);
+
+    *checkpoint = NULL;
+    if (status != RN_OK)
+        return status;
+    rn_reader reader = {
+        .checkpoint = made, .context = context, .path = path, .bytes = bytes, .nbytes = nbytes, .file = owner
+    };
+    reader.copy_bytes = nbytes;
+    reader.text_bytes = nbytes > SIZE_MAX / 32 ? SIZE_MAX : nbytes * 16 + 4096;
+    status = read_container(&reader);
+    if (status != RN_OK) {
+        rn_checkpoint_destroy(made);
+        return status;
+    }
+    *checkpoint = made;
+    return RN_OK;
+}
+
+static void unmap(rn_storage *storage)
+{
+    const rn_allocator *allocator = &storage->context->allocator;
+
+    rn_file_unmap(storage->payload);
+    rn_release(allocator, storage->payload);
+}
+
+rn_status rn_checkpoint_open(rn_checkpoint **checkpoint, rn_context *context, const char *path)
+{
+    rn_storage *owner = NULL;
+    rn_status status;
+
+    if (checkpoint != NULL)
+        *checkpoint = NULL;
+    if (context == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (checkpoint == NULL || path == NULL)
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_checkpoint_open: %s is NULL",
+                       path == NULL ? "path" : "checkpoint");
+    rn_mapping *mapping = rn_allocate(&context->allocator, sizeof *mapping);
+    if (mapping == NULL)
+        return rn_fail(&context->message, RN_NO_MEMORY, "%s: no memory", path);
+    status = rn_file_map(mapping, path, &context->message);
+    if (status == RN_OK) {
+        status = rn_storage_create(&owner, context, mapping->base, unmap, mapping);
+        if (status != RN_OK)
+            rn_file_unmap(mapping);
+    }
+    if (status != RN_OK) {
+        rn_release(&context->allocator, mapping);
+        return status;
+    }
+    status = rn_checkpoint_read(checkpoint, context, path, mapping->bytes, mapping->nbytes, owner);
+    rn_storage_release(owner);
+    return status;
+}

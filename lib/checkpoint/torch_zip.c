@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PyTorch's zip container, since 1.6 (caffe2/serialize/inline_container.cc): under one directory of any name
+ *   data.pkl       the pickled object; storages are persistent ids
+ *   data/<key>     the bytes of a storage
+ *   byteorder      "little" or "big" (since 2.1); version, and smaller ones that do not matter here
+ * A TorchScript archive looks the same but has code/ and constants.pkl: a program, not a checkpoint.
+ */
+#include "checkpoint/torch.h"
+#include "checkpoint/zip_archive.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct torch_zip {
+    rn_reader *reader;
+    rn_zip_archive archive;
+    const char *prefix; /* of the names: "resnet18/"; inside the name of data.pkl */
+    int prefix_length;
+    rn_torch_storages storages; /* those that were asked for */
+} torch_zip;
+
+static const rn_zip_entry *find_below(const torch_zip *zip, const char *name)
+{
+    char full[RN_TORCH_KEY + 1100];
+    const int length = snprintf(full, sizeof full, "%.*s%s", zip->prefix_length, zip->prefix, name);
+
+    return length < 0 || (size_t)length >= sizeof full ? NULL : rn_zip_find(&zip->archive, full);
+}
+
+/* The first entry called data.pkl gives the directory. */
+static const rn_zip_entry *find_pickle(torch_zip *zip)
+{
+    static const char wanted[] = "data.pkl";
+    const size_t wanted_length = sizeof wanted - 1;
+
+    for (size_t i = 0; i < zip->archive.count; i++) {
+        const char *name = zip->archive.entry[i].name;
+        const size_t length = strlen(name);
+
+        if (length < wanted_length || strcmp(name + length - wanted_length, wanted) != 0)
+            continue;
+        if (length == wanted_length || name[length - wanted_length - 1] == '/') {
+            zip->prefix = name;
+            zip->prefix_length = (int)(length - wanted_length);
+            return &zip->archive.entry[i];
+        }
+    }
+    return NULL;
+}
+
+static rn_status find_storage(const rn_torch_storage **storage, void *payload, const char *key, rn_dtype dtype)
+{
+    torch_zip *zip = payload;
+    rn_message *message = &zip->reader->context->message;
+    char name[RN_TORCH_KEY + 8];
+    rn_torch_storage made = { .dtype = dtype };
+    rn_status status;
+
+    *storage = rn_torch_storages_find(&zip->storages, key);
+    if (*storage != NULL && (*storage)->dtype != dtype)
+        return rn_fail(message, RN_UNSUPPORTED, "%s: the storage '%s' is used with two element types",
+                       zip->reader->path, key);
+    if (*storage != NULL)
+        return RN_OK;
+    snprintf(name, sizeof name, "data/%s", key);
+    const rn_zip_entry *entry = find_below(zip, name);
+    if (entry == NULL)
+        return rn_fail(message, RN_FORMAT, "%s: the storage '%s' is missing", zip->reader->path, key);
+    made.nbytes = (size_t)entry->nbytes;
+    status = rn_zip_bytes(&made.owner, &made.data, &zip->archive, entry, rn_dtype_size(dtype));
+    if (status != RN_OK)
+        return status;
+    status = rn_torch_storages_add(&zip->storages, zip->reader, &made, key);
+    if (status != RN_OK)
+        rn_storage_release(made.owner);
+    else
+        *storage = rn_torch_storages_find(&zip->storages, key);
+    return status;
+}
+
+static rn_status check_byte_order(torch_zip *zip)
+{
+    const rn_zip_entry *entry = find_below(zip, "byteorder");
+    rn_storage *owner = NULL;
+    char *data;
+
+    if (entry == NULL)
+        return RN_OK;
+    rn_status status = rn_zip_bytes(&owner, &data, &zip->archive, entry, 1);
+    if (status == RN_OK && (entry->nbytes != 6 || memcmp(data, "little", 6) != 0))
+        status = rn_fail(&zip->reader->context->message, RN_UNSUPPORTED,
+                         "%s: was written on a big-endian machine; those files are not read", zip->reader->path);
+    rn_storage_release(owner);
+    return status;
+}
+
+static rn_status read_object(torch_zip *zip, const rn_zip_entry *entry)
+{
+    rn_reader *reader = zip->reader;
+    const rn_torch_source source = { .find = find_storage, .payload = zip };
+    rn_storage *owner = NULL;
+    rn_pickle pickle = { 0 };
+    char *data;
+
+    if (entry->nbytes > RN_CHECKPOINT_PICKLE_BYTES)
+        return rn_fail(&reader->context->message, RN_FORMAT, "%s: its pickle of %llu bytes is larger than %d MiB",
+                       reader->path, (unsigned long long)entry->nbytes, (int)(RN_CHECKPOINT_PICKLE_BYTES >> 20));
+    rn_status status = rn_zip_bytes(&owner, &data, &zip->archive, entry, 1);
+    if (status == RN_OK)
+        status = rn_pickle_read(&pickle, &reader->context->allocator, reader->path, (const unsigned char *)data,
+                                (size_t)entry->nbytes, &reader->context->message);
+    if (status == RN_OK)
+        status = rn_torch_object_read(reader, &pickle.root, &source, (size_t)entry->nbytes);
+    rn_pickle_release(&pickle);
+    rn_storage_release(owner);
+    return status;
+}
+
+rn_status rn_torch_zip_read(rn_reader *reader)
+{
+    torch_zip zip = { .reader = reader };
+    rn_message *message = &reader->context->message;
+    rn_status status = rn_zip_open(&zip.archive, reader);
+
+    if (status == RN_OK) {
+        const rn_zip_entry *entry = find_pickle(&zip);
+
+        if (entry == NULL)
+            status = rn_fail(message, RN_FORMAT, "%s: a zip archive without data.pkl: not a file of torch.save",
+                             reader->path);
+        else if (find_below(&zip, "constants.pkl") != NULL)
+            status = rn_fail(message, RN_UNSUPPORTED,
+                             "%s: a TorchScript program, not a checkpoint; save its state_dict() with torch.save",
+                             reader->path);
+        else
+            status = check_byte_order(&zip);
+        if (status == RN_OK)
+            status = read_object(&zip, entry);
+    }
+    rn_torch_storages_release(&zip.storages, &reader->context->allocator);
+    rn_zip_close(&zip.archive);
+    return status;
+}

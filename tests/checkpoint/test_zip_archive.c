@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* What a directory may claim and what not; archives made by hand from one entry. */
+#include "checkpoint/zip_archive.h"
+#include "support/support.h"
+
+#include <zlib.h>
+
+enum { NAME = 1 };
+
+typedef struct claim {
+    uint16_t flags, method;
+    uint32_t crc, packed, nbytes, place;
+} claim;
+
+static size_t put(unsigned char *at, uint64_t number, size_t nbytes)
+{
+    for (size_t i = 0; i < nbytes; i++)
+        at[i] = i < 8 ? (unsigned char)(number >> (8 * i)) : 0;
+    return nbytes;
+}
+
+static size_t put_fields(unsigned char *at, const claim *c)
+{
+    size_t n = put(at, 20, 2);
+
+    n += put(at + n, c->flags, 2);
+    n += put(at + n, c->method, 2);
+    n += put(at + n, 0, 4);
+    n += put(at + n, c->crc, 4);
+    n += put(at + n, c->packed, 4);
+    n += put(at + n, c->nbytes, 4);
+    return n + put(at + n, NAME, 2);
+}
+
+/* `entries` records of the one entry "e". */
+static size_t make_archive(unsigned char *at, const claim *c, const unsigned char *content, size_t length, int entries)
+{
+    size_t n = put(at, 0x04034b50, 4);
+
+    n += put_fields(at + n, c);
+    n += put(at + n, 0, 2);
+    at[n++] = 'e';
+    if (length > 0)
+        memcpy(at + n, content, length);
+    n += length;
+    const size_t directory = n;
+    for (int i = 0; i < entries; i++) {
+        n += put(at + n, 0x02014b50, 4);
+        n += put(at + n, 20, 2);
+        n += put_fields(at + n, c);
+        n += put(at + n, 0, 12);
+        n += put(at + n, c->place, 4);
+        at[n++] = 'e';
+    }
+    const size_t size = n - directory;
+    n += put(at + n, 0x06054b50, 4);
+    n += put(at + n, 0, 4);
+    n += put(at + n, (uint64_t)entries, 2);
+    n += put(at + n, (uint64_t)entries, 2);
+    n += put(at + n, size, 4);
+    n += put(at + n, directory, 4);
+    return n + put(at + n, 0, 2);
+}
+
+/* Opens the archive and asks for its entry. */
+static rn_status try(rn_context *context, const unsigned char *bytes, size_t nbytes, char *first)
+{
+    rn_storage *owner, *part = NULL;
+    rn_zip_archive archive;
+    rn_reader reader = { .context = context, .path = "file", .bytes = bytes, .nbytes = nbytes, .copy_bytes = nbytes };
+    char *data;
+
+    require_ok(context, rn_storage_create(&owner, context, (void *)(uintptr_t)bytes, NULL, NULL));
+    reader.file = owner;
+    rn_status status = rn_zip_open(&archive, &reader);
+    if (status == RN_OK) {
+        const rn_zip_entry *entry = rn_zip_find(&archive, "e");
+
+        assert_non_null(entry);
+        assert_null(rn_zip_find(&archive, "f"));
+        status = rn_zip_bytes(&part, &data, &archive, entry, 8);
+    }
+    if (status == RN_OK && first != NULL)
+        *first = data[0];
+    rn_storage_release(part);
+    rn_zip_close(&archive);
+    rn_storage_release(owner);
+    return status;
+}
+
+static void stored_entries_are_checked(void **state)
+{
+    static const struct {
+        claim c;
+        int entries;
+        rn_status status;
+    } cases[] = {
+        { { 0, 0, 0, 3, 3, 0 }, 1, RN_OK }, /* a CRC of 0: not computed */
+        { { 0, 0, 0x352441c2, 3, 3, 0 }, 1, RN_OK },  { { 0, 0, 0x352441c3, 3, 3, 0 }, 1, RN_FORMAT },
+        { { 1, 0, 0, 3, 3, 0 }, 1, RN_UNSUPPORTED },  /* encrypted */
+        { { 0, 12, 0, 3, 3, 0 }, 1, RN_UNSUPPORTED }, /* bzip2 */
+        { { 0, 0, 0, 3, 4, 0 }, 1, RN_FORMAT },       /* two sizes */
+        { { 0, 0, 0, 4000, 4000, 0 }, 1, RN_FORMAT }, /* larger than the file */
+        { { 0, 0, 0, 100, 100, 0 }, 1, RN_FORMAT },   /* reaches beyond the end */
+        { { 0, 0, 0, 3, 3, 1 }, 1, RN_FORMAT },       /* no entry there */
+        { { 0, 0, 0, 3, 3, 1000000 }, 1, RN_FORMAT }, { { 0, 0, 0, 3, 3, 0 }, 2, RN_FORMAT }, /* the same name twice */
+    };
+    unsigned char bytes[512];
+    rn_context *context = rn_test_context(1, RN_ISA_AUTO);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const size_t nbytes = make_archive(bytes, &cases[i].c, (const unsigned char *)"abc", 3, cases[i].entries);
+        char first = 0;
+
+        if (try(context, bytes, nbytes, &first) != cases[i].status)
+            fail_msg("case %zu: %s", i, rn_context_message(context));
+        if (cases[i].status == RN_OK)
+            assert_int_equal(first, 'a');
+    }
+    rn_context_destroy(context);
+}
+
+static void deflated_entries_are_unpacked_within_reason(void **state)
+{
+    unsigned char zeros[5000] = { 0 }, packed[200], bytes[1000];
+    rn_context *context = rn_test_context(1, RN_ISA_AUTO);
+    z_stream stream = { .next_in = zeros, .avail_in = sizeof zeros, .next_out = packed, .avail_out = sizeof packed };
+    claim c = { .method = 8, .nbytes = sizeof zeros };
+    char first = 1;
+
+    (void)state;
+    assert_int_equal(deflateInit2(&stream, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    c.packed = (uint32_t)stream.total_out;
+    deflateEnd(&stream);
+    c.crc = (uint32_t)crc32(crc32(0, NULL, 0), zeros, sizeof zeros);
+    require_ok(context, try(context, bytes, make_archive(bytes, &c, packed, c.packed, 1), &first));
+    assert_int_equal(first, 0);
+    c.nbytes = 0x70000000; /* far more than its bytes can hold: refused before anything is allocated */
+    require_status(context, try(context, bytes, make_archive(bytes, &c, packed, c.packed, 1), NULL), RN_FORMAT);
+    assert_non_null(strstr(rn_context_message(context), "claims to be larger"));
+    c.nbytes = sizeof zeros + 1;
+    require_status(context, try(context, bytes, make_archive(bytes, &c, packed, c.packed, 1), NULL), RN_FORMAT);
+    c.nbytes = sizeof zeros;
+    packed[0] ^= 6;
+    require_status(context, try(context, bytes, make_archive(bytes, &c, packed, c.packed, 1), NULL), RN_FORMAT);
+    rn_context_destroy(context);
+}
+
+static void what_is_no_archive_is_refused(void **state)
+{
+    unsigned char bytes[512];
+    const claim c = { 0, 0, 0, 3, 3, 0 };
+    rn_context *context = rn_test_context(1, RN_ISA_AUTO);
+    const size_t nbytes = make_archive(bytes, &c, (const unsigned char *)"abc", 3, 1);
+
+    (void)state;
+    for (size_t cut = 0; cut < nbytes; cut++)
+        require_status(context, try(context, bytes, cut, NULL), RN_FORMAT);
+    require_ok(context, try(context, bytes, nbytes, NULL));
+    rn_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stored_entries_are_checked),
+        cmocka_unit_test(deflated_entries_are_unpacked_within_reason),
+        cmocka_unit_test(what_is_no_archive_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
