@@ -312,6 +312,12 @@ static bool hands_gradient_on(const rn_step *step, int32_t input)
     return sum || (input == 1 && (step->kind == &rn_step_conv || step->kind == &rn_step_batch_norm || step->kind == &rn_step_affine));
 }
 
+/* True if the backward of the step that made y does not look at y: a convolution without a ReLU, whose mask y would be. */
+static bool nobody_reads_back(const rn_plan *plan, const rn_plan_value *y)
+{
+    return y->producer >= 0 && plan->step[y->producer].kind == &rn_step_conv && !plan->step[y->producer].relu;
+}
+
 /* Walks backward and settles, for each input of each step, whether its gradient is written, added to, or the same memory. */
 static void settle_gradients(rn_plan *plan)
 {
@@ -352,7 +358,7 @@ static void settle_gradients(rn_plan *plan)
         if (step->kind == &rn_step_batch_norm && step->inputs[0].wants_gradient) {
             rn_plan_value *const y = &plan->value[step->inputs[0].value];
 
-            y->gradient_in_place = y->consumers == 1 && y->parent < 0 && y->producer >= 0;
+            y->gradient_in_place = y->consumers == 1 && y->parent < 0 && nobody_reads_back(plan, y);
         }
     }
 }
