@@ -3,13 +3,14 @@
  * rn_checkpoint: named tensors and text metadata, whatever the container.
  *
  * Reads safetensors and PyTorch's three containers (zip since 1.6, legacy, tar), told apart by content, never by name.
- * Nothing in a pickle is ever executed: an unpickler of our own knows the few globals that a state dict needs and refuses
- * any other by name. Of a pickle, nested dictionaries get dotted names; where all tensors lie under one key such as
- * 'state_dict' or 'model', and where every name begins with 'module.' (DataParallel), that part is taken off; the metadata
- * keys "rn.nesting" and "rn.prefix" then say what. Python numbers, truth values and strings outside tensors become metadata
- * under their dotted names, numbers printed so that reading them gives the same value. Names of safetensors stay as they are.
- * Limits (RN_FORMAT beyond): 1,000,000 tensors, 100,000,000 bytes of safetensors header, 64 MiB of pickle, nesting 256.
- * The file is mapped and may be replaced by renaming, but must not be shortened in place, while the checkpoint lives.
+ * Nothing in a pickle is ever executed: an unpickler of our own knows the few globals that a state dict needs and
+ * refuses any other by name. Of a pickle, nested dictionaries get dotted names; where all tensors lie under one key
+ * such as 'state_dict' or 'model', and where every name begins with 'module.' (DataParallel), that part is taken off;
+ * the metadata keys "rn.nesting" and "rn.prefix" then say what. Python numbers, truth values and strings outside
+ * tensors become metadata under their dotted names, numbers printed so that reading them gives the same value. Names of
+ * safetensors stay as they are. Limits (RN_FORMAT beyond): 1,000,000 tensors, 100,000,000 bytes of safetensors header,
+ * 64 MiB of pickle, nesting 256. The file is mapped and may be replaced by renaming, but must not be shortened in
+ * place, while the checkpoint lives.
  */
 #ifndef RESNET_CHECKPOINT_H
 #define RESNET_CHECKPOINT_H
@@ -27,7 +28,8 @@ typedef enum rn_format {
     RN_FORMAT_TORCH = 1 /* zip container; torch.load(weights_only=True) reads it */
 } rn_format;
 
-/* Opens a file. RN_IO; RN_FORMAT: damaged, or a global that is not allowed (named in the message); RN_UNSUPPORTED: understood but not a set of dense tensors of known types. The caller destroys. */
+/* Opens a file. RN_IO; RN_FORMAT: damaged, or a global that is not allowed (named in the message); RN_UNSUPPORTED:
+ * understood but not a set of dense tensors of known types. The caller destroys. */
 RN_API rn_status rn_checkpoint_open(rn_checkpoint **checkpoint, rn_context *context, const char *path);
 /* An empty one. */
 RN_API rn_status rn_checkpoint_create(rn_checkpoint **checkpoint, rn_context *context);
@@ -39,7 +41,8 @@ RN_API const rn_tensor *rn_checkpoint_tensor(const rn_checkpoint *checkpoint, si
 /* By name; NULL if there is none. */
 RN_API const rn_tensor *rn_checkpoint_find(const rn_checkpoint *checkpoint, const char *name);
 
-/* Adds a copy of a tensor. RN_INVALID_ARGUMENT: the name is empty, taken or not UTF-8. RN_UNSUPPORTED: there are 1,000,000 already. */
+/* Adds a copy of a tensor. RN_INVALID_ARGUMENT: the name is empty, taken or not UTF-8. RN_UNSUPPORTED: there are
+ * 1,000,000 already. */
 RN_API rn_status rn_checkpoint_add(rn_checkpoint *checkpoint, const char *name, const rn_tensor *tensor);
 
 /* Text metadata, UTF-8; NULL if there is none of that key. Setting replaces; a NULL value removes. */
@@ -49,9 +52,9 @@ RN_API size_t rn_checkpoint_metadata_count(const rn_checkpoint *checkpoint);
 RN_API const char *rn_checkpoint_metadata_key(const rn_checkpoint *checkpoint, size_t index);
 
 /*
- * Writes the file: into a temporary file beside `path`, flushed to the disk, then renamed, so that `path` holds either what
- * it held before or everything. Equal contents give equal bytes. RN_IO: `path` is untouched. RN_FORMAT_TORCH stores the
- * tensors as an OrderedDict and leaves metadata out (torch.load(weights_only=True) would have to build it).
+ * Writes the file: into a temporary file beside `path`, flushed to the disk, then renamed, so that `path` holds either
+ * what it held before or everything. Equal contents give equal bytes. RN_IO: `path` is untouched. RN_FORMAT_TORCH
+ * stores the tensors as an OrderedDict and leaves metadata out (torch.load(weights_only=True) would have to build it).
  */
 RN_API rn_status rn_checkpoint_save(const rn_checkpoint *checkpoint, const char *path, rn_format format);
 

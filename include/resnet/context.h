@@ -48,10 +48,11 @@ typedef void (*rn_log_function)(rn_log_level level, const char *line, void *payl
 
 typedef struct rn_context_options {
     size_t struct_size;
-    int32_t threads;               /* 0: the CPUs that affinity and cgroup quota allow this process; RN_THREADS overrides */
-    int32_t isa;                   /* an rn_isa: the best one that may be used; RN_ISA (reference, baseline, avx2, avx512) overrides */
-    uint64_t seed;                 /* default seed of everything random that is made from this context */
-    rn_allocate_function allocate; /* NULL: the C library. Both hooks or none. They serve the library's own memory, not libjpeg's or cJSON's */
+    int32_t threads; /* 0: the CPUs that affinity and cgroup quota allow this process; RN_THREADS overrides */
+    int32_t isa;   /* an rn_isa: the best one that may be used; RN_ISA (reference, baseline, avx2, avx512) overrides */
+    uint64_t seed; /* default seed of everything random that is made from this context */
+    rn_allocate_function allocate; /* NULL: the C library. Both hooks or none. They serve the library's own memory, not
+                                      libjpeg's or cJSON's */
     rn_release_function release;
     void *allocator_payload;
     rn_log_function log; /* NULL: silence */
@@ -69,7 +70,8 @@ RN_API rn_status rn_context_create(rn_context **context, const rn_context_option
 /* Lets go of the context; the memory goes with the last object made from it. NULL is fine. */
 RN_API void rn_context_destroy(rn_context *context);
 
-/* What the last failure was, in one line for a person; "" if nothing failed yet. Borrowed until the next call. NULL is fine. */
+/* What the last failure was, in one line for a person; "" if nothing failed yet. Borrowed until the next call. NULL is
+ * fine. */
 RN_API const char *rn_context_message(const rn_context *context);
 
 RN_API int32_t rn_context_threads(const rn_context *context);

@@ -2,8 +2,9 @@
 /*
  * rn_dataset: a folder of photos, one folder a class. rn_loader: its batches.
  *
- * The loader decodes several batches ahead with the context's own threads while no network runs: decoding and computing take turns, each
- * with all cores, instead of fighting over them. Every random draw is a pure function of (seed, epoch, sample).
+ * The loader decodes several batches ahead with the context's own threads while no network runs: decoding and computing
+ * take turns, each with all cores, instead of fighting over them. Every random draw is a pure function of (seed, epoch,
+ * sample).
  */
 #ifndef RESNET_DATASET_H
 #define RESNET_DATASET_H
@@ -21,15 +22,17 @@ typedef struct rn_batch rn_batch;
 
 typedef struct rn_image_folder_options {
     size_t struct_size;
-    const rn_classes *classes; /* the table to use: folders are matched by name, and a folder that it lacks is RN_SHAPE. NULL: from the folders. Copied */
+    const rn_classes *classes; /* the table to use: folders are matched by name, and a folder that it lacks is RN_SHAPE.
+                                  NULL: from the folders. Copied */
 } rn_image_folder_options;
 
 /*
- * Opens a folder as torchvision.datasets.ImageFolder does: classes are the sub-folders sorted by byte, photos are the files below
- * them whose names end in .jpg .jpeg .png .bmp (any case), sorted by path. Hidden files are passed over. RN_IO; RN_FORMAT: no class
- * folder, or one without a photo.
+ * Opens a folder as torchvision.datasets.ImageFolder does: classes are the sub-folders sorted by byte, photos are the
+ * files below them whose names end in .jpg .jpeg .png .bmp (any case), sorted by path. Hidden files are passed over.
+ * RN_IO; RN_FORMAT: no class folder, or one without a photo.
  */
-RN_API rn_status rn_image_folder_open(rn_dataset **dataset, rn_context *context, const char *path, const rn_image_folder_options *options);
+RN_API rn_status rn_image_folder_open(rn_dataset **dataset, rn_context *context, const char *path,
+                                      const rn_image_folder_options *options);
 /* Display names from a JSON object {"folder": "name"}; rn_classes_label. */
 RN_API rn_status rn_dataset_load_labels(rn_dataset *dataset, const char *json_path);
 /* Borrowed; valid until labels are loaded or the dataset is destroyed. */
@@ -49,21 +52,25 @@ typedef enum rn_bad_photo {
 
 typedef struct rn_loader_options {
     size_t struct_size;
-    uint64_t seed;      /* of order and augmentation; 0: the context's */
-    int32_t batch_size; /* 0: 8 */
-    int32_t shuffle;    /* 1: another order every epoch */
-    int32_t bad_photos; /* an rn_bad_photo */
-    int32_t avoid_single; /* 1: a last batch of one sample is joined to the one before it, since batch norm cannot train on one value */
+    uint64_t seed;        /* of order and augmentation; 0: the context's */
+    int32_t batch_size;   /* 0: 8 */
+    int32_t shuffle;      /* 1: another order every epoch */
+    int32_t bad_photos;   /* an rn_bad_photo */
+    int32_t avoid_single; /* 1: a last batch of one sample is joined to the one before it, since batch norm cannot train
+                             on one value */
     int32_t height, width; /* of the images, where the pipeline leaves it to the photo; 0: the pipeline fixes it */
 } rn_loader_options;
 
-/* Batches of `dataset` prepared by `pipeline` (copied), whose output size is fixed by it or by the options: RN_INVALID_ARGUMENT, or RN_SHAPE if the two differ. Keeps the dataset alive. */
-RN_API rn_status rn_loader_create(rn_loader **loader, rn_dataset *dataset, const rn_pipeline *pipeline, const rn_loader_options *options);
+/* Batches of `dataset` prepared by `pipeline` (copied), whose output size is fixed by it or by the options:
+ * RN_INVALID_ARGUMENT, or RN_SHAPE if the two differ. Keeps the dataset alive. */
+RN_API rn_status rn_loader_create(rn_loader **loader, rn_dataset *dataset, const rn_pipeline *pipeline,
+                                  const rn_loader_options *options);
 /* Begins epoch `epoch` at its first batch; the epoch decides order and augmentation. */
 RN_API rn_status rn_loader_start(rn_loader *loader, uint64_t epoch);
 /* Passes over `batches` batches without decoding them, to resume inside an epoch. */
 RN_API rn_status rn_loader_skip(rn_loader *loader, size_t batches);
-/* The next batch, borrowed until the next call; RN_END after the last. RN_STATE: not started. RN_FORMAT, RN_IO: a photo that does not decode. RN_SHAPE: one that comes out of the pipeline in another size. */
+/* The next batch, borrowed until the next call; RN_END after the last. RN_STATE: not started. RN_FORMAT, RN_IO: a photo
+ * that does not decode. RN_SHAPE: one that comes out of the pipeline in another size. */
 RN_API rn_status rn_loader_next(const rn_batch **batch, rn_loader *loader);
 /* Photos skipped since the start of the epoch. */
 RN_API size_t rn_loader_skipped(const rn_loader *loader);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rn_graph: a network being written down. Each layer call takes values and gives a value; the network reads like its paper.
+ * rn_graph: a network being written down. Each layer call takes values and gives a value; the network reads like its
+ * paper.
  *
- * Errors are sticky: a call that fails gives an invalid value, later calls with it do nothing, and rn_model_build() answers
- * with the first error and its message. Names are joined with dots under rn_graph_enter(): they become the parameters' names
- * of PyTorch's state dict. Layers and their definitions are those of torch.nn at the page named beside each.
+ * Errors are sticky: a call that fails gives an invalid value, later calls with it do nothing, and rn_model_build()
+ * answers with the first error and its message. Names are joined with dots under rn_graph_enter(): they become the
+ * parameters' names of PyTorch's state dict. Layers and their definitions are those of torch.nn at the page named
+ * beside each.
  *
  * Values of images are (N, C, H, W), after rn_flatten (N, features); N is left open until a session runs.
  */
@@ -19,7 +21,8 @@ extern "C" {
 
 typedef struct rn_graph rn_graph;
 
-/* A value of the network: which layer's output. Copy it freely; it is meaningful for its graph only. Negative: invalid. */
+/* A value of the network: which layer's output. Copy it freely; it is meaningful for its graph only. Negative: invalid.
+ */
 typedef struct rn_value {
     int32_t index;
 } rn_value;
@@ -37,20 +40,23 @@ RN_API rn_value rn_graph_leave(rn_graph *graph, rn_value result);
 RN_API rn_value rn_graph_input(rn_graph *graph, int64_t channels, int64_t height, int64_t width);
 /* Names a value that comes out. A classifier has one, "logits". */
 RN_API void rn_graph_output(rn_graph *graph, const char *name, rn_value value);
-/* Says which part is the head: parameters and layers whose names begin with `prefix` ("fc"). The rest is the backbone. */
+/* Says which part is the head: parameters and layers whose names begin with `prefix` ("fc"). The rest is the backbone.
+ */
 RN_API void rn_graph_head(rn_graph *graph, const char *prefix);
 
-/* Sizes of a value, for builders; 0 where it has no such dimension or is invalid. For (N, features): channels = features, height = width = 1. */
+/* Sizes of a value, for builders; 0 where it has no such dimension or is invalid. For (N, features): channels =
+ * features, height = width = 1. */
 RN_API int64_t rn_value_channels(const rn_graph *graph, rn_value value);
 RN_API int64_t rn_value_height(const rn_graph *graph, rn_value value);
 RN_API int64_t rn_value_width(const rn_graph *graph, rn_value value);
 
-/* ---- layers with parameters ------------------------------------------------------------------------------------------- */
+/* ---- layers with parameters ------------------------------------------------------------------------------------ */
 
 typedef struct rn_conv2d_options {
     size_t struct_size;
     int32_t stride, stride_w;   /* 0: 1. stride_w 0: as stride */
-    int32_t padding, padding_w; /* zeros on every side; padding_w 0: as padding. For a zero beside a non-zero padding see no_padding_h, no_padding_w */
+    int32_t padding, padding_w; /* zeros on every side; padding_w 0: as padding. For a zero beside a non-zero padding
+                                   see no_padding_h, no_padding_w */
     int32_t kernel_w;           /* 0: as kernel */
     int32_t groups;             /* 0: 1 */
     int32_t bias;               /* 1: with bias. Default without, as a convolution before batch norm has none */
@@ -69,8 +75,10 @@ typedef enum rn_init {
     RN_INIT_KAIMING_FAN_IN = 4   /* normal, gain sqrt 2, fan in, bias 0 */
 } rn_init;
 
-/* torch.nn.Conv2d (cross-correlation): out channels, kernel height and width. Parameters name.weight (out, in / groups, kh, kw) and, with bias, name.bias. */
-RN_API rn_value rn_conv2d(rn_graph *graph, rn_value x, const char *name, int64_t out_channels, int32_t kernel, const rn_conv2d_options *options);
+/* torch.nn.Conv2d (cross-correlation): out channels, kernel height and width. Parameters name.weight (out, in / groups,
+ * kh, kw) and, with bias, name.bias. */
+RN_API rn_value rn_conv2d(rn_graph *graph, rn_value x, const char *name, int64_t out_channels, int32_t kernel,
+                          const rn_conv2d_options *options);
 
 typedef struct rn_batch_norm2d_options {
     size_t struct_size;
@@ -78,7 +86,8 @@ typedef struct rn_batch_norm2d_options {
     double momentum; /* 0: 0.1, the weight of the new batch in the running statistics */
 } rn_batch_norm2d_options;
 
-/* torch.nn.BatchNorm2d. Parameters name.weight, name.bias; buffers name.running_mean, name.running_var (unbiased), name.num_batches_tracked. */
+/* torch.nn.BatchNorm2d. Parameters name.weight, name.bias; buffers name.running_mean, name.running_var (unbiased),
+ * name.num_batches_tracked. */
 RN_API rn_value rn_batch_norm2d(rn_graph *graph, rn_value x, const char *name, const rn_batch_norm2d_options *options);
 
 typedef struct rn_linear_options {
@@ -88,9 +97,10 @@ typedef struct rn_linear_options {
 } rn_linear_options;
 
 /* torch.nn.Linear on (N, features). Parameters name.weight (out, in), name.bias. */
-RN_API rn_value rn_linear(rn_graph *graph, rn_value x, const char *name, int64_t out_features, const rn_linear_options *options);
+RN_API rn_value rn_linear(rn_graph *graph, rn_value x, const char *name, int64_t out_features,
+                          const rn_linear_options *options);
 
-/* ---- layers without parameters ---------------------------------------------------------------------------------------- */
+/* ---- layers without parameters --------------------------------------------------------------------------------- */
 
 RN_API rn_value rn_relu(rn_graph *graph, rn_value x);
 
@@ -109,7 +119,8 @@ RN_API rn_value rn_avg_pool2d(rn_graph *graph, rn_value x, int32_t kernel, const
 /* torch.nn.AdaptiveAvgPool2d */
 RN_API rn_value rn_adaptive_avg_pool2d(rn_graph *graph, rn_value x, int64_t out_height, int64_t out_width);
 
-/* torch.nn.Dropout: zero with the given probability in training, scaled by 1/(1 - p). Draws are a pure function of (seed, step, element). The name is for freezing. */
+/* torch.nn.Dropout: zero with the given probability in training, scaled by 1/(1 - p). Draws are a pure function of
+ * (seed, step, element). The name is for freezing. */
 RN_API rn_value rn_dropout(rn_graph *graph, rn_value x, const char *name, double probability);
 
 /* a + b, same shapes. */
@@ -118,7 +129,8 @@ RN_API rn_value rn_add(rn_graph *graph, rn_value a, rn_value b);
 RN_API rn_value rn_concat(rn_graph *graph, const rn_value *values, size_t count);
 /* (N, C, H, W) to (N, C*H*W), in PyTorch's order. */
 RN_API rn_value rn_flatten(rn_graph *graph, rn_value x);
-/* Shortcut A of the ResNet paper (arXiv:1512.03385, 3.3): every stride-th pixel, new channels zero, half of them before and half after (as the CIFAR networks in PyTorch have it). */
+/* Shortcut A of the ResNet paper (arXiv:1512.03385, 3.3): every stride-th pixel, new channels zero, half of them before
+ * and half after (as the CIFAR networks in PyTorch have it). */
 RN_API rn_value rn_shortcut_a(rn_graph *graph, rn_value x, int64_t out_channels, int32_t stride);
 /* log(softmax(x)) along channels of (N, features). Networks of the zoo end in logits and do not need it. */
 RN_API rn_value rn_log_softmax(rn_graph *graph, rn_value x);

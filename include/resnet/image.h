@@ -9,7 +9,7 @@
  * Steps, separated by commas (each is torchvision.transforms' class of that name, on 8-bit pixels until ToTensor):
  *   Resize(s) the shorter side to s, or Resize(h, w)   bilinear with antialiasing, as Pillow computes it
  *   CenterCrop(s) or (h, w)                            pads with black where the photo is smaller
- *   RandomRotation(d)                                  by an angle in [-d, d] degrees about the centre, nearest pixel, black outside
+ *   RandomRotation(d)                                  by an angle in [-d, d] degrees, nearest pixel, black outside
  *   RandomHorizontalFlip(p), RandomVerticalFlip(p)     with probability p
  *   ColorJitter(b, c, s, h)                            brightness, contrast, saturation, hue, in a random order
  *   RandomGrayscale(p)
@@ -41,14 +41,16 @@ typedef struct rn_draw {
 /*
  * Decodes a JPEG, PNG or BMP file, told apart by content. Grey becomes RGB, alpha is dropped (not blended), 16 bits
  * become 8, CMYK becomes RGB as Pillow's convert('RGB') has it. The EXIF orientation is not applied, as torchvision's
- * loader does not. RN_IO: cannot be read. RN_FORMAT: not such a picture, or damaged or cut short: a half-decoded picture
- * is never given. RN_UNSUPPORTED: over 2^28 pixels. The caller destroys the image.
+ * loader does not. RN_IO: cannot be read. RN_FORMAT: not such a picture, or damaged or cut short: a half-decoded
+ * picture is never given. RN_UNSUPPORTED: over 2^28 pixels. The caller destroys the image.
  */
 RN_API rn_status rn_image_read(rn_image **image, rn_context *context, const char *path);
 /* The same from memory. `name` is for the message and may be NULL. */
-RN_API rn_status rn_image_decode(rn_image **image, rn_context *context, const void *bytes, size_t nbytes, const char *name);
+RN_API rn_status rn_image_decode(rn_image **image, rn_context *context, const void *bytes, size_t nbytes,
+                                 const char *name);
 /* From pixels: rows of width * 3 bytes R, G, B, `pitch` bytes apart (0: width * 3). Copied. */
-RN_API rn_status rn_image_create(rn_image **image, rn_context *context, int32_t width, int32_t height, const uint8_t *pixels, size_t pitch);
+RN_API rn_status rn_image_create(rn_image **image, rn_context *context, int32_t width, int32_t height,
+                                 const uint8_t *pixels, size_t pitch);
 RN_API int32_t rn_image_width(const rn_image *image);
 RN_API int32_t rn_image_height(const rn_image *image);
 /* height rows of width * 3 bytes, without gaps; borrowed. */
@@ -64,8 +66,10 @@ RN_API const char *rn_pipeline_text(const rn_pipeline *pipeline);
 RN_API int rn_pipeline_is_random(const rn_pipeline *pipeline);
 /* The size of what comes out, or 0 x 0 where it depends on the photo. */
 RN_API void rn_pipeline_output_size(const rn_pipeline *pipeline, int32_t *height, int32_t *width);
-/* Applies the pipeline and makes a float32 tensor (3, height, width), channels fastest in memory. `draw` may be NULL if the pipeline is not random: RN_INVALID_ARGUMENT otherwise. */
-RN_API rn_status rn_pipeline_apply(rn_tensor **tensor, const rn_pipeline *pipeline, const rn_image *image, const rn_draw *draw);
+/* Applies the pipeline and makes a float32 tensor (3, height, width), channels fastest in memory. `draw` may be NULL if
+ * the pipeline is not random: RN_INVALID_ARGUMENT otherwise. */
+RN_API rn_status rn_pipeline_apply(rn_tensor **tensor, const rn_pipeline *pipeline, const rn_image *image,
+                                   const rn_draw *draw);
 /* NULL is fine. */
 RN_API void rn_pipeline_destroy(rn_pipeline *pipeline);
 

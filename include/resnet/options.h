@@ -21,12 +21,14 @@
 
 #ifndef __cplusplus
 
-/* RN_OPTIONS(rn_fit, .epochs = 20) is a pointer to an rn_fit_options that lives until the end of the enclosing block. */
+/* RN_OPTIONS(rn_fit, .epochs = 20) is a pointer to an rn_fit_options that lives until the end of the enclosing block.
+ */
 #define RN_OPTIONS(name, ...) (&(name##_options){ .struct_size = sizeof(name##_options), __VA_ARGS__ })
 
 #else
 
-namespace rn {
+namespace rn
+{
 /* Zeroed options with struct_size set. */
 template <typename T> T options()
 {
@@ -34,7 +36,7 @@ template <typename T> T options()
     zeroed.struct_size = sizeof(T);
     return zeroed;
 }
-}
+} // namespace rn
 
 #endif
 

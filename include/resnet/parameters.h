@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rn_parameters: the named numbers of a model. Names and shapes are those of PyTorch's state dict ("layer1.0.conv1.weight",
- * "bn1.running_mean"). A parameter has a value, may be trainable, and has a gradient from a backward pass until an optimizer
- * step has used it; a buffer (running statistics) has a value only.
+ * rn_parameters: the named numbers of a model. Names and shapes are those of PyTorch's state dict
+ * ("layer1.0.conv1.weight", "bn1.running_mean"). A parameter has a value, may be trainable, and has a gradient from a
+ * backward pass until an optimizer step has used it; a buffer (running statistics) has a value only.
  *
  * Borrowed from its model (rn_model_parameters) and valid as long as the model is.
- * Writing while a session is between forward and backward is RN_STATE; while a session of another context runs, RN_BUSY.
+ * Writing while a session is between forward and backward is RN_STATE; while a session of another context runs,
+ * RN_BUSY.
  */
 #ifndef RESNET_PARAMETERS_H
 #define RESNET_PARAMETERS_H
@@ -31,7 +32,8 @@ RN_API int rn_parameters_has_gradient(const rn_parameters *parameters, size_t in
 /* Number of elements of all parameters (not buffers), and of the trainable ones. */
 RN_API int64_t rn_parameters_elements(const rn_parameters *parameters, int trainable_only);
 
-/* The value, to be read. Borrowed; NULL if out of range. Convolution weights are (out, in, kh, kw), channels-last in memory. */
+/* The value, to be read. Borrowed; NULL if out of range. Convolution weights are (out, in, kh, kw), channels-last in
+ * memory. */
 RN_API const rn_tensor *rn_parameters_value(const rn_parameters *parameters, size_t index);
 /* Sets the value, converting the type. RN_SHAPE: shapes differ. */
 RN_API rn_status rn_parameters_write(rn_parameters *parameters, size_t index, const rn_tensor *value);

@@ -17,14 +17,21 @@ typedef struct rn_predict_options {
     int32_t reserved;
 } rn_predict_options;
 
-/* RN_STATE: the model has no preprocessing. RN_IO, RN_FORMAT: the photo. The caller destroys the predictions. For many photos keep a session instead. */
-RN_API rn_status rn_predict_file(rn_predictions **predictions, rn_model *model, const char *path, const rn_predict_options *options);
-RN_API rn_status rn_predict_image(rn_predictions **predictions, rn_model *model, const rn_image *image, const rn_predict_options *options);
-/* From logits (N, classes) of a session of one's own: row `row`. Memory and message are those of the logits' context, so that threads with a session each may call it for one model. RN_SHAPE; RN_INVALID_ARGUMENT: no such row, or a logit is not finite (a network that has diverged). */
-RN_API rn_status rn_predict_logits(rn_predictions **predictions, const rn_model *model, const rn_tensor *logits, int64_t row, const rn_predict_options *options);
+/* RN_STATE: the model has no preprocessing. RN_IO, RN_FORMAT: the photo. The caller destroys the predictions. For many
+ * photos keep a session instead. */
+RN_API rn_status rn_predict_file(rn_predictions **predictions, rn_model *model, const char *path,
+                                 const rn_predict_options *options);
+RN_API rn_status rn_predict_image(rn_predictions **predictions, rn_model *model, const rn_image *image,
+                                  const rn_predict_options *options);
+/* From logits (N, classes) of a session of one's own: row `row`. Memory and message are those of the logits' context,
+ * so that threads with a session each may call it for one model. RN_SHAPE; RN_INVALID_ARGUMENT: no such row, or a logit
+ * is not finite (a network that has diverged). */
+RN_API rn_status rn_predict_logits(rn_predictions **predictions, const rn_model *model, const rn_tensor *logits,
+                                   int64_t row, const rn_predict_options *options);
 
 RN_API size_t rn_predictions_count(const rn_predictions *predictions);
-/* Of the rank-th answer: class index (-1 if out of range), folder and display name (borrowed; the number as text if the model has no class table; NULL if out of range), probability in [0, 1]. */
+/* Of the rank-th answer: class index (-1 if out of range), folder and display name (borrowed; the number as text if the
+ * model has no class table; NULL if out of range), probability in [0, 1]. */
 RN_API int64_t rn_predictions_index(const rn_predictions *predictions, size_t rank);
 RN_API const char *rn_predictions_folder(const rn_predictions *predictions, size_t rank);
 RN_API const char *rn_predictions_name(const rn_predictions *predictions, size_t rank);

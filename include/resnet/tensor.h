@@ -45,27 +45,34 @@ RN_API const char *rn_dtype_name(rn_dtype dtype);
 
 /*
  * Makes a tensor of zeros that owns its memory. `shape` has `rank` entries, each >= 0; rank 0 is a scalar.
- * RN_INVALID_ARGUMENT: unknown type or order, rank over RN_MAX_RANK, a negative size. RN_SHAPE: channels-last with a rank
- * other than 4. RN_NO_MEMORY, also when the size does not fit size_t. The caller destroys the tensor.
+ * RN_INVALID_ARGUMENT: unknown type or order, rank over RN_MAX_RANK, a negative size. RN_SHAPE: channels-last with a
+ * rank other than 4. RN_NO_MEMORY, also when the size does not fit size_t. The caller destroys the tensor.
  */
-RN_API rn_status rn_tensor_create(rn_tensor **tensor, rn_context *context, rn_dtype dtype, int32_t rank, const int64_t *shape, rn_order order);
+RN_API rn_status rn_tensor_create(rn_tensor **tensor, rn_context *context, rn_dtype dtype, int32_t rank,
+                                  const int64_t *shape, rn_order order);
 
-/* The same over memory of the caller, which must hold `nbytes` bytes and outlive the tensor and its views. RN_SHAPE: nbytes is less than the shape needs. */
-RN_API rn_status rn_tensor_wrap(rn_tensor **tensor, rn_context *context, rn_dtype dtype, int32_t rank, const int64_t *shape, rn_order order, void *data, size_t nbytes);
+/* The same over memory of the caller, which must hold `nbytes` bytes and outlive the tensor and its views. RN_SHAPE:
+ * nbytes is less than the shape needs. */
+RN_API rn_status rn_tensor_wrap(rn_tensor **tensor, rn_context *context, rn_dtype dtype, int32_t rank,
+                                const int64_t *shape, rn_order order, void *data, size_t nbytes);
 
-/* A window into `base`: elements [start, start + length) along `axis`. Shares and keeps alive the memory of `base`. RN_SHAPE: out of range. */
+/* A window into `base`: elements [start, start + length) along `axis`. Shares and keeps alive the memory of `base`.
+ * RN_SHAPE: out of range. */
 RN_API rn_status rn_tensor_view(rn_tensor **tensor, rn_tensor *base, int32_t axis, int64_t start, int64_t length);
 
-/* A copy with its own memory, of the given type and order. Conversions round to nearest, ties to even; float to integer truncates and saturates, NaN becomes 0. */
+/* A copy with its own memory, of the given type and order. Conversions round to nearest, ties to even; float to integer
+ * truncates and saturates, NaN becomes 0. */
 RN_API rn_status rn_tensor_convert(rn_tensor **copy, const rn_tensor *source, rn_dtype dtype, rn_order order);
 
-/* Copies the elements of `source` into `target`, converting types as rn_tensor_convert does. RN_SHAPE: shapes differ. The two must not overlap unless they are the same. */
+/* Copies the elements of `source` into `target`, converting types as rn_tensor_convert does. RN_SHAPE: shapes differ.
+ * The two must not overlap unless they are the same. */
 RN_API rn_status rn_tensor_copy(rn_tensor *target, const rn_tensor *source);
 
 /* Sets every element to `value`. */
 RN_API rn_status rn_tensor_fill(rn_tensor *tensor, double value);
 
-/* Reads all elements in row-major order of the shape, converted to `dtype`, into `data` of `nbytes` bytes. RN_SHAPE: nbytes is not exactly what the elements need. */
+/* Reads all elements in row-major order of the shape, converted to `dtype`, into `data` of `nbytes` bytes. RN_SHAPE:
+ * nbytes is not exactly what the elements need. */
 RN_API rn_status rn_tensor_read(const rn_tensor *tensor, rn_dtype dtype, void *data, size_t nbytes);
 /* The opposite: sets all elements from row-major `data`. */
 RN_API rn_status rn_tensor_write(rn_tensor *tensor, rn_dtype dtype, const void *data, size_t nbytes);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rn_trainer: the loop that everybody writes, with its traps closed. Phases, training and validation loss and accuracy, history,
- * best and last checkpoint, resume, progress, cancel. It uses public calls only and holds no privilege over a hand-written loop.
+ * rn_trainer: the loop that everybody writes, with its traps closed. Phases, training and validation loss and accuracy,
+ * history, best and last checkpoint, resume, progress, cancel. It uses public calls only and holds no privilege over a
+ * hand-written loop.
  *
- * In `directory` it keeps best.safetensors (the weights of the best validation accuracy so far, over all phases; a model file),
- * last.safetensors (weights, optimizer, scheduler, phase, epoch and batch, best metric, and which best belongs to it) and
- * history.jsonl (one line an epoch). Each is replaced as a whole or not at all.
+ * In `directory` it keeps best.safetensors (the weights of the best validation accuracy so far, over all phases; a
+ * model file), last.safetensors (weights, optimizer, scheduler, phase, epoch and batch, best metric, and which best
+ * belongs to it) and history.jsonl (one line an epoch). Each is replaced as a whole or not at all.
  *
- * Resuming: run the same program again with `resume`. Phases that are complete return at once, the interrupted one goes on where
- * its last checkpoint stands, and the end has the same bytes as an undisturbed run.
+ * Resuming: run the same program again with `resume`. Phases that are complete return at once, the interrupted one goes
+ * on where its last checkpoint stands, and the end has the same bytes as an undisturbed run.
  */
 #ifndef RESNET_TRAINER_H
 #define RESNET_TRAINER_H
@@ -24,28 +25,30 @@ extern "C" {
 typedef struct rn_trainer rn_trainer;
 
 /*
- * Where training stands. Handed to the progress callback after every batch of training and, so that cancelling does not have to wait, of
- * validation (`batch` then equals `batches`), and at the end of each epoch with `epoch_ended` set, when its files are written.
+ * Where training stands. Handed to the progress callback after every batch of training and, so that cancelling does not
+ * have to wait, of validation (`batch` then equals `batches`), and at the end of each epoch with `epoch_ended` set,
+ * when its files are written.
  */
 typedef struct rn_progress {
     size_t struct_size;
-    const char *phase;         /* the name given to rn_trainer_fit; lives as long as the trainer */
-    double loss;               /* mean over this epoch's training samples so far, in training mode */
-    double accuracy;           /* likewise, 0 to 1 */
-    double valid_loss;         /* when epoch_ended: over the validation set, in inference mode; NaN before */
+    const char *phase; /* the name given to rn_trainer_fit; lives as long as the trainer */
+    double loss;       /* mean over this epoch's training samples so far, in training mode */
+    double accuracy;   /* likewise, 0 to 1 */
+    double valid_loss; /* when epoch_ended: over the validation set, in inference mode; NaN before */
     double valid_accuracy;
-    double best_accuracy;      /* the best validation accuracy so far, over all phases; NaN before the first */
-    double lr;                 /* the rate of this epoch */
-    double images_per_second;  /* of training, this epoch */
-    double elapsed;            /* seconds since this fit began */
-    int64_t batch, batches;    /* batches done in this epoch, and in all */
-    int32_t epoch, epochs;     /* this epoch, from 0, and how many the fit has */
+    double best_accuracy;     /* the best validation accuracy so far, over all phases; NaN before the first */
+    double lr;                /* the rate of this epoch */
+    double images_per_second; /* of training, this epoch */
+    double elapsed;           /* seconds since this fit began */
+    int64_t batch, batches;   /* batches done in this epoch, and in all */
+    int32_t epoch, epochs;    /* this epoch, from 0, and how many the fit has */
     int32_t epoch_ended;
-    int32_t is_best;           /* when epoch_ended: this epoch is the best so far */
-    int64_t skipped;           /* photos skipped in this epoch by this process */
+    int32_t is_best; /* when epoch_ended: this epoch is the best so far */
+    int64_t skipped; /* photos skipped in this epoch by this process */
 } rn_progress;
 
-/* Returns 0 to go on; anything else cancels: the state is saved and rn_trainer_fit answers RN_CANCELLED. Runs on the caller's thread. */
+/* Returns 0 to go on; anything else cancels: the state is saved and rn_trainer_fit answers RN_CANCELLED. Runs on the
+ * caller's thread. */
 typedef int32_t (*rn_progress_function)(const rn_progress *progress, void *payload);
 
 typedef struct rn_trainer_options {
@@ -53,34 +56,33 @@ typedef struct rn_trainer_options {
     const char *directory; /* made if missing. NULL: nothing is written, and the best weights are kept in memory */
     rn_progress_function progress;
     void *progress_payload;
-    uint64_t seed;       /* 0: the context's */
-    int32_t batch_size;  /* 0: 8 */
-    int32_t resume;      /* 1: continue what lies in `directory`, if anything does */
-    int32_t bad_photos;  /* an rn_bad_photo */
-    int32_t keep_last;   /* 1: a fit ends with the last epoch's weights. Default: with the best, as the tutorial does */
+    uint64_t seed;      /* 0: the context's */
+    int32_t batch_size; /* 0: 8 */
+    int32_t resume;     /* 1: continue what lies in `directory`, if anything does */
+    int32_t bad_photos; /* an rn_bad_photo */
+    int32_t keep_last;  /* 1: a fit ends with the last epoch's weights. Default: with the best, as the tutorial does */
 } rn_trainer_options;
 
 /*
- * Makes a trainer. Training photos go through the model's training pipeline, validation photos through its pipeline (RN_STATE: it has none).
- * A model without a class table takes that of the training photos. RN_SHAPE: the class tables of the model and the two datasets differ.
- * RN_STATE: the directory holds a run already and resume is not set (nothing is overwritten), or it holds the run of another network, class
- * table, set of photos, preprocessing, batch size or seed. RN_BUSY: another trainer is using the directory. RN_FORMAT: last.safetensors is
- * damaged. Resuming takes the weights of last.safetensors at once. Keeps all three alive.
+ * Makes a trainer. Training photos go through the model's training pipeline, validation photos through its pipeline
+ * (RN_STATE: it has none). A model without a class table takes that of the training photos. RN_SHAPE: the class tables
+ * of the model and the two datasets differ. RN_STATE: the directory holds a run already and resume is not set (nothing
+ * is overwritten), or it holds the run of another network, class table, set of photos, preprocessing, batch size or
+ * seed. RN_BUSY: another trainer is using the directory. RN_FORMAT: last.safetensors is damaged. Resuming takes the
+ * weights of last.safetensors at once. Keeps all three alive.
  */
-RN_API rn_status rn_trainer_create(rn_trainer **trainer, rn_model *model, rn_dataset *train, rn_dataset *valid, const rn_trainer_options *options);
+RN_API rn_status rn_trainer_create(rn_trainer **trainer, rn_model *model, rn_dataset *train, rn_dataset *valid,
+                                   const rn_trainer_options *options);
 /* NULL is fine. */
 RN_API void rn_trainer_destroy(rn_trainer *trainer);
 
-typedef enum rn_optimizer_kind {
-    RN_OPTIMIZER_ADAM = 0,
-    RN_OPTIMIZER_SGD = 1
-} rn_optimizer_kind;
+typedef enum rn_optimizer_kind { RN_OPTIMIZER_ADAM = 0, RN_OPTIMIZER_SGD = 1 } rn_optimizer_kind;
 
 typedef struct rn_fit_options {
     size_t struct_size;
-    const char *phase;      /* a name, unique in the run; NULL: "fit" */
-    double lr;              /* 0: 1e-3 */
-    double lr_gamma;        /* 0: 0.1 */
+    const char *phase; /* a name, unique in the run; NULL: "fit" */
+    double lr;         /* 0: 1e-3 */
+    double lr_gamma;   /* 0: 0.1 */
     double weight_decay;
     double momentum;        /* SGD only */
     int64_t lr_step_epochs; /* 0: 7 */
@@ -89,11 +91,12 @@ typedef struct rn_fit_options {
 } rn_fit_options;
 
 /*
- * Trains what is trainable now, with a new optimizer, and ends with the best weights so far. RN_STATE: nothing is trainable, the phase's name was
- * used already, an interrupted phase has not been finished, or one is called with other options than it was begun with. RN_CANCELLED by
- * the callback: called again, the fit goes on. RN_INVALID_ARGUMENT: a loss that is not finite ends the fit, with the last good checkpoint
- * kept. A photo that does not decode (dataset.h) stops it as a cancel does. RN_FORMAT also: best.safetensors is not the file that this run
- * wrote. After any other failure the trainer answers RN_STATE: a new one resumes from the directory.
+ * Trains what is trainable now, with a new optimizer, and ends with the best weights so far. RN_STATE: nothing is
+ * trainable, the phase's name was used already, an interrupted phase has not been finished, or one is called with other
+ * options than it was begun with. RN_CANCELLED by the callback: called again, the fit goes on. RN_INVALID_ARGUMENT: a
+ * loss that is not finite ends the fit, with the last good checkpoint kept. A photo that does not decode (dataset.h)
+ * stops it as a cancel does. RN_FORMAT also: best.safetensors is not the file that this run wrote. After any other
+ * failure the trainer answers RN_STATE: a new one resumes from the directory.
  */
 RN_API rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options);
 
@@ -116,8 +119,10 @@ typedef struct rn_evaluate_options {
     int32_t bad_photos;  /* an rn_bad_photo; skipped photos leave NaN in logits */
 } rn_evaluate_options;
 
-/* Loss and accuracy of a model over a dataset, in inference mode, through the model's pipeline. RN_SHAPE: another number of classes, or a model's class table with other folders. RN_STATE: the model has no preprocessing. */
-RN_API rn_status rn_evaluate(rn_evaluation *evaluation, rn_model *model, rn_dataset *dataset, const rn_evaluate_options *options);
+/* Loss and accuracy of a model over a dataset, in inference mode, through the model's pipeline. RN_SHAPE: another
+ * number of classes, or a model's class table with other folders. RN_STATE: the model has no preprocessing. */
+RN_API rn_status rn_evaluate(rn_evaluation *evaluation, rn_model *model, rn_dataset *dataset,
+                             const rn_evaluate_options *options);
 
 #ifdef __cplusplus
 }

@@ -5,7 +5,8 @@
  *   cross entropy   L = mean_n ( log sum_j exp(x_nj) - x_n,label )     dL/dx = (softmax(x) - onehot) / N
  *   NLL             L = mean_n ( -x_n,label )                          dL/dx = -onehot / N
  *
- * Computed in double with the row's maximum taken off first. https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+ * Computed in double with the row's maximum taken off first.
+ * https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
  */
 #include "run/session.h"
 
@@ -19,14 +20,15 @@ static rn_status check_labels(const rn_session *session, const rn_map *logits, c
     rn_message *const message = &session->context->message;
 
     if (labels->dtype != RN_INT64 || labels->rank != 1 || labels->shape[0] != logits->n)
-        return rn_fail(message, RN_SHAPE, "labels are %s of rank %d, the loss takes int64 (%lld)", rn_dtype_name(labels->dtype),
-                       (int)labels->rank, (long long)logits->n);
+        return rn_fail(message, RN_SHAPE, "labels are %s of rank %d, the loss takes int64 (%lld)",
+                       rn_dtype_name(labels->dtype), (int)labels->rank, (long long)logits->n);
     for (int64_t n = 0; n < logits->n; n++) {
-        const int64_t label = *(const int64_t *)(const void *)(labels->data + n * labels->strides[0] * (int64_t)sizeof(int64_t));
+        const int64_t label =
+            *(const int64_t *)(const void *)(labels->data + n * labels->strides[0] * (int64_t)sizeof(int64_t));
 
         if (label < 0 || label >= logits->c)
-            return rn_fail(message, RN_INVALID_ARGUMENT, "label %lld of sample %lld: the network has %lld classes", (long long)label,
-                           (long long)n, (long long)logits->c);
+            return rn_fail(message, RN_INVALID_ARGUMENT, "label %lld of sample %lld: the network has %lld classes",
+                           (long long)label, (long long)n, (long long)logits->c);
     }
     return RN_OK;
 }
@@ -48,14 +50,16 @@ static double log_sum_exp(const float *x, int64_t count)
     return largest + log(sum);
 }
 
-static rn_status begin_loss(double *loss, rn_session *session, const rn_tensor *labels, rn_map *logits, rn_map *gradient)
+static rn_status begin_loss(double *loss, rn_session *session, const rn_tensor *labels, rn_map *logits,
+                            rn_map *gradient)
 {
     rn_status status;
 
     if (session == NULL)
         return RN_INVALID_ARGUMENT;
     if (loss == NULL || labels == NULL)
-        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "a loss needs labels and a place for its value");
+        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT,
+                       "a loss needs labels and a place for its value");
     *loss = NAN;
     if (session->current != NULL && session->current->value[session->output[0]].shape.flat) {
         status = check_labels(session, rn_plan_map(session->current, session->output[0]), labels);
@@ -92,7 +96,8 @@ rn_status rn_nll_loss(double *loss, rn_session *session, const rn_tensor *labels
     rn_status status;
     double sum = 0;
 
-    if (session != NULL && session->current != NULL && loss != NULL && session->current->value[session->output[0]].shape.flat) {
+    if (session != NULL && session->current != NULL && loss != NULL &&
+        session->current->value[session->output[0]].shape.flat) {
         const rn_map *const rows = rn_plan_map(session->current, session->output[0]);
 
         *loss = NAN;
@@ -101,7 +106,8 @@ rn_status rn_nll_loss(double *loss, rn_session *session, const rn_tensor *labels
 
             if (!(fabs(total - 1) <= row_sum_tolerance))
                 return rn_fail(&session->context->message, RN_INVALID_ARGUMENT,
-                               "sample %lld holds no log-probabilities: their exponentials sum to %g", (long long)n, total);
+                               "sample %lld holds no log-probabilities: their exponentials sum to %g", (long long)n,
+                               total);
         }
     }
     status = begin_loss(loss, session, labels, &logits, &gradient);

@@ -8,10 +8,12 @@
  *   batch norm              [sum]   [ReLU]
  *   sum                     [ReLU]
  *
- * A chain runs where its last layer stands, so that the sum's other operand is there. Batch norms that run on running statistics (in
- * inference, or frozen) become scale and shift of the convolution before them; those of a batch keep y for backward.
+ * A chain runs where its last layer stands, so that the sum's other operand is there. Batch norms that run on running
+ * statistics (in inference, or frozen) become scale and shift of the convolution before them; those of a batch keep y
+ * for backward.
  *
- * Layers that change nothing (dropout in inference or frozen, flattening of 1 x 1 maps) are the same value as their input.
+ * Layers that change nothing (dropout in inference or frozen, flattening of 1 x 1 maps) are the same value as their
+ * input.
  */
 #include "run/plan.h"
 
@@ -30,12 +32,10 @@ static bool is_identity(const rn_plan *plan, int32_t index)
     const rn_layer *const layer = rn_plan_layer(plan, index);
 
     switch (layer->kind) {
-    case RN_LAYER_DROPOUT:
-        return !plan->training || layer->frozen || layer->as.dropout.probability <= 0;
+    case RN_LAYER_DROPOUT: return !plan->training || layer->frozen || layer->as.dropout.probability <= 0;
     case RN_LAYER_FLATTEN:
         return plan->value[layer->inputs[0]].shape.h == 1 && plan->value[layer->inputs[0]].shape.w == 1;
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -71,14 +71,21 @@ static void analyse_values(rn_plan *plan)
         rn_plan_value *const value = &plan->value[i];
         const rn_layer *const layer = rn_plan_layer(plan, i);
 
-        *value = (rn_plan_value){ .shape = value->shape, .same_as = i, .only_consumer = -1, .producer = -1, .parent = -1,
-                                  .block = -1, .gradient_of = i, .gradient_block = -1 };
+        *value = (rn_plan_value){ .shape = value->shape,
+                                  .same_as = i,
+                                  .only_consumer = -1,
+                                  .producer = -1,
+                                  .parent = -1,
+                                  .block = -1,
+                                  .gradient_of = i,
+                                  .gradient_block = -1 };
         if (is_identity(plan, i)) {
             value->same_as = plan->value[layer->inputs[0]].same_as;
             continue;
         }
-        value->needs_gradient = layer->kind == RN_LAYER_INPUT ? plan->training && plan->input_gradient
-                                                              : rn_plan_trains(plan, layer->weight) || rn_plan_trains(plan, layer->bias);
+        value->needs_gradient = layer->kind == RN_LAYER_INPUT
+                                    ? plan->training && plan->input_gradient
+                                    : rn_plan_trains(plan, layer->weight) || rn_plan_trains(plan, layer->bias);
         for (int32_t j = 0; j < layer->input_count; j++) {
             rn_plan_value *const input = &plan->value[plan->value[layer->inputs[j]].same_as];
 
@@ -110,31 +117,19 @@ static const rn_step_kind *kind_of(const rn_plan *plan, int32_t layer)
 {
     switch (rn_plan_layer(plan, layer)->kind) {
     case RN_LAYER_CONV2D:
-    case RN_LAYER_LINEAR:
-        return &rn_step_conv;
-    case RN_LAYER_BATCH_NORM2D:
-        return has_fixed_statistics(plan, layer) ? &rn_step_affine : &rn_step_batch_norm;
+    case RN_LAYER_LINEAR: return &rn_step_conv;
+    case RN_LAYER_BATCH_NORM2D: return has_fixed_statistics(plan, layer) ? &rn_step_affine : &rn_step_batch_norm;
     case RN_LAYER_RELU:
-    case RN_LAYER_ADD:
-        return &rn_step_sum;
-    case RN_LAYER_CONCAT:
-        return &rn_step_concat;
-    case RN_LAYER_MAX_POOL2D:
-        return &rn_step_max_pool;
-    case RN_LAYER_AVG_POOL2D:
-        return &rn_step_avg_pool;
-    case RN_LAYER_ADAPTIVE_AVG_POOL2D:
-        return &rn_step_adaptive_avg_pool;
-    case RN_LAYER_DROPOUT:
-        return &rn_step_dropout;
-    case RN_LAYER_FLATTEN:
-        return &rn_step_flatten;
-    case RN_LAYER_SHORTCUT_A:
-        return &rn_step_shortcut_a;
-    case RN_LAYER_LOG_SOFTMAX:
-        return &rn_step_log_softmax;
-    case RN_LAYER_INPUT:
-        break;
+    case RN_LAYER_ADD: return &rn_step_sum;
+    case RN_LAYER_CONCAT: return &rn_step_concat;
+    case RN_LAYER_MAX_POOL2D: return &rn_step_max_pool;
+    case RN_LAYER_AVG_POOL2D: return &rn_step_avg_pool;
+    case RN_LAYER_ADAPTIVE_AVG_POOL2D: return &rn_step_adaptive_avg_pool;
+    case RN_LAYER_DROPOUT: return &rn_step_dropout;
+    case RN_LAYER_FLATTEN: return &rn_step_flatten;
+    case RN_LAYER_SHORTCUT_A: return &rn_step_shortcut_a;
+    case RN_LAYER_LOG_SOFTMAX: return &rn_step_log_softmax;
+    case RN_LAYER_INPUT: break;
     }
     return NULL;
 }
@@ -155,10 +150,16 @@ static void take(layer_chain *chain, bool *taken, int32_t layer)
 static layer_chain follow_chain(const rn_plan *plan, bool *taken, int32_t start)
 {
     const rn_layer *const first = rn_plan_layer(plan, start);
-    layer_chain chain = { .step = { .kind = kind_of(plan, start), .layer = start, .norm = -1, .argmax = -1, .statistics = -1,
-                              .own_gradient = -1, .forward_workspace = -1, .backward_workspace = -1 },
-                    .end = start,
-                    .other = -1 };
+    layer_chain chain = { .step = { .kind = kind_of(plan, start),
+                                    .layer = start,
+                                    .norm = -1,
+                                    .argmax = -1,
+                                    .statistics = -1,
+                                    .own_gradient = -1,
+                                    .forward_workspace = -1,
+                                    .backward_workspace = -1 },
+                          .end = start,
+                          .other = -1 };
     const rn_step_kind *const kind = chain.step.kind;
     int32_t next;
 
@@ -196,14 +197,31 @@ static void describe_conv(const rn_plan *plan, rn_step *step)
     const rn_layer *const layer = rn_plan_layer(plan, step->layer);
     const rn_value_shape *const in = &plan->value[layer->inputs[0]].shape, *const out = &plan->value[step->layer].shape;
 
-    step->conv = (rn_conv){ .in_h = in->h, .in_w = in->w, .in_c = in->c, .out_h = out->h, .out_w = out->w, .out_c = out->c,
-                            .kernel_h = layer->as.conv.kernel_h, .kernel_w = layer->as.conv.kernel_w,
-                            .stride_h = layer->as.conv.stride_h, .stride_w = layer->as.conv.stride_w,
-                            .padding_h = layer->as.conv.padding_h, .padding_w = layer->as.conv.padding_w,
+    step->conv = (rn_conv){ .in_h = in->h,
+                            .in_w = in->w,
+                            .in_c = in->c,
+                            .out_h = out->h,
+                            .out_w = out->w,
+                            .out_c = out->c,
+                            .kernel_h = layer->as.conv.kernel_h,
+                            .kernel_w = layer->as.conv.kernel_w,
+                            .stride_h = layer->as.conv.stride_h,
+                            .stride_w = layer->as.conv.stride_w,
+                            .padding_h = layer->as.conv.padding_h,
+                            .padding_w = layer->as.conv.padding_w,
                             .groups = layer->as.conv.groups };
     if (layer->kind == RN_LAYER_LINEAR)
-        step->conv = (rn_conv){ .in_h = 1, .in_w = 1, .in_c = in->c, .out_h = 1, .out_w = 1, .out_c = out->c,
-                                .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1, .groups = 1 };
+        step->conv = (rn_conv){ .in_h = 1,
+                                .in_w = 1,
+                                .in_c = in->c,
+                                .out_h = 1,
+                                .out_w = 1,
+                                .out_c = out->c,
+                                .kernel_h = 1,
+                                .kernel_w = 1,
+                                .stride_h = 1,
+                                .stride_w = 1,
+                                .groups = 1 };
     step->packs_once = !rn_plan_trains(plan, layer->weight);
 }
 
@@ -217,9 +235,11 @@ static rn_status describe_step(const rn_plan *plan, rn_step *step)
     if (step->kind == &rn_step_conv)
         describe_conv(plan, step);
     if (step->kind == &rn_step_max_pool || step->kind == &rn_step_avg_pool)
-        step->pool = (rn_pool2d){ layer->as.pool.kernel, layer->as.pool.stride, layer->as.pool.padding, layer->as.pool.exclude_padding };
+        step->pool = (rn_pool2d){ layer->as.pool.kernel, layer->as.pool.stride, layer->as.pool.padding,
+                                  layer->as.pool.exclude_padding };
     if (step->kind == &rn_step_max_pool && layer->as.pool.kernel > 15)
-        return rn_fail(message, RN_UNSUPPORTED, "max pooling with a kernel of %d: at most 15", (int)layer->as.pool.kernel);
+        return rn_fail(message, RN_UNSUPPORTED, "max pooling with a kernel of %d: at most 15",
+                       (int)layer->as.pool.kernel);
     if (step->kind == &rn_step_batch_norm && plan->batch * shape->h * shape->w == 1)
         return rn_fail(message, RN_SHAPE, "%s: batch norm cannot train on a single value a channel", layer->name);
     return RN_OK;
@@ -272,7 +292,8 @@ static rn_status emit_steps(rn_plan *plan)
     return status;
 }
 
-/* ---- values that share memory --------------------------------------------------------------------------------------- */
+/* ---- values that share memory ---------------------------------------------------------------------------------------
+ */
 
 /* The inputs of a concatenation are written straight into their range of its channels. */
 static void place_in_concatenations(rn_plan *plan)
@@ -309,16 +330,19 @@ static bool hands_gradient_on(const rn_step *step, int32_t input)
 {
     const bool sum = step->kind == &rn_step_sum;
 
-    return sum || (input == 1 && (step->kind == &rn_step_conv || step->kind == &rn_step_batch_norm || step->kind == &rn_step_affine));
+    return sum || (input == 1 &&
+                   (step->kind == &rn_step_conv || step->kind == &rn_step_batch_norm || step->kind == &rn_step_affine));
 }
 
-/* True if the backward of the step that made y does not look at y: a convolution without a ReLU, whose mask y would be. */
+/* True if the backward of the step that made y does not look at y: a convolution without a ReLU, whose mask y would be.
+ */
 static bool nobody_reads_back(const rn_plan *plan, const rn_plan_value *y)
 {
     return y->producer >= 0 && plan->step[y->producer].kind == &rn_step_conv && !plan->step[y->producer].relu;
 }
 
-/* Walks backward and settles, for each input of each step, whether its gradient is written, added to, or the same memory. */
+/* Walks backward and settles, for each input of each step, whether its gradient is written, added to, or the same
+ * memory. */
 static void settle_gradients(rn_plan *plan)
 {
     for (int32_t i = 0; i < plan->value_count; i++) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory of a plan: every activation, gradient and scratch is a block that lives over an interval of the plan's time, and blocks whose
- * intervals do not meet may share bytes. Blocks are placed largest first, each at the lowest offset that is free over its interval.
+ * Memory of a plan: every activation, gradient and scratch is a block that lives over an interval of the plan's time,
+ * and blocks whose intervals do not meet may share bytes. Blocks are placed largest first, each at the lowest offset
+ * that is free over its interval.
  *
- * What backward needs decides how long an activation lives: the input of a convolution whose weights are trained, the y of a
- * batch norm, the z behind a ReLU (its mask); the rest dies with its last reader in forward.
+ * What backward needs decides how long an activation lives: the input of a convolution whose weights are trained, the y
+ * of a batch norm, the z behind a ReLU (its mask); the rest dies with its last reader in forward.
  */
 #include "run/plan.h"
 
@@ -37,7 +38,8 @@ static size_t saturating_sum(size_t a, size_t b)
 
 static size_t map_bytes(const rn_plan *plan, const rn_value_shape *shape)
 {
-    const size_t pixels = saturating_product(saturating_product((size_t)plan->batch, (size_t)shape->h), (size_t)shape->w);
+    const size_t pixels =
+        saturating_product(saturating_product((size_t)plan->batch, (size_t)shape->h), (size_t)shape->w);
 
     return saturating_product(pixels, saturating_product((size_t)shape->c, sizeof(float)));
 }
@@ -47,7 +49,8 @@ static int32_t add_block(rn_plan *plan, size_t nbytes, int32_t first, int32_t la
 {
     if (plan->block_count == plan->block_capacity) {
         const int32_t capacity = plan->block_capacity * 2 + 64;
-        rn_block *const grown = rn_grow_array(&plan->context->allocator, plan->block, (size_t)plan->block_count, (size_t)capacity, sizeof *grown);
+        rn_block *const grown = rn_grow_array(&plan->context->allocator, plan->block, (size_t)plan->block_count,
+                                              (size_t)capacity, sizeof *grown);
 
         if (grown == NULL)
             return -1;
@@ -149,7 +152,8 @@ static bool use_scratch(rn_plan *plan, int32_t s)
 {
     rn_step *const step = &plan->step[s];
     const rn_context *const context = plan->context;
-    const rn_value_shape *const in = &plan->value[step->inputs[0].value].shape, *const out = &plan->value[step->output].shape;
+    const rn_value_shape *const in = &plan->value[step->inputs[0].value].shape, *const out =
+                                                                                    &plan->value[step->output].shape;
     const int64_t rows = plan->batch * out->h * out->w;
     const int32_t back = backward_time(plan, s), kept_until = step->differentiates ? back : s;
     const bool has_residual_gradient = step->input_count > 1 && step->inputs[1].wants_gradient;
@@ -173,11 +177,13 @@ static bool use_scratch(rn_plan *plan, int32_t s)
     } else if (step->kind == &rn_step_max_pool && step->differentiates) {
         argmax = map_bytes(plan, out) / sizeof(float);
     }
-    if ((step->kind == &rn_step_batch_norm || step->kind == &rn_step_affine) && step->inputs[0].wants_gradient && step->inputs[0].accumulate)
+    if ((step->kind == &rn_step_batch_norm || step->kind == &rn_step_affine) && step->inputs[0].wants_gradient &&
+        step->inputs[0].accumulate)
         own = map_bytes(plan, in);
     return give_block(plan, &step->forward_workspace, forward, s, s) &&
            (!step->differentiates || give_block(plan, &step->backward_workspace, backward, back, back)) &&
-           give_block(plan, &step->statistics, kept, s, kept_until) && give_block(plan, &step->argmax, argmax, s, kept_until) &&
+           give_block(plan, &step->statistics, kept, s, kept_until) &&
+           give_block(plan, &step->argmax, argmax, s, kept_until) &&
            (!step->differentiates || give_block(plan, &step->own_gradient, own, back, back));
 }
 
@@ -202,7 +208,7 @@ static bool use_ends(rn_plan *plan)
     return fine;
 }
 
-/* ---- places in the arena --------------------------------------------------------------------------------------------- */
+/* ---- places in the arena --------------------------------------------------------------------------------------- */
 
 typedef struct placing {
     size_t nbytes;
@@ -225,7 +231,8 @@ static int by_offset(const void *a, const void *b)
     return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-/* The lowest offset at which `block` meets none of the placed blocks that live when it lives; SIZE_MAX: the sum overflows. */
+/* The lowest offset at which `block` meets none of the placed blocks that live when it lives; SIZE_MAX: the sum
+ * overflows. */
 static size_t lowest_offset(const rn_block *block, const rn_block **neighbours, size_t count)
 {
     size_t offset = 0;
@@ -259,7 +266,8 @@ static rn_status place_blocks(rn_plan *plan)
         rn_block *const block = &plan->block[i];
 
         if (block->nbytes > SIZE_MAX / 4)
-            status = rn_fail(&plan->context->message, RN_NO_MEMORY, "a batch of this size does not fit the address space");
+            status =
+                rn_fail(&plan->context->message, RN_NO_MEMORY, "a batch of this size does not fit the address space");
         block->nbytes = (block->nbytes + RN_ALIGNMENT - 1) / RN_ALIGNMENT * RN_ALIGNMENT;
         order[i] = (placing){ block->nbytes, (int32_t)i };
     }
@@ -277,7 +285,8 @@ static rn_status place_blocks(rn_plan *plan)
         }
         block->offset = lowest_offset(block, neighbours, near);
         if (block->offset == SIZE_MAX)
-            status = rn_fail(&plan->context->message, RN_NO_MEMORY, "a batch of this size does not fit the address space");
+            status =
+                rn_fail(&plan->context->message, RN_NO_MEMORY, "a batch of this size does not fit the address space");
         else if (block->offset + block->nbytes > plan->arena_bytes)
             plan->arena_bytes = block->offset + block->nbytes;
     }

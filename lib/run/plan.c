@@ -74,8 +74,12 @@ void *rn_plan_block(const rn_plan *plan, int32_t block)
 /* A map of a value's shape over a block of its own. */
 static rn_map own_map(const rn_plan *plan, const rn_plan_value *value, int32_t block)
 {
-    return (rn_map){ .data = rn_plan_block(plan, block), .n = plan->batch, .h = value->shape.h, .w = value->shape.w,
-                     .c = value->shape.c, .pitch = value->shape.c };
+    return (rn_map){ .data = rn_plan_block(plan, block),
+                     .n = plan->batch,
+                     .h = value->shape.h,
+                     .w = value->shape.w,
+                     .c = value->shape.c,
+                     .pitch = value->shape.c };
 }
 
 /* Channels [channel, channel + value's) of `whole`. */
@@ -89,8 +93,8 @@ static rn_map slice_map(const rn_map *whole, const rn_plan_value *value, int64_t
 }
 
 /*
- * A map follows from that of another value: the concatenation it lies in, the sum whose gradient it shares. Those stand later in the
- * graph, so walking from the last value to the first meets them bound.
+ * A map follows from that of another value: the concatenation it lies in, the sum whose gradient it shares. Those stand
+ * later in the graph, so walking from the last value to the first meets them bound.
  */
 void rn_plan_bind(rn_plan *plan, char *arena)
 {

@@ -7,9 +7,9 @@
  *   plan.c     making, binding to an arena, running
  *   step_*.c   what each kind of step executes, forward and backward
  *
- * A layer declares, a step executes: one step serves conv + batch norm + add + ReLU. Time runs 0 .. S-1 forward over the S
- * steps, S is the loss, and step i's backward is 2S - i. Every piece of memory lives over an interval of that time; pieces whose
- * intervals do not meet share bytes of the arena.
+ * A layer declares, a step executes: one step serves conv + batch norm + add + ReLU. Time runs 0 .. S-1 forward over
+ * the S steps, S is the loss, and step i's backward is 2S - i. Every piece of memory lives over an interval of that
+ * time; pieces whose intervals do not meet share bytes of the arena.
  */
 #ifndef RN_RUN_PLAN_H
 #define RN_RUN_PLAN_H
@@ -34,14 +34,15 @@ typedef struct rn_block {
 /* What the plan knows of value i of the graph. */
 typedef struct rn_plan_value {
     rn_value_shape shape;
-    int32_t same_as;        /* the value whose memory this one is (itself, unless an identity such as dropout in inference) */
+    int32_t same_as; /* the value whose memory this one is (itself, unless an identity such as dropout in inference) */
     int32_t consumers;      /* layers that read it, and outputs; of the value that same_as names */
     int32_t only_consumer;  /* the last of those layers; -1: none, or an output */
     int32_t producer;       /* the step that writes it; -1: fused away, or the input */
     int32_t parent;         /* the concatenation whose memory holds it, -1: none */
     int64_t parent_channel; /* its first channel there */
     int32_t block;          /* of its activation, -1: none of its own */
-    int32_t gradient_of;    /* whose gradient memory its gradient is: itself, a concatenation's slice (parent), the sum it went into */
+    int32_t gradient_of; /* whose gradient memory its gradient is: itself, a concatenation's slice (parent), the sum it
+                            went into */
     int32_t gradient_block; /* -1: none of its own */
     bool is_output;
     bool needs_gradient;
@@ -60,14 +61,14 @@ typedef struct rn_step_kind {
 typedef struct rn_step_input {
     int32_t value;
     bool wants_gradient;
-    bool accumulate;  /* its gradient exists already: add */
+    bool accumulate;     /* its gradient exists already: add */
     bool passes_through; /* its gradient is the step's own output gradient, in the same memory: nothing to write */
 } rn_step_input;
 
 struct rn_step {
     const rn_step_kind *kind;
-    int32_t layer;     /* the layer that names it */
-    int32_t norm;      /* a batch norm in it (folded or its own), -1: none */
+    int32_t layer; /* the layer that names it */
+    int32_t norm;  /* a batch norm in it (folded or its own), -1: none */
     int32_t output;
     rn_step_input *inputs; /* [0] is x; a fused sum has its other operand at [1] */
     int32_t input_count;
@@ -77,13 +78,15 @@ struct rn_step {
     bool packs_once;       /* its weights are packed when they change, not every time */
     rn_conv conv;
     rn_pool2d pool;
-    /* Blocks, -1: none. own_gradient holds x's gradient where it can neither be written in place nor straight to where it belongs. */
+    /* Blocks, -1: none. own_gradient holds x's gradient where it can neither be written in place nor straight to where
+     * it belongs. */
     int32_t argmax, statistics, own_gradient, forward_workspace, backward_workspace;
     /* What weights that rarely change are turned into; owned by the session, by layer. */
     struct rn_prepared *prepared;
 };
 
-/* Packed weights and a folded batch norm of one layer, valid while the versions of what they were made from add up to `version`. */
+/* Packed weights and a folded batch norm of one layer, valid while the versions of what they were made from add up to
+ * `version`. */
 typedef struct rn_prepared {
     float *packed, *scale, *shift;
     uint64_t version;
@@ -92,9 +95,9 @@ typedef struct rn_prepared {
 } rn_prepared;
 
 struct rn_plan {
-    rn_context *context; /* borrowed from the session */
-    rn_model *model;     /* likewise */
-    rn_prepared *prepared; /* likewise, one a layer */
+    rn_context *context;                 /* borrowed from the session */
+    rn_model *model;                     /* likewise */
+    rn_prepared *prepared;               /* likewise, one a layer */
     uint64_t dropout_seed, dropout_step; /* set by the session before each forward */
     int64_t batch, height, width;
     uint64_t freeze_version;
@@ -107,7 +110,7 @@ struct rn_plan {
     int32_t block_count, block_capacity;
     size_t arena_bytes;
     size_t prepared_bytes;
-    char *arena; /* bound; borrowed from the session */
+    char *arena;     /* bound; borrowed from the session */
     int32_t *output; /* values */
     int32_t output_count;
     uint64_t used; /* when, for the cache */
@@ -136,10 +139,11 @@ void rn_plan_backward(rn_plan *plan);
 /* True if backward reaches anything. */
 bool rn_plan_differentiates(const rn_plan *plan);
 
-/* ---- between the plan's files --------------------------------------------------------------------------------------- */
+/* ---- between the plan's files ---------------------------------------------------------------------------------------
+ */
 
-rn_status rn_plan_lower(rn_plan *plan);      /* lower.c */
-rn_status rn_plan_lay_out(rn_plan *plan);    /* memory.c */
+rn_status rn_plan_lower(rn_plan *plan);   /* lower.c */
+rn_status rn_plan_lay_out(rn_plan *plan); /* memory.c */
 void *rn_plan_block(const rn_plan *plan, int32_t block);
 
 static inline const rn_layer *rn_plan_layer(const rn_plan *plan, int32_t layer)
@@ -170,10 +174,10 @@ void rn_prepared_release(rn_prepared *prepared, const rn_allocator *allocator);
 /* True if the parameter of that index (-1: none) is trained by this plan. */
 bool rn_plan_trains(const rn_plan *plan, int32_t parameter);
 
-extern const rn_step_kind rn_step_conv;          /* conv or linear [+ folded batch norm] [+ sum] [+ ReLU] */
-extern const rn_step_kind rn_step_batch_norm;    /* batch norm with the batch's statistics [+ sum] [+ ReLU] */
-extern const rn_step_kind rn_step_affine;        /* batch norm with running statistics that no convolution took in */
-extern const rn_step_kind rn_step_sum;           /* ReLU, or sum [+ ReLU] */
+extern const rn_step_kind rn_step_conv;       /* conv or linear [+ folded batch norm] [+ sum] [+ ReLU] */
+extern const rn_step_kind rn_step_batch_norm; /* batch norm with the batch's statistics [+ sum] [+ ReLU] */
+extern const rn_step_kind rn_step_affine;     /* batch norm with running statistics that no convolution took in */
+extern const rn_step_kind rn_step_sum;        /* ReLU, or sum [+ ReLU] */
 extern const rn_step_kind rn_step_concat;
 extern const rn_step_kind rn_step_max_pool;
 extern const rn_step_kind rn_step_avg_pool;

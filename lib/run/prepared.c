@@ -38,7 +38,9 @@ size_t rn_step_packed_bytes(const rn_plan *plan, const rn_step *step)
 {
     size_t nbytes;
 
-    return rn_size_multiply(&nbytes, (size_t)rn_conv_packed_count(plan->context, &step->conv), sizeof(float)) ? nbytes : SIZE_MAX;
+    return rn_size_multiply(&nbytes, (size_t)rn_conv_packed_count(plan->context, &step->conv), sizeof(float))
+               ? nbytes
+               : SIZE_MAX;
 }
 
 bool rn_step_folds(const rn_step *step)
@@ -67,7 +69,8 @@ rn_status rn_step_prepare(const rn_plan *plan, rn_step *step)
         prepared->scale = rn_allocate_array(allocator, channels, sizeof(float));
     if (rn_step_folds(step) && prepared->shift == NULL)
         prepared->shift = rn_allocate_array(allocator, channels, sizeof(float));
-    if ((packs && prepared->packed == NULL) || (rn_step_folds(step) && (prepared->scale == NULL || prepared->shift == NULL)))
+    if ((packs && prepared->packed == NULL) ||
+        (rn_step_folds(step) && (prepared->scale == NULL || prepared->shift == NULL)))
         return rn_fail(&plan->context->message, RN_NO_MEMORY, "no memory for packed weights");
     return RN_OK;
 }
@@ -94,8 +97,8 @@ static uint64_t version_of_sources(const rn_plan *plan, const rn_step *step)
     if (rn_step_folds(step)) {
         const rn_layer *const norm = rn_plan_layer(plan, step->norm);
 
-        version += version_of(plan, norm->weight) + version_of(plan, norm->bias) + version_of(plan, norm->running_mean) +
-                   version_of(plan, norm->running_var);
+        version += version_of(plan, norm->weight) + version_of(plan, norm->bias) +
+                   version_of(plan, norm->running_mean) + version_of(plan, norm->running_var);
     }
     return version;
 }
@@ -104,7 +107,8 @@ static void fold_batch_norm(const rn_plan *plan, const rn_step *step, const floa
 {
     const rn_layer *const norm = rn_plan_layer(plan, step->norm);
     const float *const gamma = rn_plan_floats(plan, norm->weight), *const beta = rn_plan_floats(plan, norm->bias);
-    const float *const mean = rn_plan_floats(plan, norm->running_mean), *const variance = rn_plan_floats(plan, norm->running_var);
+    const float *const mean = rn_plan_floats(plan, norm->running_mean), *const variance =
+                                                                            rn_plan_floats(plan, norm->running_var);
     const int64_t channels = plan->value[step->norm].shape.c;
 
     for (int64_t c = 0; c < channels; c++) {
@@ -130,6 +134,10 @@ void rn_step_refresh(const rn_plan *plan, const rn_step *step)
         rn_conv_pack(plan->context, &step->conv, rn_plan_floats(plan, layer->weight), prepared->packed);
     if (rn_step_folds(step))
         fold_batch_norm(plan, step, is_conv ? rn_plan_floats(plan, layer->bias) : NULL);
-    *prepared = (rn_prepared){ .packed = prepared->packed, .scale = prepared->scale, .shift = prepared->shift, .version = version,
-                               .norm = norm, .valid = packs || !is_conv };
+    *prepared = (rn_prepared){ .packed = prepared->packed,
+                               .scale = prepared->scale,
+                               .shift = prepared->shift,
+                               .version = version,
+                               .norm = norm,
+                               .valid = packs || !is_conv };
 }

@@ -2,8 +2,8 @@
 /*
  * Sessions: finding or making the plan for the input's shape, keeping the arena, and the order of calls.
  *
- * The plans of a session share one arena, as large as the largest needs; when it grows, every plan is pointed into the new one. A forward of
- * a shape that was met before allocates nothing.
+ * The plans of a session share one arena, as large as the largest needs; when it grows, every plan is pointed into the
+ * new one. A forward of a shape that was met before allocates nothing.
  */
 #include "run/session.h"
 
@@ -13,7 +13,7 @@ RN_NO_TAIL_PADDING(rn_session_options, input_gradient);
 
 static const char no_forward[] = "no forward has run";
 
-/* ---- life ------------------------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------------------------ */
 
 static rn_status find_outputs(rn_session *session, const rn_session_options *options)
 {
@@ -40,7 +40,8 @@ static rn_status find_outputs(rn_session *session, const rn_session_options *opt
     return RN_OK;
 }
 
-rn_status rn_session_create(rn_session **session, rn_context *context, rn_model *model, const rn_session_options *options)
+rn_status rn_session_create(rn_session **session, rn_context *context, rn_model *model,
+                            const rn_session_options *options)
 {
     rn_session_options read;
     rn_session *made;
@@ -123,16 +124,24 @@ void rn_session_destroy(rn_session *session)
     rn_context_release(context);
 }
 
-/* ---- plans ----------------------------------------------------------------------------------------------------------- */
+/* ---- plans ----------------------------------------------------------------------------------------------------- */
 
 static rn_plan_request request_for(const rn_session *session, int64_t batch, int64_t height, int64_t width)
 {
-    return (rn_plan_request){ .context = session->context, .model = session->model, .prepared = session->prepared,
-                              .outputs = session->output, .output_count = session->output_count, .batch = batch, .height = height,
-                              .width = width, .training = session->training, .input_gradient = session->input_gradient };
+    return (rn_plan_request){ .context = session->context,
+                              .model = session->model,
+                              .prepared = session->prepared,
+                              .outputs = session->output,
+                              .output_count = session->output_count,
+                              .batch = batch,
+                              .height = height,
+                              .width = width,
+                              .training = session->training,
+                              .input_gradient = session->input_gradient };
 }
 
-/* The slot of a plan for this shape, or of the one to be replaced: an empty one, an outdated one, the least recently used. */
+/* The slot of a plan for this shape, or of the one to be replaced: an empty one, an outdated one, the least recently
+ * used. */
 static int32_t find_slot(const rn_session *session, int64_t batch, int64_t height, int64_t width)
 {
     int32_t oldest = 0;
@@ -235,7 +244,8 @@ rn_status rn_session_plan_bytes(size_t *nbytes, rn_session *session, int64_t bat
     if (session == NULL)
         return RN_INVALID_ARGUMENT;
     if (nbytes == NULL || batch < 1 || height < 1 || width < 1 || batch > INT32_MAX)
-        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "a plan needs a batch and a size of at least 1");
+        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT,
+                       "a plan needs a batch and a size of at least 1");
     request = request_for(session, batch, height, width);
     status = rn_plan_create(&plan, &request);
     if (status != RN_OK)
@@ -246,7 +256,7 @@ rn_status rn_session_plan_bytes(size_t *nbytes, rn_session *session, int64_t bat
     return status;
 }
 
-/* ---- running --------------------------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------------------------- */
 
 static rn_status check_images(const rn_session *session, const rn_tensor *images)
 {
@@ -255,8 +265,9 @@ static rn_status check_images(const rn_session *session, const rn_tensor *images
 
     if (images->dtype != RN_FLOAT32 || images->rank != 4 || images->shape[0] < 1 || images->shape[1] != input->c ||
         images->shape[2] < 1 || images->shape[3] < 1 || images->shape[0] > INT32_MAX)
-        return rn_fail(&session->context->message, RN_SHAPE, "images are %s %s, the network takes float32 (N, %lld, H, W)",
-                       rn_dtype_name(images->dtype), rn_shape_text(text, sizeof text, images->rank, images->shape), (long long)input->c);
+        return rn_fail(&session->context->message, RN_SHAPE,
+                       "images are %s %s, the network takes float32 (N, %lld, H, W)", rn_dtype_name(images->dtype),
+                       rn_shape_text(text, sizeof text, images->rank, images->shape), (long long)input->c);
     return RN_OK;
 }
 
@@ -367,7 +378,7 @@ rn_status rn_session_backward(rn_session *session)
     return RN_OK;
 }
 
-/* ---- what comes out -------------------------------------------------------------------------------------------------- */
+/* ---- what comes out -------------------------------------------------------------------------------------------- */
 
 static rn_status tensor_of_map(rn_tensor **tensor, rn_session *session, const rn_map *map, bool flat)
 {
@@ -382,7 +393,8 @@ static rn_status check_output(const rn_session *session, const void *out, size_t
     if (session == NULL)
         return RN_INVALID_ARGUMENT;
     if (out == NULL || index >= (size_t)session->output_count)
-        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "the session has %d outputs", (int)session->output_count);
+        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "the session has %d outputs",
+                       (int)session->output_count);
     if (session->current == NULL)
         return rn_fail(&session->context->message, RN_STATE, "%s", no_forward);
     return RN_OK;
@@ -412,9 +424,11 @@ rn_status rn_session_gradient(rn_tensor **gradient, rn_session *session, size_t 
     if (status != RN_OK)
         return status;
     if (!session->training || session->went_back)
-        return rn_fail(&session->context->message, RN_STATE, "gradients of outputs belong between a training session's forward and backward");
+        return rn_fail(&session->context->message, RN_STATE,
+                       "gradients of outputs belong between a training session's forward and backward");
     if (session->gradient[index] == NULL)
-        status = tensor_of_map(&session->gradient[index], session, rn_plan_gradient(session->current, session->output[index]),
+        status = tensor_of_map(&session->gradient[index], session,
+                               rn_plan_gradient(session->current, session->output[index]),
                                session->current->value[session->output[index]].shape.flat);
     *gradient = session->gradient[index];
     session->has_loss = status == RN_OK;
@@ -429,7 +443,8 @@ rn_status rn_session_input_gradient(const rn_tensor **gradient, rn_session *sess
         return RN_INVALID_ARGUMENT;
     *gradient = NULL;
     if (!session->input_gradient || session->current == NULL || !session->went_back)
-        return rn_fail(&session->context->message, RN_STATE, "no backward has run that was asked for the input's gradient");
+        return rn_fail(&session->context->message, RN_STATE,
+                       "no backward has run that was asked for the input's gradient");
     if (session->input_result == NULL)
         status = tensor_of_map(&session->input_result, session, rn_plan_gradient(session->current, 0), false);
     *gradient = session->input_result;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a session is: a model, a few plans for the input shapes it has met, one arena that they share, prepared weights. */
+/* What a session is: a model, a few plans for the input shapes it has met, one arena that they share, prepared weights.
+ */
 #ifndef RN_RUN_SESSION_H
 #define RN_RUN_SESSION_H
 
@@ -19,7 +20,7 @@ struct rn_session {
     rn_prepared *prepared; /* one a layer */
     rn_storage *arena;
     size_t arena_bytes;
-    rn_tensor **result;   /* of the last forward's outputs, made anew when they are asked for and the shape has changed */
+    rn_tensor **result; /* of the last forward's outputs, made anew when they are asked for and the shape has changed */
     rn_tensor **gradient; /* likewise */
     rn_tensor *input_result;
     bool pinned;    /* between forward and backward */

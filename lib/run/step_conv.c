@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The convolution step: y = relu?(conv(x) * scale + shift + other). scale and shift are a bias, or a folded batch norm (prepared.c).
+ * The convolution step: y = relu?(conv(x) * scale + shift + other). scale and shift are a bias, or a folded batch norm
+ * (prepared.c).
  *
- * Backward: the ReLU's mask is applied to g in place; that is also the other operand's gradient. The gradient of the convolution's own output
- * is g * scale; from it follow the gradients of bias, weights and x.
+ * Backward: the ReLU's mask is applied to g in place; that is also the other operand's gradient. The gradient of the
+ * convolution's own output is g * scale; from it follow the gradients of bias, weights and x.
  */
 #include "run/step.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Batch norm by itself, with a sum and a ReLU behind it: with running statistics where no convolution took it in (affine), or with those of the
- * batch (ops/batch_norm.h has the formulas).
+ * Batch norm by itself, with a sum and a ReLU behind it: with running statistics where no convolution took it in
+ * (affine), or with those of the batch (ops/batch_norm.h has the formulas).
  */
 #include "run/step.h"
 
@@ -10,8 +10,9 @@
 static void forward_affine(rn_plan *plan, rn_step *step)
 {
     rn_step_refresh(plan, step);
-    rn_affine_forward(plan->context, rn_plan_map(plan, step->inputs[0].value), step->prepared->scale, step->prepared->shift,
-                      step->input_count > 1 ? rn_plan_map(plan, step->inputs[1].value) : NULL, step->relu, rn_plan_map(plan, step->output));
+    rn_affine_forward(plan->context, rn_plan_map(plan, step->inputs[0].value), step->prepared->scale,
+                      step->prepared->shift, step->input_count > 1 ? rn_plan_map(plan, step->inputs[1].value) : NULL,
+                      step->relu, rn_plan_map(plan, step->output));
 }
 
 /* x's gradient of a batch norm: where it belongs, or beside it and then added. */
@@ -38,7 +39,8 @@ static void backward_affine(rn_plan *plan, rn_step *step)
     const bool wanted = step->inputs[0].wants_gradient;
     const rn_map dy = wanted ? norm_input_gradient(plan, step) : *g;
 
-    rn_affine_backward(plan->context, g, step->relu ? rn_plan_map(plan, step->output) : NULL, step->prepared->scale, wanted ? &dy : NULL);
+    rn_affine_backward(plan->context, g, step->relu ? rn_plan_map(plan, step->output) : NULL, step->prepared->scale,
+                       wanted ? &dy : NULL);
     if (wanted)
         add_norm_input_gradient(plan, step, &dy);
     rn_step_hand_on(plan, step, g);
@@ -46,13 +48,14 @@ static void backward_affine(rn_plan *plan, rn_step *step)
 
 const rn_step_kind rn_step_affine = { "affine", forward_affine, backward_affine };
 
-/* ---- batch norm with the batch's statistics -------------------------------------------------------------------------- */
+/* ---- batch norm with the batch's statistics -------------------------------------------------------------------- */
 
 /* PyTorch's running statistics: r += momentum * (batch - r), with the unbiased variance. */
 static void update_running(rn_plan *plan, const rn_layer *layer, const float *mean, const float *variance, int64_t rows)
 {
     rn_parameters *const store = plan->model->graph->parameters;
-    float *const running_mean = rn_plan_floats(plan, layer->running_mean), *const running_var = rn_plan_floats(plan, layer->running_var);
+    float *const running_mean = rn_plan_floats(plan, layer->running_mean), *const running_var =
+                                                                               rn_plan_floats(plan, layer->running_var);
     const double momentum = layer->as.batch_norm.momentum, unbiased = (double)rows / (double)(rows - 1);
     rn_tensor *const tracked = store->entry[layer->batches_tracked].value;
     const int64_t channels = layer->shape.c;
@@ -84,8 +87,9 @@ static void forward_batch_norm(rn_plan *plan, rn_step *step)
         scale[c] = (float)(gamma[c] * inverse);
         shift[c] = (float)(beta[c] - mean[c] * (gamma[c] * inverse));
     }
-    rn_affine_forward(plan->context, y, scale, shift, step->input_count > 1 ? rn_plan_map(plan, step->inputs[1].value) : NULL,
-                      step->relu, rn_plan_map(plan, step->output));
+    rn_affine_forward(plan->context, y, scale, shift,
+                      step->input_count > 1 ? rn_plan_map(plan, step->inputs[1].value) : NULL, step->relu,
+                      rn_plan_map(plan, step->output));
 }
 
 static void backward_batch_norm(rn_plan *plan, rn_step *step)
@@ -100,7 +104,8 @@ static void backward_batch_norm(rn_plan *plan, rn_step *step)
     float *const dgamma = trains[0] ? rn_plan_begin_gradient(plan, layer->weight, &accumulate) : NULL;
     float *const dbeta = trains[1] ? rn_plan_begin_gradient(plan, layer->bias, &accumulate_bias) : NULL;
 
-    /* A bias alone that has a gradient, or the other way round, is a caller's partial clearing: made equal by clearing the fresh one. */
+    /* A bias alone that has a gradient, or the other way round, is a caller's partial clearing: made equal by clearing
+     * the fresh one. */
     if (dgamma != NULL && dbeta != NULL && accumulate != accumulate_bias) {
         float *const fresh = accumulate ? dbeta : dgamma;
 
@@ -108,8 +113,9 @@ static void backward_batch_norm(rn_plan *plan, rn_step *step)
             fresh[c] = 0;
         accumulate = true;
     }
-    rn_batch_norm_backward(plan->context, g, step->relu ? rn_plan_map(plan, step->output) : NULL, y, mean, inverse_deviation,
-                           rn_plan_floats(plan, layer->weight), dgamma, dbeta, accumulate || accumulate_bias, wanted ? &dy : NULL,
+    rn_batch_norm_backward(plan->context, g, step->relu ? rn_plan_map(plan, step->output) : NULL, y, mean,
+                           inverse_deviation, rn_plan_floats(plan, layer->weight), dgamma, dbeta,
+                           accumulate || accumulate_bias, wanted ? &dy : NULL,
                            rn_plan_block(plan, step->backward_workspace));
     if (wanted)
         add_norm_input_gradient(plan, step, &dy);

@@ -31,12 +31,13 @@ static void write_or_add(const rn_plan *plan, const rn_map *target, const rn_map
         rn_add_forward(plan->context, source, NULL, false, target);
 }
 
-/* ---- sum and ReLU ---------------------------------------------------------------------------------------------------- */
+/* ---- sum and ReLU ---------------------------------------------------------------------------------------------- */
 
 static void forward_sum(rn_plan *plan, rn_step *step)
 {
-    rn_add_forward(plan->context, input_map(plan, step), step->input_count > 1 ? rn_plan_map(plan, step->inputs[1].value) : NULL,
-                   step->relu, output_map(plan, step));
+    rn_add_forward(plan->context, input_map(plan, step),
+                   step->input_count > 1 ? rn_plan_map(plan, step->inputs[1].value) : NULL, step->relu,
+                   output_map(plan, step));
 }
 
 static void backward_sum(rn_plan *plan, rn_step *step)
@@ -53,7 +54,7 @@ static void backward_sum(rn_plan *plan, rn_step *step)
 
 const rn_step_kind rn_step_sum = { "sum", forward_sum, backward_sum };
 
-/* ---- concatenation --------------------------------------------------------------------------------------------------- */
+/* ---- concatenation --------------------------------------------------------------------------------------------- */
 
 static rn_map channels_of(const rn_map *whole, int64_t first, int64_t count)
 {
@@ -94,11 +95,12 @@ static void backward_concat(rn_plan *plan, rn_step *step)
 
 const rn_step_kind rn_step_concat = { "concat", forward_concat, backward_concat };
 
-/* ---- pooling --------------------------------------------------------------------------------------------------------- */
+/* ---- pooling --------------------------------------------------------------------------------------------------- */
 
 static void forward_max_pool(rn_plan *plan, rn_step *step)
 {
-    rn_max_pool_forward(plan->context, &step->pool, input_map(plan, step), output_map(plan, step), rn_plan_block(plan, step->argmax));
+    rn_max_pool_forward(plan->context, &step->pool, input_map(plan, step), output_map(plan, step),
+                        rn_plan_block(plan, step->argmax));
 }
 
 static void backward_max_pool(rn_plan *plan, rn_step *step)
@@ -118,7 +120,8 @@ static void forward_avg_pool(rn_plan *plan, rn_step *step)
 static void backward_avg_pool(rn_plan *plan, rn_step *step)
 {
     if (step->inputs[0].wants_gradient)
-        rn_avg_pool_backward(plan->context, &step->pool, output_gradient(plan, step), input_gradient(plan, step), step->inputs[0].accumulate);
+        rn_avg_pool_backward(plan->context, &step->pool, output_gradient(plan, step), input_gradient(plan, step),
+                             step->inputs[0].accumulate);
 }
 
 const rn_step_kind rn_step_avg_pool = { "average pool", forward_avg_pool, backward_avg_pool };
@@ -131,17 +134,20 @@ static void forward_adaptive(rn_plan *plan, rn_step *step)
 static void backward_adaptive(rn_plan *plan, rn_step *step)
 {
     if (step->inputs[0].wants_gradient)
-        rn_adaptive_avg_pool_backward(plan->context, output_gradient(plan, step), input_gradient(plan, step), step->inputs[0].accumulate);
+        rn_adaptive_avg_pool_backward(plan->context, output_gradient(plan, step), input_gradient(plan, step),
+                                      step->inputs[0].accumulate);
 }
 
 const rn_step_kind rn_step_adaptive_avg_pool = { "adaptive average pool", forward_adaptive, backward_adaptive };
 
-/* ---- dropout --------------------------------------------------------------------------------------------------------- */
+/* ---- dropout --------------------------------------------------------------------------------------------------- */
 
 static rn_dropout_draw draw_of(const rn_plan *plan, const rn_step *step)
 {
-    return (rn_dropout_draw){ .probability = rn_plan_layer(plan, step->layer)->as.dropout.probability, .seed = plan->dropout_seed,
-                              .step = plan->dropout_step, .layer = (uint64_t)step->layer };
+    return (rn_dropout_draw){ .probability = rn_plan_layer(plan, step->layer)->as.dropout.probability,
+                              .seed = plan->dropout_seed,
+                              .step = plan->dropout_step,
+                              .layer = (uint64_t)step->layer };
 }
 
 static void forward_dropout(rn_plan *plan, rn_step *step)
@@ -169,7 +175,7 @@ static void backward_dropout(rn_plan *plan, rn_step *step)
 
 const rn_step_kind rn_step_dropout = { "dropout", forward_dropout, backward_dropout };
 
-/* ---- moving elements ------------------------------------------------------------------------------------------------- */
+/* ---- moving elements ------------------------------------------------------------------------------------------- */
 
 static void forward_flatten(rn_plan *plan, rn_step *step)
 {
@@ -179,21 +185,23 @@ static void forward_flatten(rn_plan *plan, rn_step *step)
 static void backward_flatten(rn_plan *plan, rn_step *step)
 {
     if (step->inputs[0].wants_gradient)
-        rn_flatten_backward(plan->context, output_gradient(plan, step), input_gradient(plan, step), step->inputs[0].accumulate);
+        rn_flatten_backward(plan->context, output_gradient(plan, step), input_gradient(plan, step),
+                            step->inputs[0].accumulate);
 }
 
 const rn_step_kind rn_step_flatten = { "flatten", forward_flatten, backward_flatten };
 
 static void forward_shortcut(rn_plan *plan, rn_step *step)
 {
-    rn_shortcut_a_forward(plan->context, rn_plan_layer(plan, step->layer)->as.shortcut.stride, input_map(plan, step), output_map(plan, step));
+    rn_shortcut_a_forward(plan->context, rn_plan_layer(plan, step->layer)->as.shortcut.stride, input_map(plan, step),
+                          output_map(plan, step));
 }
 
 static void backward_shortcut(rn_plan *plan, rn_step *step)
 {
     if (step->inputs[0].wants_gradient)
-        rn_shortcut_a_backward(plan->context, rn_plan_layer(plan, step->layer)->as.shortcut.stride, output_gradient(plan, step),
-                               input_gradient(plan, step), step->inputs[0].accumulate);
+        rn_shortcut_a_backward(plan->context, rn_plan_layer(plan, step->layer)->as.shortcut.stride,
+                               output_gradient(plan, step), input_gradient(plan, step), step->inputs[0].accumulate);
 }
 
 const rn_step_kind rn_step_shortcut_a = { "shortcut A", forward_shortcut, backward_shortcut };
@@ -206,8 +214,8 @@ static void forward_log_softmax(rn_plan *plan, rn_step *step)
 static void backward_log_softmax(rn_plan *plan, rn_step *step)
 {
     if (step->inputs[0].wants_gradient)
-        rn_log_softmax_backward(plan->context, output_gradient(plan, step), output_map(plan, step), input_gradient(plan, step),
-                                step->inputs[0].accumulate);
+        rn_log_softmax_backward(plan->context, output_gradient(plan, step), output_map(plan, step),
+                                input_gradient(plan, step), step->inputs[0].accumulate);
 }
 
 const rn_step_kind rn_step_log_softmax = { "log-softmax", forward_log_softmax, backward_log_softmax };

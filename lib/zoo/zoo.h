@@ -8,8 +8,8 @@
 typedef struct rn_zoo_entry {
     const char *name;
     void (*write)(rn_graph *graph, const struct rn_zoo_entry *entry, int64_t classes, int64_t height, int64_t width);
-    int32_t variant;      /* the family's own: depth */
-    int64_t classes;      /* of the published weights */
+    int32_t variant; /* the family's own: depth */
+    int64_t classes; /* of the published weights */
     int64_t height, width;
     const char *pipeline; /* evaluation */
     const char *training_pipeline;

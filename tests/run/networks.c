@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/networks.h"
 
-static rn_value conv_norm(rn_graph *g, rn_value x, const char *conv, const char *norm, int64_t channels, int32_t kernel, int32_t stride)
+static rn_value conv_norm(rn_graph *g, rn_value x, const char *conv, const char *norm, int64_t channels, int32_t kernel,
+                          int32_t stride)
 {
     x = rn_conv2d(g, x, conv, channels, kernel, RN_OPTIONS(rn_conv2d, .stride = stride, .padding = kernel / 2));
     return rn_batch_norm2d(g, x, norm, NULL);

@@ -8,8 +8,9 @@
 enum { RESIDUAL_SIZE = 9, RESIDUAL_CLASSES = 5 };
 
 /*
- * conv, batch norm, ReLU; a residual block whose shortcut is a projection, one whose shortcut is the identity, one with shortcut A; a fire
- * module (concatenation); pooling of all kinds; dropout; linear head "fc". Everything that a plan can fuse, share or add occurs.
+ * conv, batch norm, ReLU; a residual block whose shortcut is a projection, one whose shortcut is the identity, one with
+ * shortcut A; a fire module (concatenation); pooling of all kinds; dropout; linear head "fc". Everything that a plan
+ * can fuse, share or add occurs.
  */
 rn_model *residual_network(rn_context *context, double dropout);
 

@@ -35,7 +35,9 @@ typedef struct fixture {
     rn_tensor *images, *labels;
 } fixture;
 
-static const float logits[N][CLASSES] = { { 1, -2, 3, 0.5f }, { 1000, 999, -1000, 0 }, { -0.25f, -0.25f, -0.25f, -0.25f } };
+static const float logits[N][CLASSES] = { { 1, -2, 3, 0.5f },
+                                          { 1000, 999, -1000, 0 },
+                                          { -0.25f, -0.25f, -0.25f, -0.25f } };
 static const int64_t answers[N] = { 2, 1, 3 };
 
 static void begin(fixture *f, int log_softmax)
@@ -44,7 +46,8 @@ static void begin(fixture *f, int log_softmax)
 
     f->context = rn_test_context(1, RN_ISA_AUTO);
     f->model = identity_network(f->context, log_softmax);
-    require_ok(f->context, rn_session_create(&f->session, f->context, f->model, RN_OPTIONS(rn_session, .mode = RN_TRAIN)));
+    require_ok(f->context,
+               rn_session_create(&f->session, f->context, f->model, RN_OPTIONS(rn_session, .mode = RN_TRAIN)));
     require_ok(f->context, rn_tensor_create(&f->images, f->context, RN_FLOAT32, 4, shape, RN_CHANNELS_LAST));
     require_ok(f->context, rn_tensor_create(&f->labels, f->context, RN_INT64, 1, &count, RN_ROW_MAJOR));
     memcpy(rn_tensor_data(f->images), logits, sizeof logits);

@@ -5,8 +5,15 @@
 static rn_plan *plan_of(rn_context *context, rn_model *model, rn_prepared *prepared, bool training)
 {
     const int32_t output = rn_model_find_value(model, "logits");
-    const rn_plan_request request = { .context = context, .model = model, .prepared = prepared, .outputs = &output, .output_count = 1,
-                                      .batch = 2, .height = RESIDUAL_SIZE, .width = RESIDUAL_SIZE, .training = training };
+    const rn_plan_request request = { .context = context,
+                                      .model = model,
+                                      .prepared = prepared,
+                                      .outputs = &output,
+                                      .output_count = 1,
+                                      .batch = 2,
+                                      .height = RESIDUAL_SIZE,
+                                      .width = RESIDUAL_SIZE,
+                                      .training = training };
     rn_plan *plan = NULL;
 
     require_ok(context, rn_plan_create(&plan, &request));

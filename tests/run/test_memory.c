@@ -19,8 +19,15 @@ static void make(planned *p, int64_t batch, bool training)
     p->model = residual_network(p->context, 0.5);
     p->prepared = calloc((size_t)p->model->graph->count, sizeof *p->prepared);
     output = rn_model_find_value(p->model, "logits");
-    request = (rn_plan_request){ .context = p->context, .model = p->model, .prepared = p->prepared, .outputs = &output,
-                                 .output_count = 1, .batch = batch, .height = RESIDUAL_SIZE, .width = RESIDUAL_SIZE, .training = training };
+    request = (rn_plan_request){ .context = p->context,
+                                 .model = p->model,
+                                 .prepared = p->prepared,
+                                 .outputs = &output,
+                                 .output_count = 1,
+                                 .batch = batch,
+                                 .height = RESIDUAL_SIZE,
+                                 .width = RESIDUAL_SIZE,
+                                 .training = training };
     require_ok(p->context, rn_plan_create(&p->plan, &request));
 }
 
@@ -79,8 +86,15 @@ static void a_batch_that_no_address_space_holds_is_refused(void **state)
     (void)state;
     make(&p, 1, true);
     output = p.plan->output[0];
-    request = (rn_plan_request){ .context = p.context, .model = p.model, .prepared = p.prepared, .outputs = &output, .output_count = 1,
-                                 .batch = INT32_MAX, .height = 1 << 23, .width = 1 << 10, .training = true };
+    request = (rn_plan_request){ .context = p.context,
+                                 .model = p.model,
+                                 .prepared = p.prepared,
+                                 .outputs = &output,
+                                 .output_count = 1,
+                                 .batch = INT32_MAX,
+                                 .height = 1 << 23,
+                                 .width = 1 << 10,
+                                 .training = true };
     require_status(p.context, rn_plan_create(&plan, &request), RN_NO_MEMORY);
     assert_null(plan);
     drop(&p);

@@ -30,8 +30,8 @@ static void scale_parameter(rn_context *context, rn_model *model, const char *na
 /* A session that has run must see every later write: weights, bias, and each part of a batch norm. */
 static void what_is_prepared_follows_every_write(void **state)
 {
-    static const char *const names[] = { "conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var",
-                                         "fire.squeeze.weight", "fc.weight" };
+    static const char *const names[] = { "conv1.weight",    "bn1.weight",          "bn1.bias", "bn1.running_mean",
+                                         "bn1.running_var", "fire.squeeze.weight", "fc.weight" };
     rn_context *const context = rn_test_context(1, RN_ISA_AUTO);
     rn_model *const model = residual_network(context, 0);
     rn_tensor *const images = residual_images(context, 2, 1);
@@ -48,7 +48,8 @@ static void what_is_prepared_follows_every_write(void **state)
 
         read_logits(context, kept, images, before, 2 * RESIDUAL_CLASSES);
         require_ok(context, rn_parameters_find(&index, rn_model_parameters(model), names[i]));
-        require_ok(context, rn_tensor_convert(&value, rn_parameters_value(rn_model_parameters(model), index), RN_FLOAT32, RN_ROW_MAJOR));
+        require_ok(context, rn_tensor_convert(&value, rn_parameters_value(rn_model_parameters(model), index),
+                                              RN_FLOAT32, RN_ROW_MAJOR));
         for (int64_t j = 0; j < rn_tensor_count(value); j++)
             ((float *)rn_tensor_data(value))[j] = ((float *)rn_tensor_data(value))[j] * 1.5f + 0.25f;
         require_ok(context, rn_parameters_write(rn_model_parameters(model), index, value));

@@ -15,7 +15,8 @@ static void begin_with(training *t, rn_context *context, double dropout, int64_t
 {
     t->context = context;
     t->model = residual_network(context, dropout);
-    require_ok(context, rn_session_create(&t->session, context, t->model, RN_OPTIONS(rn_session, .mode = RN_TRAIN, .input_gradient = 1)));
+    require_ok(context, rn_session_create(&t->session, context, t->model,
+                                          RN_OPTIONS(rn_session, .mode = RN_TRAIN, .input_gradient = 1)));
     require_ok(context, rn_adam_create(&t->adam, rn_model_parameters(t->model), RN_OPTIONS(rn_adam, .lr = 1e-3)));
     t->images = residual_images(context, batch, 5);
     t->labels = residual_labels(context, batch, 2);
@@ -75,7 +76,7 @@ static float *all_values(training *t, size_t *count)
     return values;
 }
 
-/* ---- bits ------------------------------------------------------------------------------------------------------------ */
+/* ---- bits ------------------------------------------------------------------------------------------------------ */
 
 static void require_same_after_steps(const training *a_in, const training *b_in)
 {
@@ -141,7 +142,8 @@ static void every_instruction_set_agrees_with_the_reference(void **state)
             continue;
         }
         begin(&t, 2, isa, 0);
-        require_ok(t.context, rn_optimizer_set_lr(t.adam, 1e-6)); /* Adam's first step is +-lr: a flipped sign must not hide the rest */
+        require_ok(t.context, rn_optimizer_set_lr(
+                                  t.adam, 1e-6)); /* Adam's first step is +-lr: a flipped sign must not hide the rest */
         step(&t);
         got = all_values(&t, &count);
         assert_true(rn_test_error(got, expected, count) < 2e-3);
@@ -181,7 +183,7 @@ static void inference_does_not_depend_on_the_batch(void **state)
     end(&t);
 }
 
-/* ---- gradients ------------------------------------------------------------------------------------------------------- */
+/* ---- gradients ------------------------------------------------------------------------------------------------- */
 
 static double loss_of(training *t)
 {
@@ -193,8 +195,8 @@ static double loss_of(training *t)
 }
 
 /*
- * Central differences along a random direction of one parameter. ReLU and max-pool kinks make single directions noisy, so a parameter passes if the best
- * of a few step sizes agrees; a wrong formula agrees at none.
+ * Central differences along a random direction of one parameter. ReLU and max-pool kinks make single directions noisy,
+ * so a parameter passes if the best of a few step sizes agrees; a wrong formula agrees at none.
  */
 static void gradients_agree_with_finite_differences(void **state)
 {
@@ -220,7 +222,8 @@ static void gradients_agree_with_finite_differences(void **state)
         direction = malloc(count * sizeof *direction);
         gradient = malloc(count * sizeof *gradient);
         rn_test_fill(direction, count, (uint32_t)i + 1);
-        require_ok(t.context, rn_tensor_read(rn_parameters_gradient(parameters, i), RN_FLOAT32, gradient, count * sizeof *gradient));
+        require_ok(t.context, rn_tensor_read(rn_parameters_gradient(parameters, i), RN_FLOAT32, gradient,
+                                             count * sizeof *gradient));
         for (size_t j = 0; j < count; j++)
             length += (double)(direction[j] += gradient[j] > 0 ? 0.5f : -0.5f) * direction[j];
         for (size_t j = 0; j < count; j++)
@@ -232,7 +235,8 @@ static void gradients_agree_with_finite_differences(void **state)
 
             for (int side = 0; side < 2; side++) {
                 for (size_t j = 0; j < count; j++)
-                    ((float *)rn_tensor_data(moved))[j] = ((float *)rn_tensor_data(value))[j] + (float)(side == 0 ? h : -h) * direction[j];
+                    ((float *)rn_tensor_data(moved))[j] =
+                        ((float *)rn_tensor_data(value))[j] + (float)(side == 0 ? h : -h) * direction[j];
                 backward(&t); /* ends the pin of the forward before */
                 require_ok(t.context, rn_parameters_write(parameters, i, moved));
                 losses[side] = loss_of(&t);
@@ -242,7 +246,8 @@ static void gradients_agree_with_finite_differences(void **state)
         }
         require_ok(t.context, rn_parameters_write(parameters, i, value));
         if (best > 2e-2)
-            fail_msg("%s: slope %g, finite differences off by %g of it", rn_parameters_name(parameters, i), slope, best);
+            fail_msg("%s: slope %g, finite differences off by %g of it", rn_parameters_name(parameters, i), slope,
+                     best);
         checked++;
         rn_tensor_destroy(moved);
         rn_tensor_destroy(value);
@@ -266,9 +271,11 @@ static void gradients_add_up_until_they_are_used(void **state)
     once = malloc(count * sizeof *once);
     twice = malloc(count * sizeof *twice);
     backward(&t);
-    require_ok(t.context, rn_tensor_read(rn_parameters_gradient(rn_model_parameters(t.model), index), RN_FLOAT32, once, count * sizeof *once));
+    require_ok(t.context, rn_tensor_read(rn_parameters_gradient(rn_model_parameters(t.model), index), RN_FLOAT32, once,
+                                         count * sizeof *once));
     backward(&t);
-    require_ok(t.context, rn_tensor_read(rn_parameters_gradient(rn_model_parameters(t.model), index), RN_FLOAT32, twice, count * sizeof *twice));
+    require_ok(t.context, rn_tensor_read(rn_parameters_gradient(rn_model_parameters(t.model), index), RN_FLOAT32, twice,
+                                         count * sizeof *twice));
     for (size_t i = 0; i < count; i++)
         once[i] *= 2;
     assert_true(rn_test_error(twice, once, count) < 1e-5);
@@ -279,7 +286,7 @@ static void gradients_add_up_until_they_are_used(void **state)
     end(&t);
 }
 
-/* ---- freezing -------------------------------------------------------------------------------------------------------- */
+/* ---- freezing -------------------------------------------------------------------------------------------------- */
 
 static void what_is_frozen_keeps_its_bytes_in_training(void **state)
 {
@@ -347,8 +354,10 @@ static void gradients_pass_through_a_frozen_middle(void **state)
     count = (size_t)rn_tensor_count(rn_parameters_value(rn_model_parameters(whole.model), index));
     a = malloc(count * sizeof *a);
     b = malloc(count * sizeof *b);
-    require_ok(whole.context, rn_tensor_read(rn_parameters_gradient(rn_model_parameters(whole.model), index), RN_FLOAT32, a, count * sizeof *a));
-    require_ok(part.context, rn_tensor_read(rn_parameters_gradient(rn_model_parameters(part.model), index), RN_FLOAT32, b, count * sizeof *b));
+    require_ok(whole.context, rn_tensor_read(rn_parameters_gradient(rn_model_parameters(whole.model), index),
+                                             RN_FLOAT32, a, count * sizeof *a));
+    require_ok(part.context, rn_tensor_read(rn_parameters_gradient(rn_model_parameters(part.model), index), RN_FLOAT32,
+                                            b, count * sizeof *b));
     assert_memory_equal(a, b, count * sizeof *a);
     for (size_t i = 0; i < rn_parameters_count(rn_model_parameters(part.model)); i++)
         frozen_norms += rn_parameters_has_gradient(rn_model_parameters(part.model), i);
@@ -359,7 +368,7 @@ static void gradients_pass_through_a_frozen_middle(void **state)
     end(&part);
 }
 
-/* ---- order of calls -------------------------------------------------------------------------------------------------- */
+/* ---- order of calls -------------------------------------------------------------------------------------------- */
 
 static void calls_out_of_order_are_refused(void **state)
 {
@@ -407,9 +416,12 @@ static void images_that_do_not_fit_are_refused(void **state)
     require_ok(t.context, rn_tensor_create(&wrong, t.context, RN_FLOAT32, 4, too_small, RN_ROW_MAJOR));
     require_status(t.context, rn_session_forward(t.session, wrong), RN_SHAPE);
     rn_tensor_destroy(wrong);
-    require_status(t.context, rn_session_create(&session, t.context, t.model, RN_OPTIONS(rn_session, .outputs = unknown, .output_count = 1)),
-                   RN_INVALID_ARGUMENT);
-    require_ok(t.context, rn_session_create(&session, t.context, t.model, RN_OPTIONS(rn_session, .outputs = names, .output_count = 2)));
+    require_status(
+        t.context,
+        rn_session_create(&session, t.context, t.model, RN_OPTIONS(rn_session, .outputs = unknown, .output_count = 1)),
+        RN_INVALID_ARGUMENT);
+    require_ok(t.context, rn_session_create(&session, t.context, t.model,
+                                            RN_OPTIONS(rn_session, .outputs = names, .output_count = 2)));
     require_ok(t.context, rn_session_forward(session, t.images));
     require_ok(t.context, rn_session_output(&output, session, 0));
     assert_int_equal(rn_tensor_rank(output), 4);
@@ -437,7 +449,7 @@ static void the_order_of_the_images_memory_does_not_matter(void **state)
     end(&b);
 }
 
-/* ---- memory ---------------------------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------------------------- */
 
 static void a_steady_step_allocates_nothing(void **state)
 {
@@ -449,7 +461,8 @@ static void a_steady_step_allocates_nothing(void **state)
 
     (void)state;
     assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 2, .allocate = rn_test_allocate,
-                                                            .release = rn_test_release, .allocator_payload = &counter)), RN_OK);
+                                                            .release = rn_test_release, .allocator_payload = &counter)),
+                     RN_OK);
     begin_with(&t, context, 0.5, 6);
     require_ok(context, rn_tensor_view(&small, t.images, 0, 0, 6));
     for (int i = 0; i < 2; i++)
@@ -468,7 +481,8 @@ static void a_steady_step_allocates_nothing(void **state)
     assert_int_equal(counter.live, 0);
 }
 
-/* Each allocation of a training step fails in turn: the call answers RN_NO_MEMORY, nothing leaks, and the step succeeds afterwards. */
+/* Each allocation of a training step fails in turn: the call answers RN_NO_MEMORY, nothing leaks, and the step succeeds
+ * afterwards. */
 static void every_allocation_of_a_step_may_fail(void **state)
 {
     int finished = 0;
@@ -481,8 +495,10 @@ static void every_allocation_of_a_step_may_fail(void **state)
         rn_status status;
         double loss;
 
-        assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 1, .allocate = rn_test_allocate,
-                                                                .release = rn_test_release, .allocator_payload = &counter)), RN_OK);
+        assert_int_equal(
+            rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 1, .allocate = rn_test_allocate,
+                                                   .release = rn_test_release, .allocator_payload = &counter)),
+            RN_OK);
         begin_with(&t, context, 0.5, 6);
         counter.fail_at = counter.calls + n;
         status = rn_session_forward(t.session, t.images);
@@ -511,17 +527,19 @@ static void a_plan_says_its_bytes_before_it_takes_them(void **state)
 
     (void)state;
     assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 1, .allocate = rn_test_allocate,
-                                                            .release = rn_test_release, .allocator_payload = &counter)), RN_OK);
+                                                            .release = rn_test_release, .allocator_payload = &counter)),
+                     RN_OK);
     begin_with(&t, context, 0.5, 6);
     require_ok(context, rn_session_plan_bytes(&small, t.session, 1, RESIDUAL_SIZE, RESIDUAL_SIZE));
     require_ok(context, rn_session_plan_bytes(&large, t.session, 8, RESIDUAL_SIZE, RESIDUAL_SIZE));
     assert_true(small > 0 && large > small);
-    require_status(context, rn_session_plan_bytes(&large, t.session, 0, RESIDUAL_SIZE, RESIDUAL_SIZE), RN_INVALID_ARGUMENT);
+    require_status(context, rn_session_plan_bytes(&large, t.session, 0, RESIDUAL_SIZE, RESIDUAL_SIZE),
+                   RN_INVALID_ARGUMENT);
     end(&t);
     assert_int_equal(counter.live, 0);
 }
 
-/* ---- side by side ---------------------------------------------------------------------------------------------------- */
+/* ---- side by side ---------------------------------------------------------------------------------------------- */
 
 static void *train_alone(void *payload)
 {
