@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The matrix kernels of gemm_kernels.h, written once with the compiler's vector extensions. The including file names the instruction set:
+ *
+ *   RN_WIDTH     floats in a native vector: 4, 8 or 16
+ *   RN_ROWS      rows of the largest tile (mr), at most 14
+ *   RN_VECTORS   vectors in a row of it (nr / width)
+ *
+ * It is compiled with that set's flags and with multiply-adds fused where the set has them, so that the tile lives in registers:
+ * RN_ROWS * RN_VECTORS accumulators, RN_VECTORS of b, one broadcast element of a.
+ */
+#ifndef RN_KERNELS_GEMM_BODY_H
+#define RN_KERNELS_GEMM_BODY_H
+
+#include "kernels/gemm_kernels.h"
+#include <string.h>
+
+enum {
+    WIDTH = RN_WIDTH,
+    ROWS = RN_ROWS,
+    VECTORS = RN_VECTORS,
+    COLUMNS = WIDTH * VECTORS,
+    UNIT = 16 /* of every set, so that a cache line of pixels is one block of a panel */
+};
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/* Before a loop whose count is a constant where it is inlined. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+typedef float vector __attribute__((vector_size(RN_WIDTH * 4), may_alias));
+typedef float vector_anywhere __attribute__((vector_size(RN_WIDTH * 4), aligned(4), may_alias));
+typedef int32_t mask __attribute__((vector_size(RN_WIDTH * 4), may_alias));
+
+ALWAYS_INLINE vector load(const float *from)
+{
+    return *(const vector_anywhere *)from;
+}
+
+ALWAYS_INLINE void store(float *to, vector value)
+{
+    *(vector_anywhere *)to = value;
+}
+
+/* Tiles ----------------------------------------------------------------------------------------------------------------------------------- */
+
+/* `rows` and `unit` are constants where this is inlined: the loops over the tile vanish and the tile stays in registers. */
+ALWAYS_INLINE void multiply_tile(const int rows, const int unit, int64_t depth, const float *restrict a, const float *restrict b,
+                                 float *restrict c, int64_t ldc, bool accumulate)
+{
+    vector tile[ROWS][VECTORS];
+
+    UNROLL
+    for (int i = 0; i < rows; i++) {
+        UNROLL
+        for (int j = 0; j < VECTORS; j++)
+            tile[i][j] = accumulate ? load(c + i * ldc + j * WIDTH) : (vector){ 0 };
+    }
+    for (; depth > 0; depth -= unit, a += rows * unit) {
+        const int64_t steps = unit == 1 ? 1 : depth < unit ? depth : unit;
+
+        for (int64_t k = 0; k < steps; k++, b += COLUMNS) {
+            vector right[VECTORS];
+
+            UNROLL
+            for (int j = 0; j < VECTORS; j++)
+                right[j] = *(const vector *)(b + j * WIDTH);
+            UNROLL
+            for (int i = 0; i < rows; i++) {
+                const vector left = a[i * unit + k] - (vector){ 0 }; /* a broadcast */
+
+                UNROLL
+                for (int j = 0; j < VECTORS; j++)
+                    tile[i][j] += left * right[j];
+            }
+        }
+    }
+    UNROLL
+    for (int i = 0; i < rows; i++) {
+        UNROLL
+        for (int j = 0; j < VECTORS; j++)
+            store(c + i * ldc + j * WIDTH, tile[i][j]);
+    }
+}
+
+/* A tile of each height that the set has; the switch is left with ROWS cases. */
+ALWAYS_INLINE void multiply_rows(int64_t rows, const int unit, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
+                                 bool accumulate)
+{
+    switch (rows <= ROWS ? rows : ROWS) {
+    case 1: multiply_tile(1, unit, depth, a, b, c, ldc, accumulate); break;
+    case 2: multiply_tile(2, unit, depth, a, b, c, ldc, accumulate); break;
+    case 3: multiply_tile(3, unit, depth, a, b, c, ldc, accumulate); break;
+    case 4: multiply_tile(4, unit, depth, a, b, c, ldc, accumulate); break;
+#if RN_ROWS >= 5
+    case 5: multiply_tile(5, unit, depth, a, b, c, ldc, accumulate); break;
+#endif
+#if RN_ROWS >= 6
+    case 6: multiply_tile(6, unit, depth, a, b, c, ldc, accumulate); break;
+#endif
+#if RN_ROWS >= 14
+    case 7: multiply_tile(7, unit, depth, a, b, c, ldc, accumulate); break;
+    case 8: multiply_tile(8, unit, depth, a, b, c, ldc, accumulate); break;
+    case 9: multiply_tile(9, unit, depth, a, b, c, ldc, accumulate); break;
+    case 10: multiply_tile(10, unit, depth, a, b, c, ldc, accumulate); break;
+    case 11: multiply_tile(11, unit, depth, a, b, c, ldc, accumulate); break;
+    case 12: multiply_tile(12, unit, depth, a, b, c, ldc, accumulate); break;
+    case 13: multiply_tile(13, unit, depth, a, b, c, ldc, accumulate); break;
+    case 14: multiply_tile(14, unit, depth, a, b, c, ldc, accumulate); break;
+#endif
+    }
+}
+
+static void multiply(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc, bool accumulate)
+{
+    multiply_rows(rows, UNIT, depth, a, b, c, ldc, accumulate);
+}
+
+static void multiply_weights(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc, bool accumulate)
+{
+    multiply_rows(rows, 1, depth, a, b, c, ldc, accumulate);
+}
+
+/* Packing --------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Any number of floats, touching no others: whole vectors, the last one overlapping the one before. */
+ALWAYS_INLINE void copy_floats(float *restrict to, const float *restrict from, int64_t count)
+{
+    if (count >= WIDTH) {
+        for (int64_t j = 0; j + WIDTH <= count; j += WIDTH)
+            store(to + j, load(from + j));
+        store(to + count - WIDTH, load(from + count - WIDTH));
+    } else if (count >= 8) {
+        memcpy(to, from, 8 * sizeof *to);
+        memcpy(to + count - 8, from + count - 8, 8 * sizeof *to);
+    } else if (count >= 4) {
+        memcpy(to, from, 4 * sizeof *to);
+        memcpy(to + count - 4, from + count - 4, 4 * sizeof *to);
+    } else {
+        for (int64_t j = 0; j < count; j++)
+            to[j] = from[j];
+    }
+}
+
+ALWAYS_INLINE void zero_floats(float *to, int64_t count)
+{
+    int64_t j = 0;
+
+    for (; j + WIDTH <= count; j += WIDTH)
+        store(to + j, (vector){ 0 });
+    for (; j < count; j++)
+        to[j] = 0;
+}
+
+static void copy(float *to, int64_t to_pitch, const float *from, int64_t from_pitch, int64_t rows, int64_t columns)
+{
+    for (int64_t r = 0; r < rows; r++, to += to_pitch, from += from_pitch) {
+        copy_floats(to, from, columns);
+        zero_floats(to + columns, to_pitch - columns);
+    }
+}
+
+/* Where the next floats go. `width` 0: one line. Otherwise: blocks of `width` floats that are `stride` floats apart, in whole vectors. */
+typedef struct cursor {
+    float *to;
+    int64_t used; /* floats of the current block */
+} cursor;
+
+ALWAYS_INLINE void cursor_store(cursor *at, const int width, int64_t stride, vector value)
+{
+    *(vector *)at->to = value;
+    if (width == WIDTH) {
+        at->to += stride;
+        return;
+    }
+    at->to += WIDTH;
+    at->used += WIDTH;
+    if (at->used == width) {
+        at->to += stride - width;
+        at->used = 0;
+    }
+}
+
+ALWAYS_INLINE void put_zeros(cursor *at, const int width, int64_t stride, int64_t count)
+{
+    if (width == 0) {
+        zero_floats(at->to, count);
+        at->to += count;
+    } else {
+        for (int64_t j = 0; j < count; j += WIDTH)
+            cursor_store(at, width, stride, (vector){ 0 });
+    }
+}
+
+ALWAYS_INLINE void put_floats(cursor *at, const int width, int64_t stride, const float *from, int64_t count)
+{
+    if (width == 0) {
+        copy_floats(at->to, from, count);
+        at->to += count;
+    } else {
+        for (int64_t j = 0; j < count; j += WIDTH)
+            cursor_store(at, width, stride, load(from + j));
+    }
+}
+
+ALWAYS_INLINE int64_t clip(int64_t value, int64_t low, int64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+/* Floats [begin, end) of the part of a window row that is there. */
+ALWAYS_INLINE void put_pieces(cursor *at, const int width, int64_t stride, const rn_gather_row *row, const float *run, int64_t begin,
+                              int64_t end)
+{
+    if (row->piece == row->piece_pitch || begin == end) {
+        put_floats(at, width, stride, run + begin, end - begin);
+        return;
+    }
+    for (int64_t piece = begin / row->piece; begin < end; piece++) {
+        const int64_t first = begin - piece * row->piece;
+        const int64_t last = end - piece * row->piece < row->piece ? end - piece * row->piece : row->piece;
+
+        put_floats(at, width, stride, run + piece * row->piece_pitch + first, last - first);
+        begin = (piece + 1) * row->piece;
+    }
+}
+
+ALWAYS_INLINE void put_places(cursor *at, const int width, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end)
+{
+    const int64_t length = row->run_length;
+
+    for (int64_t run = begin == 0 ? 0 : begin / length, place = begin; place < end; run++) {
+        const int64_t base = run * length;
+        const int64_t run_end = base + length < end ? base + length : end;
+        const bool there = run >= row->first_run && run < row->end_run;
+        const int64_t data = there ? clip(base + row->lead, place, run_end) : run_end;
+        const int64_t data_end = there ? clip(base + row->lead + row->count, data, run_end) : run_end;
+
+        put_zeros(at, width, stride, data - place);
+        if (there)
+            put_pieces(at, width, stride, row, row->source + (run - row->first_run) * row->run_pitch, data - base - row->lead,
+                       data_end - base - row->lead);
+        put_zeros(at, width, stride, run_end - data_end);
+        place = run_end;
+    }
+}
+
+ALWAYS_INLINE void gather_blocks(const int width, float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end,
+                                 float *line)
+{
+    cursor at = { blocks, 0 };
+
+    if (((row->run_length | row->lead | row->count | row->piece | begin | end) & (WIDTH - 1)) == 0) {
+        put_places(&at, width, stride, row, begin, end);
+    } else {
+        cursor on_line = { line, 0 };
+
+        put_places(&on_line, 0, 0, row, begin, end);
+        zero_floats(on_line.to, WIDTH);
+        put_floats(&at, width, stride, line, end - begin);
+    }
+    while (at.used != 0)
+        cursor_store(&at, width, stride, (vector){ 0 });
+}
+
+static void gather(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end, float *line)
+{
+    gather_blocks(UNIT, blocks, stride, row, begin, end, line);
+}
+
+static void gather_weights(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end, float *line)
+{
+    gather_blocks(COLUMNS, blocks, stride, row, begin, end, line);
+}
+
+/* Transposition --------------------------------------------------------------------------------------------------------------------------- */
+
+#if RN_WIDTH == 4
+#define ZIP_LOW 0, 4, 1, 5
+#define ZIP_HIGH 2, 6, 3, 7
+enum { STAGES = 2 };
+#elif RN_WIDTH == 8
+#define ZIP_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+enum { STAGES = 3 };
+#else
+#define ZIP_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+enum { STAGES = 4 };
+#endif
+
+/* Zipping the halves of a square log2(width) times transposes it: each time one bit of the row number moves into the column number. */
+ALWAYS_INLINE void transpose_square(float *restrict to, int64_t to_pitch, const float *restrict from, int64_t from_pitch, int64_t rows)
+{
+    vector even[WIDTH], odd[WIDTH];
+
+    UNROLL
+    for (int i = 0; i < WIDTH; i++)
+        even[i] = i < rows ? load(from + i * from_pitch) : (vector){ 0 };
+    UNROLL
+    for (int stage = 0; stage < STAGES; stage++) {
+        UNROLL
+        for (int i = 0; i < WIDTH / 2; i++) {
+            odd[2 * i] = __builtin_shufflevector(even[i], even[i + WIDTH / 2], ZIP_LOW);
+            odd[2 * i + 1] = __builtin_shufflevector(even[i], even[i + WIDTH / 2], ZIP_HIGH);
+        }
+        memcpy(even, odd, sizeof even);
+    }
+    UNROLL
+    for (int i = 0; i < WIDTH; i++)
+        store(to + i * to_pitch, even[i]);
+}
+
+static void transpose(float *to, const float *from, int64_t from_pitch, int64_t depth, int64_t columns)
+{
+    int64_t k = 0;
+
+    for (; k + WIDTH <= depth; k += WIDTH)
+        for (int64_t j = 0; j < COLUMNS; j += WIDTH)
+            transpose_square(to + k * COLUMNS + j, COLUMNS, from + j * from_pitch + k, from_pitch, columns - j);
+    for (; k < depth; k++)
+        for (int64_t j = 0; j < COLUMNS; j++)
+            to[k * COLUMNS + j] = j < columns ? from[j * from_pitch + k] : 0;
+}
+
+/* Rows of finished tiles ------------------------------------------------------------------------------------------------------------------- */
+
+/* Lanes below `count`; the others are zero and are not read. */
+ALWAYS_INLINE vector load_some(const float *from, int64_t count)
+{
+    vector value = { 0 };
+
+    memcpy(&value, from, (size_t)count * sizeof *from);
+    return value;
+}
+
+ALWAYS_INLINE vector finished(vector value, bool has_scale, vector scale, bool has_shift, vector shift, bool has_residual, vector residual,
+                              bool relu)
+{
+    if (has_scale)
+        value *= scale;
+    if (has_shift)
+        value += shift;
+    if (has_residual)
+        value += residual;
+    if (relu)
+        value = (vector)((mask)value & ~(mask)(value < (vector){ 0 }));
+    return value;
+}
+
+static void finish(const rn_gemm_finish *f, int64_t rows, int64_t columns)
+{
+    const int64_t whole = columns / WIDTH * WIDTH, rest = columns - whole;
+    const vector none = { 0 };
+    const vector last_scale = f->scale != NULL && rest > 0 ? load_some(f->scale + whole, rest) : none;
+    const vector last_shift = f->shift != NULL && rest > 0 ? load_some(f->shift + whole, rest) : none;
+
+    for (int64_t r = 0; r < rows; r++) {
+        const float *tile = f->tile + r * f->tile_pitch;
+        const float *residual = f->residual != NULL ? f->residual + r * f->residual_pitch : NULL;
+        float *out = f->out + r * f->out_pitch;
+
+        for (int64_t j = 0; j < whole; j += WIDTH)
+            store(out + j, finished(load(tile + j), f->scale != NULL, f->scale != NULL ? load(f->scale + j) : none, f->shift != NULL,
+                                    f->shift != NULL ? load(f->shift + j) : none, residual != NULL,
+                                    residual != NULL ? load(residual + j) : none, f->relu));
+        if (rest > 0) {
+            const vector value = finished(load_some(tile + whole, rest), f->scale != NULL, last_scale, f->shift != NULL, last_shift,
+                                          residual != NULL, residual != NULL ? load_some(residual + whole, rest) : none, f->relu);
+
+            memcpy(out + whole, &value, (size_t)rest * sizeof *out);
+        }
+    }
+}
+
+#define RN_GEMM_TABLE \
+    { .mr = ROWS, .nr = COLUMNS, .unit = UNIT, .multiply = multiply, .multiply_weights = multiply_weights, .gather = gather, \
+      .gather_weights = gather_weights, .copy = copy, .transpose = transpose, .finish = finish }
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The matrix kernels as their definitions say, for checking the others: plain loops, no fused multiply-adds (the build forbids contraction
+ * in this file), never tuned. The block sizes are odd on purpose: nothing above may rely on particular ones.
+ */
+#include "kernels/gemm_kernels.h"
+
+#include <stddef.h>
+
+enum { ROWS = 3, COLUMNS = 5, UNIT = 2 };
+
+static void multiply_any(int64_t rows, int64_t unit, int64_t depth, const float *a, const float *b, float *c, int64_t ldc, bool accumulate)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < COLUMNS; j++) {
+            float sum = accumulate ? c[i * ldc + j] : 0;
+
+            for (int64_t k = 0; k < depth; k++)
+                sum += a[(k / unit * rows + i) * unit + k % unit] * b[k * COLUMNS + j];
+            c[i * ldc + j] = sum;
+        }
+    }
+}
+
+static void multiply(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc, bool accumulate)
+{
+    multiply_any(rows, UNIT, depth, a, b, c, ldc, accumulate);
+}
+
+static void multiply_weights(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc, bool accumulate)
+{
+    multiply_any(rows, 1, depth, a, b, c, ldc, accumulate);
+}
+
+static float place_of(const rn_gather_row *row, int64_t place)
+{
+    const int64_t run = place / row->run_length, at = place % row->run_length - row->lead;
+
+    if (run < row->first_run || run >= row->end_run || at < 0 || at >= row->count)
+        return 0;
+    return row->source[(run - row->first_run) * row->run_pitch + at / row->piece * row->piece_pitch + at % row->piece];
+}
+
+static void gather_blocks(int64_t width, float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end)
+{
+    for (int64_t i = 0; i < (end - begin + width - 1) / width * width; i++)
+        blocks[i / width * stride + i % width] = begin + i < end ? place_of(row, begin + i) : 0;
+}
+
+static void gather(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end, float *line)
+{
+    (void)line;
+    gather_blocks(UNIT, blocks, stride, row, begin, end);
+}
+
+static void gather_weights(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end, float *line)
+{
+    (void)line;
+    gather_blocks(COLUMNS, blocks, stride, row, begin, end);
+}
+
+static void copy(float *to, int64_t to_pitch, const float *from, int64_t from_pitch, int64_t rows, int64_t columns)
+{
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t j = 0; j < to_pitch; j++)
+            to[r * to_pitch + j] = j < columns ? from[r * from_pitch + j] : 0;
+}
+
+static void transpose(float *to, const float *from, int64_t from_pitch, int64_t depth, int64_t columns)
+{
+    for (int64_t k = 0; k < depth; k++)
+        for (int64_t j = 0; j < COLUMNS; j++)
+            to[k * COLUMNS + j] = j < columns ? from[j * from_pitch + k] : 0;
+}
+
+static void finish(const rn_gemm_finish *f, int64_t rows, int64_t columns)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t j = 0; j < columns; j++) {
+            float value = f->tile[r * f->tile_pitch + j];
+
+            if (f->scale != NULL)
+                value *= f->scale[j];
+            if (f->shift != NULL)
+                value += f->shift[j];
+            if (f->residual != NULL)
+                value += f->residual[r * f->residual_pitch + j];
+            f->out[r * f->out_pitch + j] = f->relu && value < 0 ? 0 : value;
+        }
+    }
+}
+
+const rn_gemm_kernels rn_gemm_reference = { .mr = ROWS,
+                                            .nr = COLUMNS,
+                                            .unit = UNIT,
+                                            .multiply = multiply,
+                                            .multiply_weights = multiply_weights,
+                                            .gather = gather,
+                                            .gather_weights = gather_weights,
+                                            .copy = copy,
+                                            .transpose = transpose,
+                                            .finish = finish };

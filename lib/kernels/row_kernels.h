@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Loops over the rows of feature maps (a row is a pixel: `channels` floats, `pitch` floats from row to row) and over
+ * flat arrays. They are bound by memory; each reads and writes its operands once.
+ *
+ * Multiplications and additions are never fused here, and the sums of a channel run in row order, so that baseline,
+ * AVX2 and AVX-512 give the same bits. They sum 64 rows at a time in float32 and those sums in double; the reference
+ * sums in double throughout. An output may be one of the inputs, element for element.
+ */
+#ifndef RN_KERNELS_ROW_KERNELS_H
+#define RN_KERNELS_ROW_KERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A matrix of floats being read or written. NULL data: the operand is absent. */
+typedef struct rn_matrix {
+    float *data;
+    int64_t pitch;
+} rn_matrix;
+
+/* z = relu?(y * scale + shift [+ residual]) */
+typedef struct rn_row_affine {
+    rn_matrix y, residual, z;
+    const float *scale, *shift; /* one for each channel */
+    bool relu;
+} rn_row_affine;
+
+/* Operands of the backward pass of batch norm (ops/batch_norm.c has the formulas). z absent: no ReLU. */
+typedef struct rn_row_gradient {
+    rn_matrix g, z, y, dy;
+    const float *mean, *k0, *k1, *k2; /* one for each channel */
+} rn_row_gradient;
+
+/* A window of a pooling layer: `height` x `width` pixels from `first`; row_pitch floats between its lines. */
+typedef struct rn_window {
+    const float *first;
+    int64_t height, width, pixel_pitch, row_pitch;
+} rn_window;
+
+/* A window that hands gradients back to a pixel: its dy, and of a max pool its argmax and the pixel's place in it. */
+typedef struct rn_pool_source {
+    const float *dy;
+    const uint8_t *argmax;
+    int32_t place;
+    float divisor;
+} rn_pool_source;
+
+/* What an Adam step multiplies with, computed in double by the caller (optim/adam.c). */
+typedef struct rn_adam_step {
+    float beta1, one_minus_beta1, beta2, one_minus_beta2, weight_decay, step_size, root_correction2, eps;
+} rn_adam_step;
+
+typedef struct rn_sgd_step {
+    float lr, momentum, one_minus_dampening, weight_decay;
+    bool nesterov, first; /* first: the buffer becomes the gradient */
+} rn_sgd_step;
+
+typedef struct rn_row_kernels {
+    void (*affine)(int64_t rows, int64_t channels, const rn_row_affine *affine);
+    /* y = relu?(a [+ b]) */
+    void (*sum)(int64_t rows, int64_t channels, rn_matrix a, rn_matrix b, bool relu, rn_matrix y);
+    /* g = z > 0 ? g : 0 */
+    void (*mask)(int64_t rows, int64_t channels, rn_matrix g, rn_matrix z);
+    /* dy = (z absent or z > 0 ? g : 0, stored back to g) * scale */
+    void (*mask_scale)(int64_t rows, int64_t channels, rn_matrix g, rn_matrix z, const float *scale, rn_matrix dy);
+    /* sums[c] of y - y[row 0], squares[c] of (y - y[row 0])^2; rows >= 1 */
+    void (*moments)(int64_t rows, int64_t channels, rn_matrix y, double *sums, double *squares);
+    /* g masked as above and stored back; sums[c] of g, products[c] of g * (y - mean) */
+    void (*gradient_sums)(int64_t rows, int64_t channels, const rn_row_gradient *gradient, double *sums,
+                          double *products);
+    /* dy = k0 * g + (k1 * (y - mean) + k2) */
+    void (*gradient_apply)(int64_t rows, int64_t channels, const rn_row_gradient *gradient);
+    /* sums[c] of g */
+    void (*column_sums)(int64_t rows, int64_t channels, rn_matrix g, double *sums);
+
+    /*
+     * One pixel of pooling. `place` is that of the window's first pixel in the full window of `kernel` columns; argmax
+     * may be NULL. The first maximum wins, and NaN wins over everything.
+     */
+    void (*max_window)(int64_t channels, const rn_window *window, int32_t place, int32_t kernel, float *y,
+                       uint8_t *argmax);
+    /* y = (sum of the window) / divisor */
+    void (*mean_window)(int64_t channels, const rn_window *window, float divisor, float *y);
+    /* dx = (accumulate: dx +) sum over the sources, in their order, of: dy where argmax is place; dy / divisor */
+    void (*max_gather)(int64_t channels, int64_t count, const rn_pool_source *sources, bool accumulate, float *dx);
+    void (*mean_gather)(int64_t channels, int64_t count, const rn_pool_source *sources, bool accumulate, float *dx);
+
+    void (*adam)(int64_t count, const rn_adam_step *step, const float *gradient, float *value, float *mean,
+                 float *square);
+    /* `buffer` is NULL without momentum. */
+    void (*sgd)(int64_t count, const rn_sgd_step *step, const float *gradient, float *value, float *buffer);
+} rn_row_kernels;
+
+extern const rn_row_kernels rn_rows_reference, rn_rows_baseline, rn_rows_avx2, rn_rows_avx512;
+
+#endif

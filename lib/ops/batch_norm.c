@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Batch normalisation. With m the mean and v the variance of the n rows, i = 1 / sqrt(v + eps), xhat = (y - m) i and
+ * z = gamma xhat + beta, the chain rule gives, g being the gradient of z:
+ *
+ *   dbeta  = sum g
+ *   dgamma = sum g xhat = i P,                                P = sum g (y - m)
+ *   dy     = gamma i (g - dbeta / n - xhat dgamma / n)        since dm / dy = 1 / n, dv / dy = 2 (y - m) / n
+ *          = k0 g + k1 (y - m) + k2                           k0 = gamma i,  k1 = -k0 i^2 P / n,  k2 = -k0 dbeta / n
+ *
+ * So backward reads the map twice: for dbeta and P, which need (y - m) and not y alone lest they cancel, and for dy.
+ *
+ * Sums are taken in chunks of 512 rows, the last one shorter, and the chunks are combined in double in their order, so
+ * that bits depend on the number of rows only. A unit of work is a chunk and a range of channels: several ranges, since
+ * the last layers of a network have few rows and many channels.
+ */
+#include "ops/batch_norm.h"
+
+#include "ops/matrix.h"
+
+enum { CHUNK_ROWS = 512, RANGE = 128 };
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t divide_up(int64_t a, int64_t b)
+{
+    return a / b + (a % b != 0);
+}
+
+/* Two numbers for each chunk and channel, and three floats (k0, k1, k2) for each channel. */
+size_t rn_batch_norm_workspace(const rn_context *context, int64_t rows, int64_t channels)
+{
+    size_t numbers, nbytes;
+
+    (void)context;
+    if (!rn_size_multiply(&numbers, ((size_t)divide_up(rows, CHUNK_ROWS) + 1) * 2, (size_t)channels) ||
+        !rn_size_multiply(&nbytes, numbers, sizeof(double)))
+        return SIZE_MAX;
+    return nbytes;
+}
+
+typedef struct reduction {
+    const rn_row_kernels *kernels;
+    const rn_map *g, *z, *y; /* those that there are */
+    const float *mean;
+    double *partials; /* [chunk][2][channels] */
+    int64_t rows, channels, chunks, ranges;
+} reduction;
+
+static reduction reduction_of(const rn_context *context, const rn_map *map, void *workspace)
+{
+    const int64_t rows = rn_map_rows(map);
+
+    return (reduction){
+        .kernels = context->kernels->rows,
+        .partials = workspace,
+        .rows = rows,
+        .channels = map->c,
+        .chunks = divide_up(rows, CHUNK_ROWS),
+        .ranges = divide_up(map->c, RANGE),
+    };
+}
+
+/* One unit: a chunk of rows, a range of channels. */
+typedef struct unit {
+    int64_t row, rows, channel, channels;
+    double *first, *second;
+} unit;
+
+static int64_t rows_of_chunk(const reduction *job, int64_t chunk)
+{
+    return least(job->rows - chunk * CHUNK_ROWS, CHUNK_ROWS);
+}
+
+static unit unit_at(const reduction *job, int64_t index)
+{
+    const int64_t chunk = index / job->ranges, channel = index % job->ranges * RANGE;
+    double *const first = job->partials + chunk * 2 * job->channels + channel;
+
+    return (unit){
+        .row = chunk * CHUNK_ROWS,
+        .rows = rows_of_chunk(job, chunk),
+        .channel = channel,
+        .channels = least(job->channels - channel, RANGE),
+        .first = first,
+        .second = first + job->channels,
+    };
+}
+
+/* ---- forward ----------------------------------------------------------------------------------------------------- */
+
+static void take_moments(void *payload, int64_t begin, int64_t end, int32_t thread)
+{
+    const reduction *const job = payload;
+
+    (void)thread;
+    for (int64_t i = begin; i < end; i++) {
+        const unit u = unit_at(job, i);
+
+        job->kernels->moments(u.rows, u.channels, rn_matrix_part(job->y, u.row, u.channel), u.first, u.second);
+    }
+}
+
+/*
+ * Makes a chunk's sums of (y - first row) and of its square into its mean and M2, the sum of squares around the mean,
+ * and merges them into those of the rows before it, which have taken the place of chunk 0: T. Chan, G. Golub, R.
+ * LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
+ */
+static void merge_chunk(const reduction *job, int64_t chunk)
+{
+    double *const mean = job->partials, *const m2 = mean + job->channels;
+    const double *const sums = mean + chunk * 2 * job->channels, *const squares = sums + job->channels;
+    const float *const first_row = job->y->data + chunk * CHUNK_ROWS * job->y->pitch;
+    const double before = (double)chunk * CHUNK_ROWS, n = (double)rows_of_chunk(job, chunk);
+    const double inverse = 1 / n, share = n / (before + n), weight = before * share;
+
+    for (int64_t c = 0; c < job->channels; c++) {
+        const double shifted = sums[c] * inverse, own_mean = (double)first_row[c] + shifted;
+        const double around = squares[c] - sums[c] * shifted, own_m2 = around < 0 ? 0 : around;
+        const double distance = chunk == 0 ? 0 : own_mean - mean[c];
+
+        mean[c] = chunk == 0 ? own_mean : mean[c] + distance * share;
+        m2[c] = chunk == 0 ? own_m2 : m2[c] + own_m2 + distance * distance * weight;
+    }
+}
+
+void rn_batch_norm_statistics(const rn_context *context, const rn_map *y, float *mean, float *variance, void *workspace)
+{
+    reduction job = reduction_of(context, y, workspace);
+
+    job.y = y;
+    rn_parallel(&context->pool, job.chunks * job.ranges, take_moments, &job);
+    for (int64_t chunk = 0; chunk < job.chunks; chunk++)
+        merge_chunk(&job, chunk);
+    for (int64_t c = 0; c < job.channels; c++) {
+        mean[c] = (float)job.partials[c];
+        variance[c] = (float)(job.partials[job.channels + c] / (double)job.rows);
+    }
+}
+
+typedef struct affine_job {
+    const rn_row_kernels *kernels;
+    const rn_map *y, *residual, *z;
+    const float *scale, *shift;
+    bool relu;
+} affine_job;
+
+static void apply_affine(void *payload, int64_t begin, int64_t end, int32_t thread)
+{
+    const affine_job *const job = payload;
+    const rn_row_affine operands = {
+        .y = rn_matrix_from(job->y, begin),
+        .residual = rn_matrix_from(job->residual, begin),
+        .z = rn_matrix_from(job->z, begin),
+        .scale = job->scale,
+        .shift = job->shift,
+        .relu = job->relu,
+    };
+
+    (void)thread;
+    job->kernels->affine(end - begin, job->y->c, &operands);
+}
+
+void rn_affine_forward(const rn_context *context, const rn_map *y, const float *scale, const float *shift,
+                       const rn_map *residual, bool relu, const rn_map *z)
+{
+    affine_job job = { context->kernels->rows, y, residual, z, scale, shift, relu };
+
+    rn_parallel(&context->pool, rn_map_rows(y), apply_affine, &job);
+}
+
+/* ---- backward ---------------------------------------------------------------------------------------------------- */
+
+static void take_gradient_sums(void *payload, int64_t begin, int64_t end, int32_t thread)
+{
+    const reduction *const job = payload;
+
+    (void)thread;
+    for (int64_t i = begin; i < end; i++) {
+        const unit u = unit_at(job, i);
+        const rn_row_gradient operands = {
+            .g = rn_matrix_part(job->g, u.row, u.channel),
+            .z = rn_matrix_part(job->z, u.row, u.channel),
+            .y = rn_matrix_part(job->y, u.row, u.channel),
+            .mean = job->mean + u.channel,
+        };
+
+        job->kernels->gradient_sums(u.rows, u.channels, &operands, u.first, u.second);
+    }
+}
+
+/* The chunks' numbers are added up in the place of chunk 0: `count` numbers of each chunk. */
+static void add_chunks(const reduction *job, int64_t count)
+{
+    for (int64_t chunk = 1; chunk < job->chunks; chunk++) {
+        const double *const partial = job->partials + chunk * 2 * job->channels;
+
+        for (int64_t i = 0; i < count; i++)
+            job->partials[i] += partial[i];
+    }
+}
+
+static void store_gradient(float *target, double value, bool accumulate)
+{
+    *target = accumulate ? *target + (float)value : (float)value;
+}
+
+typedef struct apply_job {
+    const rn_row_kernels *kernels;
+    const rn_map *g, *y, *dy;
+    const float *mean, *k0, *k1, *k2;
+} apply_job;
+
+static void apply_gradient(void *payload, int64_t begin, int64_t end, int32_t thread)
+{
+    const apply_job *const job = payload;
+    const rn_row_gradient operands = {
+        .g = rn_matrix_from(job->g, begin),
+        .y = rn_matrix_from(job->y, begin),
+        .dy = rn_matrix_from(job->dy, begin),
+        .mean = job->mean,
+        .k0 = job->k0,
+        .k1 = job->k1,
+        .k2 = job->k2,
+    };
+
+    (void)thread;
+    job->kernels->gradient_apply(end - begin, job->g->c, &operands);
+}
+
+void rn_batch_norm_backward(const rn_context *context, const rn_map *g, const rn_map *z, const rn_map *y,
+                            const float *mean, const float *inverse_deviation, const float *gamma, float *dgamma,
+                            float *dbeta, bool accumulate, const rn_map *dy, void *workspace)
+{
+    reduction job = reduction_of(context, y, workspace);
+    float *const k0 = (float *)(void *)(job.partials + job.chunks * 2 * y->c), *const k1 = k0 + y->c,
+                 *const k2 = k1 + y->c;
+    apply_job apply = { context->kernels->rows, g, y, dy, mean, k0, k1, k2 };
+
+    job.g = g;
+    job.z = z;
+    job.y = y;
+    job.mean = mean;
+    rn_parallel(&context->pool, job.chunks * job.ranges, take_gradient_sums, &job);
+    add_chunks(&job, 2 * y->c);
+    for (int64_t c = 0; c < y->c; c++) {
+        const double inverse = inverse_deviation[c], slope = (double)gamma[c] * inverse, n = (double)job.rows;
+        const double sum = job.partials[c], product = job.partials[y->c + c];
+
+        if (dbeta != NULL)
+            store_gradient(&dbeta[c], sum, accumulate);
+        if (dgamma != NULL)
+            store_gradient(&dgamma[c], product * inverse, accumulate);
+        k0[c] = (float)slope;
+        k1[c] = (float)(-slope * inverse * inverse * product / n);
+        k2[c] = (float)(-slope * sum / n);
+    }
+    if (dy != NULL)
+        rn_parallel(&context->pool, job.rows, apply_gradient, &apply);
+}
+
+typedef struct scale_job {
+    const rn_row_kernels *kernels;
+    const rn_map *g, *z, *dy;
+    const float *scale;
+} scale_job;
+
+static void mask_and_scale(void *payload, int64_t begin, int64_t end, int32_t thread)
+{
+    const scale_job *const job = payload;
+    const rn_matrix g = rn_matrix_from(job->g, begin), z = rn_matrix_from(job->z, begin);
+
+    (void)thread;
+    if (job->dy != NULL)
+        job->kernels->mask_scale(end - begin, job->g->c, g, z, job->scale, rn_matrix_from(job->dy, begin));
+    else if (job->z != NULL)
+        job->kernels->mask(end - begin, job->g->c, g, z);
+}
+
+void rn_affine_backward(const rn_context *context, const rn_map *g, const rn_map *z, const float *scale,
+                        const rn_map *dy)
+{
+    scale_job job = { context->kernels->rows, g, z, dy, scale };
+
+    rn_parallel(&context->pool, rn_map_rows(g), mask_and_scale, &job);
+}
+
+/* ---- sums of channels -------------------------------------------------------------------------------------------- */
+
+static void take_column_sums(void *payload, int64_t begin, int64_t end, int32_t thread)
+{
+    const reduction *const job = payload;
+
+    (void)thread;
+    for (int64_t i = begin; i < end; i++) {
+        const unit u = unit_at(job, i);
+
+        job->kernels->column_sums(u.rows, u.channels, rn_matrix_part(job->g, u.row, u.channel), u.first);
+    }
+}
+
+void rn_channel_sums(const rn_context *context, const rn_map *g, float *sums, bool accumulate, void *workspace)
+{
+    reduction job = reduction_of(context, g, workspace);
+
+    job.g = g;
+    rn_parallel(&context->pool, job.chunks * job.ranges, take_column_sums, &job);
+    add_chunks(&job, g->c);
+    for (int64_t c = 0; c < g->c; c++)
+        store_gradient(&sums[c], job.partials[c], accumulate);
+}

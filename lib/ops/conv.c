@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Forward and backward-data passes: which rows of which im2col matrix are multiplied with which packed weights (conv_product.h does it).
+ *
+ * Backward data. Input pixel y is seen by window row k of output row i where y = i * stride - padding + k. Pixels of one class, y = a + stride * j, meet the
+ * same window rows k = first + stride * t, t < taps, first = (a + padding) mod stride, and find them at i = j + (a + padding - first) / stride - t: a window of
+ * `taps` rows over dy, in falling order of t, that slides by one. Each class is a product of its own whose pixels lie `stride` apart in dx; with stride 1
+ * there is one class, the convolution with the kernel turned round.
+ */
+#include "ops/conv.h"
+
+#include "ops/conv_product.h"
+
+static int64_t group_in(const rn_conv *conv)
+{
+    return conv->in_c / conv->groups;
+}
+
+static int64_t group_out(const rn_conv *conv)
+{
+    return conv->out_c / conv->groups;
+}
+
+static rn_steps steps_of(const rn_map *map)
+{
+    return (rn_steps){ map->pitch, map->w * map->pitch, map->h * map->w * map->pitch };
+}
+
+static size_t saturating(size_t floats, size_t more)
+{
+    size_t total, nbytes;
+
+    return rn_size_multiply(&nbytes, floats, sizeof(float)) && rn_size_add(&total, nbytes, more) ? total : SIZE_MAX;
+}
+
+/* ---- forward --------------------------------------------------------------------------------------------------------- */
+
+static int64_t forward_depth(const rn_conv *conv)
+{
+    return conv->kernel_h * conv->kernel_w * group_in(conv);
+}
+
+/* Floats of one group's packed weights. */
+static int64_t forward_group(const rn_context *context, const rn_conv *conv)
+{
+    return rn_round_up(group_out(conv), context->kernels->gemm->nr) * forward_depth(conv);
+}
+
+int64_t rn_conv_packed_count(const rn_context *context, const rn_conv *conv)
+{
+    return conv->groups * forward_group(context, conv);
+}
+
+typedef struct pack_job {
+    const rn_gemm_kernels *gemm;
+    const rn_conv *conv;
+    const float *weights;
+    float *packed;
+} pack_job;
+
+/* Units are panels of nr output channels. */
+static void pack_panels(void *payload, int64_t begin, int64_t end, int32_t thread)
+{
+    const pack_job *const job = payload;
+    const int64_t nr = job->gemm->nr, depth = forward_depth(job->conv), columns = group_out(job->conv), panels = rn_divide_up(columns, nr);
+
+    (void)thread;
+    for (int64_t unit = begin; unit < end; unit++) {
+        const int64_t group = unit / panels, first = unit % panels * nr;
+
+        job->gemm->transpose(job->packed + unit * depth * nr, job->weights + (group * columns + first) * depth, depth, depth,
+                             columns - first < nr ? columns - first : nr);
+    }
+}
+
+void rn_conv_pack(const rn_context *context, const rn_conv *conv, const float *weights, float *packed)
+{
+    pack_job job = { context->kernels->gemm, conv, weights, packed };
+
+    rn_parallel(&context->pool, conv->groups * rn_divide_up(group_out(conv), job.gemm->nr), pack_panels, &job);
+}
+
+static rn_product_shape forward_shape(const rn_conv *conv, int64_t batch)
+{
+    return (rn_product_shape){ conv->groups, batch * conv->out_h * conv->out_w, group_out(conv), forward_depth(conv) };
+}
+
+size_t rn_conv_forward_workspace(const rn_context *context, const rn_conv *conv, int64_t batch)
+{
+    const rn_product_shape shape = forward_shape(conv, batch);
+
+    return rn_product_workspace(context, &shape);
+}
+
+typedef struct forward_pass {
+    const rn_conv *conv;
+    const rn_map *x, *y;
+    const float *packed;
+    int64_t packed_group;
+    const rn_conv_epilogue *epilogue;
+} forward_pass;
+
+static void describe_forward(rn_product *product, const void *payload, int64_t group)
+{
+    const forward_pass *const pass = payload;
+    const rn_conv *const conv = pass->conv;
+    const rn_conv_epilogue *const e = pass->epilogue;
+    const int64_t channel = group * group_out(conv);
+
+    *product = (rn_product){
+        .gather = { .data = pass->x->data + group * group_in(conv), .pitch = pass->x->pitch, .channels = group_in(conv),
+                    .in_h = conv->in_h, .in_w = conv->in_w, .out_h = conv->out_h, .out_w = conv->out_w,
+                    .window_h = conv->kernel_h, .window_w = conv->kernel_w, .stride_h = conv->stride_h, .stride_w = conv->stride_w,
+                    .offset_h = -conv->padding_h, .offset_w = -conv->padding_w },
+        .images = pass->y->n,
+        .packed = pass->packed + group * pass->packed_group,
+        .columns = group_out(conv),
+        .scale = e->scale == NULL ? NULL : e->scale + channel,
+        .shift = e->shift == NULL ? NULL : e->shift + channel,
+        .relu = e->relu,
+        .out = pass->y->data + channel,
+        .out_steps = steps_of(pass->y),
+        .residual = e->residual == NULL ? NULL : e->residual->data + channel,
+    };
+    if (e->residual != NULL)
+        product->residual_steps = steps_of(e->residual);
+}
+
+void rn_conv_forward(const rn_context *context, const rn_conv *conv, const rn_map *x, const float *packed, const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace)
+{
+    const rn_product_shape shape = forward_shape(conv, x->n);
+    const forward_pass pass = { conv, x, y, packed, forward_group(context, conv), epilogue };
+
+    rn_product_run(context, &shape, describe_forward, &pass, workspace);
+}
+
+/* ---- backward data --------------------------------------------------------------------------------------------------- */
+
+/* One side of a class: the window over dy, and the pixels of dx that it serves. */
+typedef struct side {
+    int64_t first, taps, offset, pixels;
+} side;
+
+static side side_of(int64_t class, int64_t in, int64_t kernel, int64_t stride, int64_t padding)
+{
+    side s = { .first = (class + padding) % stride };
+
+    s.taps = s.first < kernel ? (kernel - s.first + stride - 1) / stride : 0;
+    s.offset = (class + padding - s.first) / stride - (s.taps - 1);
+    s.pixels = class < in ? (in - class + stride - 1) / stride : 0;
+    return s;
+}
+
+typedef struct data_class {
+    side h, w;
+    int64_t row, column; /* the class's first pixel */
+    int64_t packed;      /* where its packed weights begin */
+} data_class;
+
+static int64_t class_depth(const rn_conv *conv, const data_class *class)
+{
+    return class->h.taps * class->w.taps * group_out(conv);
+}
+
+/* Packed weights: class by class, in it group by group. */
+static data_class class_at(const rn_context *context, const rn_conv *conv, int64_t index)
+{
+    const int64_t columns = rn_round_up(group_in(conv), context->kernels->gemm->nr);
+    data_class class = { .packed = 0 };
+
+    for (int64_t i = 0; i <= index; i++) {
+        if (i > 0)
+            class.packed += conv->groups * columns * class_depth(conv, &class);
+        class.row = i / conv->stride_w;
+        class.column = i % conv->stride_w;
+        class.h = side_of(class.row, conv->in_h, conv->kernel_h, conv->stride_h, conv->padding_h);
+        class.w = side_of(class.column, conv->in_w, conv->kernel_w, conv->stride_w, conv->padding_w);
+    }
+    return class;
+}
+
+static int64_t class_count(const rn_conv *conv)
+{
+    return (int64_t)conv->stride_h * conv->stride_w;
+}
+
+/* The classes' window rows together are the kernel's. */
+static int64_t data_packed_count(const rn_context *context, const rn_conv *conv)
+{
+    return rn_round_up(group_in(conv), context->kernels->gemm->nr) * conv->groups * conv->kernel_h * conv->kernel_w * group_out(conv);
+}
+
+static size_t data_packed_bytes(const rn_context *context, const rn_conv *conv)
+{
+    return (size_t)rn_round_up(data_packed_count(context, conv) * (int64_t)sizeof(float), RN_ALIGNMENT);
+}
+
+static rn_product_shape data_shape(const rn_conv *conv, int64_t batch)
+{
+    const int64_t taps = rn_divide_up(conv->kernel_h, conv->stride_h) * rn_divide_up(conv->kernel_w, conv->stride_w);
+
+    return (rn_product_shape){ conv->groups * class_count(conv),
+                               batch * rn_divide_up(conv->in_h, conv->stride_h) * rn_divide_up(conv->in_w, conv->stride_w), group_in(conv),
+                               taps * group_out(conv) };
+}
+
+size_t rn_conv_backward_data_workspace(const rn_context *context, const rn_conv *conv, int64_t batch)
+{
+    const rn_product_shape shape = data_shape(conv, batch);
+
+    return saturating(data_packed_bytes(context, conv) / sizeof(float), rn_product_workspace(context, &shape));
+}
+
+typedef struct data_pass {
+    const rn_context *context;
+    const rn_conv *conv;
+    const rn_map *dy, *dx;
+    const float *weights;
+    float *packed;
+    bool accumulate;
+} data_pass;
+
+/* packed[(u, v, o)][c] = weights[o][k(u)][l(v)][c], window rows and columns in falling order. */
+static void pack_class_panel(const data_pass *pass, const data_class *class, int64_t group, int64_t panel)
+{
+    const rn_conv *const conv = pass->conv;
+    const rn_gemm_kernels *const gemm = pass->context->kernels->gemm;
+    const int64_t channels = group_in(conv), outs = group_out(conv), first = panel * gemm->nr;
+    const int64_t columns = channels - first < gemm->nr ? channels - first : gemm->nr;
+    const int64_t row_pitch = conv->kernel_h * conv->kernel_w * channels, depth = class_depth(conv, class);
+    float *to = pass->packed + class->packed + (group * rn_divide_up(channels, gemm->nr) + panel) * depth * gemm->nr;
+
+    for (int64_t u = class->h.taps - 1; u >= 0; u--)
+        for (int64_t v = class->w.taps - 1; v >= 0; v--) {
+            const int64_t k = class->h.first + u * conv->stride_h, l = class->w.first + v * conv->stride_w;
+
+            gemm->copy(to, gemm->nr, pass->weights + group * outs * row_pitch + (k * conv->kernel_w + l) * channels + first, row_pitch, outs, columns);
+            to += outs * gemm->nr;
+        }
+}
+
+/* Units are panels of nr input channels of a class and group. */
+static void pack_class_panels(void *payload, int64_t begin, int64_t end, int32_t thread)
+{
+    const data_pass *const pass = payload;
+    const int64_t panels = rn_divide_up(group_in(pass->conv), pass->context->kernels->gemm->nr);
+
+    (void)thread;
+    for (int64_t unit = begin; unit < end; unit++) {
+        const data_class class = class_at(pass->context, pass->conv, unit / (panels * pass->conv->groups));
+
+        pack_class_panel(pass, &class, unit / panels % pass->conv->groups, unit % panels);
+    }
+}
+
+static void describe_data(rn_product *product, const void *payload, int64_t index)
+{
+    const data_pass *const pass = payload;
+    const rn_conv *const conv = pass->conv;
+    const rn_map *const dx = pass->dx;
+    const int64_t group = index % conv->groups, channel = group * group_in(conv);
+    const data_class class = class_at(pass->context, conv, index / conv->groups);
+    const rn_steps whole = steps_of(dx);
+
+    *product = (rn_product){
+        .gather = { .data = pass->dy->data + group * group_out(conv), .pitch = pass->dy->pitch, .channels = group_out(conv),
+                    .in_h = conv->out_h, .in_w = conv->out_w, .out_h = class.h.pixels, .out_w = class.w.pixels,
+                    .window_h = class.h.taps, .window_w = class.w.taps, .stride_h = 1, .stride_w = 1,
+                    .offset_h = class.h.offset, .offset_w = class.w.offset },
+        .images = dx->n,
+        .packed = pass->packed + class.packed + group * rn_round_up(group_in(conv), pass->context->kernels->gemm->nr) * class_depth(conv, &class),
+        .columns = group_in(conv),
+        .out = dx->data + class.row * whole.line + class.column * whole.pixel + channel,
+        .out_steps = { whole.pixel * conv->stride_w, whole.line * conv->stride_h, whole.image },
+    };
+    if (pass->accumulate) {
+        product->residual = product->out;
+        product->residual_steps = product->out_steps;
+    }
+}
+
+void rn_conv_backward_data(const rn_context *context, const rn_conv *conv, const rn_map *dy, const float *weights, const rn_map *dx, bool accumulate, void *workspace)
+{
+    const rn_product_shape shape = data_shape(conv, dy->n);
+    data_pass pass = { context, conv, dy, dx, weights, workspace, accumulate };
+
+    rn_parallel(&context->pool, class_count(conv) * conv->groups * rn_divide_up(group_in(conv), context->kernels->gemm->nr), pack_class_panels, &pass);
+    rn_product_run(context, &shape, describe_data, &pass, (char *)workspace + data_packed_bytes(context, conv));
+}

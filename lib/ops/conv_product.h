@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine behind forward and backward-data passes: rows of an im2col matrix times packed weights.
+ *
+ *   out[m, n] = relu?(sum over k of gather[m, k] * packed[k, n] * scale[n] + shift[n] + residual[m, n])
+ *
+ * A pass is a list of such products (groups of channels, classes of pixels). Each is cut into blocks of rows and columns; a unit of work packs the rows
+ * of a block into its thread's L2, multiplies them panel by panel into a tile buffer there and lets the finished rows out in one pass. Blocks are
+ * chosen for speed alone: an element is one chain of multiply-adds whatever the blocks are.
+ */
+#ifndef RN_OPS_CONV_PRODUCT_H
+#define RN_OPS_CONV_PRODUCT_H
+
+#include "context/context.h"
+#include "ops/conv_gather.h"
+
+/* Floats between neighbouring pixels, lines and images. */
+typedef struct rn_steps {
+    int64_t pixel, line, image;
+} rn_steps;
+
+typedef struct rn_product {
+    rn_gather gather;    /* the rows; gather.out_h, out_w and `images` are the grid of pixels that come out */
+    int64_t images;
+    const float *packed; /* [columns / nr][depth][nr] */
+    int64_t columns;
+    const float *scale, *shift; /* NULL: none */
+    bool relu;
+    float *out;
+    rn_steps out_steps;
+    const float *residual; /* NULL: none */
+    rn_steps residual_steps;
+} rn_product;
+
+/* Describes product `index` of the pass. */
+typedef void (*rn_product_describe)(rn_product *product, const void *pass, int64_t index);
+
+/* The largest of a pass's products, which decides the blocks. */
+typedef struct rn_product_shape {
+    int64_t products, rows, columns, depth;
+} rn_product_shape;
+
+size_t rn_product_workspace(const rn_context *context, const rn_product_shape *shape);
+void rn_product_run(const rn_context *context, const rn_product_shape *shape, rn_product_describe describe, const void *pass, void *workspace);
+
+static inline int64_t rn_divide_up(int64_t a, int64_t b)
+{
+    return a / b + (a % b != 0);
+}
+
+static inline int64_t rn_round_up(int64_t a, int64_t b)
+{
+    return rn_divide_up(a, b) * b;
+}
+
+#endif

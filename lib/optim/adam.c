@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Adam (arXiv:1412.6980) as https://pytorch.org/docs/stable/generated/torch.optim.Adam.html computes it:
+ *
+ *   g = gradient + weight_decay * p      m = beta1 m + (1 - beta1) g      v = beta2 v + (1 - beta2) g^2
+ *   p = p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+ *
+ * The powers of t are taken in double, once a step; t counts the steps of this parameter.
+ */
+#include "optim/rule.h"
+
+#include "base/options.h"
+
+#include <math.h>
+
+RN_NO_TAIL_PADDING(rn_adam_options, pattern);
+
+static void update(const rn_update *u)
+{
+    const rn_optimizer *const o = u->optimizer;
+    const double t = (double)u->state->steps;
+    const double correction1 = 1 - pow(o->beta1, t), correction2 = 1 - pow(o->beta2, t);
+    const rn_adam_step step = { .beta1 = (float)o->beta1,
+                                .one_minus_beta1 = (float)(1 - o->beta1),
+                                .beta2 = (float)o->beta2,
+                                .one_minus_beta2 = (float)(1 - o->beta2),
+                                .weight_decay = (float)o->weight_decay,
+                                .step_size = (float)(o->lr / correction1),
+                                .root_correction2 = (float)sqrt(correction2),
+                                .eps = (float)o->eps };
+
+    u->kernels->adam(u->end - u->begin, &step, u->gradient + u->begin, u->value + u->begin,
+                     u->state->slot[0] + u->begin, u->state->slot[1] + u->begin);
+}
+
+const rn_optimizer_rule rn_adam_rule = { "adam", 2, { "exp_avg", "exp_avg_sq" }, update };
+
+static bool is_beta(double beta)
+{
+    return beta >= 0 && beta < 1;
+}
+
+rn_status rn_adam_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_adam_options *options)
+{
+    rn_adam_options read;
+    rn_optimizer *made;
+    rn_status status;
+
+    if (optimizer == NULL || parameters == NULL)
+        return RN_INVALID_ARGUMENT;
+    *optimizer = NULL;
+    status = rn_options_read(&read, sizeof read, options, &parameters->context->message);
+    if (status != RN_OK)
+        return status;
+    read.lr = rn_option_number(read.lr, 1e-3);
+    read.beta1 = rn_option_number(read.beta1, 0.9);
+    read.beta2 = rn_option_number(read.beta2, 0.999);
+    read.eps = rn_option_number(read.eps, 1e-8);
+    read.weight_decay = rn_option_number(read.weight_decay, 0);
+    if (!isfinite(read.lr) || read.lr < 0 || !is_beta(read.beta1) || !is_beta(read.beta2) || !(read.eps >= 0) ||
+        !isfinite(read.eps) || !(read.weight_decay >= 0) || !isfinite(read.weight_decay))
+        return rn_fail(&parameters->context->message, RN_INVALID_ARGUMENT,
+                       "Adam: lr %g, betas %g and %g, eps %g, weight decay %g", read.lr, read.beta1, read.beta2,
+                       read.eps, read.weight_decay);
+    status = rn_optimizer_make(&made, parameters, &rn_adam_rule, read.pattern);
+    if (status != RN_OK)
+        return status;
+    made->lr = made->initial_lr = read.lr;
+    made->beta1 = read.beta1;
+    made->beta2 = read.beta2;
+    made->eps = read.eps;
+    made->weight_decay = read.weight_decay;
+    *optimizer = made;
+    return RN_OK;
+}

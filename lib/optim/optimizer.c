@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all optimizers share: which parameters they cover, state by parameter, the step. Trainability and gradients are
+ * read anew at every step, so that freezing, unfreezing and several optimizers over one model need no further calls.
+ */
+#include "optim/rule.h"
+
+#include <math.h>
+
+static rn_message *message_of(const rn_parameters *parameters)
+{
+    return &parameters->context->message;
+}
+
+rn_status rn_optimizer_make(rn_optimizer **optimizer, rn_parameters *parameters, const rn_optimizer_rule *rule,
+                            const char *pattern)
+{
+    const rn_allocator *const allocator = &parameters->context->allocator;
+    rn_optimizer *made = rn_allocate_zeroed(allocator, 1, sizeof *made);
+    bool any = false;
+
+    if (made == NULL)
+        return rn_fail(message_of(parameters), RN_NO_MEMORY, "no memory for an optimizer");
+    rn_references_init(&made->references);
+    rn_parameters_retain(parameters);
+    made->parameters = parameters;
+    made->rule = rule;
+    made->covered = rn_allocate_zeroed(allocator, parameters->count, sizeof *made->covered);
+    made->state = rn_allocate_zeroed(allocator, parameters->count, sizeof *made->state);
+    if (made->covered == NULL || made->state == NULL) {
+        rn_optimizer_destroy(made);
+        return rn_fail(message_of(parameters), RN_NO_MEMORY, "no memory for an optimizer");
+    }
+    for (size_t i = 0; i < parameters->count; i++) {
+        made->covered[i] = parameters->entry[i].is_parameter &&
+                           (pattern == NULL || rn_name_matches(pattern, parameters->entry[i].name));
+        any = any || made->covered[i];
+    }
+    if (!any) {
+        rn_optimizer_destroy(made);
+        return rn_fail(message_of(parameters), RN_INVALID_ARGUMENT, "no parameter matches '%s'",
+                       pattern == NULL ? "*" : pattern);
+    }
+    *optimizer = made;
+    return RN_OK;
+}
+
+void rn_optimizer_destroy(rn_optimizer *optimizer)
+{
+    if (optimizer == NULL || !rn_let_go(&optimizer->references))
+        return;
+    rn_parameters *const parameters = optimizer->parameters;
+    const rn_allocator *const allocator = &parameters->context->allocator;
+
+    for (size_t i = 0; optimizer->state != NULL && i < parameters->count; i++)
+        for (int32_t j = 0; j < 2; j++)
+            rn_release(allocator, optimizer->state[i].slot[j]);
+    rn_release(allocator, optimizer->state);
+    rn_release(allocator, optimizer->covered);
+    rn_release(allocator, optimizer);
+    rn_parameters_release(parameters);
+}
+
+/* ---- state ------------------------------------------------------------------------------------------------------- */
+
+int32_t rn_optimizer_slot_count(const rn_optimizer *optimizer)
+{
+    return optimizer->rule == &rn_sgd_rule && optimizer->momentum == 0 ? 0 : optimizer->rule->slot_count;
+}
+
+const char *rn_optimizer_slot_name(const rn_optimizer *optimizer, int32_t slot)
+{
+    return slot < 0 || slot >= rn_optimizer_slot_count(optimizer) ? NULL : optimizer->rule->slot_name[slot];
+}
+
+const char *rn_optimizer_rule_name(const rn_optimizer *optimizer)
+{
+    return optimizer->rule->name;
+}
+
+/* Room for all slots of a parameter, of zeros; nothing to do after the first time. */
+static rn_status make_state(const rn_optimizer *optimizer, size_t parameter)
+{
+    rn_optimizer_state *const state = &optimizer->state[parameter];
+
+    for (int32_t i = 0; i < rn_optimizer_slot_count(optimizer); i++) {
+        if (state->slot[i] == NULL)
+            state->slot[i] = rn_allocate_zeroed(&optimizer->parameters->context->allocator,
+                                                (size_t)optimizer->parameters->entry[parameter].count, sizeof(float));
+        if (state->slot[i] == NULL)
+            return rn_fail(message_of(optimizer->parameters), RN_NO_MEMORY,
+                           "no memory for the optimizer's state of '%s'", optimizer->parameters->entry[parameter].name);
+    }
+    return RN_OK;
+}
+
+rn_status rn_optimizer_slot(rn_tensor **tensor, const rn_optimizer *optimizer, size_t parameter, int32_t slot)
+{
+    const rn_parameters *const parameters = optimizer->parameters;
+    const rn_tensor *value;
+    rn_storage *storage;
+    rn_status status;
+
+    *tensor = NULL;
+    if (parameter >= parameters->count || slot < 0 || slot >= 2 || optimizer->state[parameter].slot[slot] == NULL)
+        return RN_OK;
+    value = parameters->entry[parameter].value;
+    status = rn_storage_create(&storage, parameters->context, optimizer->state[parameter].slot[slot], NULL, NULL);
+    if (status != RN_OK)
+        return status;
+    status = rn_tensor_over(tensor, storage, storage->memory, RN_FLOAT32, value->rank, value->shape, value->strides,
+                            RN_ROW_MAJOR);
+    rn_storage_release(storage);
+    return status;
+}
+
+rn_status rn_optimizer_restore(rn_optimizer *optimizer, size_t parameter, int32_t slot, const rn_tensor *value,
+                               int64_t steps)
+{
+    const rn_parameters *const parameters = optimizer->parameters;
+    rn_tensor *own = NULL;
+    rn_status status;
+
+    if (parameter >= parameters->count || !parameters->entry[parameter].is_parameter || slot < 0 ||
+        slot >= rn_optimizer_slot_count(optimizer) || steps < 0)
+        return rn_fail(message_of(parameters), RN_INVALID_ARGUMENT, "the optimizer has no such state");
+    status = make_state(optimizer, parameter);
+    if (status == RN_OK)
+        status = rn_optimizer_slot(&own, optimizer, parameter, slot);
+    if (status == RN_OK && !rn_tensor_same_shape(own, value))
+        status = rn_fail(message_of(parameters), RN_SHAPE, "%s of '%s' has another shape than the parameter",
+                         optimizer->rule->slot_name[slot], parameters->entry[parameter].name);
+    if (status == RN_OK)
+        status = rn_tensor_copy(own, value);
+    if (status == RN_OK)
+        optimizer->state[parameter].steps = steps;
+    rn_tensor_destroy(own);
+    return status;
+}
+
+/* ---- the step ---------------------------------------------------------------------------------------------------- */
+
+static bool steps_on(const rn_optimizer *optimizer, size_t i)
+{
+    const rn_parameter *const entry = &optimizer->parameters->entry[i];
+
+    return optimizer->covered[i] && entry->trainable && entry->has_gradient;
+}
+
+enum { UNIT = 4096 }; /* numbers: what does not pay for waking a thread stays on the caller's, and vectors stay whole */
+
+static void update_units(void *payload, int64_t begin, int64_t end, int32_t thread)
+{
+    rn_update update = *(const rn_update *)payload;
+    const int64_t count = update.end;
+
+    (void)thread;
+    update.begin = begin * UNIT;
+    update.end = end * UNIT < count ? end * UNIT : count;
+    update.optimizer->rule->update(&update);
+}
+
+rn_status rn_optimizer_step(rn_optimizer *optimizer)
+{
+    rn_parameters *parameters;
+    rn_status status;
+    bool any = false;
+
+    if (optimizer == NULL)
+        return RN_INVALID_ARGUMENT;
+    parameters = optimizer->parameters;
+    status = rn_parameters_may_write(parameters);
+    for (size_t i = 0; i < parameters->count && status == RN_OK; i++)
+        if (steps_on(optimizer, i)) {
+            any = true;
+            status = make_state(optimizer, i);
+        }
+    if (status != RN_OK)
+        return status;
+    if (!any)
+        return rn_fail(message_of(parameters), RN_STATE,
+                       "nothing to step: no parameter is trainable, covered by this optimizer and has a gradient");
+    for (size_t i = 0; i < parameters->count; i++) {
+        rn_update update = { .optimizer = optimizer,
+                             .kernels = parameters->context->kernels->rows,
+                             .state = &optimizer->state[i] };
+
+        if (!steps_on(optimizer, i))
+            continue;
+        update.gradient = rn_parameters_gradient_floats(parameters, i);
+        update.value = rn_parameters_floats(parameters, i);
+        update.end = parameters->entry[i].count;
+        optimizer->state[i].steps++;
+        rn_parallel(&parameters->context->pool, (update.end + UNIT - 1) / UNIT, update_units, &update);
+        parameters->entry[i].has_gradient = false;
+        rn_parameters_written(parameters, i);
+    }
+    return RN_OK;
+}
+
+double rn_optimizer_lr(const rn_optimizer *optimizer)
+{
+    return optimizer == NULL ? NAN : optimizer->lr;
+}
+
+rn_status rn_optimizer_set_lr(rn_optimizer *optimizer, double lr)
+{
+    if (optimizer == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (!isfinite(lr) || lr < 0)
+        return rn_fail(message_of(optimizer->parameters), RN_INVALID_ARGUMENT, "a learning rate of %g", lr);
+    optimizer->lr = lr;
+    return RN_OK;
+}

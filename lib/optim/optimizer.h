@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an optimizer is: a rule, its rates, and state kept by parameter. Its whole state can be written down as named
+ * tensors and numbers (for training files) and taken back, by parameter name.
+ */
+#ifndef RN_OPTIM_OPTIMIZER_H
+#define RN_OPTIM_OPTIMIZER_H
+
+#include "params/parameters.h"
+#include <resnet/optimizer.h>
+
+/* Slots of state of one parameter: Adam exp_avg and exp_avg_sq, SGD momentum_buffer. */
+typedef struct rn_optimizer_state {
+    float *slot[2]; /* in the parameter's storage order; NULL until its first step */
+    int64_t steps;
+} rn_optimizer_state;
+
+typedef struct rn_optimizer_rule rn_optimizer_rule; /* adam.c, sgd.c */
+
+struct rn_optimizer {
+    rn_references references;
+    rn_parameters *parameters; /* retained */
+    const rn_optimizer_rule *rule;
+    double lr, initial_lr, beta1, beta2, eps, weight_decay, momentum, dampening;
+    bool nesterov;
+    bool *covered;             /* by index of the parameter */
+    rn_optimizer_state *state; /* likewise */
+};
+
+/* How many state slots the rule has, and what PyTorch calls slot i ("exp_avg"). */
+int32_t rn_optimizer_slot_count(const rn_optimizer *optimizer);
+const char *rn_optimizer_slot_name(const rn_optimizer *optimizer, int32_t slot);
+const char *rn_optimizer_rule_name(const rn_optimizer *optimizer); /* "adam", "sgd" */
+/*
+ * A slot as a tensor of the parameter's shape and strides over the state's memory, to be read; *tensor NULL if it has
+ * none yet. The caller destroys it.
+ */
+rn_status rn_optimizer_slot(rn_tensor **tensor, const rn_optimizer *optimizer, size_t parameter, int32_t slot);
+/* Sets slot and step count from a file. RN_SHAPE. */
+rn_status rn_optimizer_restore(rn_optimizer *optimizer, size_t parameter, int32_t slot, const rn_tensor *value,
+                               int64_t steps);
+
+struct rn_scheduler {
+    rn_optimizer *optimizer; /* retained */
+    int64_t step_size;
+    double gamma;
+    int64_t epoch;
+};
+
+/* Goes to the end of epoch `epoch` with the learning rate that a file recorded. */
+void rn_scheduler_restore(rn_scheduler *scheduler, int64_t epoch, double lr);
+
+#endif

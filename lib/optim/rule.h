@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What tells Adam from SGD. */
+#ifndef RN_OPTIM_RULE_H
+#define RN_OPTIM_RULE_H
+
+#include "optim/optimizer.h"
+
+/* An update of numbers [begin, end) of a parameter whose state (with this step counted already) is `state`. */
+typedef struct rn_update {
+    const rn_optimizer *optimizer;
+    const rn_row_kernels *kernels;
+    const rn_optimizer_state *state;
+    int64_t begin, end;
+    const float *gradient;
+    float *value;
+} rn_update;
+
+struct rn_optimizer_rule {
+    const char *name;
+    int32_t slot_count; /* at most; an SGD without momentum has none */
+    const char *slot_name[2];
+    void (*update)(const rn_update *update);
+};
+
+extern const rn_optimizer_rule rn_adam_rule, rn_sgd_rule;
+
+/* An optimizer without rates over the parameters that `pattern` matches (NULL: all). */
+rn_status rn_optimizer_make(rn_optimizer **optimizer, rn_parameters *parameters, const rn_optimizer_rule *rule,
+                            const char *pattern);
+
+#endif

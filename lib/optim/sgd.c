@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SGD as https://pytorch.org/docs/stable/generated/torch.optim.SGD.html computes it:
+ *
+ *   g = gradient + weight_decay * p
+ *   b = first step ? g : momentum b + (1 - dampening) g
+ *   p = p - lr * (nesterov ? g + momentum b : b)
+ *
+ * Without momentum b is g and nothing is kept.
+ */
+#include "optim/rule.h"
+
+#include "base/options.h"
+
+#include <math.h>
+
+RN_NO_TAIL_PADDING(rn_sgd_options, reserved);
+
+static void update(const rn_update *u)
+{
+    const rn_optimizer *const o = u->optimizer;
+    const rn_sgd_step step = { .lr = (float)o->lr,
+                               .momentum = (float)o->momentum,
+                               .one_minus_dampening = (float)(1 - o->dampening),
+                               .weight_decay = (float)o->weight_decay,
+                               .nesterov = o->nesterov,
+                               .first = u->state->steps == 1 };
+
+    u->kernels->sgd(u->end - u->begin, &step, u->gradient + u->begin, u->value + u->begin,
+                    u->state->slot[0] == NULL ? NULL : u->state->slot[0] + u->begin);
+}
+
+const rn_optimizer_rule rn_sgd_rule = { "sgd", 1, { "momentum_buffer", NULL }, update };
+
+static bool is_rate(double rate)
+{
+    return isfinite(rate) && rate >= 0;
+}
+
+rn_status rn_sgd_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_sgd_options *options)
+{
+    rn_sgd_options read;
+    rn_optimizer *made;
+    rn_status status;
+
+    if (optimizer == NULL || parameters == NULL)
+        return RN_INVALID_ARGUMENT;
+    *optimizer = NULL;
+    status = rn_options_read(&read, sizeof read, options, &parameters->context->message);
+    if (status != RN_OK)
+        return status;
+    read.lr = rn_option_number(read.lr, 1e-3);
+    read.momentum = rn_option_number(read.momentum, 0);
+    read.dampening = rn_option_number(read.dampening, 0);
+    read.weight_decay = rn_option_number(read.weight_decay, 0);
+    if (!is_rate(read.lr) || !is_rate(read.momentum) || !isfinite(read.dampening) || !is_rate(read.weight_decay))
+        return rn_fail(&parameters->context->message, RN_INVALID_ARGUMENT,
+                       "SGD: lr %g, momentum %g, dampening %g, weight decay %g", read.lr, read.momentum, read.dampening,
+                       read.weight_decay);
+    if (read.nesterov != 0 && (read.momentum == 0 || read.dampening != 0))
+        return rn_fail(&parameters->context->message, RN_INVALID_ARGUMENT,
+                       "Nesterov's rule needs momentum and no dampening");
+    status = rn_optimizer_make(&made, parameters, &rn_sgd_rule, read.pattern);
+    if (status != RN_OK)
+        return status;
+    made->lr = made->initial_lr = read.lr;
+    made->momentum = read.momentum;
+    made->dampening = read.dampening;
+    made->weight_decay = read.weight_decay;
+    made->nesterov = read.nesterov != 0;
+    *optimizer = made;
+    return RN_OK;
+}
