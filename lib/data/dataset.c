@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Image folders, as torchvision.datasets.ImageFolder finds them: classes are the sub-folders sorted by byte; below each, every folder's own files in
+ * order, then its sub-folders in order. https://pytorch.org/vision/stable/generated/torchvision.datasets.ImageFolder.html
+ */
+#include "data/dataset.h"
+
+#include "base/file.h"
+#include "base/options.h"
+#include "classes/classes.h"
+
+#include <string.h>
+#include <strings.h>
+
+RN_NO_TAIL_PADDING(rn_image_folder_options, classes);
+
+enum { MAX_DEPTH = 32 }; /* of folders in folders: a link that leads back must end */
+
+static bool is_photo(const char *name)
+{
+    static const char *const endings[] = { ".jpg", ".jpeg", ".png", ".bmp" };
+    const size_t length = strlen(name);
+
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        const size_t tail = strlen(endings[i]);
+
+        if (length > tail && strcasecmp(name + length - tail, endings[i]) == 0)
+            return name[0] != '.';
+    }
+    return false;
+}
+
+/* Takes `path` over, also on failure. */
+static rn_status add_photo(rn_dataset *dataset, char *path, int64_t label)
+{
+    const rn_allocator *const allocator = &dataset->context->allocator;
+
+    if (path != NULL && dataset->count == dataset->capacity) {
+        const size_t capacity = dataset->capacity * 2 + 256;
+        rn_photo *const grown = rn_grow_array(allocator, dataset->photo, dataset->count, capacity, sizeof *grown);
+
+        if (grown == NULL) {
+            rn_release(allocator, path);
+            path = NULL;
+        } else {
+            dataset->photo = grown;
+            dataset->capacity = capacity;
+        }
+    }
+    if (path == NULL)
+        return rn_fail(&dataset->context->message, RN_NO_MEMORY, "no memory for the list of photos");
+    dataset->photo[dataset->count++] = (rn_photo){ path, label };
+    return RN_OK;
+}
+
+static rn_status scan(rn_dataset *dataset, const char *folder, int64_t label, int depth)
+{
+    const rn_allocator *const allocator = &dataset->context->allocator;
+    rn_names files = { 0 }, folders = { 0 };
+    rn_status status;
+
+    if (depth == MAX_DEPTH)
+        return rn_fail(&dataset->context->message, RN_FORMAT, "%s: folders more than %d deep", folder, (int)MAX_DEPTH);
+    status = rn_directory_list(&files, allocator, folder, false, &dataset->context->message);
+    for (size_t i = 0; i < files.count && status == RN_OK; i++)
+        if (is_photo(files.name[i]))
+            status = add_photo(dataset, rn_path_join(allocator, folder, files.name[i]), label);
+    if (status == RN_OK)
+        status = rn_directory_list(&folders, allocator, folder, true, &dataset->context->message);
+    for (size_t i = 0; i < folders.count && status == RN_OK; i++) {
+        char *const below = rn_path_join(allocator, folder, folders.name[i]);
+
+        if (folders.name[i][0] != '.')
+            status = below == NULL ? rn_fail(&dataset->context->message, RN_NO_MEMORY, "no memory for a path")
+                                   : scan(dataset, below, label, depth + 1);
+        rn_release(allocator, below);
+    }
+    rn_names_release(&files, allocator);
+    rn_names_release(&folders, allocator);
+    return status;
+}
+
+/* Hidden folders are no classes. */
+static void drop_hidden(rn_names *names, const rn_allocator *allocator)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < names->count; i++) {
+        if (names->name[i][0] == '.')
+            rn_release(allocator, names->name[i]);
+        else
+            names->name[kept++] = names->name[i];
+    }
+    names->count = kept;
+}
+
+static int64_t label_of(const rn_classes *classes, const char *folder)
+{
+    for (size_t i = 0; i < rn_classes_count(classes); i++)
+        if (strcmp(rn_classes_folder(classes, i), folder) == 0)
+            return (int64_t)i;
+    return -1;
+}
+
+static rn_status scan_class(rn_dataset *dataset, const char *root, const char *folder)
+{
+    const rn_allocator *const allocator = &dataset->context->allocator;
+    const size_t before = dataset->count;
+    const int64_t label = label_of(dataset->classes, folder);
+    char *path;
+    rn_status status;
+
+    if (label < 0)
+        return rn_fail(&dataset->context->message, RN_SHAPE, "%s: the class table has no folder '%s'", root, folder);
+    path = rn_path_join(allocator, root, folder);
+    if (path == NULL)
+        return rn_fail(&dataset->context->message, RN_NO_MEMORY, "no memory for a path");
+    status = scan(dataset, path, label, 0);
+    if (status == RN_OK && dataset->count == before)
+        status = rn_fail(&dataset->context->message, RN_FORMAT, "%s: the class folder holds no photo (.jpg .jpeg .png .bmp)", path);
+    rn_release(allocator, path);
+    return status;
+}
+
+static rn_status fill(rn_dataset *dataset, const char *root, const rn_classes *classes)
+{
+    rn_context *const context = dataset->context;
+    rn_names folders = { 0 };
+    rn_status status = rn_directory_list(&folders, &context->allocator, root, true, &context->message);
+
+    if (status != RN_OK)
+        return status;
+    drop_hidden(&folders, &context->allocator);
+    if (folders.count == 0)
+        status = rn_fail(&context->message, RN_FORMAT, "%s: no class folder in it", root);
+    else if (classes != NULL)
+        status = rn_classes_copy(&dataset->classes, classes, context);
+    else
+        status = rn_classes_create(&dataset->classes, context, (const char *const *)folders.name, NULL, folders.count);
+    for (size_t i = 0; i < folders.count && status == RN_OK; i++)
+        status = scan_class(dataset, root, folders.name[i]);
+    rn_names_release(&folders, &context->allocator);
+    return status;
+}
+
+rn_status rn_image_folder_open(rn_dataset **dataset, rn_context *context, const char *path, const rn_image_folder_options *options)
+{
+    rn_image_folder_options read;
+    rn_dataset *made;
+    rn_status status;
+
+    if (dataset == NULL)
+        return RN_INVALID_ARGUMENT;
+    *dataset = NULL;
+    if (context == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (path == NULL)
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "no path of an image folder");
+    status = rn_options_read(&read, sizeof read, options, &context->message);
+    if (status != RN_OK)
+        return status;
+    made = rn_allocate_zeroed(&context->allocator, 1, sizeof *made);
+    if (made == NULL)
+        return rn_fail(&context->message, RN_NO_MEMORY, "no memory for a dataset");
+    rn_references_init(&made->references);
+    rn_context_retain(context);
+    made->context = context;
+    status = fill(made, path, read.classes);
+    if (status != RN_OK) {
+        rn_dataset_destroy(made);
+        return status;
+    }
+    *dataset = made;
+    return RN_OK;
+}
+
+void rn_dataset_retain(rn_dataset *dataset)
+{
+    rn_retain(&dataset->references);
+}
+
+void rn_dataset_destroy(rn_dataset *dataset)
+{
+    if (dataset == NULL || !rn_let_go(&dataset->references))
+        return;
+    rn_context *const context = dataset->context;
+
+    for (size_t i = 0; i < dataset->count; i++)
+        rn_release(&context->allocator, dataset->photo[i].path);
+    rn_release(&context->allocator, dataset->photo);
+    rn_classes_destroy(dataset->classes);
+    rn_release(&context->allocator, dataset);
+    rn_context_release(context);
+}
+
+rn_status rn_dataset_load_labels(rn_dataset *dataset, const char *json_path)
+{
+    rn_classes *labelled;
+    rn_status status;
+
+    if (dataset == NULL)
+        return RN_INVALID_ARGUMENT;
+    status = rn_classes_label(&labelled, dataset->classes, json_path);
+    if (status != RN_OK)
+        return status;
+    rn_classes_destroy(dataset->classes);
+    dataset->classes = labelled;
+    return RN_OK;
+}
+
+const rn_classes *rn_dataset_classes(const rn_dataset *dataset)
+{
+    return dataset == NULL ? NULL : dataset->classes;
+}
+
+size_t rn_dataset_count(const rn_dataset *dataset)
+{
+    return dataset == NULL ? 0 : dataset->count;
+}
+
+const char *rn_dataset_path(const rn_dataset *dataset, size_t index)
+{
+    return dataset == NULL || index >= dataset->count ? NULL : dataset->photo[index].path;
+}
+
+int64_t rn_dataset_label(const rn_dataset *dataset, size_t index)
+{
+    return dataset == NULL || index >= dataset->count ? -1 : dataset->photo[index].label;
+}

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Loading batches. A group of batches is decoded at once, its samples split over the context's threads, when the network is not running; then the
+ * batches are handed out one by one. No thread decodes while others compute: on a few cores a third busy thread makes every parallel layer
+ * wait for a time slice.
+ *
+ * What a sample becomes depends on (seed, epoch, sample) only, and errors are kept by sample, so that nothing depends on the threads. Decoding
+ * takes its scratch memory from the C library, since a caller's hooks need not be thread safe; all else is allocated when the loader is made.
+ */
+#include "base/file.h"
+#include "base/options.h"
+#include "base/random.h"
+#include "data/dataset.h"
+#include "image/pipeline.h"
+#include "tensor/tensor.h"
+
+#include <string.h>
+
+RN_NO_TAIL_PADDING(rn_loader_options, width);
+
+static const size_t max_photo_file = (size_t)1 << 30;
+
+/* What became of one sample of the group. */
+typedef struct sample {
+    size_t index; /* in the dataset */
+    rn_status status;
+} sample;
+
+struct rn_batch {
+    rn_tensor *images, *labels; /* windows into the group, moved from batch to batch */
+    size_t size;
+    const sample *samples;
+};
+
+struct rn_loader {
+    rn_context *context; /* retained */
+    rn_dataset *dataset; /* retained */
+    rn_pipeline *pipeline;
+    rn_loader_options options;
+    int32_t height, width;
+    size_t *order;
+    uint64_t epoch;
+    bool started;
+    size_t batches;       /* of an epoch */
+    size_t next;          /* batch to hand out */
+    size_t group_batches; /* batches of a group */
+    size_t group_begin, group_end; /* batches decoded */
+    rn_storage *floats;
+    int64_t *labels;
+    sample *samples;      /* of the group; those of a batch begin at its first slot */
+    rn_message *messages; /* one a thread would mix samples up: one a sample of the group */
+    size_t skipped;
+    rn_batch batch;
+};
+
+/* ---- batches and slots ----------------------------------------------------------------------------------------------- */
+
+static size_t batch_begin(const rn_loader *loader, size_t batch)
+{
+    return batch * (size_t)loader->options.batch_size;
+}
+
+/* The last batch may take a lone sample more. */
+static size_t batch_end(const rn_loader *loader, size_t batch)
+{
+    return batch + 1 == loader->batches ? loader->dataset->count : batch_begin(loader, batch + 1);
+}
+
+static size_t count_batches(const rn_loader *loader)
+{
+    const size_t count = loader->dataset->count, size = (size_t)loader->options.batch_size;
+    const size_t batches = (count + size - 1) / size;
+
+    return loader->options.avoid_single && batches > 1 && count % size == 1 ? batches - 1 : batches;
+}
+
+static size_t image_floats(const rn_loader *loader)
+{
+    return (size_t)loader->height * (size_t)loader->width * 3;
+}
+
+static float *slot_floats(const rn_loader *loader, size_t slot)
+{
+    return (float *)loader->floats->memory + slot * image_floats(loader);
+}
+
+/* ---- decoding -------------------------------------------------------------------------------------------------------- */
+
+static rn_status load_sample(const rn_loader *loader, size_t slot, rn_message *message)
+{
+    const rn_allocator allocator = rn_default_allocator();
+    const size_t index = loader->samples[slot].index;
+    const char *const path = loader->dataset->photo[index].path;
+    const rn_draw draw = { loader->options.seed, loader->epoch, index };
+    rn_pixels pixels = { 0 };
+    void *bytes = NULL;
+    size_t nbytes = 0;
+    rn_status status = rn_file_read(&bytes, &nbytes, &allocator, path, max_photo_file, message);
+
+    if (status == RN_OK)
+        status = rn_pixels_decode(&pixels, &allocator, bytes, nbytes, path, message);
+    rn_release(&allocator, bytes);
+    if (status == RN_OK)
+        status = rn_pipeline_transform(loader->pipeline, &pixels, &draw, message);
+    if (status == RN_OK && (pixels.height != loader->height || pixels.width != loader->width))
+        status = rn_fail(message, RN_SHAPE, "%s: %d x %d pixels, the batch has %d x %d", path, (int)pixels.width, (int)pixels.height,
+                         (int)loader->width, (int)loader->height);
+    if (status == RN_OK)
+        rn_pipeline_to_floats(loader->pipeline, &pixels, slot_floats(loader, slot));
+    rn_pixels_release(&pixels);
+    return status;
+}
+
+static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thread)
+{
+    const rn_loader *const loader = payload;
+
+    (void)thread;
+    for (int64_t slot = begin; slot < end; slot++) {
+        loader->samples[slot].status = load_sample(loader, (size_t)slot, &loader->messages[slot]);
+        loader->labels[slot] = loader->dataset->photo[loader->samples[slot].index].label;
+    }
+}
+
+static void decode_group(rn_loader *loader)
+{
+    const size_t end = loader->next + loader->group_batches;
+    size_t first, count;
+
+    loader->group_begin = loader->next;
+    loader->group_end = end < loader->batches ? end : loader->batches;
+    first = batch_begin(loader, loader->group_begin);
+    count = batch_end(loader, loader->group_end - 1) - first;
+    for (size_t slot = 0; slot < count; slot++)
+        loader->samples[slot].index = loader->order[first + slot];
+    rn_parallel(&loader->context->pool, (int64_t)count, load_samples, loader);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------------ */
+
+static rn_status allocate_group(rn_loader *loader)
+{
+    const rn_allocator *const allocator = &loader->context->allocator;
+    const size_t batch = (size_t)loader->options.batch_size, threads = (size_t)loader->context->pool.threads;
+    const size_t ahead = 4 * threads > batch ? 4 * threads : batch;
+    const int64_t shape[4] = { loader->options.batch_size, 3, loader->height, loader->width };
+    size_t slots, nbytes;
+    rn_status status;
+
+    loader->group_batches = (ahead + batch - 1) / batch;
+    slots = loader->group_batches * batch + 1;
+    slots = slots < loader->dataset->count ? slots : loader->dataset->count;
+    slots = slots > batch ? slots : batch; /* the tensors below begin with a whole batch */
+    if (!rn_size_multiply(&nbytes, slots, image_floats(loader) * sizeof(float)))
+        return rn_fail(&loader->context->message, RN_NO_MEMORY, "batches of this size do not fit the address space");
+    status = rn_storage_allocate(&loader->floats, loader->context, nbytes);
+    if (status != RN_OK)
+        return status;
+    loader->labels = rn_allocate_zeroed(allocator, slots, sizeof *loader->labels);
+    loader->samples = rn_allocate_zeroed(allocator, slots, sizeof *loader->samples);
+    loader->messages = rn_allocate_zeroed(allocator, slots, sizeof *loader->messages);
+    loader->order = rn_allocate_array(allocator, loader->dataset->count, sizeof *loader->order);
+    if (loader->labels == NULL || loader->samples == NULL || loader->messages == NULL || loader->order == NULL)
+        return rn_fail(&loader->context->message, RN_NO_MEMORY, "no memory for a loader");
+    status = rn_tensor_over(&loader->batch.images, loader->floats, loader->floats->memory, RN_FLOAT32, 4, shape, NULL, RN_CHANNELS_LAST);
+    if (status == RN_OK)
+        status = rn_tensor_wrap(&loader->batch.labels, loader->context, RN_INT64, 1, shape, RN_ROW_MAJOR, loader->labels,
+                                batch * sizeof *loader->labels);
+    return status;
+}
+
+static rn_status check_options(rn_loader_options *options, rn_context *context)
+{
+    options->batch_size = options->batch_size == 0 ? 8 : options->batch_size;
+    options->seed = options->seed == 0 ? context->seed : options->seed;
+    if (options->batch_size < 1 || options->batch_size > 65536)
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "a batch size of %d", (int)options->batch_size);
+    if (options->bad_photos != RN_BAD_PHOTO_FAILS && options->bad_photos != RN_BAD_PHOTO_IS_SKIPPED)
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "no such treatment of bad photos: %d", (int)options->bad_photos);
+    return RN_OK;
+}
+
+/* The images' size: the pipeline's, or the one that the options name where it depends on the photo. */
+static rn_status settle_size(rn_loader *loader, const rn_pipeline *pipeline)
+{
+    rn_message *const message = &loader->context->message;
+    const int32_t height = loader->options.height, width = loader->options.width;
+
+    rn_pipeline_output_size(pipeline, &loader->height, &loader->width);
+    if (loader->height == 0 || loader->width == 0) {
+        loader->height = height;
+        loader->width = width;
+    }
+    if (loader->height < 1 || loader->width < 1 || loader->height > 16384 || loader->width > 16384)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "photos of one batch have one size, and that of '%s' depends on the photo", rn_pipeline_text(pipeline));
+    if ((height != 0 && height != loader->height) || (width != 0 && width != loader->width))
+        return rn_fail(message, RN_SHAPE, "'%s' gives %d x %d pixels, not %d x %d", rn_pipeline_text(pipeline), (int)loader->width, (int)loader->height,
+                       (int)width, (int)height);
+    return RN_OK;
+}
+
+rn_status rn_loader_create(rn_loader **loader, rn_dataset *dataset, const rn_pipeline *pipeline, const rn_loader_options *options)
+{
+    rn_context *context;
+    rn_loader_options read;
+    rn_loader *made;
+    rn_status status;
+
+    if (loader == NULL)
+        return RN_INVALID_ARGUMENT;
+    *loader = NULL;
+    if (dataset == NULL)
+        return RN_INVALID_ARGUMENT;
+    context = dataset->context;
+    if (pipeline == NULL)
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "a loader needs a pipeline");
+    status = rn_options_read(&read, sizeof read, options, &context->message);
+    if (status == RN_OK)
+        status = check_options(&read, context);
+    if (status != RN_OK)
+        return status;
+    made = rn_allocate_zeroed(&context->allocator, 1, sizeof *made);
+    if (made == NULL)
+        return rn_fail(&context->message, RN_NO_MEMORY, "no memory for a loader");
+    rn_context_retain(context);
+    rn_dataset_retain(dataset);
+    made->context = context;
+    made->dataset = dataset;
+    made->options = read;
+    made->batches = count_batches(made);
+    status = settle_size(made, pipeline);
+    if (status == RN_OK)
+        status = rn_pipeline_copy(&made->pipeline, pipeline, context);
+    if (status == RN_OK)
+        status = allocate_group(made);
+    if (status != RN_OK) {
+        rn_loader_destroy(made);
+        return status;
+    }
+    *loader = made;
+    return RN_OK;
+}
+
+void rn_loader_destroy(rn_loader *loader)
+{
+    if (loader == NULL)
+        return;
+    rn_context *const context = loader->context;
+    const rn_allocator *const allocator = &context->allocator;
+
+    rn_tensor_destroy(loader->batch.images);
+    rn_tensor_destroy(loader->batch.labels);
+    rn_storage_release(loader->floats);
+    rn_release(allocator, loader->labels);
+    rn_release(allocator, loader->samples);
+    rn_release(allocator, loader->messages);
+    rn_release(allocator, loader->order);
+    rn_pipeline_destroy(loader->pipeline);
+    rn_dataset_destroy(loader->dataset);
+    rn_release(allocator, loader);
+    rn_context_release(context);
+}
+
+/* ---- epochs ---------------------------------------------------------------------------------------------------------- */
+
+/* Fisher and Yates: every order is equally likely. */
+static void shuffle(size_t *order, size_t count, uint64_t seed, uint64_t epoch)
+{
+    rn_random random = rn_random_at(seed, RN_STREAM_ORDER, epoch, 0);
+
+    for (size_t i = count; i > 1; i--) {
+        const size_t j = (size_t)rn_random_below(&random, i), kept = order[i - 1];
+
+        order[i - 1] = order[j];
+        order[j] = kept;
+    }
+}
+
+rn_status rn_loader_start(rn_loader *loader, uint64_t epoch)
+{
+    if (loader == NULL)
+        return RN_INVALID_ARGUMENT;
+    loader->epoch = epoch;
+    loader->started = true;
+    loader->next = loader->group_begin = loader->group_end = 0;
+    loader->skipped = 0;
+    for (size_t i = 0; i < loader->dataset->count; i++)
+        loader->order[i] = i;
+    if (loader->options.shuffle)
+        shuffle(loader->order, loader->dataset->count, loader->options.seed, epoch);
+    return RN_OK;
+}
+
+rn_status rn_loader_skip(rn_loader *loader, size_t batches)
+{
+    if (loader == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (!loader->started)
+        return rn_fail(&loader->context->message, RN_STATE, "the loader was not started");
+    if (batches > loader->batches - loader->next)
+        return rn_fail(&loader->context->message, RN_INVALID_ARGUMENT, "the epoch has no %zu batches left", batches);
+    loader->next += batches;
+    return RN_OK;
+}
+
+/* Closes the gaps that bad photos leave among the slots [first, first + *count), or reports the first of them. */
+static rn_status settle_bad_photos(rn_loader *loader, size_t first, size_t *count)
+{
+    size_t kept = 0;
+
+    for (size_t i = first; i < first + *count; i++) {
+        const rn_status status = loader->samples[i].status;
+
+        if (status == RN_OK) {
+            if (first + kept != i) {
+                memmove(slot_floats(loader, first + kept), slot_floats(loader, i), image_floats(loader) * sizeof(float));
+                loader->labels[first + kept] = loader->labels[i];
+                loader->samples[first + kept] = loader->samples[i];
+            }
+            kept++;
+            continue;
+        }
+        if (loader->options.bad_photos == RN_BAD_PHOTO_FAILS || status == RN_NO_MEMORY)
+            return rn_fail(&loader->context->message, status, "%s", loader->messages[i].text);
+        rn_context_log(loader->context, RN_LOG_WARNING, "skipped: %s", loader->messages[i].text);
+        loader->skipped++;
+    }
+    *count = kept;
+    return RN_OK;
+}
+
+rn_status rn_loader_next(const rn_batch **batch, rn_loader *loader)
+{
+    size_t first, count;
+    rn_status status;
+
+    if (batch == NULL || loader == NULL)
+        return RN_INVALID_ARGUMENT;
+    *batch = NULL;
+    if (!loader->started)
+        return rn_fail(&loader->context->message, RN_STATE, "the loader was not started");
+    do {
+        if (loader->next == loader->batches)
+            return RN_END;
+        if (loader->next < loader->group_begin || loader->next >= loader->group_end)
+            decode_group(loader);
+        first = batch_begin(loader, loader->next) - batch_begin(loader, loader->group_begin);
+        count = batch_end(loader, loader->next) - batch_begin(loader, loader->next);
+        status = settle_bad_photos(loader, first, &count);
+        if (status != RN_OK)
+            return status;
+        loader->next++;
+    } while (count == 0);
+    loader->batch.size = count;
+    loader->batch.samples = loader->samples + first;
+    loader->batch.images->data = (char *)(void *)slot_floats(loader, first);
+    loader->batch.images->shape[0] = (int64_t)count;
+    loader->batch.labels->data = (char *)(void *)(loader->labels + first);
+    loader->batch.labels->shape[0] = (int64_t)count;
+    *batch = &loader->batch;
+    return RN_OK;
+}
+
+size_t rn_loader_skipped(const rn_loader *loader)
+{
+    return loader == NULL ? 0 : loader->skipped;
+}
+
+size_t rn_loader_batches(const rn_loader *loader)
+{
+    return loader == NULL ? 0 : loader->batches;
+}
+
+const rn_tensor *rn_batch_images(const rn_batch *batch)
+{
+    return batch == NULL ? NULL : batch->images;
+}
+
+const rn_tensor *rn_batch_labels(const rn_batch *batch)
+{
+    return batch == NULL ? NULL : batch->labels;
+}
+
+size_t rn_batch_size(const rn_batch *batch)
+{
+    return batch == NULL ? 0 : batch->size;
+}
+
+size_t rn_batch_sample(const rn_batch *batch, size_t index)
+{
+    return batch == NULL || index >= batch->size ? SIZE_MAX : batch->samples[index].index;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * JPEG by libjpeg-turbo with its defaults (islow DCT, fancy upsampling), which are Pillow's: the same pixels. CMYK becomes RGB as Pillow's
+ * convert('RGB') has it, with Adobe's inverted inks. libjpeg allocates from the C library; its errors come back by longjmp and end here.
+ */
+#ifndef RN_WITHOUT_JPEG
+
+#include "image/pixels.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+
+#include <jpeglib.h>
+
+#include <jerror.h>
+
+enum { MAX_SCANS = 500 }; /* a progressive file has about ten */
+
+typedef struct decoder {
+    struct jpeg_decompress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
+    jmp_buf failed;
+    char reason[JMSG_LENGTH_MAX];
+    rn_pixels pixels;
+    uint8_t *row; /* of CMYK */
+    bool damaged;
+} decoder;
+
+static decoder *decoder_of(j_common_ptr jpeg)
+{
+    return jpeg->client_data;
+}
+
+static void fail_decoding(j_common_ptr jpeg)
+{
+    jpeg->err->format_message(jpeg, decoder_of(jpeg)->reason);
+    longjmp(decoder_of(jpeg)->failed, 1);
+}
+
+/* Warnings after which some pixels are invented. Others, such as stray bytes before a marker, harm nothing. */
+static void note_warning(j_common_ptr jpeg, int level)
+{
+    decoder *const d = decoder_of(jpeg);
+
+    if (level >= 0 || d->damaged)
+        return;
+    switch (jpeg->err->msg_code) {
+    case JWRN_JPEG_EOF:
+    case JWRN_HIT_MARKER:
+    case JWRN_HUFF_BAD_CODE:
+    case JWRN_ARITH_BAD_CODE:
+    case JWRN_MUST_RESYNC:
+        d->damaged = true;
+        jpeg->err->format_message(jpeg, d->reason);
+        break;
+    default:
+        break;
+    }
+}
+
+/* A small file may ask for a great many passes over a great picture. */
+static void limit_scans(j_common_ptr jpeg)
+{
+    decoder *const d = decoder_of(jpeg);
+
+    if (d->jpeg.input_scan_number > MAX_SCANS) {
+        snprintf(d->reason, sizeof d->reason, "over %d scans", (int)MAX_SCANS);
+        longjmp(d->failed, 1);
+    }
+}
+
+static void be_silent(j_common_ptr jpeg)
+{
+    (void)jpeg;
+}
+
+/* a * b / 255, rounded, as Pillow has it. */
+static uint32_t multiply_255(uint32_t a, uint32_t b)
+{
+    const uint32_t product = a * b + 128;
+
+    return ((product >> 8) + product) >> 8;
+}
+
+/* Inks come inverted: v means 255 - ink. */
+static void cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, int32_t width)
+{
+    for (int32_t x = 0; x < width; x++) {
+        const uint32_t light = cmyk[4 * x + 3];
+
+        for (int i = 0; i < 3; i++)
+            rgb[3 * x + i] = (uint8_t)(light - multiply_255(255u - cmyk[4 * x + i], light));
+    }
+}
+
+/* Everything that may longjmp. */
+static rn_status decode(decoder *d, const rn_allocator *allocator, const uint8_t *bytes, size_t nbytes, rn_message *message)
+{
+    struct jpeg_decompress_struct *const jpeg = &d->jpeg;
+    rn_status status;
+
+    jpeg_create_decompress(jpeg);
+    d->progress.progress_monitor = limit_scans;
+    jpeg->progress = &d->progress;
+    jpeg_mem_src(jpeg, bytes, (unsigned long)nbytes);
+    jpeg_read_header(jpeg, TRUE);
+    jpeg->out_color_space = jpeg->num_components == 4 ? JCS_CMYK : JCS_RGB;
+    status = rn_pixels_create(&d->pixels, allocator, jpeg->image_width, jpeg->image_height, message);
+    if (status != RN_OK)
+        return status;
+    if (jpeg->num_components == 4) {
+        d->row = rn_allocate_array(allocator, jpeg->image_width, 4);
+        if (d->row == NULL)
+            return rn_fail(message, RN_NO_MEMORY, "no memory for a row of a picture");
+    }
+    jpeg_start_decompress(jpeg);
+    while (jpeg->output_scanline < jpeg->output_height && !d->damaged) {
+        uint8_t *const target = d->pixels.rgb + (size_t)jpeg->output_scanline * jpeg->output_width * 3;
+        JSAMPROW row = d->row != NULL ? d->row : target;
+
+        jpeg_read_scanlines(jpeg, &row, 1);
+        if (d->row != NULL)
+            cmyk_to_rgb(target, d->row, d->pixels.width);
+    }
+    if (!d->damaged)
+        jpeg_finish_decompress(jpeg);
+    return RN_OK;
+}
+
+/* setjmp has a function of its own, so that no variable of its frame changes before the longjmp. */
+static rn_status decode_guarded(decoder *d, const rn_allocator *allocator, const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
+{
+    if (setjmp(d->failed) != 0)
+        return rn_fail(message, d->errors.msg_code == JERR_OUT_OF_MEMORY ? RN_NO_MEMORY : RN_FORMAT, "%s: %s", name, d->reason);
+    return decode(d, allocator, bytes, nbytes, message);
+}
+
+rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_allocator *allocator, const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
+{
+    decoder d = { .pixels = { .allocator = allocator } };
+    rn_status status;
+
+    d.jpeg.err = jpeg_std_error(&d.errors);
+    d.errors.error_exit = fail_decoding;
+    d.errors.emit_message = note_warning;
+    d.errors.output_message = be_silent;
+    d.jpeg.client_data = &d;
+    status = decode_guarded(&d, allocator, bytes, nbytes, name, message);
+    if (status == RN_OK && d.damaged)
+        status = rn_fail(message, RN_FORMAT, "%s: damaged or cut short: %s", name, d.reason);
+    jpeg_destroy_decompress(&d.jpeg);
+    rn_release(allocator, d.row);
+    if (status != RN_OK)
+        rn_pixels_release(&d.pixels);
+    *pixels = d.pixels;
+    return status;
+}
+
+#else
+
+#include "image/pixels.h"
+
+rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_allocator *allocator, const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
+{
+    return rn_pixels_decode_stb(pixels, allocator, bytes, nbytes, name, message);
+}
+
+#endif

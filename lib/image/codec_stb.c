@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PNG and BMP (and JPEG in a build without libjpeg-turbo) by stb_image, which allocates from the C library. Its other formats and its file reading are
+ * compiled out; its symbols are local.
+ */
+#include "image/pixels.h"
+
+#include <limits.h>
+#include <string.h>
+
+#define STB_IMAGE_IMPLEMENTATION
+#define STBIDEF static inline __attribute__((unused))
+#define STBI_ONLY_PNG
+#define STBI_ONLY_BMP
+#ifdef RN_WITHOUT_JPEG
+#define STBI_ONLY_JPEG
+#endif
+#define STBI_NO_STDIO
+#define STBI_NO_LINEAR
+#define STBI_NO_HDR
+#define STBI_MAX_DIMENSIONS (1 << 24)
+#define STBI_NO_FAILURE_STRINGS
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#pragma GCC diagnostic ignored "-Wpedantic"
+#endif
+#include <stb/stb_image.h>
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+
+rn_status rn_pixels_decode_stb(rn_pixels *pixels, const rn_allocator *allocator, const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
+{
+    int width = 0, height = 0, channels = 0;
+    uint8_t *decoded;
+    rn_status status;
+
+    *pixels = (rn_pixels){ .allocator = allocator };
+    if (nbytes > INT_MAX)
+        return rn_fail(message, RN_UNSUPPORTED, "%s: a picture file of over 2 GiB", name);
+    if (stbi_info_from_memory(bytes, (int)nbytes, &width, &height, &channels) == 0)
+        return rn_fail(message, RN_FORMAT, "%s: not a picture that can be decoded", name);
+    height = height < 0 ? -height : height; /* of a BMP with the top row first */
+    if (width < 1 || height < 1 || width > RN_MAX_PIXELS / height)
+        return rn_fail(message, RN_UNSUPPORTED, "%s: %d x %d pixels, at most 2^28", name, width, height);
+    decoded = stbi_load_from_memory(bytes, (int)nbytes, &width, &height, &channels, 3);
+    if (decoded == NULL)
+        return rn_fail(message, RN_FORMAT, "%s: damaged, or of a kind that is not read", name);
+    status = rn_pixels_create(pixels, allocator, width, height, message);
+    if (status == RN_OK)
+        memcpy(pixels->rgb, decoded, (size_t)width * (size_t)height * 3);
+    stbi_image_free(decoded);
+    return status;
+}

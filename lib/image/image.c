@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Images as callers see them, and the memory of pixels. */
+#include "image/image.h"
+
+#include "base/file.h"
+
+#include <string.h>
+
+static const size_t max_file = (size_t)1 << 30; /* no photo is larger; a file is read whole */
+
+rn_status rn_pixels_create(rn_pixels *pixels, const rn_allocator *allocator, int64_t width, int64_t height, rn_message *message)
+{
+    *pixels = (rn_pixels){ .allocator = allocator };
+    if (width < 1 || height < 1)
+        return rn_fail(message, RN_FORMAT, "a picture of %lld x %lld pixels", (long long)width, (long long)height);
+    if (width > RN_MAX_PIXELS / height)
+        return rn_fail(message, RN_UNSUPPORTED, "a picture of %lld x %lld pixels: at most 2^28 pixels", (long long)width, (long long)height);
+    pixels->rgb = rn_allocate_array(allocator, (size_t)(width * height), 3);
+    if (pixels->rgb == NULL)
+        return rn_fail(message, RN_NO_MEMORY, "no memory for a picture of %lld x %lld pixels", (long long)width, (long long)height);
+    pixels->width = (int32_t)width;
+    pixels->height = (int32_t)height;
+    return RN_OK;
+}
+
+void rn_pixels_release(rn_pixels *pixels)
+{
+    if (pixels->rgb != NULL)
+        rn_release(pixels->allocator, pixels->rgb);
+    pixels->rgb = NULL;
+}
+
+void rn_pixels_replace(rn_pixels *pixels, rn_pixels *other)
+{
+    rn_pixels_release(pixels);
+    *pixels = *other;
+    other->rgb = NULL;
+}
+
+static rn_status begin_image(rn_image **image, rn_context *context)
+{
+    rn_image *made;
+
+    if (image == NULL)
+        return RN_INVALID_ARGUMENT;
+    *image = NULL;
+    if (context == NULL)
+        return RN_INVALID_ARGUMENT;
+    made = rn_allocate_zeroed(&context->allocator, 1, sizeof *made);
+    if (made == NULL)
+        return rn_fail(&context->message, RN_NO_MEMORY, "no memory for an image");
+    made->context = context;
+    rn_context_retain(context);
+    *image = made;
+    return RN_OK;
+}
+
+static rn_status end_image(rn_image **image, rn_status status)
+{
+    if (status != RN_OK) {
+        rn_image_destroy(*image);
+        *image = NULL;
+    }
+    return status;
+}
+
+rn_status rn_image_decode(rn_image **image, rn_context *context, const void *bytes, size_t nbytes, const char *name)
+{
+    rn_status status = begin_image(image, context);
+
+    if (status != RN_OK)
+        return status;
+    if (bytes == NULL)
+        status = rn_fail(&context->message, RN_INVALID_ARGUMENT, "no bytes to decode");
+    else
+        status = rn_pixels_decode(&(*image)->pixels, &context->allocator, bytes, nbytes, name == NULL ? "picture" : name, &context->message);
+    return end_image(image, status);
+}
+
+rn_status rn_image_read(rn_image **image, rn_context *context, const char *path)
+{
+    rn_status status = begin_image(image, context);
+    void *bytes = NULL;
+    size_t nbytes = 0;
+
+    if (status != RN_OK)
+        return status;
+    if (path == NULL)
+        return end_image(image, rn_fail(&context->message, RN_INVALID_ARGUMENT, "no path"));
+    status = rn_file_read(&bytes, &nbytes, &context->allocator, path, max_file, &context->message);
+    if (status == RN_OK)
+        status = rn_pixels_decode(&(*image)->pixels, &context->allocator, bytes, nbytes, path, &context->message);
+    rn_release(&context->allocator, bytes);
+    return end_image(image, status);
+}
+
+rn_status rn_image_create(rn_image **image, rn_context *context, int32_t width, int32_t height, const uint8_t *pixels, size_t pitch)
+{
+    rn_status status = begin_image(image, context);
+    size_t row;
+
+    if (status != RN_OK)
+        return status;
+    if (pixels == NULL || width < 1 || height < 1 || (pitch != 0 && pitch / 3 < (size_t)width))
+        return end_image(image, rn_fail(&context->message, RN_INVALID_ARGUMENT, "an image needs pixels, a size and a pitch of at least width * 3"));
+    status = rn_pixels_create(&(*image)->pixels, &context->allocator, width, height, &context->message);
+    row = (size_t)width * 3;
+    for (int32_t y = 0; y < height && status == RN_OK; y++)
+        memcpy((*image)->pixels.rgb + (size_t)y * row, pixels + (size_t)y * (pitch == 0 ? row : pitch), row);
+    return end_image(image, status);
+}
+
+int32_t rn_image_width(const rn_image *image)
+{
+    return image == NULL ? 0 : image->pixels.width;
+}
+
+int32_t rn_image_height(const rn_image *image)
+{
+    return image == NULL ? 0 : image->pixels.height;
+}
+
+const uint8_t *rn_image_pixels(const rn_image *image)
+{
+    return image == NULL ? NULL : image->pixels.rgb;
+}
+
+void rn_image_destroy(rn_image *image)
+{
+    if (image == NULL)
+        return;
+    rn_context *const context = image->context;
+
+    rn_pixels_release(&image->pixels);
+    rn_release(&context->allocator, image);
+    rn_context_release(context);
+}
