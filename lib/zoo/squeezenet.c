@@ -49,7 +49,12 @@ void rn_write_squeezenet(rn_graph *graph, const rn_zoo_entry *entry, int64_t cla
     x = rn_graph_leave(graph, fire(graph, x, 12, 64, 256));
     rn_graph_enter(graph, "classifier");
     x = rn_dropout(graph, x, "0", 0.5);
-    x = rn_conv2d(graph, x, "1", classes, 1, RN_OPTIONS(rn_conv2d, .bias = 1, .init = RN_INIT_NORMAL_001));
+    /*
+     * torchvision draws the head from N(0, 0.01), which suits training from nothing. Behind a ReLU such a head learns
+     * slowly when it is fine-tuned; the tutorial's new layer, and every nn.Conv2d that replaces a head, begins with
+     * torch.nn's default.
+     */
+    x = rn_conv2d(graph, x, "1", classes, 1, RN_OPTIONS(rn_conv2d, .bias = 1));
     x = rn_adaptive_avg_pool2d(graph, rn_relu(graph, x), 1, 1);
     x = rn_graph_leave(graph, rn_flatten(graph, x));
     rn_graph_output(graph, "logits", x);

@@ -48,7 +48,7 @@ static void the_head_is_the_classifier_with_its_dropout(void **state)
     assert_int_equal(layer(model, "classifier.0")->kind, RN_LAYER_DROPOUT);
     assert_true(layer(model, "classifier.0")->as.dropout.probability == 0.5);
     assert_false(layer(model, "classifier.0")->frozen);
-    assert_int_equal(layer(model, "classifier.1")->init, RN_INIT_NORMAL_001);
+    assert_int_equal(layer(model, "classifier.1")->init, RN_INIT_DEFAULT);
     assert_int_equal(layer(model, "features.5.squeeze")->init, RN_INIT_KAIMING_UNIFORM);
     rn_model_destroy(model);
     rn_context_destroy(context);
