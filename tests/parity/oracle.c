@@ -47,7 +47,8 @@ static float *allocate_floats(size_t count)
     return values;
 }
 
-rn_tensor *oracle_tensor(rn_context *context, const char *name, int32_t rank, const int64_t *shape, float scale, float offset, uint32_t salt)
+rn_tensor *oracle_tensor(rn_context *context, const char *name, int32_t rank, const int64_t *shape, float scale,
+                         float offset, uint32_t salt)
 {
     rn_tensor *tensor = NULL;
     size_t count;
@@ -108,7 +109,8 @@ void oracle_fill_parameters(rn_context *context, rn_model *model, uint32_t salt)
     rn_parameters *parameters = rn_model_parameters(model);
 
     for (size_t i = 0; i < rn_parameters_count(parameters); i++) {
-        rn_tensor *values = parameter_values(context, rn_parameters_name(parameters, i), rn_parameters_value(parameters, i), salt);
+        rn_tensor *values =
+            parameter_values(context, rn_parameters_name(parameters, i), rn_parameters_value(parameters, i), salt);
 
         require_ok(context, rn_parameters_write(parameters, i, values));
         rn_tensor_destroy(values);
@@ -169,7 +171,8 @@ static void expect(const rn_tensor *answer, const rn_tensor *tensor, double tole
         fail_msg("%s: the library has none", name);
     if (rn_tensor_rank(tensor) != rn_tensor_rank(answer) ||
         memcmp(rn_tensor_shape(tensor), rn_tensor_shape(answer), (size_t)rn_tensor_rank(answer) * sizeof(int64_t)) != 0)
-        fail_msg("%s: another shape, %" PRId64 " elements instead of %" PRId64, name, rn_tensor_count(tensor), rn_tensor_count(answer));
+        fail_msg("%s: another shape, %" PRId64 " elements instead of %" PRId64, name, rn_tensor_count(tensor),
+                 rn_tensor_count(answer));
     got = read_floats(tensor);
     wanted = read_floats(answer);
     error = rn_test_error(got, wanted, (size_t)rn_tensor_count(answer));
@@ -214,14 +217,16 @@ static size_t count_answers(const rn_checkpoint *answers, const char *prefix)
 }
 
 /* Every answer under which/kind/ is compared; a parameter without one must have no gradient. */
-static void expect_all(const rn_checkpoint *answers, rn_model *model, const char *which, const char *kind, int gradients, double tolerance)
+static void expect_all(const rn_checkpoint *answers, rn_model *model, const char *which, const char *kind,
+                       int gradients, double tolerance)
 {
     const rn_parameters *parameters = rn_model_parameters(model);
     char name[NAME_SIZE];
     size_t compared = 0;
 
     for (size_t i = 0; i < rn_parameters_count(parameters); i++) {
-        const rn_tensor *answer, *tensor = gradients ? rn_parameters_gradient(parameters, i) : rn_parameters_value(parameters, i);
+        const rn_tensor *answer,
+            *tensor = gradients ? rn_parameters_gradient(parameters, i) : rn_parameters_value(parameters, i);
 
         snprintf(name, sizeof name, "%s/%s/%s", which, kind, rn_parameters_name(parameters, i));
         answer = rn_checkpoint_find(answers, name);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each layer against PyTorch (in double): output, gradients of input and parameters, running statistics, to 1e-5 of the largest value, on every
- * instruction set of the host. The table says the same as layer_cases() of make_fixtures.py.
+ * Each layer against PyTorch (in double): output, gradients of input and parameters, running statistics, to 1e-5 of
+ * the largest value, on every instruction set of the host. The table says the same as layer_cases() of
+ * make_fixtures.py.
  */
 #include "parity/oracle.h"
 
@@ -183,14 +184,14 @@ static rn_value shortcut_a(rn_graph *g, rn_value x, const layer_case *it)
     return rn_shortcut_a(g, x, it->channels, it->conv.stride);
 }
 
+/* clang-format off: a table */
 static const layer_case cases[] = {
     { "conv_bias", { 2, 5, 7, 9 }, .build = convolution, .channels = 7, .kernel = 3,
       .conv = { .padding = 1, .bias = 1 } },
     { "conv_stride", { 2, 8, 9, 11 }, .build = convolution, .channels = 16, .kernel = 3,
       .conv = { .stride = 2, .padding = 1 } },
     { "conv_1x1", { 2, 19, 5, 6 }, .build = convolution, .channels = 33, .kernel = 1, .conv = { .bias = 1 } },
-    { "conv_1x1_stride", { 2, 16, 7, 6 }, .build = convolution, .channels = 24, .kernel = 1,
-      .conv = { .stride = 2 } },
+    { "conv_1x1_stride", { 2, 16, 7, 6 }, .build = convolution, .channels = 24, .kernel = 1, .conv = { .stride = 2 } },
     { "conv_groups", { 2, 12, 6, 7 }, .build = convolution, .channels = 18, .kernel = 3,
       .conv = { .padding = 1, .groups = 3, .bias = 1 } },
     { "conv_depthwise", { 2, 6, 7, 5 }, .build = convolution, .channels = 6, .kernel = 3,
@@ -237,10 +238,14 @@ static const layer_case cases[] = {
     { "concat", { 2, 5, 4, 3 }, .build = concat },
     { "norm_relu", { 2, 5, 4, 3 }, .build = norm_relu, .channels = 6, .kernel = 3, .conv = { .padding = 1 } },
     { "relu_norm", { 2, 5, 4, 3 }, .build = relu_norm, .channels = 6, .kernel = 3, .conv = { .padding = 1 } },
-    { "norm_twice_read", { 2, 5, 4, 3 }, .build = norm_twice_read, .channels = 6, .kernel = 3, .conv = { .padding = 1 } },
-    { "norm_relu_twice_read", { 2, 5, 4, 3 }, .build = norm_relu_twice_read, .channels = 6, .kernel = 3, .conv = { .padding = 1 } },
-    { "norm_conv_twice_read", { 2, 5, 4, 3 }, .build = norm_conv_twice_read, .channels = 6, .kernel = 3, .conv = { .padding = 1 } },
-    { "norm_pre_activation", { 2, 6, 5, 4 }, .build = norm_pre_activation, .channels = 6, .kernel = 3, .conv = { .padding = 1 } },
+    { "norm_twice_read", { 2, 5, 4, 3 }, .build = norm_twice_read, .channels = 6, .kernel = 3,
+      .conv = { .padding = 1 } },
+    { "norm_relu_twice_read", { 2, 5, 4, 3 }, .build = norm_relu_twice_read, .channels = 6, .kernel = 3,
+      .conv = { .padding = 1 } },
+    { "norm_conv_twice_read", { 2, 5, 4, 3 }, .build = norm_conv_twice_read, .channels = 6, .kernel = 3,
+      .conv = { .padding = 1 } },
+    { "norm_pre_activation", { 2, 6, 5, 4 }, .build = norm_pre_activation, .channels = 6, .kernel = 3,
+      .conv = { .padding = 1 } },
     { "concat_norm", { 2, 5, 4, 3 }, .build = concat_norm },
     { "concat_norm_relu", { 2, 5, 4, 3 }, .build = concat_norm_relu },
     { "shortcut_a", { 2, 6, 7, 8 }, .build = shortcut_a, .channels = 12, .conv = { .stride = 2 } },
@@ -249,6 +254,7 @@ static const layer_case cases[] = {
     { "cross_entropy", { 5, 4, 3, 3 }, .build = linear, .channels = 6, .loss = rn_cross_entropy },
     { "nll", { 5, 4, 3, 3 }, .build = linear_log_softmax, .channels = 6, .loss = rn_nll_loss },
 };
+/* clang-format on */
 
 enum { CASE_COUNT = sizeof cases / sizeof cases[0] };
 
@@ -307,7 +313,8 @@ static void check_training(rn_context *context, const rn_checkpoint *answers, co
     const rn_tensor *y = NULL, *dx = NULL;
     char text[64];
 
-    require_ok(context, rn_session_create(&session, context, model, RN_OPTIONS(rn_session, .mode = RN_TRAIN, .input_gradient = 1)));
+    require_ok(context, rn_session_create(&session, context, model,
+                                          RN_OPTIONS(rn_session, .mode = RN_TRAIN, .input_gradient = 1)));
     require_ok(context, rn_session_forward(session, x));
     require_ok(context, rn_session_output(&y, session, 0));
     oracle_expect(answers, y, tolerance, "%s/y", it->name);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whole small networks against PyTorch (in double): logits, loss, every gradient, running statistics. The numbers were chosen so that no ReLU's input
- * and no two rivals of a pooling window lie closer than 1e-4 of the largest value: every correct implementation has the same masks, so 1e-4 holds.
+ * Whole small networks against PyTorch (in double): logits, loss, every gradient, running statistics. The numbers were
+ * chosen so that no ReLU's input and no two rivals of a pooling window lie closer than 1e-4 of the largest value:
+ * every correct implementation has the same masks, so 1e-4 holds.
  */
 #include "parity/oracle.h"
 #include "parity/small_networks.h"
@@ -43,7 +44,8 @@ static void check_training(rn_context *context, const rn_checkpoint *answers, co
     double loss = 0;
 
     oracle_fill_parameters(context, model, salt);
-    require_ok(context, rn_session_create(&session, context, model, RN_OPTIONS(rn_session, .mode = RN_TRAIN, .input_gradient = 1)));
+    require_ok(context, rn_session_create(&session, context, model,
+                                          RN_OPTIONS(rn_session, .mode = RN_TRAIN, .input_gradient = 1)));
     require_ok(context, rn_session_forward(session, images));
     require_ok(context, rn_session_output(&y, session, 0));
     oracle_expect(answers, y, tolerance, "%s/y", it->name);
@@ -78,7 +80,8 @@ static void check_inference(rn_context *context, const rn_checkpoint *answers, c
     rn_model_destroy(model);
 }
 
-static void on_every_instruction_set(const network_case *it, void (*check)(rn_context *, const rn_checkpoint *, const network_case *))
+static void on_every_instruction_set(const network_case *it,
+                                     void (*check)(rn_context *, const rn_checkpoint *, const network_case *))
 {
     for (rn_isa isa = RN_ISA_REFERENCE; isa <= RN_ISA_AVX512; isa++) {
         if (!rn_test_has_isa(isa))

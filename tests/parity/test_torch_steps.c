@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Twenty training steps on a small residual network: PyTorch's losses to 1e-4, for each optimizer under StepLR (a step is an epoch here, so that the
- * rate falls several times), and its last weights to 1e-3. PyTorch in float and in double agree to 1e-6 on these losses.
+ * Twenty training steps on a small residual network: PyTorch's losses to 1e-4, for each optimizer under StepLR (a step
+ * is an epoch here, so that the rate falls several times), and its last weights to 1e-3. PyTorch in float and in
+ * double agree to 1e-6 on these losses.
  */
 #include "parity/oracle.h"
 #include "parity/small_networks.h"
@@ -28,7 +29,8 @@ static rn_optimizer *make_adam_decay(rn_context *context, rn_parameters *paramet
     rn_optimizer *optimizer = NULL;
 
     require_ok(context, rn_adam_create(&optimizer, parameters,
-                                       RN_OPTIONS(rn_adam, .lr = 5e-3, .beta1 = 0.8, .beta2 = 0.99, .eps = 1e-6, .weight_decay = 1e-2)));
+                                       RN_OPTIONS(rn_adam, .lr = 5e-3, .beta1 = 0.8, .beta2 = 0.99, .eps = 1e-6,
+                                                  .weight_decay = 1e-2)));
     return optimizer;
 }
 
@@ -44,8 +46,9 @@ static rn_optimizer *make_nesterov(rn_context *context, rn_parameters *parameter
 {
     rn_optimizer *optimizer = NULL;
 
-    require_ok(context, rn_sgd_create(&optimizer, parameters,
-                                      RN_OPTIONS(rn_sgd, .lr = 2e-2, .momentum = 0.8, .weight_decay = 1e-3, .nesterov = 1)));
+    require_ok(context,
+               rn_sgd_create(&optimizer, parameters,
+                             RN_OPTIONS(rn_sgd, .lr = 2e-2, .momentum = 0.8, .weight_decay = 1e-3, .nesterov = 1)));
     return optimizer;
 }
 
@@ -58,11 +61,8 @@ static rn_optimizer *make_plain(rn_context *context, rn_parameters *parameters)
 }
 
 static const recipe recipes[] = {
-    { "adam", make_adam, 5, 0.5 },
-    { "adam_decay", make_adam_decay, 7, 0.1 },
-    { "sgd", make_sgd, 5, 0.5 },
-    { "nesterov", make_nesterov, 6, 0.3 },
-    { "plain", make_plain, 5, 0.5 },
+    { "adam", make_adam, 5, 0.5 },         { "adam_decay", make_adam_decay, 7, 0.1 }, { "sgd", make_sgd, 5, 0.5 },
+    { "nesterov", make_nesterov, 6, 0.3 }, { "plain", make_plain, 5, 0.5 },
 };
 
 enum { RECIPE_COUNT = sizeof recipes / sizeof recipes[0] };
@@ -102,13 +102,15 @@ static void train_as_pytorch(rn_context *context, const recipe *it)
     assert_non_null(rn_checkpoint_find(answers, name));
     require_ok(context, rn_tensor_read(rn_checkpoint_find(answers, name), RN_FLOAT32, losses, sizeof losses));
     oracle_fill_parameters(context, model, 1);
-    require_ok(context, rn_step_lr_create(&scheduler, optimizer, RN_OPTIONS(rn_step_lr, .step_size = it->step_size, .gamma = it->gamma)));
+    require_ok(context, rn_step_lr_create(&scheduler, optimizer,
+                                          RN_OPTIONS(rn_step_lr, .step_size = it->step_size, .gamma = it->gamma)));
     require_ok(context, rn_session_create(&session, context, model, RN_OPTIONS(rn_session, .mode = RN_TRAIN)));
     for (int step = 0; step < STEPS; step++) {
         const double loss = train_step(context, session, optimizer, step);
 
         if (!(fabs(loss - (double)losses[step]) <= 1e-4))
-            fail_msg("step %d on %s: loss %.7f instead of %.7f", step, rn_isa_name(rn_context_isa(context)), loss, (double)losses[step]);
+            fail_msg("step %d on %s: loss %.7f instead of %.7f", step, rn_isa_name(rn_context_isa(context)), loss,
+                     (double)losses[step]);
         require_ok(context, rn_scheduler_step(scheduler));
     }
     require_ok(context, rn_parameters_find(&head, rn_model_parameters(model), "fc.weight"));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * torchvision's networks with the same weights on both sides: logits in inference to 1e-4, the loss of a training step to 1e-4, and free-running
- * gradients to 3e-2, since a ReLU whose input is nearly zero may go either way (docs/architecture.md, numerics).
+ * torchvision's networks with the same weights on both sides: logits in inference to 1e-4, the loss of a training step
+ * to 1e-4, and free-running gradients to 3e-2, since a ReLU whose input is nearly zero may go either way
+ * (docs/architecture.md, numerics).
  */
 #include "parity/oracle.h"
 
@@ -98,14 +99,16 @@ static void check_norms(const rn_checkpoint *answers, const rn_parameters *param
         got = norm(values, count);
         free(values);
         if (!(fabs(got - (double)norms[seen]) <= 3e-2 * (double)norms[seen]))
-            fail_msg("%s: the gradient's norm is %.6g instead of %.6g", rn_parameters_name(parameters, i), got, (double)norms[seen]);
+            fail_msg("%s: the gradient's norm is %.6g instead of %.6g", rn_parameters_name(parameters, i), got,
+                     (double)norms[seen]);
         seen++;
     }
     assert_int_equal(seen, answers_count);
 }
 
 /* The first elements of some gradients, in PyTorch's order. */
-static void check_slice(const rn_checkpoint *answers, const rn_parameters *parameters, const char *name, const char *parameter)
+static void check_slice(const rn_checkpoint *answers, const rn_parameters *parameters, const char *name,
+                        const char *parameter)
 {
     enum { MOST = 256 };
     char key[128];
@@ -194,10 +197,8 @@ static void resnet50_gives_the_gradients(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(resnet18_gives_the_logits),
-        cmocka_unit_test(resnet50_gives_the_logits),
-        cmocka_unit_test(squeezenet1_0_gives_the_logits),
-        cmocka_unit_test(resnet18_gives_the_gradients),
+        cmocka_unit_test(resnet18_gives_the_logits),      cmocka_unit_test(resnet50_gives_the_logits),
+        cmocka_unit_test(squeezenet1_0_gives_the_logits), cmocka_unit_test(resnet18_gives_the_gradients),
         cmocka_unit_test(resnet50_gives_the_gradients),
     };
 

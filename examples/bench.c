@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench: images a second and peak memory of one network, with random weights and images.
+ *
+ *   infer    forward
+ *   train    forward, loss, backward, Adam step, everything trainable
+ *   frozen   the same with only the head trainable
+ *
+ * Two steps to warm up, then the median of at least five.
+ */
+#define _GNU_SOURCE
+#include "common/args.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define TRY(call) \
+    do { \
+        if ((status = (call)) != RN_OK) \
+            goto out; \
+    } while (0)
+
+enum { WARM_UPS = 2, MAX_STEPS = 1000 };
+
+typedef struct settings {
+    const char *arch, *mode;
+    int32_t batch, threads, size, steps, classes;
+    int json;
+} settings;
+
+typedef struct bench {
+    rn_model *model;
+    rn_session *session;
+    rn_optimizer *adam;
+    rn_tensor *images, *labels;
+} bench;
+
+static double clock_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/*
+ * Roughly normal numbers and labels from a small generator: what they are does not matter, that they are the same every
+ * time does.
+ */
+static rn_status make_batch(bench *b, rn_context *context, const settings *s, int64_t height, int64_t width)
+{
+    const int64_t shape[] = { s->batch, 3, height, width };
+    const int64_t classes = rn_model_class_count(b->model);
+    uint32_t state = 1;
+    float *pixels;
+    int64_t *labels;
+    rn_status status;
+
+    TRY(rn_tensor_create(&b->images, context, RN_FLOAT32, 4, shape, RN_CHANNELS_LAST));
+    TRY(rn_tensor_create(&b->labels, context, RN_INT64, 1, shape, RN_ROW_MAJOR));
+    pixels = rn_tensor_data(b->images);
+    for (int64_t i = 0; i < rn_tensor_count(b->images); i++) {
+        float sum = 0;
+
+        for (int j = 0; j < 4; j++) {
+            state = state * 1664525u + 1013904223u;
+            sum += (float)(state >> 8) / 16777216.0f - 0.5f;
+        }
+        pixels[i] = 1.7320508f * sum;
+    }
+    labels = rn_tensor_data(b->labels);
+    for (int64_t i = 0; i < s->batch; i++)
+        labels[i] = i * 31 % classes;
+out:
+    return status;
+}
+
+static rn_status set_up(bench *b, rn_context *context, const settings *s)
+{
+    const int infer = strcmp(s->mode, "infer") == 0;
+    int64_t channels, height, width;
+    rn_status status;
+
+    TRY(rn_model_create(&b->model, context, s->arch,
+                        RN_OPTIONS(rn_model, .class_count = s->classes, .height = s->size, .width = s->size)));
+    rn_model_input_size(b->model, &channels, &height, &width);
+    TRY(make_batch(b, context, s, height, width));
+    if (strcmp(s->mode, "frozen") == 0)
+        TRY(rn_model_freeze_backbone(b->model));
+    if (!infer)
+        TRY(rn_adam_create(&b->adam, rn_model_parameters(b->model), RN_OPTIONS(rn_adam, .lr = 1e-4)));
+    status =
+        rn_session_create(&b->session, context, b->model, RN_OPTIONS(rn_session, .mode = infer ? RN_INFER : RN_TRAIN));
+out:
+    return status;
+}
+
+static rn_status step(bench *b)
+{
+    double loss;
+    rn_status status;
+
+    TRY(rn_session_forward(b->session, b->images));
+    if (b->adam == NULL)
+        goto out;
+    TRY(rn_cross_entropy(&loss, b->session, b->labels));
+    TRY(rn_session_backward(b->session));
+    status = rn_optimizer_step(b->adam);
+out:
+    return status;
+}
+
+static int compare_seconds(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static rn_status measure(double *median, bench *b, const settings *s)
+{
+    double seconds[MAX_STEPS];
+    rn_status status = RN_OK;
+
+    for (int i = 0; i < WARM_UPS && status == RN_OK; i++)
+        status = step(b);
+    for (int i = 0; i < s->steps && status == RN_OK; i++) {
+        const double begun = clock_seconds();
+
+        status = step(b);
+        seconds[i] = clock_seconds() - begun;
+    }
+    if (status != RN_OK)
+        return status;
+    qsort(seconds, (size_t)s->steps, sizeof seconds[0], compare_seconds);
+    *median = s->steps % 2 != 0 ? seconds[s->steps / 2] : (seconds[s->steps / 2 - 1] + seconds[s->steps / 2]) / 2;
+    return RN_OK;
+}
+
+static void print_answer(const settings *s, const rn_context *context, double median)
+{
+    struct rusage usage;
+    const double rate = s->batch / median;
+    long peak_mib;
+
+    getrusage(RUSAGE_SELF, &usage);
+    peak_mib = usage.ru_maxrss / 1024;
+    if (!s->json) {
+        printf("%s %s: %.2f images/s (batch %d, %d threads, %s), peak %ld MiB\n", s->arch, s->mode, rate, s->batch,
+               rn_context_threads(context), rn_isa_name(rn_context_isa(context)), peak_mib);
+        return;
+    }
+    printf("{\"library\": \"resnet %s\", \"arch\": ", rn_version());
+    args_json_string(stdout, s->arch);
+    printf(", \"mode\": \"%s\", \"batch\": %d, \"threads\": %d, \"isa\": \"%s\", \"images_per_second\": %.2f, "
+           "\"peak_mib\": %ld}\n",
+           s->mode, s->batch, rn_context_threads(context), rn_isa_name(rn_context_isa(context)), rate, peak_mib);
+}
+
+static int run(const args_program *program, const settings *s)
+{
+    rn_context *context = NULL;
+    bench b = { 0 };
+    double median = 0;
+    rn_status status = rn_context_create(&context, RN_OPTIONS(rn_context, .threads = s->threads));
+    int answer = 0;
+
+    if (status == RN_OK)
+        status = set_up(&b, context, s);
+    if (status == RN_OK)
+        status = measure(&median, &b, s);
+    if (status == RN_OK)
+        print_answer(s, context, median);
+    else
+        answer = args_failed(program, status, context);
+    rn_session_destroy(b.session);
+    rn_optimizer_destroy(b.adam);
+    rn_tensor_destroy(b.images);
+    rn_tensor_destroy(b.labels);
+    rn_model_destroy(b.model);
+    rn_context_destroy(context);
+    return answer;
+}
+
+int main(int argc, char **argv)
+{
+    settings s = { .arch = "resnet18", .mode = "train", .batch = 8, .steps = 5 };
+    const args_option options[] = {
+        { "arch", ARGS_TEXT, &s.arch, "A", "network (resnet18)" },
+        { "mode", ARGS_TEXT, &s.mode, "M", "train, frozen or infer (train)" },
+        { "batch", ARGS_COUNT, &s.batch, "N", "images in a batch (8)" },
+        { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
+        { "size", ARGS_COUNT, &s.size, "S", "height and width of the images (the network's own)" },
+        { "classes", ARGS_COUNT, &s.classes, "N", "outputs (those of the published weights)" },
+        { "steps", ARGS_COUNT, &s.steps, "N", "steps that are timed, 5 to 1000 (5)" },
+        { "json", ARGS_FLAG, &s.json, NULL, "one JSON object: images_per_second, peak_mib, ..." },
+    };
+    const args_program program = {
+        "bench",
+        "--arch A --mode M [options]",
+        "Measures images a second and peak memory, with random weights and images.",
+        options,
+        sizeof options / sizeof options[0],
+    };
+    const int answer = args_read(&program, &argc, argv);
+
+    if (answer >= 0)
+        return answer;
+    if (argc > 1)
+        return args_usage(&program, "there is nothing but options");
+    if (strcmp(s.mode, "train") != 0 && strcmp(s.mode, "frozen") != 0 && strcmp(s.mode, "infer") != 0)
+        return args_usage(&program, "--mode is train, frozen or infer");
+    if (s.batch == 0 || s.steps < 5 || s.steps > MAX_STEPS)
+        return args_usage(&program, "--batch begins at 1, --steps lies between 5 and 1000");
+    return run(&program, &s);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* --name value, --name=value, --flag, --help, and "--" before names that begin with a dash. */
+#include "common/args.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_help(const args_program *program)
+{
+    const char *line = program->usage;
+    int first = 1;
+
+    while (line != NULL) {
+        const char *end = strchr(line, '\n');
+        const int length = end != NULL ? (int)(end - line) : (int)strlen(line);
+
+        printf("%s %s %.*s\n", first ? "usage:" : "      ", program->name, length, line);
+        first = 0;
+        line = end != NULL ? end + 1 : NULL;
+    }
+    printf("\n%s\n\n", program->about);
+    for (size_t i = 0; i < program->option_count; i++) {
+        const args_option *option = &program->options[i];
+        char left[64];
+
+        snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument != NULL ? " " : "",
+                 option->argument != NULL ? option->argument : "");
+        printf("  %-24s %s\n", left, option->help);
+    }
+    printf("  %-24s %s\n", "--help", "print this and stop");
+}
+
+int args_usage(const args_program *program, const char *what)
+{
+    fprintf(stderr, "%s: %s (--help says more)\n", program->name, what);
+    return EXIT_USAGE;
+}
+
+int args_failed(const args_program *program, rn_status status, const rn_context *context)
+{
+    const char *message = rn_context_message(context);
+
+    fprintf(stderr, "%s: %s\n", program->name, *message != '\0' ? message : rn_status_string(status));
+    return EXIT_FAILED;
+}
+
+void args_log(rn_log_level level, const char *line, void *payload)
+{
+    const args_program *program = payload;
+
+    fprintf(stderr, "%s: %s%s\n", program->name, level == RN_LOG_WARNING ? "warning: " : "", line);
+}
+
+static int bad_value(const args_program *program, const args_option *option, const char *text)
+{
+    char what[256];
+
+    snprintf(what, sizeof what, "--%s cannot be \"%.100s\"", option->name, text);
+    return args_usage(program, what);
+}
+
+static int read_value(const args_program *program, const args_option *option, char *text)
+{
+    char *end = text;
+
+    errno = 0;
+    if (option->kind == ARGS_TEXT) {
+        *(const char **)option->value = text;
+        return -1;
+    }
+    if (option->kind == ARGS_NUMBER) {
+        const double number = strtod(text, &end);
+
+        *(double *)option->value = number;
+        return end != text && *end == '\0' && isfinite(number) && number > 0 ? -1 : bad_value(program, option, text);
+    }
+    if (strspn(text, "0123456789") != strlen(text) || *text == '\0')
+        return bad_value(program, option, text);
+    if (option->kind == ARGS_SEED) {
+        *(uint64_t *)option->value = strtoull(text, NULL, 10);
+    } else {
+        const unsigned long long count = strtoull(text, NULL, 10);
+
+        if (count > INT32_MAX)
+            errno = ERANGE;
+        *(int32_t *)option->value = (int32_t)(count & INT32_MAX);
+    }
+    return errno == 0 ? -1 : bad_value(program, option, text);
+}
+
+/* argv[*at] begins with two dashes; *at moves on to the last argument that belongs to it. */
+static int read_option(const args_program *program, int argc, char **argv, int *at)
+{
+    const char *name = argv[*at] + 2;
+    const size_t length = strcspn(name, "=");
+    char *value = name[length] == '=' ? argv[*at] + 2 + length + 1 : NULL;
+    char what[256];
+
+    for (size_t i = 0; i < program->option_count; i++) {
+        const args_option *option = &program->options[i];
+
+        if (strlen(option->name) != length || strncmp(option->name, name, length) != 0)
+            continue;
+        if (option->kind == ARGS_FLAG) {
+            *(int *)option->value = 1;
+            return value == NULL ? -1 : bad_value(program, option, value);
+        }
+        if (value == NULL && *at + 1 < argc)
+            value = argv[++*at];
+        if (value != NULL)
+            return read_value(program, option, value);
+        snprintf(what, sizeof what, "--%s needs a value", option->name);
+        return args_usage(program, what);
+    }
+    snprintf(what, sizeof what, "there is no option --%.100s", name);
+    return args_usage(program, what);
+}
+
+int args_read(const args_program *program, int *argc, char **argv)
+{
+    int kept = 1, only_names = 0, answer;
+
+    for (int i = 1; i < *argc; i++) {
+        if (only_names || strncmp(argv[i], "-", 1) != 0 || strcmp(argv[i], "-") == 0) {
+            argv[kept++] = argv[i];
+        } else if (strcmp(argv[i], "--") == 0) {
+            only_names = 1;
+        } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            print_help(program);
+            return 0;
+        } else if (strncmp(argv[i], "--", 2) != 0) {
+            return args_usage(program, "options begin with two dashes");
+        } else if ((answer = read_option(program, *argc, argv, &i)) >= 0) {
+            return answer;
+        }
+    }
+    *argc = kept;
+    return -1;
+}
+
+void args_json_string(FILE *stream, const char *text)
+{
+    fputc('"', stream);
+    for (; *text != '\0'; text++) {
+        const unsigned char byte = (unsigned char)*text;
+
+        if (byte == '"' || byte == '\\')
+            fprintf(stream, "\\%c", byte);
+        else if (byte < 0x20)
+            fprintf(stream, "\\u%04x", byte);
+        else
+            fputc(byte, stream);
+    }
+    fputc('"', stream);
+}
+
+void args_json_number(FILE *stream, double number)
+{
+    if (isfinite(number))
+        fprintf(stream, "%.9g", number);
+    else
+        fputs("null", stream);
+}

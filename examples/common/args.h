@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* What the programs share: a command line, one line for an error, JSON for a number or a string. */
+#ifndef EXAMPLES_ARGS_H
+#define EXAMPLES_ARGS_H
+
+#include <resnet/resnet.h>
+#include <stdio.h>
+
+typedef enum args_kind {
+    ARGS_FLAG,  /* int: becomes 1 */
+    ARGS_TEXT,  /* const char * */
+    ARGS_COUNT, /* int32_t, not negative */
+    ARGS_SEED,  /* uint64_t */
+    ARGS_NUMBER /* double, positive */
+} args_kind;
+
+typedef struct args_option {
+    const char *name; /* without the dashes */
+    args_kind kind;
+    void *value;          /* where it goes; keeps what it holds if the option is not given */
+    const char *argument; /* what the help calls it; NULL for a flag */
+    const char *help;
+} args_option;
+
+typedef struct args_program {
+    const char *name;
+    const char *usage; /* behind the name; a line each way to call it */
+    const char *about;
+    const args_option *options;
+    size_t option_count;
+} args_program;
+
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/*
+ * Reads the command line: options into their places, everything else moved to argv[1] up to argv[*argc - 1]. Gives -1
+ * to go on; otherwise the program ends with the number given: 0 after --help, EXIT_USAGE after a line that says what is
+ * wrong.
+ */
+int args_read(const args_program *program, int *argc, char **argv);
+/* One line on stderr; gives EXIT_USAGE. */
+int args_usage(const args_program *program, const char *what);
+/* One line on stderr that says why a call failed, as the context tells it; gives EXIT_FAILED. */
+int args_failed(const args_program *program, rn_status status, const rn_context *context);
+
+/* Prints what the library logs on stderr; the payload is the program. */
+void args_log(rn_log_level level, const char *line, void *payload);
+
+/* A string in quotes; a number, null if it is not finite. */
+void args_json_string(FILE *stream, const char *text);
+void args_json_number(FILE *stream, double number);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * predict: what is on these photos? Names and probabilities; on a terminal green where the photo's folder says the
+ * same, red where not.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "common/args.h"
+
+#include <string.h>
+#include <unistd.h>
+
+typedef struct settings {
+    int32_t top, threads;
+    int json;
+} settings;
+
+/* The name of the folder that a photo lies in, if it is one of the network's classes: then the truth is known. */
+static const char *true_folder(char *folder, size_t size, const rn_model *model, const char *path)
+{
+    const rn_classes *classes = rn_model_classes(model);
+    const char *end = strrchr(path, '/'), *begin = end;
+
+    if (classes == NULL || end == NULL)
+        return NULL;
+    while (begin > path && begin[-1] != '/')
+        begin--;
+    if ((size_t)(end - begin) >= size)
+        return NULL;
+    memcpy(folder, begin, (size_t)(end - begin));
+    folder[end - begin] = '\0';
+    for (size_t i = 0; i < rn_classes_count(classes); i++)
+        if (strcmp(rn_classes_folder(classes, i), folder) == 0)
+            return rn_classes_name(classes, i);
+    return NULL;
+}
+
+static void print_json(const rn_predictions *p, const char *path)
+{
+    printf("{\"photo\": ");
+    args_json_string(stdout, path);
+    printf(", \"predictions\": [");
+    for (size_t i = 0; i < rn_predictions_count(p); i++) {
+        const char *folder = rn_predictions_folder(p, i);
+
+        printf("%s{\"index\": %lld, \"folder\": ", i > 0 ? ", " : "", (long long)rn_predictions_index(p, i));
+        args_json_string(stdout, folder != NULL ? folder : "");
+        printf(", \"name\": ");
+        args_json_string(stdout, rn_predictions_name(p, i));
+        printf(", \"probability\": ");
+        args_json_number(stdout, rn_predictions_probability(p, i));
+        printf("}");
+    }
+    printf("]}\n");
+}
+
+static void print_lines(const rn_predictions *p, const char *path, const char *truth, int colours)
+{
+    printf("%s%s%s%s\n", path, truth != NULL ? "  (" : "", truth != NULL ? truth : "", truth != NULL ? ")" : "");
+    for (size_t i = 0; i < rn_predictions_count(p); i++) {
+        const char *name = rn_predictions_name(p, i);
+        const char *colour = strcmp(name, truth != NULL ? truth : "") == 0 ? "\033[32m" : i == 0 ? "\033[31m" : "";
+        const int coloured = colours && truth != NULL && *colour != '\0';
+
+        printf("  %s%6.2f %%  %s%s\n", coloured ? colour : "", 100 * rn_predictions_probability(p, i), name,
+               coloured ? "\033[0m" : "");
+    }
+}
+
+static rn_status predict(rn_model *model, const char *path, const settings *s)
+{
+    rn_predictions *predictions = NULL;
+    char folder[256];
+    const rn_status status = rn_predict_file(&predictions, model, path, RN_OPTIONS(rn_predict, .top = s->top));
+
+    if (status != RN_OK)
+        return status;
+    if (s->json)
+        print_json(predictions, path);
+    else
+        print_lines(predictions, path, true_folder(folder, sizeof folder, model, path), isatty(STDOUT_FILENO));
+    rn_predictions_destroy(predictions);
+    return RN_OK;
+}
+
+int main(int argc, char **argv)
+{
+    settings s = { .top = 5 };
+    const args_option options[] = {
+        { "top", ARGS_COUNT, &s.top, "K", "the K most probable classes (5)" },
+        { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
+        { "json", ARGS_FLAG, &s.json, NULL, "one JSON object a photo" },
+    };
+    const args_program program = {
+        "predict",
+        "CHECKPOINT PHOTO... [options]",
+        "Names what is on the photos. CHECKPOINT is a file that finetune wrote.",
+        options,
+        sizeof options / sizeof options[0],
+    };
+    rn_context *context = NULL;
+    rn_model *model = NULL;
+    rn_status status;
+    int answer = args_read(&program, &argc, argv);
+
+    if (answer >= 0)
+        return answer;
+    if (argc < 3)
+        return args_usage(&program, "give a checkpoint and at least one photo");
+    if (s.top == 0)
+        return args_usage(&program, "--top begins at 1");
+    status = rn_context_create(
+        &context, RN_OPTIONS(rn_context, .threads = s.threads, .log = args_log, .log_payload = (void *)&program));
+    if (status == RN_OK)
+        status = rn_model_open(&model, context, argv[1]);
+    for (int i = 2; i < argc && status == RN_OK; i++)
+        status = predict(model, argv[i], &s);
+    answer = status == RN_OK ? 0 : args_failed(&program, status, context);
+    rn_model_destroy(model);
+    rn_context_destroy(context);
+    return answer;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Beginning a fit: which phase it is, and an optimizer and a scheduler for it, fresh or from last.safetensors. A new
+ * optimizer for each phase, so that what an earlier one set (its rate, its moments, its idea of what is trainable)
+ * cannot reach into the next.
+ */
+#include "train/fit.h"
+
+#include "base/json.h"
+#include "base/options.h"
+#include <string.h>
+
+enum { EPOCHS_LIMIT = 1000000000 };
+
+RN_NO_TAIL_PADDING(rn_fit_options, optimizer);
+
+/* A name that the state can carry: JSON is UTF-8, anything else would come back changed. */
+static rn_status check_name(const char *name, rn_message *message)
+{
+    rn_json *object = rn_json_new_object(), *parsed = NULL;
+    char *text = object != NULL && rn_json_set_string(object, "name", name) ? rn_json_text(object) : NULL;
+    rn_status status = RN_OK;
+
+    if (text == NULL)
+        status = rn_fail(message, RN_NO_MEMORY, "no memory for the name of a phase");
+    else if (*name == '\0' || rn_json_parse(&parsed, text, strlen(text), NULL) != RN_OK ||
+             strcmp(rn_json_string(rn_json_member(parsed, "name")), name) != 0)
+        status = rn_fail(message, RN_INVALID_ARGUMENT, "the name of a phase must be text in UTF-8 and not empty");
+    rn_json_release_text(text);
+    rn_json_destroy(parsed);
+    rn_json_destroy(object);
+    return status;
+}
+
+rn_status rn_phase_read(rn_phase *phase, const rn_fit_options *given, rn_message *message)
+{
+    rn_fit_options options;
+    const rn_status status = rn_options_read(&options, sizeof options, given, message);
+
+    if (status != RN_OK)
+        return status;
+    *phase = (rn_phase){
+        .name =
+            (char *)(options.phase != NULL ? options.phase : "fit"), /* the caller's until it is added to the state */
+        .lr = rn_option_number(options.lr, 1e-3),
+        .lr_gamma = rn_option_number(options.lr_gamma, 0.1),
+        .weight_decay = rn_option_number(options.weight_decay, 0),
+        .momentum = rn_option_number(options.momentum, 0),
+        .lr_step_epochs = options.lr_step_epochs != 0 ? options.lr_step_epochs : 7,
+        .epochs = options.epochs != 0 ? options.epochs : 20,
+        .optimizer = options.optimizer,
+    };
+    if (phase->epochs < 0 || phase->epochs > EPOCHS_LIMIT)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "%d epochs make no sense", phase->epochs);
+    if (phase->lr_step_epochs < 0 || phase->lr_step_epochs > EPOCHS_LIMIT)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "lr_step_epochs %lld makes no sense",
+                       (long long)phase->lr_step_epochs);
+    if (phase->optimizer != RN_OPTIMIZER_ADAM && phase->optimizer != RN_OPTIMIZER_SGD)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "%d is no rn_optimizer_kind", phase->optimizer);
+    if (phase->momentum != 0 && phase->optimizer != RN_OPTIMIZER_SGD)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "momentum is for RN_OPTIMIZER_SGD only");
+    return check_name(phase->name, message);
+}
+
+/* Going on means going on with the same: what differs from the first call is named. */
+static rn_status check_same_options(const rn_phase *known, const rn_phase *wanted, rn_message *message)
+{
+    const char *differs = NULL;
+
+    if (known->epochs != wanted->epochs)
+        differs = "number of epochs";
+    else if (known->lr != wanted->lr)
+        differs = "learning rate";
+    else if (known->lr_gamma != wanted->lr_gamma || known->lr_step_epochs != wanted->lr_step_epochs)
+        differs = "learning rate schedule";
+    else if (known->optimizer != wanted->optimizer || known->weight_decay != wanted->weight_decay ||
+             known->momentum != wanted->momentum)
+        differs = "optimizer";
+    if (differs == NULL)
+        return RN_OK;
+    return rn_fail(message, RN_STATE,
+                   "phase \"%s\" of this run was begun with another %s: give a new phase another name", known->name,
+                   differs);
+}
+
+rn_status rn_phase_decide(rn_phase **phase, rn_trainer *trainer, const rn_phase *wanted)
+{
+    rn_message *message = &trainer->context->message;
+    rn_phase *known = rn_train_state_find_phase(&trainer->state, wanted->name);
+    const rn_phase *open = rn_train_state_open_phase(&trainer->state);
+
+    *phase = known;
+    if (trainer->failed)
+        return rn_fail(
+            message, RN_STATE,
+            "an earlier fit failed: make a new trainer, which can resume from the directory if there is one");
+    if (known != NULL && known->complete && known->used)
+        return rn_fail(message, RN_STATE, "a phase \"%s\" was trained already", known->name);
+    if (known != NULL)
+        return check_same_options(known, wanted, message);
+    if (open != NULL)
+        return rn_fail(message, RN_STATE, "phase \"%s\" was interrupted and comes first", open->name);
+    return RN_OK;
+}
+
+static rn_status make_optimizer(rn_trainer *trainer, const rn_phase *phase)
+{
+    rn_parameters *parameters = rn_model_parameters(trainer->model);
+    rn_status status;
+
+    if (phase->optimizer == RN_OPTIMIZER_SGD)
+        status = rn_sgd_create(
+            &trainer->optimizer, parameters,
+            RN_OPTIONS(rn_sgd, .lr = phase->lr, .momentum = phase->momentum, .weight_decay = phase->weight_decay));
+    else
+        status = rn_adam_create(&trainer->optimizer, parameters,
+                                RN_OPTIONS(rn_adam, .lr = phase->lr, .weight_decay = phase->weight_decay));
+    if (status == RN_OK)
+        status = rn_step_lr_create(&trainer->scheduler, trainer->optimizer,
+                                   RN_OPTIONS(rn_step_lr, .step_size = phase->lr_step_epochs,
+                                              .gamma = phase->lr_gamma != 0 ? phase->lr_gamma : RN_ZERO));
+    return status;
+}
+
+void rn_phase_release_optimizer(rn_trainer *trainer)
+{
+    rn_scheduler_destroy(trainer->scheduler);
+    rn_optimizer_destroy(trainer->optimizer);
+    trainer->scheduler = NULL;
+    trainer->optimizer = NULL;
+}
+
+/* Weights, optimizer and scheduler of the phase that was interrupted. */
+static rn_status load_last(rn_trainer *trainer)
+{
+    rn_checkpoint *file = NULL;
+    rn_status status = rn_checkpoint_open(&file, trainer->context, trainer->last_path);
+
+    if (status == RN_OK)
+        status = rn_training_load(
+            trainer->model, &(rn_training_state){ .optimizer = trainer->optimizer, .scheduler = trainer->scheduler },
+            file);
+    rn_checkpoint_destroy(file);
+    return status;
+}
+
+/* A phase that never ran: from here on the state has it open. */
+static rn_status begin_new(rn_phase **phase, rn_trainer *trainer, const rn_phase *wanted)
+{
+    rn_status status = RN_OK;
+
+    /*
+     * The weights that training begins with: from now on there is something to resume, and no best is ever without a
+     * last.
+     */
+    if (!trainer->has_last) {
+        rn_optimizer *optimizer = trainer->optimizer;
+        rn_scheduler *scheduler = trainer->scheduler;
+
+        trainer->optimizer = NULL;
+        trainer->scheduler = NULL;
+        status = rn_trainer_save_last(trainer);
+        trainer->optimizer = optimizer;
+        trainer->scheduler = scheduler;
+    }
+    if (status == RN_OK)
+        status =
+            rn_train_state_add_phase(&trainer->state, wanted, &trainer->context->allocator, &trainer->context->message);
+    if (status == RN_OK)
+        *phase = &trainer->state.phase[trainer->state.phase_count - 1];
+    return status;
+}
+
+rn_status rn_phase_begin(rn_phase **phase, rn_trainer *trainer, const rn_phase *wanted)
+{
+    rn_message *message = &trainer->context->message;
+    rn_phase begun = *wanted;
+    rn_status status;
+
+    begun.trainable = rn_trainable_id(trainer->model);
+    if (rn_parameters_elements(rn_model_parameters(trainer->model), 1) == 0)
+        return rn_fail(message, RN_STATE, "nothing is trainable: rn_model_unfreeze");
+    if (*phase != NULL && (*phase)->trainable != begun.trainable)
+        return rn_fail(message, RN_STATE, "phase \"%s\" was begun with other parameters trainable", wanted->name);
+    rn_parameters_clear_gradients(rn_model_parameters(trainer->model));
+    if (trainer->optimizer != NULL)
+        return RN_OK; /* cancelled in this process: everything is still here */
+    status = make_optimizer(trainer, wanted);
+    if (status == RN_OK)
+        status = *phase != NULL ? load_last(trainer) : begin_new(phase, trainer, &begun);
+    if (status != RN_OK)
+        rn_phase_release_optimizer(trainer);
+    return status;
+}

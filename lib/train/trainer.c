@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making a trainer: the class tables agree, the loaders, what tells this run from others. run_directory.c decides
+ * whether it begins or goes on.
+ */
+#include "train/train.h"
+
+#include "base/file.h"
+#include "base/options.h"
+#include <math.h>
+
+RN_NO_TAIL_PADDING(rn_progress, skipped);
+RN_NO_TAIL_PADDING(rn_trainer_options, keep_last);
+
+static rn_status check_options(const rn_trainer_options *options, const rn_model *model, rn_message *message)
+{
+    if (options->batch_size < 0)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "a batch of %d photos makes no sense", options->batch_size);
+    if (options->resume != 0 && options->directory == NULL)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "there is no directory to resume from");
+    if (options->directory != NULL && options->directory[0] == '\0')
+        return rn_fail(message, RN_INVALID_ARGUMENT, "the directory's name is empty");
+    if (rn_model_pipeline(model) == NULL || rn_model_training_pipeline(model) == NULL)
+        return rn_fail(message, RN_STATE,
+                       "the model lacks its preprocessing: rn_model_set_pipeline, rn_model_set_training_pipeline");
+    return RN_OK;
+}
+
+/*
+ * The model's table and those of both datasets must agree; a model without a table takes that of the training photos.
+ */
+static rn_status agree_on_classes(rn_model *model, const rn_dataset *train, const rn_dataset *valid,
+                                  rn_message *message)
+{
+    rn_status status = RN_OK;
+
+    if (rn_model_classes(model) == NULL)
+        status = rn_model_set_classes(model, rn_dataset_classes(train));
+    if (status == RN_OK)
+        status = rn_same_classes(rn_model_classes(model), rn_dataset_classes(train), "training", message);
+    if (status == RN_OK)
+        status = rn_same_classes(rn_model_classes(model), rn_dataset_classes(valid), "validation", message);
+    return status;
+}
+
+static rn_status make_loaders(rn_trainer *trainer, rn_dataset *train, rn_dataset *valid)
+{
+    const rn_trainer_options *options = &trainer->options;
+    int64_t height, width;
+    rn_status status;
+
+    rn_model_input_size(trainer->model, NULL, &height, &width);
+    status = rn_loader_create(&trainer->train, train, rn_model_training_pipeline(trainer->model),
+                              RN_OPTIONS(rn_loader, .seed = trainer->state.seed, .batch_size = options->batch_size,
+                                         .shuffle = 1, .bad_photos = options->bad_photos, .avoid_single = 1,
+                                         .height = (int32_t)height, .width = (int32_t)width));
+
+    if (status != RN_OK)
+        return status;
+    return rn_loader_create(
+        &trainer->valid, valid, rn_model_pipeline(trainer->model),
+        RN_OPTIONS(rn_loader, .batch_size = options->batch_size, .bad_photos = options->bad_photos,
+                   .height = (int32_t)height, .width = (int32_t)width));
+}
+
+static rn_status identify_run(rn_trainer *trainer, const rn_dataset *train, const rn_dataset *valid)
+{
+    const rn_allocator *allocator = &trainer->context->allocator;
+    rn_train_state *state = &trainer->state;
+
+    state->seed = trainer->options.seed != 0 ? trainer->options.seed : trainer->context->seed;
+    state->batch_size = trainer->options.batch_size != 0 ? trainer->options.batch_size : 8;
+    state->train_photos = rn_photos_id(train);
+    state->valid_photos = rn_photos_id(valid);
+    state->network = rn_copy_string(allocator, rn_model_name(trainer->model));
+    state->pipeline = rn_copy_string(allocator, rn_pipeline_text(rn_model_pipeline(trainer->model)));
+    state->training_pipeline = rn_copy_string(allocator, rn_pipeline_text(rn_model_training_pipeline(trainer->model)));
+    if (state->network == NULL || state->pipeline == NULL || state->training_pipeline == NULL)
+        return rn_fail(&trainer->context->message, RN_NO_MEMORY, "no memory for the state of the training");
+    return RN_OK;
+}
+
+static rn_status set_up(rn_trainer *trainer, rn_dataset *train, rn_dataset *valid)
+{
+    rn_message *message = &trainer->context->message;
+    rn_status status = check_options(&trainer->options, trainer->model, message);
+
+    if (status == RN_OK)
+        status = agree_on_classes(trainer->model, train, valid, message);
+    if (status == RN_OK)
+        status = identify_run(trainer, train, valid);
+    if (status == RN_OK)
+        status = make_loaders(trainer, train, valid);
+    if (status == RN_OK && trainer->options.directory != NULL)
+        status = rn_trainer_take_directory(trainer);
+    trainer->options.directory = NULL; /* the caller's */
+    return status;
+}
+
+rn_status rn_trainer_create(rn_trainer **trainer, rn_model *model, rn_dataset *train, rn_dataset *valid,
+                            const rn_trainer_options *given)
+{
+    rn_trainer_options options;
+    rn_trainer *made;
+    rn_status status;
+
+    if (trainer == NULL)
+        return RN_INVALID_ARGUMENT;
+    *trainer = NULL;
+    if (model == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (train == NULL || valid == NULL)
+        return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "a trainer needs training and validation photos");
+    status = rn_options_read(&options, sizeof options, given, &model->context->message);
+    if (status != RN_OK)
+        return status;
+    made = rn_allocate_zeroed(&model->context->allocator, 1, sizeof *made);
+    if (made == NULL)
+        return rn_fail(&model->context->message, RN_NO_MEMORY, "no memory for a trainer");
+    made->context = model->context;
+    rn_context_retain(made->context);
+    made->model = model;
+    rn_model_retain(model);
+    made->options = options;
+    status = set_up(made, train, valid);
+    if (status == RN_OK)
+        *trainer = made;
+    else
+        rn_trainer_destroy(made);
+    return status;
+}
+
+static void release_best_values(rn_trainer *trainer)
+{
+    if (trainer->best_values == NULL)
+        return;
+    for (size_t i = 0; i < rn_parameters_count(rn_model_parameters(trainer->model)); i++)
+        rn_tensor_destroy(trainer->best_values[i]);
+    rn_release(&trainer->context->allocator, trainer->best_values);
+}
+
+void rn_trainer_destroy(rn_trainer *trainer)
+{
+    rn_context *context;
+
+    if (trainer == NULL)
+        return;
+    context = trainer->context;
+    rn_scheduler_destroy(trainer->scheduler);
+    rn_optimizer_destroy(trainer->optimizer);
+    rn_session_destroy(trainer->training);
+    rn_session_destroy(trainer->inference);
+    rn_loader_destroy(trainer->train);
+    rn_loader_destroy(trainer->valid);
+    release_best_values(trainer);
+    rn_train_state_release(&trainer->state, &context->allocator);
+    if (trainer->locked)
+        rn_file_unlock(trainer->lock);
+    rn_release(&context->allocator, trainer->directory);
+    rn_release(&context->allocator, trainer->best_path);
+    rn_release(&context->allocator, trainer->last_path);
+    rn_release(&context->allocator, trainer->history_path);
+    rn_model_destroy(trainer->model);
+    rn_release(&context->allocator, trainer);
+    rn_context_release(context);
+}
+
+double rn_trainer_best_accuracy(const rn_trainer *trainer)
+{
+    return trainer != NULL && trainer->state.best.exists ? trainer->state.best.accuracy : NAN;
+}

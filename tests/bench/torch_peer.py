@@ -1,0 +1,63 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""One figure of PyTorch on this machine's CPU, for ratios: the same work as our program bench, in PyTorch's best layout (channels_last).
+
+usage: torch_peer.py ARCH MODE [--batch 8] [--threads 2] [--size 224] [--runs 5]
+MODE: infer; train (a full step: forward, loss, backward, Adam); frozen (the same, only the head trainable, batch norm in eval mode).
+Freed memory is kept in the process (glibc's default hands it back to the kernel after every layer, which costs PyTorch up to half its speed).
+Prints one JSON line. Needs Debian's python3-torch and python3-torchvision.
+"""
+import argparse, json, os, resource, statistics, sys, time
+
+KEEP_MEMORY = dict(MALLOC_MMAP_MAX_="0", MALLOC_TRIM_THRESHOLD_="100000000000", MALLOC_TOP_PAD_="1000000000")
+
+parser = argparse.ArgumentParser()
+parser.add_argument("arch")
+parser.add_argument("mode", choices=["infer", "train", "frozen"])
+parser.add_argument("--batch", type=int, default=8)
+parser.add_argument("--threads", type=int, default=2)
+parser.add_argument("--size", type=int, default=224)
+parser.add_argument("--runs", type=int, default=5)
+args = parser.parse_args()
+
+if any(os.environ.get(k) != v for k, v in KEEP_MEMORY.items()):
+    os.execve(sys.executable, [sys.executable] + sys.argv, {**os.environ, **KEEP_MEMORY})
+
+import torch, torchvision
+
+torch.set_num_threads(args.threads)
+torch.manual_seed(0)
+model = getattr(torchvision.models, args.arch)(num_classes=102).to(memory_format=torch.channels_last)
+x = torch.randn(args.batch, 3, args.size, args.size).to(memory_format=torch.channels_last)
+y = torch.randint(0, 102, (args.batch,))
+
+if args.mode == "infer":
+    model.eval()
+
+    def step():
+        with torch.no_grad():
+            model(x)
+else:
+    model.train()
+    if args.mode == "frozen":
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad = name.split(".")[0] in ("fc", "classifier")
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.eval()
+    adam = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-4)
+
+    def step():
+        adam.zero_grad()
+        torch.nn.functional.cross_entropy(model(x), y).backward()
+        adam.step()
+
+step()
+step()
+times = []
+for _ in range(args.runs):
+    start = time.perf_counter()
+    step()
+    times.append(time.perf_counter() - start)
+print(json.dumps(dict(images_per_second=args.batch / statistics.median(times),
+                      peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)))

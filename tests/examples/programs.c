@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#define _POSIX_C_SOURCE 200809L
+#include "examples/programs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *programs;
+
+void rn_test_programs(int argc, char **argv)
+{
+    if (argc < 2) {
+        fprintf(stderr, "usage: %s DIRECTORY-OF-THE-PROGRAMS\n", argv[0]);
+        exit(2);
+    }
+    programs = argv[1];
+}
+
+static void become(const char *directory, const char *const *arguments)
+{
+    char path[4096];
+    int out, err;
+
+    if (chdir(directory) != 0)
+        _exit(120);
+    out = open("out", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    err = open("err", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (out < 0 || err < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
+        _exit(121);
+    snprintf(path, sizeof path, "%s/%s", programs, arguments[0]);
+    execv(path, (char *const *)arguments);
+    _exit(122);
+}
+
+int rn_test_program(const char *directory, const char *const *arguments, int signal_number, long after_ms)
+{
+    const pid_t child = fork();
+    int status;
+
+    assert_true(child >= 0);
+    if (child == 0)
+        become(directory, arguments);
+    if (after_ms >= 0) {
+        const struct timespec wait = { after_ms / 1000, after_ms % 1000 * 1000000 };
+
+        nanosleep(&wait, NULL);
+        kill(child, signal_number);
+    }
+    while (waitpid(child, &status, 0) < 0)
+        assert_int_equal(errno, EINTR);
+    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Running the programs as a user would: another process, its answers read back. */
+#ifndef RN_TESTS_EXAMPLES_PROGRAMS_H
+#define RN_TESTS_EXAMPLES_PROGRAMS_H
+
+#include "support/support.h"
+
+/* Where the programs lie: the first argument of the test. */
+void rn_test_programs(int argc, char **argv);
+
+/*
+ * Runs bin/<arguments[0]> with the arguments, up to a NULL, in `directory`. Standard output and standard error land in
+ * files of that name there, "out" and "err". Kills it with `signal` after `after_ms` milliseconds unless that is
+ * negative. Gives its exit status, or minus the number of the signal that ended it.
+ */
+int rn_test_program(const char *directory, const char *const *arguments, int signal_number, long after_ms);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* The four programs as a user meets them: help, refusals, the way from photos to predictions. */
+#include "base/json.h"
+#include "examples/programs.h"
+#include "train/runs.h"
+
+#include <sys/stat.h>
+
+enum { SIDE = 32, CLASSES = 3, TRAIN = 16, VALID = 6 };
+
+static const char *work; /* photos/train, photos/valid, base.safetensors, labels.json; run/ after the first test */
+
+static int run(const char *const *arguments)
+{
+    return rn_test_program(work, arguments, 0, -1);
+}
+
+static char *output(const char *name)
+{
+    size_t size;
+    char *text = rn_test_file(rn_test_path(work, name), &size);
+
+    assert_non_null(text);
+    return text;
+}
+
+static rn_json *parse(const char *text, size_t length)
+{
+    rn_json *json = NULL;
+
+    if (rn_json_parse(&json, text, length, NULL) != RN_OK)
+        fail_msg("not JSON: %.*s", (int)length, text);
+    return json;
+}
+
+static double member(const rn_json *json, const char *name)
+{
+    double number;
+
+    if (!rn_json_number(&number, rn_json_member(json, name)))
+        fail_msg("no number \"%s\"", name);
+    return number;
+}
+
+/* One line on stderr that has `words`. */
+static void require_refusal(const char *const *arguments, int status, const char *words)
+{
+    char *text;
+
+    assert_int_equal(run(arguments), status);
+    text = output("err");
+    if (strstr(text, words) == NULL)
+        fail_msg("\"%s\" is not in: %s", words, text);
+    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+    free(text);
+}
+
+#define ARGUMENTS(...) \
+    (const char *const[]) \
+    { \
+        __VA_ARGS__, NULL \
+    }
+
+static int set_up(void **state)
+{
+    static const char labels[] =
+        "{\"class0\": \"rows \\\"\xe2\x89\xa1\\\"\", \"class1\": \"columns\", \"class2\": \"diagonal\"}";
+    rn_context *context = rn_test_context(1, RN_ISA_AUTO);
+    rn_model *model = NULL;
+
+    (void)state;
+    work = rn_test_directory();
+    assert_int_equal(mkdir(rn_test_path(work, "photos"), 0777), 0);
+    rn_test_photos(rn_test_path(work, "photos"), "train", CLASSES, TRAIN, SIDE, 1);
+    rn_test_photos(rn_test_path(work, "photos"), "valid", CLASSES, VALID, SIDE, 2);
+    rn_test_write_file(rn_test_path(work, "labels.json"), labels, sizeof labels - 1);
+    require_ok(context, rn_model_create(&model, context, "cifar_resnet20", RN_OPTIONS(rn_model, .seed = 9)));
+    require_ok(context, rn_model_save(model, rn_test_path(work, "base.safetensors")));
+    rn_model_destroy(model);
+    rn_context_destroy(context);
+    return 0;
+}
+
+static void help_is_on_stdout_and_no_failure(void **state)
+{
+    static const char *const names[] = { "finetune", "evaluate", "predict", "bench", "fashion_mnist" };
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        char *text;
+
+        assert_int_equal(run(ARGUMENTS(names[i], "--help")), 0);
+        text = output("out");
+        assert_ptr_equal(strstr(text, "usage: "), text);
+        assert_non_null(strstr(text, names[i]));
+        assert_non_null(strstr(text, "--help"));
+        free(text);
+        text = output("err");
+        assert_string_equal(text, "");
+        free(text);
+    }
+}
+
+static void wrong_usage_is_one_line_and_2(void **state)
+{
+    (void)state;
+    require_refusal(ARGUMENTS("finetune"), 2, "folder");
+    require_refusal(ARGUMENTS("finetune", "photos", "--arch", "resnet18"), 2, "--weights");
+    require_refusal(ARGUMENTS("finetune", "photos", "--weights", "x"), 2, "--arch");
+    require_refusal(ARGUMENTS("finetune", "photos", "--epoch", "3"), 2, "--epoch");
+    require_refusal(ARGUMENTS("finetune", "photos", "--epochs"), 2, "value");
+    require_refusal(ARGUMENTS("finetune", "photos", "--epochs", "-3"), 2, "--epochs");
+    require_refusal(ARGUMENTS("finetune", "photos", "--epochs=3x"), 2, "--epochs");
+    require_refusal(ARGUMENTS("finetune", "photos", "--lr", "nan"), 2, "--lr");
+    require_refusal(ARGUMENTS("finetune", "photos", "--json=1"), 2, "--json");
+    require_refusal(ARGUMENTS("evaluate", "one"), 2, "checkpoint");
+    require_refusal(ARGUMENTS("evaluate", "--arch", "resnet18", "photos"), 2, "--weights");
+    require_refusal(ARGUMENTS("predict", "one"), 2, "photo");
+    require_refusal(ARGUMENTS("bench", "--mode", "fast"), 2, "--mode");
+    require_refusal(ARGUMENTS("bench", "-x"), 2, "dashes");
+}
+
+static void what_fails_is_one_line_and_1(void **state)
+{
+    (void)state;
+    require_refusal(ARGUMENTS("finetune", "nowhere", "--arch", "cifar_resnet20", "--from-scratch"), 1, "nowhere");
+    require_refusal(ARGUMENTS("finetune", "photos", "--arch", "resnet19", "--from-scratch"), 1, "resnet19");
+    require_refusal(ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--weights", "labels.json"), 1,
+                    "labels.json");
+    require_refusal(ARGUMENTS("predict", "missing.safetensors", "photo.jpg"), 1, "missing.safetensors");
+    require_refusal(ARGUMENTS("evaluate", "labels.json", "photos/valid"), 1, "labels.json");
+    require_refusal(ARGUMENTS("bench", "--arch", "resnet19"), 1, "resnet19");
+}
+
+/* JSON lines of a run of finetune; the last validation accuracy and the best. */
+static double check_history(const char *text, int lines)
+{
+    double best = 0;
+
+    for (int i = 0; i < lines; i++) {
+        const char *end = strchr(text, '\n');
+        rn_json *json;
+
+        assert_non_null(end);
+        json = parse(text, (size_t)(end - text));
+        assert_string_equal(rn_json_string(rn_json_member(json, "phase")), i < 1 ? "frozen" : "all");
+        assert_true(member(json, "epoch") == (i < 1 ? 0 : i - 1));
+        assert_true(member(json, "train_loss") > 0 && member(json, "valid_loss") > 0 && member(json, "seconds") >= 0);
+        assert_true(member(json, "images_per_second") > 0 && member(json, "train_accuracy") <= 1);
+        assert_true(fabs(member(json, "lr") - (i < 1 ? 1e-2 : 3e-3)) < 1e-12);
+        if (member(json, "valid_accuracy") > best)
+            best = member(json, "valid_accuracy");
+        rn_json_destroy(json);
+        text = end + 1;
+    }
+    assert_string_equal(text, "");
+    return best;
+}
+
+static void from_photos_to_predictions(void **state)
+{
+    char *text, *photo;
+    rn_json *json;
+    const rn_json *first;
+    double best;
+
+    (void)state;
+    assert_int_equal(run(ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--weights", "base.safetensors",
+                                   "--labels", "labels.json", "--out", "run", "--frozen-epochs", "1", "--epochs", "4",
+                                   "--lr", "3e-3", "--threads", "1", "--json")),
+                     0);
+    text = output("out");
+    best = check_history(text, 5);
+    free(text);
+    assert_true(best > 0.6); /* chance is 1/3 */
+    text = output("err");
+    assert_non_null(strstr(text, "run/best.safetensors"));
+    free(text);
+
+    assert_int_equal(run(ARGUMENTS("evaluate", "run/best.safetensors", "photos/valid", "--json", "--threads", "1",
+                                   "--logits", "logits.f32")),
+                     0);
+    text = output("out");
+    json = parse(text, strlen(text));
+    assert_true(fabs(member(json, "accuracy") - best) < 1e-6);
+    assert_true(member(json, "loss") > 0 && member(json, "count") == CLASSES * VALID);
+    rn_json_destroy(json);
+    free(text);
+    {
+        struct stat info;
+
+        assert_int_equal(stat(rn_test_path(work, "logits.f32"), &info), 0);
+        assert_int_equal(info.st_size, CLASSES * VALID * CLASSES * 4);
+    }
+
+    assert_int_equal(run(ARGUMENTS("predict", "run/best.safetensors", "photos/valid/class0/valid_000.bmp",
+                                   "photos/valid/class1/valid_001.bmp", "--top", "2", "--json")),
+                     0);
+    text = output("out");
+    photo = strchr(text, '\n') + 1;
+    json = parse(photo, strlen(photo));
+    assert_string_equal(rn_json_string(rn_json_member(json, "photo")), "photos/valid/class1/valid_001.bmp");
+    assert_int_equal(rn_json_count(rn_json_member(json, "predictions")), 2);
+    first = rn_json_first(rn_json_member(json, "predictions"));
+    assert_true(member(first, "probability") >= member(rn_json_next(first), "probability"));
+    assert_non_null(rn_json_string(rn_json_member(first, "name")));
+    assert_int_equal(strncmp(rn_json_string(rn_json_member(first, "folder")), "class", 5), 0);
+    rn_json_destroy(json);
+    json = parse(text, (size_t)(photo - text));
+    rn_json_destroy(json);
+    free(text);
+
+    assert_int_equal(run(ARGUMENTS("predict", "run/best.safetensors", "photos/valid/class2/valid_000.bmp")), 0);
+    text = output("out");
+    assert_non_null(strstr(text, " %  "));
+    assert_null(strchr(text, '\033')); /* no colours into a file */
+    free(text);
+}
+
+static void a_run_is_not_overwritten_without_resume(void **state)
+{
+    (void)state;
+    require_refusal(ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--weights", "base.safetensors",
+                              "--out", "run", "--epochs", "1"),
+                    1, "run");
+}
+
+static void a_network_by_name_is_evaluated_with_its_own_classes_or_the_folders(void **state)
+{
+    char *text;
+    rn_json *json;
+    double loss;
+
+    (void)state;
+    /* Ten classes for folders of three: no accuracy, but logits. */
+    require_refusal(ARGUMENTS("evaluate", "--arch", "cifar_resnet20", "--weights", "base.safetensors", "photos/valid"),
+                    1, "classes");
+    assert_int_equal(run(ARGUMENTS("evaluate", "--arch", "cifar_resnet20", "--weights", "base.safetensors",
+                                   "photos/valid", "--logits", "ten.f32", "--json")),
+                     0);
+    text = output("out");
+    json = parse(text, strlen(text));
+    assert_false(rn_json_number(&loss, rn_json_member(json, "accuracy")));
+    assert_true(member(json, "classes") == 10);
+    rn_json_destroy(json);
+    free(text);
+    {
+        struct stat info;
+
+        assert_int_equal(stat(rn_test_path(work, "ten.f32"), &info), 0);
+        assert_int_equal(info.st_size, CLASSES * VALID * 10 * 4);
+    }
+    /* A head of three. */
+    assert_int_equal(run(ARGUMENTS("evaluate", "--arch", "cifar_resnet20", "--weights", "run/best.safetensors",
+                                   "photos/valid", "--json")),
+                     0);
+    text = output("out");
+    json = parse(text, strlen(text));
+    assert_true(member(json, "classes") == CLASSES && member(json, "accuracy") > 0.6);
+    rn_json_destroy(json);
+    free(text);
+}
+
+static void bench_measures_each_mode(void **state)
+{
+    static const char *const modes[] = { "train", "frozen", "infer" };
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        char *text;
+        rn_json *json;
+
+        assert_int_equal(run(ARGUMENTS("bench", "--arch", "cifar_resnet20", "--mode", modes[i], "--batch", "2",
+                                       "--threads", "1", "--json")),
+                         0);
+        text = output("out");
+        json = parse(text, strlen(text));
+        assert_true(member(json, "images_per_second") > 0 && member(json, "peak_mib") > 0 &&
+                    member(json, "batch") == 2);
+        assert_string_equal(rn_json_string(rn_json_member(json, "mode")), modes[i]);
+        rn_json_destroy(json);
+        free(text);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(help_is_on_stdout_and_no_failure),
+        cmocka_unit_test(wrong_usage_is_one_line_and_2),
+        cmocka_unit_test(what_fails_is_one_line_and_1),
+        cmocka_unit_test(from_photos_to_predictions),
+        cmocka_unit_test(a_run_is_not_overwritten_without_resume),
+        cmocka_unit_test(a_network_by_name_is_evaluated_with_its_own_classes_or_the_folders),
+        cmocka_unit_test(bench_measures_each_mode),
+    };
+
+    rn_test_programs(argc, argv);
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}

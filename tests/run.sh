@@ -1,0 +1,92 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Installs what is missing, builds, runs all tests, and ends with the line "N passed, N failed, N skipped". Fails if a test did, or if none ran.
+#
+#   tests/run.sh              the build that is shipped, then the same tests under the address and undefined-behaviour sanitizers
+#   tests/run.sh PRESET...    these presets instead (CMakePresets.json)
+#
+# RESNET_TEST_DATA names a folder of real photos and weights; tests that need one and find none are counted as skipped.
+set -eu
+cd "$(dirname "$0")/.."
+
+packages="build-essential cmake pkg-config libcjson-dev libcmocka-dev libjpeg-dev libminizip-dev libstb-dev zlib1g-dev"
+
+everything_is_there()
+{
+    command -v cc >/dev/null && command -v c++ >/dev/null && command -v make >/dev/null && command -v cmake >/dev/null &&
+        command -v pkg-config >/dev/null && pkg-config --exists libcjson cmocka minizip zlib libjpeg &&
+        echo '#include <stb/stb_image.h>' | cc -E - >/dev/null 2>&1
+}
+
+install_packages()
+{
+    if ! command -v apt-get >/dev/null; then
+        echo "tests/run.sh: something is missing; on Debian the packages are: $packages" >&2
+        exit 1
+    fi
+    as_root=
+    if [ "$(id -u)" -ne 0 ]; then
+        as_root=sudo
+        command -v sudo >/dev/null || { echo "tests/run.sh: run this as root first: apt-get install $packages" >&2; exit 1; }
+    fi
+    echo "installing packages"
+    $as_root apt-get -qq update
+    # shellcheck disable=SC2086
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $packages >/dev/null
+}
+
+# Adds up what the tests printed, program by program; one that dies without a count is one failure. Prints "PASSED FAILED SKIPPED".
+count()
+{
+    awk '
+        function close_test() {
+            if (name == "") return
+            if (verdict !~ /^Test Passed/ && failed == 0) { failed = 1 }
+            total_passed += passed; total_failed += failed; total_skipped += skipped
+            name = ""
+        }
+        / Testing: / { close_test(); name = $NF; passed = failed = skipped = 0; verdict = ""; next }
+        /^\[  PASSED  \] [0-9]+ test/ { passed += $4 }
+        /^\[  FAILED  \] [0-9]+ test/ { failed += $4 }
+        /^\[  SKIPPED \] [0-9]+ test/ { skipped += $4 }
+        /^Test (Passed|Failed|timed out)|^Test .*(Exception|Timeout|not run)/ { verdict = $0 }
+        END { close_test(); print total_passed + 0, total_failed + 0, total_skipped + 0 }' "$1"
+}
+
+everything_is_there || install_packages
+
+jobs=$(nproc)
+passed=0 failed=0 skipped=0
+[ $# -gt 0 ] || set -- release asan-ubsan
+for preset in "$@"; do
+    echo "== $preset: build"
+    build_log=build/$preset.log
+    mkdir -p build
+    # Sanitizers make compilers see ghosts: there a warning is only a warning.
+    werror=ON
+    case $preset in *san*) werror=OFF ;; esac
+    cmake --preset "$preset" -DRESNET_WERROR=$werror -DRESNET_BUILD_TESTS=ON >"$build_log" 2>&1 &&
+        cmake --build --preset "$preset" -j "$jobs" >>"$build_log" 2>&1 || {
+        grep -nE -A 6 'error:|undefined reference|CMake Error' "$build_log" || tail -n 40 "$build_log"
+        echo "== $preset: does not build"
+        failed=$((failed + 1))
+        continue
+    }
+    echo "== $preset: test"
+    log=build/$preset/Testing/Temporary/LastTest.log
+    rm -f "$log"
+    status=0
+    ctest --preset "$preset" -j "$jobs" || status=$?
+    if [ ! -f "$log" ]; then
+        failed=$((failed + 1))
+        continue
+    fi
+    read -r p f s <<END
+$(count "$log")
+END
+    [ $status -eq 0 ] || [ "$f" -gt 0 ] || f=1
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+done
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "support/support.h"
+#include "train/train.h"
+
+static void phases_are_found_and_the_open_one_is_the_last(void **unused)
+{
+    const rn_allocator allocator = rn_default_allocator();
+    rn_train_state state = { 0 };
+    rn_phase one = { .name = (char *)"one", .epochs = 3, .complete = true },
+             two = { .name = (char *)"two", .epochs = 5 };
+
+    (void)unused;
+    assert_null(rn_train_state_open_phase(&state));
+    assert_int_equal(rn_train_state_add_phase(&state, &one, &allocator, NULL), RN_OK);
+    assert_null(rn_train_state_open_phase(&state));
+    assert_int_equal(rn_train_state_add_phase(&state, &two, &allocator, NULL), RN_OK);
+    assert_ptr_equal(rn_train_state_open_phase(&state), &state.phase[1]);
+    assert_ptr_equal(rn_train_state_find_phase(&state, "one"), &state.phase[0]);
+    assert_ptr_not_equal(state.phase[0].name, one.name);
+    assert_null(rn_train_state_find_phase(&state, "three"));
+    rn_train_state_release(&state, &allocator);
+    assert_int_equal(state.phase_count, 0);
+}
+
+static void epochs_are_counted_through_the_phases(void **unused)
+{
+    const rn_allocator allocator = rn_default_allocator();
+    rn_train_state state = { 0 };
+    rn_phase one = { .name = (char *)"one", .epochs = 3, .complete = true },
+             two = { .name = (char *)"two", .epochs = 5 };
+
+    (void)unused;
+    assert_true(rn_train_state_total_epoch(&state) == 0);
+    assert_int_equal(rn_train_state_add_phase(&state, &one, &allocator, NULL), RN_OK);
+    assert_int_equal(rn_train_state_add_phase(&state, &two, &allocator, NULL), RN_OK);
+    state.epoch = 2;
+    assert_true(rn_train_state_total_epoch(&state) == 5);
+    rn_train_state_release(&state, &allocator);
+}
+
+static void another_run_is_told_by_what_differs(void **unused)
+{
+    const rn_train_state ours = { .network = (char *)"n",
+                                  .pipeline = (char *)"p",
+                                  .training_pipeline = (char *)"t",
+                                  .seed = 1,
+                                  .train_photos = 2,
+                                  .valid_photos = 3,
+                                  .batch_size = 8 };
+    rn_train_state theirs[7];
+    static const char *const words[] = { "network",          "seed",          "batches",
+                                         "preprocessing",    "preprocessing", "training photos",
+                                         "validation photos" };
+    rn_message message;
+
+    (void)unused;
+    for (int i = 0; i < 7; i++)
+        theirs[i] = ours;
+    assert_int_equal(rn_train_state_same_run(&ours, &theirs[0], "f", &message), RN_OK);
+    theirs[0].network = (char *)"m";
+    theirs[1].seed = 9;
+    theirs[2].batch_size = 9;
+    theirs[3].pipeline = (char *)"q";
+    theirs[4].training_pipeline = (char *)"q";
+    theirs[5].train_photos = 9;
+    theirs[6].valid_photos = 9;
+    for (int i = 0; i < 7; i++) {
+        assert_int_equal(rn_train_state_same_run(&ours, &theirs[i], "the/file", &message), RN_STATE);
+        assert_non_null(strstr(message.text, words[i]));
+        assert_non_null(strstr(message.text, "the/file"));
+    }
+}
+
+static void without_memory_nothing_is_added_and_nothing_leaks(void **unused)
+{
+    rn_test_allocator counter = { .fail_at = -1 };
+    const rn_allocator allocator = { rn_test_allocate, rn_test_release, &counter };
+    const rn_phase phase = { .name = (char *)"one", .epochs = 3 };
+    const rn_history_row row = { 0 };
+    rn_train_state state = { 0 };
+
+    (void)unused;
+    for (int i = 0; i < 2; i++) {
+        counter.calls = 0;
+        counter.fail_at = i;
+        assert_int_equal(rn_train_state_add_phase(&state, &phase, &allocator, NULL), RN_NO_MEMORY);
+        assert_int_equal(counter.live, 0);
+    }
+    counter.calls = 0;
+    counter.fail_at = 0;
+    assert_int_equal(rn_train_state_add_row(&state, &row, &allocator, NULL), RN_NO_MEMORY);
+    assert_int_equal(state.phase_count + state.row_count, 0);
+    assert_int_equal(counter.live, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(phases_are_found_and_the_open_one_is_the_last),
+        cmocka_unit_test(epochs_are_counted_through_the_phases),
+        cmocka_unit_test(another_run_is_told_by_what_differs),
+        cmocka_unit_test(without_memory_nothing_is_added_and_nothing_leaks),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
