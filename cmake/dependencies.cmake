@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
 # The libraries we stand on, all of them packages of the system. RESNET_LIBRARIES is what the objects need to be compiled and linked.
 #
-#   Debian: libcjson-dev libjpeg-dev libminizip-dev libstb-dev zlib1g-dev, and libcmocka-dev for the tests
+#   Debian: libcjson-dev libjpeg-dev libstb-dev zlib1g-dev, and libcmocka-dev for the tests
 
 find_package(OpenMP REQUIRED COMPONENTS C)
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(RESNET_CJSON REQUIRED IMPORTED_TARGET libcjson)
-pkg_check_modules(RESNET_MINIZIP REQUIRED IMPORTED_TARGET minizip)
 
 # Header only; the library compiles it into one of its own files.
 find_path(RESNET_STB_INCLUDE_DIR stb/stb_image.h)
@@ -17,7 +16,7 @@ if(NOT RESNET_STB_INCLUDE_DIR)
     message(FATAL_ERROR "stb/stb_image.h is not there (Debian: libstb-dev); RESNET_STB_INCLUDE_DIR says where it lies otherwise")
 endif()
 
-set(RESNET_LIBRARIES PkgConfig::RESNET_MINIZIP PkgConfig::RESNET_CJSON ZLIB::ZLIB)
+set(RESNET_LIBRARIES PkgConfig::RESNET_CJSON ZLIB::ZLIB)
 if(RESNET_WITH_JPEG)
     find_package(JPEG REQUIRED)
     list(APPEND RESNET_LIBRARIES JPEG::JPEG)

@@ -112,7 +112,7 @@ EOT
 }
 
 [ $# = 0 ] || [ $# = 2 ] || [ $# = 3 ] || fail "give nothing, or PHOTOS and WEIGHTS"
-install_packages build-essential cmake pkg-config libcjson-dev libcmocka-dev libjpeg-dev libminizip-dev libstb-dev zlib1g-dev
+install_packages build-essential cmake pkg-config libcjson-dev libcmocka-dev libjpeg-dev libstb-dev zlib1g-dev
 [ $# != 0 ] || install_packages dataset-fashion-mnist
 build
 if [ $# = 0 ]; then clothes; else own_photos "$@"; fi
