@@ -23,5 +23,14 @@ if(RESNET_WITH_JPEG)
 endif()
 
 # OpenMP by its target inside this build, by its libraries for those who link the static archive: their project needs no OpenMP of its own.
-set(RESNET_SYSTEM_LIBRARIES ${OpenMP_C_LIB_NAMES} m pthread)
-list(REMOVE_DUPLICATES RESNET_SYSTEM_LIBRARIES)
+# GCC's lies where every GCC looks; any other is named by its path.
+set(RESNET_SYSTEM_LIBRARIES m pthread)
+foreach(name ${OpenMP_C_LIB_NAMES})
+    if(NOT name STREQUAL "pthread")
+        if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+            list(PREPEND RESNET_SYSTEM_LIBRARIES ${name})
+        else()
+            list(PREPEND RESNET_SYSTEM_LIBRARIES ${OpenMP_${name}_LIBRARY})
+        endif()
+    endif()
+endforeach()

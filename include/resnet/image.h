@@ -10,9 +10,10 @@
  *   Resize(s) the shorter side to s, or Resize(h, w)   bilinear with antialiasing, as Pillow computes it
  *   CenterCrop(s) or (h, w)                            pads with black where the photo is smaller
  *   RandomRotation(d)                                  by an angle in [-d, d] degrees, nearest pixel, black outside
- *   RandomHorizontalFlip(p), RandomVerticalFlip(p)     with probability p
- *   ColorJitter(b, c, s, h)                            brightness, contrast, saturation, hue, in a random order
- *   RandomGrayscale(p)
+ *   RandomHorizontalFlip(p), RandomVerticalFlip(p)     with probability p; 0.5 if left out
+ *   ColorJitter(b, c, s, h)                            brightness, contrast, saturation, hue, in a random order; those
+ *                                                      left out are 0
+ *   RandomGrayscale(p)                                 with probability p; 0.1 if left out
  *   ToTensor()                                         to float in [0, 1]; required, once
  *   Normalize(m m m, d d d)                            (x - mean) / deviation for each channel; after ToTensor
  *

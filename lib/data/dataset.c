@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Image folders, as torchvision.datasets.ImageFolder finds them: classes are the sub-folders sorted by byte; below each, every folder's own files in
- * order, then its sub-folders in order. https://pytorch.org/vision/stable/generated/torchvision.datasets.ImageFolder.html
+ * Image folders, as torchvision.datasets.ImageFolder finds them: classes are the sub-folders sorted by byte; of each, the
+ * folders below it sorted by their whole path ("a.b" before "a/b"), and in each folder the files sorted by name.
+ * https://pytorch.org/vision/stable/generated/torchvision.datasets.ImageFolder.html
  */
 #include "data/dataset.h"
 
@@ -9,6 +10,7 @@
 #include "base/options.h"
 #include "classes/classes.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -30,7 +32,12 @@ static bool is_photo(const char *name)
     return false;
 }
 
-/* Takes `path` over, also on failure. */
+static rn_status no_memory(rn_context *context)
+{
+    return rn_fail(&context->message, RN_NO_MEMORY, "no memory for the list of photos");
+}
+
+/* Takes `path` over, also on failure; NULL is a failure. */
 static rn_status add_photo(rn_dataset *dataset, char *path, int64_t label)
 {
     const rn_allocator *const allocator = &dataset->context->allocator;
@@ -39,44 +46,93 @@ static rn_status add_photo(rn_dataset *dataset, char *path, int64_t label)
         const size_t capacity = dataset->capacity * 2 + 256;
         rn_photo *const grown = rn_grow_array(allocator, dataset->photo, dataset->count, capacity, sizeof *grown);
 
-        if (grown == NULL) {
-            rn_release(allocator, path);
-            path = NULL;
-        } else {
+        if (grown != NULL) {
             dataset->photo = grown;
             dataset->capacity = capacity;
         }
     }
-    if (path == NULL)
-        return rn_fail(&dataset->context->message, RN_NO_MEMORY, "no memory for the list of photos");
+    if (path == NULL || dataset->count == dataset->capacity) {
+        rn_release(allocator, path);
+        return no_memory(dataset->context);
+    }
     dataset->photo[dataset->count++] = (rn_photo){ path, label };
     return RN_OK;
 }
 
-static rn_status scan(rn_dataset *dataset, const char *folder, int64_t label, int depth)
+/* The same for a list of names. */
+static rn_status add_name(rn_names *names, size_t *capacity, char *name, rn_context *context)
+{
+    if (name != NULL && names->count == *capacity) {
+        const size_t wanted = *capacity * 2 + 16;
+        char **const grown = rn_grow_array(&context->allocator, names->name, names->count, wanted, sizeof *grown);
+
+        if (grown != NULL) {
+            names->name = grown;
+            *capacity = wanted;
+        }
+    }
+    if (name == NULL || names->count == *capacity) {
+        rn_release(&context->allocator, name);
+        return no_memory(context);
+    }
+    names->name[names->count++] = name;
+    return RN_OK;
+}
+
+/* Adds `folder` and all folders below it to `found`. */
+static rn_status find_folders(rn_names *found, size_t *capacity, rn_dataset *dataset, const char *folder, int depth)
 {
     const rn_allocator *const allocator = &dataset->context->allocator;
-    rn_names files = { 0 }, folders = { 0 };
+    rn_names below = { 0 };
     rn_status status;
 
     if (depth == MAX_DEPTH)
         return rn_fail(&dataset->context->message, RN_FORMAT, "%s: folders more than %d deep", folder, (int)MAX_DEPTH);
-    status = rn_directory_list(&files, allocator, folder, false, &dataset->context->message);
+    status = add_name(found, capacity, rn_copy_string(allocator, folder), dataset->context);
+    if (status == RN_OK)
+        status = rn_directory_list(&below, allocator, folder, true, &dataset->context->message);
+    for (size_t i = 0; i < below.count && status == RN_OK; i++) {
+        char *path;
+
+        if (below.name[i][0] == '.')
+            continue;
+        path = rn_path_join(allocator, folder, below.name[i]);
+        status = path == NULL ? no_memory(dataset->context) : find_folders(found, capacity, dataset, path, depth + 1);
+        rn_release(allocator, path);
+    }
+    rn_names_release(&below, allocator);
+    return status;
+}
+
+static rn_status scan_folder(rn_dataset *dataset, const char *folder, int64_t label)
+{
+    const rn_allocator *const allocator = &dataset->context->allocator;
+    rn_names files;
+    rn_status status = rn_directory_list(&files, allocator, folder, false, &dataset->context->message);
+
     for (size_t i = 0; i < files.count && status == RN_OK; i++)
         if (is_photo(files.name[i]))
             status = add_photo(dataset, rn_path_join(allocator, folder, files.name[i]), label);
-    if (status == RN_OK)
-        status = rn_directory_list(&folders, allocator, folder, true, &dataset->context->message);
-    for (size_t i = 0; i < folders.count && status == RN_OK; i++) {
-        char *const below = rn_path_join(allocator, folder, folders.name[i]);
-
-        if (folders.name[i][0] != '.')
-            status = below == NULL ? rn_fail(&dataset->context->message, RN_NO_MEMORY, "no memory for a path")
-                                   : scan(dataset, below, label, depth + 1);
-        rn_release(allocator, below);
-    }
     rn_names_release(&files, allocator);
-    rn_names_release(&folders, allocator);
+    return status;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static rn_status scan(rn_dataset *dataset, const char *root, int64_t label)
+{
+    rn_names folders = { 0 };
+    size_t capacity = 0;
+    rn_status status = find_folders(&folders, &capacity, dataset, root, 0);
+
+    if (status == RN_OK)
+        qsort(folders.name, folders.count, sizeof *folders.name, compare_paths);
+    for (size_t i = 0; i < folders.count && status == RN_OK; i++)
+        status = scan_folder(dataset, folders.name[i], label);
+    rn_names_release(&folders, &dataset->context->allocator);
     return status;
 }
 
@@ -114,10 +170,11 @@ static rn_status scan_class(rn_dataset *dataset, const char *root, const char *f
         return rn_fail(&dataset->context->message, RN_SHAPE, "%s: the class table has no folder '%s'", root, folder);
     path = rn_path_join(allocator, root, folder);
     if (path == NULL)
-        return rn_fail(&dataset->context->message, RN_NO_MEMORY, "no memory for a path");
-    status = scan(dataset, path, label, 0);
+        return no_memory(dataset->context);
+    status = scan(dataset, path, label);
     if (status == RN_OK && dataset->count == before)
-        status = rn_fail(&dataset->context->message, RN_FORMAT, "%s: the class folder holds no photo (.jpg .jpeg .png .bmp)", path);
+        status = rn_fail(&dataset->context->message, RN_FORMAT,
+                         "%s: the class folder holds no photo (.jpg .jpeg .png .bmp)", path);
     rn_release(allocator, path);
     return status;
 }
@@ -143,7 +200,8 @@ static rn_status fill(rn_dataset *dataset, const char *root, const rn_classes *c
     return status;
 }
 
-rn_status rn_image_folder_open(rn_dataset **dataset, rn_context *context, const char *path, const rn_image_folder_options *options)
+rn_status rn_image_folder_open(rn_dataset **dataset, rn_context *context, const char *path,
+                               const rn_image_folder_options *options)
 {
     rn_image_folder_options read;
     rn_dataset *made;

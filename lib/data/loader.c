@@ -4,13 +4,15 @@
  * batches are handed out one by one. No thread decodes while others compute: on a few cores a third busy thread makes every parallel layer
  * wait for a time slice.
  *
- * What a sample becomes depends on (seed, epoch, sample) only, and errors are kept by sample, so that nothing depends on the threads. Decoding
- * takes its scratch memory from the C library, since a caller's hooks need not be thread safe; all else is allocated when the loader is made.
+ * What a sample becomes depends on (seed, epoch, sample) only, and errors are kept by sample, so that nothing depends on
+ * the threads. Decoding takes its memory from a cache of its thread; all else is allocated when the loader is made.
  */
 #include "base/file.h"
 #include "base/options.h"
 #include "base/random.h"
+#include "data/block_cache.h"
 #include "data/dataset.h"
+#include "image/image.h"
 #include "image/pipeline.h"
 #include "tensor/tensor.h"
 
@@ -25,6 +27,12 @@ typedef struct sample {
     size_t index; /* in the dataset */
     rn_status status;
 } sample;
+
+/* What a thread decodes with. */
+typedef struct decoder {
+    rn_block_cache cache;
+    rn_workbench bench;
+} decoder;
 
 struct rn_batch {
     rn_tensor *images, *labels; /* windows into the group, moved from batch to batch */
@@ -41,19 +49,20 @@ struct rn_loader {
     size_t *order;
     uint64_t epoch;
     bool started;
-    size_t batches;       /* of an epoch */
-    size_t next;          /* batch to hand out */
-    size_t group_batches; /* batches of a group */
+    size_t batches;                /* of an epoch */
+    size_t next;                   /* batch to hand out */
+    size_t group_batches;          /* batches of a group */
     size_t group_begin, group_end; /* batches decoded */
     rn_storage *floats;
     int64_t *labels;
     sample *samples;      /* of the group; those of a batch begin at its first slot */
     rn_message *messages; /* one a thread would mix samples up: one a sample of the group */
+    decoder *decoders;    /* one a thread */
     size_t skipped;
     rn_batch batch;
 };
 
-/* ---- batches and slots ----------------------------------------------------------------------------------------------- */
+/* ---- batches and slots ----------------------------------------------------------------------------------------- */
 
 static size_t batch_begin(const rn_loader *loader, size_t batch)
 {
@@ -84,29 +93,39 @@ static float *slot_floats(const rn_loader *loader, size_t slot)
     return (float *)loader->floats->memory + slot * image_floats(loader);
 }
 
-/* ---- decoding -------------------------------------------------------------------------------------------------------- */
+/* ---- decoding -------------------------------------------------------------------------------------------------- */
 
-static rn_status load_sample(const rn_loader *loader, size_t slot, rn_message *message)
+/* Through the pipeline into the slot. */
+static rn_status prepare_sample(const rn_loader *loader, size_t slot, rn_pixels *pixels, rn_message *message)
 {
-    const rn_allocator allocator = rn_default_allocator();
     const size_t index = loader->samples[slot].index;
     const char *const path = loader->dataset->photo[index].path;
     const rn_draw draw = { loader->options.seed, loader->epoch, index };
+    rn_message reason;
+    const rn_status status = rn_pipeline_transform(loader->pipeline, pixels, &draw, &reason);
+
+    if (status != RN_OK)
+        return rn_fail(message, status, "%s: %s", path, reason.text);
+    if (pixels->height != loader->height || pixels->width != loader->width)
+        return rn_fail(message, RN_SHAPE, "%s: %d x %d pixels, the batch has %d x %d", path, (int)pixels->width,
+                       (int)pixels->height, (int)loader->width, (int)loader->height);
+    rn_pipeline_to_floats(loader->pipeline, pixels, slot_floats(loader, slot));
+    return RN_OK;
+}
+
+static rn_status load_sample(const rn_loader *loader, size_t slot, const rn_workbench *bench, rn_message *message)
+{
+    const char *const path = loader->dataset->photo[loader->samples[slot].index].path;
     rn_pixels pixels = { 0 };
     void *bytes = NULL;
     size_t nbytes = 0;
-    rn_status status = rn_file_read(&bytes, &nbytes, &allocator, path, max_photo_file, message);
+    rn_status status = rn_file_read(&bytes, &nbytes, &bench->allocator, path, max_photo_file, message);
 
     if (status == RN_OK)
-        status = rn_pixels_decode(&pixels, &allocator, bytes, nbytes, path, message);
-    rn_release(&allocator, bytes);
+        status = rn_pixels_decode(&pixels, bench, bytes, nbytes, path, message);
+    rn_release(&bench->allocator, bytes);
     if (status == RN_OK)
-        status = rn_pipeline_transform(loader->pipeline, &pixels, &draw, message);
-    if (status == RN_OK && (pixels.height != loader->height || pixels.width != loader->width))
-        status = rn_fail(message, RN_SHAPE, "%s: %d x %d pixels, the batch has %d x %d", path, (int)pixels.width, (int)pixels.height,
-                         (int)loader->width, (int)loader->height);
-    if (status == RN_OK)
-        rn_pipeline_to_floats(loader->pipeline, &pixels, slot_floats(loader, slot));
+        status = prepare_sample(loader, slot, &pixels, message);
     rn_pixels_release(&pixels);
     return status;
 }
@@ -114,10 +133,11 @@ static rn_status load_sample(const rn_loader *loader, size_t slot, rn_message *m
 static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     const rn_loader *const loader = payload;
+    decoder *const d = &loader->decoders[thread];
 
-    (void)thread;
+    d->bench = rn_workbench_make(loader->context, rn_block_cache_allocator(&d->cache));
     for (int64_t slot = begin; slot < end; slot++) {
-        loader->samples[slot].status = load_sample(loader, (size_t)slot, &loader->messages[slot]);
+        loader->samples[slot].status = load_sample(loader, (size_t)slot, &d->bench, &loader->messages[slot]);
         loader->labels[slot] = loader->dataset->photo[loader->samples[slot].index].label;
     }
 }
@@ -136,21 +156,21 @@ static void decode_group(rn_loader *loader)
     rn_parallel(&loader->context->pool, (int64_t)count, load_samples, loader);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------------------------ */
 
 static rn_status allocate_group(rn_loader *loader)
 {
     const rn_allocator *const allocator = &loader->context->allocator;
     const size_t batch = (size_t)loader->options.batch_size, threads = (size_t)loader->context->pool.threads;
     const size_t ahead = 4 * threads > batch ? 4 * threads : batch;
-    const int64_t shape[4] = { loader->options.batch_size, 3, loader->height, loader->width };
     size_t slots, nbytes;
     rn_status status;
 
     loader->group_batches = (ahead + batch - 1) / batch;
     slots = loader->group_batches * batch + 1;
     slots = slots < loader->dataset->count ? slots : loader->dataset->count;
-    slots = slots > batch ? slots : batch; /* the tensors below begin with a whole batch */
+    const int64_t shape[4] = { (int64_t)(slots < batch ? slots : batch), 3, loader->height, loader->width };
+
     if (!rn_size_multiply(&nbytes, slots, image_floats(loader) * sizeof(float)))
         return rn_fail(&loader->context->message, RN_NO_MEMORY, "batches of this size do not fit the address space");
     status = rn_storage_allocate(&loader->floats, loader->context, nbytes);
@@ -160,12 +180,15 @@ static rn_status allocate_group(rn_loader *loader)
     loader->samples = rn_allocate_zeroed(allocator, slots, sizeof *loader->samples);
     loader->messages = rn_allocate_zeroed(allocator, slots, sizeof *loader->messages);
     loader->order = rn_allocate_array(allocator, loader->dataset->count, sizeof *loader->order);
-    if (loader->labels == NULL || loader->samples == NULL || loader->messages == NULL || loader->order == NULL)
+    loader->decoders = rn_allocate_zeroed(allocator, threads, sizeof *loader->decoders);
+    if (loader->labels == NULL || loader->samples == NULL || loader->messages == NULL || loader->order == NULL ||
+        loader->decoders == NULL)
         return rn_fail(&loader->context->message, RN_NO_MEMORY, "no memory for a loader");
-    status = rn_tensor_over(&loader->batch.images, loader->floats, loader->floats->memory, RN_FLOAT32, 4, shape, NULL, RN_CHANNELS_LAST);
+    status = rn_tensor_over(&loader->batch.images, loader->floats, loader->floats->memory, RN_FLOAT32, 4, shape, NULL,
+                            RN_CHANNELS_LAST);
     if (status == RN_OK)
-        status = rn_tensor_wrap(&loader->batch.labels, loader->context, RN_INT64, 1, shape, RN_ROW_MAJOR, loader->labels,
-                                batch * sizeof *loader->labels);
+        status = rn_tensor_wrap(&loader->batch.labels, loader->context, RN_INT64, 1, shape, RN_ROW_MAJOR,
+                                loader->labels, slots * sizeof *loader->labels);
     return status;
 }
 
@@ -176,7 +199,8 @@ static rn_status check_options(rn_loader_options *options, rn_context *context)
     if (options->batch_size < 1 || options->batch_size > 65536)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "a batch size of %d", (int)options->batch_size);
     if (options->bad_photos != RN_BAD_PHOTO_FAILS && options->bad_photos != RN_BAD_PHOTO_IS_SKIPPED)
-        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "no such treatment of bad photos: %d", (int)options->bad_photos);
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "no such treatment of bad photos: %d",
+                       (int)options->bad_photos);
     return RN_OK;
 }
 
@@ -192,14 +216,17 @@ static rn_status settle_size(rn_loader *loader, const rn_pipeline *pipeline)
         loader->width = width;
     }
     if (loader->height < 1 || loader->width < 1 || loader->height > 16384 || loader->width > 16384)
-        return rn_fail(message, RN_INVALID_ARGUMENT, "photos of one batch have one size, and that of '%s' depends on the photo", rn_pipeline_text(pipeline));
+        return rn_fail(message, RN_INVALID_ARGUMENT,
+                       "photos of one batch have one size, and that of '%s' depends on the photo",
+                       rn_pipeline_text(pipeline));
     if ((height != 0 && height != loader->height) || (width != 0 && width != loader->width))
-        return rn_fail(message, RN_SHAPE, "'%s' gives %d x %d pixels, not %d x %d", rn_pipeline_text(pipeline), (int)loader->width, (int)loader->height,
-                       (int)width, (int)height);
+        return rn_fail(message, RN_SHAPE, "'%s' gives %d x %d pixels, not %d x %d", rn_pipeline_text(pipeline),
+                       (int)loader->width, (int)loader->height, (int)width, (int)height);
     return RN_OK;
 }
 
-rn_status rn_loader_create(rn_loader **loader, rn_dataset *dataset, const rn_pipeline *pipeline, const rn_loader_options *options)
+rn_status rn_loader_create(rn_loader **loader, rn_dataset *dataset, const rn_pipeline *pipeline,
+                           const rn_loader_options *options)
 {
     rn_context *context;
     rn_loader_options read;
@@ -248,6 +275,9 @@ void rn_loader_destroy(rn_loader *loader)
     rn_context *const context = loader->context;
     const rn_allocator *const allocator = &context->allocator;
 
+    for (int32_t i = 0; loader->decoders != NULL && i < context->pool.threads; i++)
+        rn_block_cache_clear(&loader->decoders[i].cache);
+    rn_release(allocator, loader->decoders);
     rn_tensor_destroy(loader->batch.images);
     rn_tensor_destroy(loader->batch.labels);
     rn_storage_release(loader->floats);
@@ -261,7 +291,7 @@ void rn_loader_destroy(rn_loader *loader)
     rn_context_release(context);
 }
 
-/* ---- epochs ---------------------------------------------------------------------------------------------------------- */
+/* ---- epochs ---------------------------------------------------------------------------------------------------- */
 
 /* Fisher and Yates: every order is equally likely. */
 static void shuffle(size_t *order, size_t count, uint64_t seed, uint64_t epoch)
@@ -303,30 +333,39 @@ rn_status rn_loader_skip(rn_loader *loader, size_t batches)
     return RN_OK;
 }
 
-/* Closes the gaps that bad photos leave among the slots [first, first + *count), or reports the first of them. */
-static rn_status settle_bad_photos(rn_loader *loader, size_t first, size_t *count)
+/* The first sample that makes the call fail, or RN_OK. The group is decoded anew at the next call. */
+static rn_status report_failure(rn_loader *loader, size_t first, size_t count)
 {
-    size_t kept = 0;
-
-    for (size_t i = first; i < first + *count; i++) {
+    for (size_t i = first; i < first + count; i++) {
         const rn_status status = loader->samples[i].status;
 
-        if (status == RN_OK) {
-            if (first + kept != i) {
-                memmove(slot_floats(loader, first + kept), slot_floats(loader, i), image_floats(loader) * sizeof(float));
-                loader->labels[first + kept] = loader->labels[i];
-                loader->samples[first + kept] = loader->samples[i];
-            }
-            kept++;
+        if (status == RN_OK || (loader->options.bad_photos == RN_BAD_PHOTO_IS_SKIPPED && status != RN_NO_MEMORY))
+            continue;
+        loader->group_end = loader->group_begin;
+        return rn_fail(&loader->context->message, status, "%s", loader->messages[i].text);
+    }
+    return RN_OK;
+}
+
+/* Closes the gaps that bad photos leave among the slots [first, first + count); how many are left. */
+static size_t skip_bad_photos(rn_loader *loader, size_t first, size_t count)
+{
+    size_t kept = first;
+
+    for (size_t i = first; i < first + count; i++) {
+        if (loader->samples[i].status != RN_OK) {
+            rn_context_log(loader->context, RN_LOG_WARNING, "skipped: %s", loader->messages[i].text);
+            loader->skipped++;
             continue;
         }
-        if (loader->options.bad_photos == RN_BAD_PHOTO_FAILS || status == RN_NO_MEMORY)
-            return rn_fail(&loader->context->message, status, "%s", loader->messages[i].text);
-        rn_context_log(loader->context, RN_LOG_WARNING, "skipped: %s", loader->messages[i].text);
-        loader->skipped++;
+        if (kept != i) {
+            memcpy(slot_floats(loader, kept), slot_floats(loader, i), image_floats(loader) * sizeof(float));
+            loader->labels[kept] = loader->labels[i];
+            loader->samples[kept] = loader->samples[i];
+        }
+        kept++;
     }
-    *count = kept;
-    return RN_OK;
+    return kept - first;
 }
 
 rn_status rn_loader_next(const rn_batch **batch, rn_loader *loader)
@@ -346,9 +385,10 @@ rn_status rn_loader_next(const rn_batch **batch, rn_loader *loader)
             decode_group(loader);
         first = batch_begin(loader, loader->next) - batch_begin(loader, loader->group_begin);
         count = batch_end(loader, loader->next) - batch_begin(loader, loader->next);
-        status = settle_bad_photos(loader, first, &count);
+        status = report_failure(loader, first, count);
         if (status != RN_OK)
             return status;
+        count = skip_bad_photos(loader, first, count);
         loader->next++;
     } while (count == 0);
     loader->batch.size = count;

@@ -48,7 +48,8 @@ static rn_status check_png(size_t *palette, const uint8_t *bytes, size_t nbytes,
  * stb_image looks colours up without asking how many the palette has, in memory that it did not clear. A short palette is continued with greys, as
  * Pillow has it, in a copy of the file (whose checksums nobody reads any more).
  */
-static rn_status decode_png(rn_pixels *pixels, const rn_allocator *allocator, const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
+static rn_status decode_png(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
+                            const char *name, rn_message *message)
 {
     enum { WHOLE = 256 * 3 };
     size_t palette, data, length;
@@ -59,8 +60,8 @@ static rn_status decode_png(rn_pixels *pixels, const rn_allocator *allocator, co
         return status;
     length = palette == 0 ? WHOLE : big_endian(bytes + palette);
     if (length >= WHOLE || length % 3 != 0 || length == 0)
-        return rn_pixels_decode_stb(pixels, allocator, bytes, nbytes, name, message);
-    copy = rn_allocate(allocator, nbytes + WHOLE); /* nbytes counts bytes in memory: no overflow */
+        return rn_pixels_decode_stb(pixels, bench, bytes, nbytes, name, message);
+    copy = rn_allocate(&bench->allocator, nbytes + WHOLE); /* nbytes counts bytes in memory: no overflow */
     if (copy == NULL)
         return rn_fail(message, RN_NO_MEMORY, "%s: no memory for a palette", name);
     data = palette + 8;
@@ -70,8 +71,8 @@ static rn_status decode_png(rn_pixels *pixels, const rn_allocator *allocator, co
     for (size_t i = length; i < WHOLE; i++)
         copy[data + i] = (uint8_t)(i / 3);
     memcpy(copy + data + WHOLE, bytes + data + length, nbytes - data - length);
-    status = rn_pixels_decode_stb(pixels, allocator, copy, nbytes + WHOLE - length, name, message);
-    rn_release(allocator, copy);
+    status = rn_pixels_decode_stb(pixels, bench, copy, nbytes + WHOLE - length, name, message);
+    rn_release(&bench->allocator, copy);
     return status;
 }
 
@@ -137,18 +138,31 @@ static rn_status check_bmp(const uint8_t *bytes, size_t nbytes, const char *name
     return RN_OK;
 }
 
-rn_status rn_pixels_decode(rn_pixels *pixels, const rn_allocator *allocator, const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
+rn_status rn_check_picture_size(int64_t width, int64_t height, const char *name, rn_message *message)
+{
+    if (width < 1 || height < 1)
+        return rn_fail(message, RN_FORMAT, "%s: a picture of %lld x %lld pixels", name, (long long)width,
+                       (long long)height);
+    if (width > RN_MAX_PIXELS / height)
+        return rn_fail(message, RN_UNSUPPORTED, "%s: %lld x %lld pixels, at most 2^28 are handled", name,
+                       (long long)width, (long long)height);
+    return RN_OK;
+}
+
+rn_status rn_pixels_decode(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
+                           const char *name, rn_message *message)
 {
     static const uint8_t png[8] = { 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n' }, jpeg[3] = { 0xff, 0xd8, 0xff };
     rn_status status;
 
-    *pixels = (rn_pixels){ .allocator = allocator };
+    *pixels = (rn_pixels){ .bench = bench };
     if (nbytes >= sizeof jpeg && memcmp(bytes, jpeg, sizeof jpeg) == 0)
-        return rn_pixels_decode_jpeg(pixels, allocator, bytes, nbytes, name, message);
+        return rn_pixels_decode_jpeg(pixels, bench, bytes, nbytes, name, message);
     if (nbytes >= sizeof png && memcmp(bytes, png, sizeof png) == 0)
-        return decode_png(pixels, allocator, bytes, nbytes, name, message);
+        return decode_png(pixels, bench, bytes, nbytes, name, message);
     if (nbytes < 2 || bytes[0] != 'B' || bytes[1] != 'M')
-        return rn_fail(message, RN_FORMAT, nbytes == 0 ? "%s: the file is empty" : "%s: neither JPEG nor PNG nor BMP", name);
+        return rn_fail(message, RN_FORMAT, nbytes == 0 ? "%s: the file is empty" : "%s: neither JPEG nor PNG nor BMP",
+                       name);
     status = check_bmp(bytes, nbytes, name, message);
-    return status != RN_OK ? status : rn_pixels_decode_stb(pixels, allocator, bytes, nbytes, name, message);
+    return status != RN_OK ? status : rn_pixels_decode_stb(pixels, bench, bytes, nbytes, name, message);
 }

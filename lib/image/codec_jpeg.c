@@ -54,8 +54,7 @@ static void note_warning(j_common_ptr jpeg, int level)
         d->damaged = true;
         jpeg->err->format_message(jpeg, d->reason);
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -94,8 +93,37 @@ static void cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, int32_t width)
     }
 }
 
+/*
+ * Every unit of at most 32 x 32 pixels takes a bit at least (but in arithmetic coding): a file that is shorter was cut,
+ * or makes its size up to cost its reader memory.
+ */
+static bool is_too_short(const struct jpeg_decompress_struct *jpeg, size_t nbytes)
+{
+    const uint64_t across = ((uint64_t)jpeg->image_width + 31) / 32, down = ((uint64_t)jpeg->image_height + 31) / 32;
+
+    return !jpeg->arith_code && across * down > (uint64_t)nbytes * 8;
+}
+
+/* Sizes, and memory for the pixels. */
+static rn_status prepare(decoder *d, size_t nbytes, const char *name, rn_message *message)
+{
+    struct jpeg_decompress_struct *const jpeg = &d->jpeg;
+    rn_status status = rn_check_picture_size(jpeg->image_width, jpeg->image_height, name, message);
+
+    if (status != RN_OK)
+        return status;
+    if (is_too_short(jpeg, nbytes))
+        return rn_fail(message, RN_FORMAT, "%s: cut short: %zu bytes cannot hold %u x %u pixels", name, nbytes,
+                       jpeg->image_width, jpeg->image_height);
+    status = rn_pixels_create(&d->pixels, d->pixels.bench, jpeg->image_width, jpeg->image_height, message);
+    if (status != RN_OK || jpeg->num_components != 4)
+        return status;
+    d->row = rn_allocate_array(&d->pixels.bench->allocator, jpeg->image_width, 4);
+    return d->row != NULL ? RN_OK : rn_fail(message, RN_NO_MEMORY, "%s: no memory for a row", name);
+}
+
 /* Everything that may longjmp. */
-static rn_status decode(decoder *d, const rn_allocator *allocator, const uint8_t *bytes, size_t nbytes, rn_message *message)
+static rn_status decode(decoder *d, const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
 {
     struct jpeg_decompress_struct *const jpeg = &d->jpeg;
     rn_status status;
@@ -105,15 +133,10 @@ static rn_status decode(decoder *d, const rn_allocator *allocator, const uint8_t
     jpeg->progress = &d->progress;
     jpeg_mem_src(jpeg, bytes, (unsigned long)nbytes);
     jpeg_read_header(jpeg, TRUE);
-    jpeg->out_color_space = jpeg->num_components == 4 ? JCS_CMYK : JCS_RGB;
-    status = rn_pixels_create(&d->pixels, allocator, jpeg->image_width, jpeg->image_height, message);
+    status = prepare(d, nbytes, name, message);
     if (status != RN_OK)
         return status;
-    if (jpeg->num_components == 4) {
-        d->row = rn_allocate_array(allocator, jpeg->image_width, 4);
-        if (d->row == NULL)
-            return rn_fail(message, RN_NO_MEMORY, "no memory for a row of a picture");
-    }
+    jpeg->out_color_space = jpeg->num_components == 4 ? JCS_CMYK : JCS_RGB;
     jpeg_start_decompress(jpeg);
     while (jpeg->output_scanline < jpeg->output_height && !d->damaged) {
         uint8_t *const target = d->pixels.rgb + (size_t)jpeg->output_scanline * jpeg->output_width * 3;
@@ -129,16 +152,18 @@ static rn_status decode(decoder *d, const rn_allocator *allocator, const uint8_t
 }
 
 /* setjmp has a function of its own, so that no variable of its frame changes before the longjmp. */
-static rn_status decode_guarded(decoder *d, const rn_allocator *allocator, const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
+static rn_status decode_guarded(decoder *d, const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
 {
     if (setjmp(d->failed) != 0)
-        return rn_fail(message, d->errors.msg_code == JERR_OUT_OF_MEMORY ? RN_NO_MEMORY : RN_FORMAT, "%s: %s", name, d->reason);
-    return decode(d, allocator, bytes, nbytes, message);
+        return rn_fail(message, d->errors.msg_code == JERR_OUT_OF_MEMORY ? RN_NO_MEMORY : RN_FORMAT, "%s: %s", name,
+                       d->reason);
+    return decode(d, bytes, nbytes, name, message);
 }
 
-rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_allocator *allocator, const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
+rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
+                                const char *name, rn_message *message)
 {
-    decoder d = { .pixels = { .allocator = allocator } };
+    decoder d = { .pixels = { .bench = bench } };
     rn_status status;
 
     d.jpeg.err = jpeg_std_error(&d.errors);
@@ -146,11 +171,11 @@ rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_allocator *allocator
     d.errors.emit_message = note_warning;
     d.errors.output_message = be_silent;
     d.jpeg.client_data = &d;
-    status = decode_guarded(&d, allocator, bytes, nbytes, name, message);
+    status = decode_guarded(&d, bytes, nbytes, name, message);
     if (status == RN_OK && d.damaged)
         status = rn_fail(message, RN_FORMAT, "%s: damaged or cut short: %s", name, d.reason);
     jpeg_destroy_decompress(&d.jpeg);
-    rn_release(allocator, d.row);
+    rn_release(&bench->allocator, d.row);
     if (status != RN_OK)
         rn_pixels_release(&d.pixels);
     *pixels = d.pixels;
@@ -161,9 +186,39 @@ rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_allocator *allocator
 
 #include "image/pixels.h"
 
-rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_allocator *allocator, const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
+/* Behind a marker at `at`: the length of its segment, or 0 if it has none. */
+static size_t segment_length(const uint8_t *bytes, size_t nbytes, size_t at)
 {
-    return rn_pixels_decode_stb(pixels, allocator, bytes, nbytes, name, message);
+    const uint8_t marker = bytes[at + 1];
+
+    if (marker == 0 || marker == 0x01 || (marker >= 0xd0 && marker <= 0xd9) || nbytes - at < 4)
+        return 0;
+    return (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+}
+
+/* stb_image invents what a file that was cut short lacks. A whole one has an end-of-image marker outside its segments. */
+static bool has_end(const uint8_t *bytes, size_t nbytes)
+{
+    size_t at = 2;
+
+    while (at < nbytes && nbytes - at >= 2) {
+        if (bytes[at] == 0xff && bytes[at + 1] == 0xd9)
+            return true;
+        if (bytes[at] != 0xff || bytes[at + 1] == 0xff)
+            at++;
+        else
+            at += 2 + segment_length(bytes, nbytes, at);
+    }
+    return false;
+}
+
+rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
+                                const char *name, rn_message *message)
+{
+    *pixels = (rn_pixels){ .bench = bench };
+    if (!has_end(bytes, nbytes))
+        return rn_fail(message, RN_FORMAT, "%s: the JPEG is cut short", name);
+    return rn_pixels_decode_stb(pixels, bench, bytes, nbytes, name, message);
 }
 
 #endif

@@ -33,24 +33,26 @@
 #pragma GCC diagnostic pop
 #endif
 
-rn_status rn_pixels_decode_stb(rn_pixels *pixels, const rn_allocator *allocator, const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
+rn_status rn_pixels_decode_stb(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
+                               const char *name, rn_message *message)
 {
     int width = 0, height = 0, channels = 0;
     uint8_t *decoded;
     rn_status status;
 
-    *pixels = (rn_pixels){ .allocator = allocator };
+    *pixels = (rn_pixels){ .bench = bench };
     if (nbytes > INT_MAX)
         return rn_fail(message, RN_UNSUPPORTED, "%s: a picture file of over 2 GiB", name);
     if (stbi_info_from_memory(bytes, (int)nbytes, &width, &height, &channels) == 0)
         return rn_fail(message, RN_FORMAT, "%s: not a picture that can be decoded", name);
-    height = height < 0 ? -height : height; /* of a BMP with the top row first */
-    if (width < 1 || height < 1 || width > RN_MAX_PIXELS / height)
-        return rn_fail(message, RN_UNSUPPORTED, "%s: %d x %d pixels, at most 2^28", name, width, height);
+    /* A BMP with the top row first has a negative height. */
+    status = rn_check_picture_size(width, height < 0 ? -(int64_t)height : height, name, message);
+    if (status != RN_OK)
+        return status;
     decoded = stbi_load_from_memory(bytes, (int)nbytes, &width, &height, &channels, 3);
     if (decoded == NULL)
         return rn_fail(message, RN_FORMAT, "%s: damaged, or of a kind that is not read", name);
-    status = rn_pixels_create(pixels, allocator, width, height, message);
+    status = rn_pixels_create(pixels, bench, width, height, message);
     if (status == RN_OK)
         memcpy(pixels->rgb, decoded, (size_t)width * (size_t)height * 3);
     stbi_image_free(decoded);

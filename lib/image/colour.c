@@ -76,51 +76,70 @@ void rn_pixels_greyscale(rn_pixels *pixels)
     }
 }
 
-static void rgb_to_hsv(uint8_t *hsv, const uint8_t *rgb)
+/* What Pillow's conversion from HSV needs of a hue: which of the six corners of the colour hexagon, and how far past it. */
+typedef struct hue_place {
+    float part;
+    uint8_t corner;
+} hue_place;
+
+static void fill_places(hue_place place[256])
 {
+    for (int h = 0; h < 256; h++) {
+        const double turned = (double)(float)h * 6.0 / 255.0, whole = floor(turned);
+
+        place[h] = (hue_place){ (float)(turned - whole), (uint8_t)((int)whole % 6) };
+    }
+}
+
+/* The hue of a pixel that is not grey, in 255ths of a turn. Float where Pillow keeps a float, double where it computes in double. */
+static uint8_t hue_of(const uint8_t *rgb, uint8_t most, float range)
+{
+    const float r = (float)(most - rgb[0]) / range, g = (float)(most - rgb[1]) / range,
+                b = (float)(most - rgb[2]) / range;
+    const float sixth = rgb[0] == most   ? b - g
+                        : rgb[1] == most ? (float)(2.0 + (double)r - (double)b)
+                                         : (float)(4.0 + (double)g - (double)r);
+    const double turned = (double)sixth / 6.0 + 1.0; /* in [5/6, 11/6]: fmod(turned, 1) is a subtraction */
+
+    return (uint8_t)((double)(float)(turned >= 1.0 ? turned - 1.0 : turned) * 255.0);
+}
+
+/* round() of a number that is not negative, without a call. */
+static uint8_t rounded(double x)
+{
+    const int32_t whole = (int32_t)x;
+
+    return (uint8_t)(whole + (x - whole >= 0.5));
+}
+
+static void turn_pixel(uint8_t *rgb, uint8_t shift, const hue_place *places)
+{
+    /* Where v, p, q and t of HSV go, by corner. */
+    static const uint8_t order[6][3] = { { 0, 3, 1 }, { 2, 0, 1 }, { 1, 0, 3 }, { 1, 2, 0 }, { 3, 1, 0 }, { 0, 1, 2 } };
     const uint8_t r = rgb[0], g = rgb[1], b = rgb[2];
     const uint8_t most = r > g ? (r > b ? r : b) : (g > b ? g : b), least = r < g ? (r < b ? r : b) : (g < b ? g : b);
 
-    hsv[0] = hsv[1] = 0;
-    hsv[2] = most;
     if (most == least)
         return;
     const float range = (float)(most - least);
-    const float rc = (float)(most - r) / range, gc = (float)(most - g) / range, bc = (float)(most - b) / range;
-    const float sixth = r == most ? bc - gc : (float)(g == most ? 2.0 + (double)rc - (double)bc : 4.0 + (double)gc - (double)rc);
-    const float hue = (float)fmod((double)sixth / 6.0 + 1.0, 1.0);
-
-    hsv[0] = (uint8_t)((double)hue * 255.0);
-    hsv[1] = (uint8_t)((double)(range / (float)most) * 255.0);
-}
-
-static void hsv_to_rgb(uint8_t *rgb, const uint8_t *hsv)
-{
-    if (hsv[1] == 0) {
-        rgb[0] = rgb[1] = rgb[2] = hsv[2];
-        return;
-    }
-    /* float where Pillow keeps a float, double where it computes in double. */
-    const double turned = (double)(float)hsv[0] * 6.0 / 255.0, whole = floor(turned), v = hsv[2];
-    const float part = (float)(turned - whole), saturation = (float)((double)hsv[1] / 255.0);
-    const uint8_t p = (uint8_t)round(v * (1.0 - saturation)), q = (uint8_t)round(v * (1.0 - saturation * part));
-    const uint8_t t = (uint8_t)round(v * (1.0 - saturation * (1.0 - part)));
-    const uint8_t corner[6][3] = { { hsv[2], t, p }, { q, hsv[2], p }, { p, hsv[2], t }, { p, q, hsv[2] }, { t, p, hsv[2] }, { hsv[2], p, q } };
+    const uint8_t saturation = (uint8_t)((double)(range / (float)most) * 255.0);
+    const hue_place place = places[(uint8_t)(hue_of(rgb, most, range) + shift)];
+    const float s = (float)((double)saturation / 255.0);
+    const double v = most;
+    const uint8_t value[4] = { most, rounded(v * (1.0 - s)), rounded(v * (1.0 - s * place.part)),
+                               rounded(v * (1.0 - s * (1.0 - place.part))) };
 
     for (int c = 0; c < 3; c++)
-        rgb[c] = corner[(int)whole % 6][c];
+        rgb[c] = saturation == 0 ? most : value[order[place.corner][c]];
 }
 
 void rn_pixels_hue(rn_pixels *pixels, double turn)
 {
     const size_t count = count_of(pixels);
     const uint8_t shift = (uint8_t)((int32_t)(turn * 255) & 255); /* numpy's uint8 of a negative number wraps */
+    hue_place places[256];
 
-    for (size_t i = 0; i < count; i++) {
-        uint8_t hsv[3];
-
-        rgb_to_hsv(hsv, pixels->rgb + 3 * i);
-        hsv[0] = (uint8_t)(hsv[0] + shift);
-        hsv_to_rgb(pixels->rgb + 3 * i, hsv);
-    }
+    fill_places(places);
+    for (size_t i = 0; i < count; i++)
+        turn_pixel(pixels->rgb + 3 * i, shift, places);
 }

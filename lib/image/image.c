@@ -8,16 +8,24 @@
 
 static const size_t max_file = (size_t)1 << 30; /* no photo is larger; a file is read whole */
 
-rn_status rn_pixels_create(rn_pixels *pixels, const rn_allocator *allocator, int64_t width, int64_t height, rn_message *message)
+rn_workbench rn_workbench_make(const rn_context *context, rn_allocator allocator)
 {
-    *pixels = (rn_pixels){ .allocator = allocator };
+    return (rn_workbench){ .allocator = allocator, .resample = rn_resample_kernels_for(context->kernels->isa) };
+}
+
+rn_status rn_pixels_create(rn_pixels *pixels, const rn_workbench *bench, int64_t width, int64_t height,
+                           rn_message *message)
+{
+    *pixels = (rn_pixels){ .bench = bench };
     if (width < 1 || height < 1)
         return rn_fail(message, RN_FORMAT, "a picture of %lld x %lld pixels", (long long)width, (long long)height);
     if (width > RN_MAX_PIXELS / height)
-        return rn_fail(message, RN_UNSUPPORTED, "a picture of %lld x %lld pixels: at most 2^28 pixels", (long long)width, (long long)height);
-    pixels->rgb = rn_allocate_array(allocator, (size_t)(width * height), 3);
+        return rn_fail(message, RN_UNSUPPORTED, "a picture of %lld x %lld pixels: at most 2^28 pixels are handled",
+                       (long long)width, (long long)height);
+    pixels->rgb = rn_allocate(&bench->allocator, (size_t)(width * height) * 3 + RN_PIXEL_SLACK);
     if (pixels->rgb == NULL)
-        return rn_fail(message, RN_NO_MEMORY, "no memory for a picture of %lld x %lld pixels", (long long)width, (long long)height);
+        return rn_fail(message, RN_NO_MEMORY, "no memory for a picture of %lld x %lld pixels", (long long)width,
+                       (long long)height);
     pixels->width = (int32_t)width;
     pixels->height = (int32_t)height;
     return RN_OK;
@@ -26,7 +34,7 @@ rn_status rn_pixels_create(rn_pixels *pixels, const rn_allocator *allocator, int
 void rn_pixels_release(rn_pixels *pixels)
 {
     if (pixels->rgb != NULL)
-        rn_release(pixels->allocator, pixels->rgb);
+        rn_release(&pixels->bench->allocator, pixels->rgb);
     pixels->rgb = NULL;
 }
 
@@ -50,6 +58,7 @@ static rn_status begin_image(rn_image **image, rn_context *context)
     if (made == NULL)
         return rn_fail(&context->message, RN_NO_MEMORY, "no memory for an image");
     made->context = context;
+    made->bench = rn_workbench_make(context, context->allocator);
     rn_context_retain(context);
     *image = made;
     return RN_OK;
@@ -73,7 +82,8 @@ rn_status rn_image_decode(rn_image **image, rn_context *context, const void *byt
     if (bytes == NULL)
         status = rn_fail(&context->message, RN_INVALID_ARGUMENT, "no bytes to decode");
     else
-        status = rn_pixels_decode(&(*image)->pixels, &context->allocator, bytes, nbytes, name == NULL ? "picture" : name, &context->message);
+        status = rn_pixels_decode(&(*image)->pixels, &(*image)->bench, bytes, nbytes, name == NULL ? "picture" : name,
+                                  &context->message);
     return end_image(image, status);
 }
 
@@ -89,12 +99,13 @@ rn_status rn_image_read(rn_image **image, rn_context *context, const char *path)
         return end_image(image, rn_fail(&context->message, RN_INVALID_ARGUMENT, "no path"));
     status = rn_file_read(&bytes, &nbytes, &context->allocator, path, max_file, &context->message);
     if (status == RN_OK)
-        status = rn_pixels_decode(&(*image)->pixels, &context->allocator, bytes, nbytes, path, &context->message);
+        status = rn_pixels_decode(&(*image)->pixels, &(*image)->bench, bytes, nbytes, path, &context->message);
     rn_release(&context->allocator, bytes);
     return end_image(image, status);
 }
 
-rn_status rn_image_create(rn_image **image, rn_context *context, int32_t width, int32_t height, const uint8_t *pixels, size_t pitch)
+rn_status rn_image_create(rn_image **image, rn_context *context, int32_t width, int32_t height, const uint8_t *pixels,
+                          size_t pitch)
 {
     rn_status status = begin_image(image, context);
     size_t row;
@@ -102,8 +113,9 @@ rn_status rn_image_create(rn_image **image, rn_context *context, int32_t width, 
     if (status != RN_OK)
         return status;
     if (pixels == NULL || width < 1 || height < 1 || (pitch != 0 && pitch / 3 < (size_t)width))
-        return end_image(image, rn_fail(&context->message, RN_INVALID_ARGUMENT, "an image needs pixels, a size and a pitch of at least width * 3"));
-    status = rn_pixels_create(&(*image)->pixels, &context->allocator, width, height, &context->message);
+        return end_image(image, rn_fail(&context->message, RN_INVALID_ARGUMENT,
+                                        "an image needs pixels, a size and a pitch of at least width * 3"));
+    status = rn_pixels_create(&(*image)->pixels, &(*image)->bench, width, height, &context->message);
     row = (size_t)width * 3;
     for (int32_t y = 0; y < height && status == RN_OK; y++)
         memcpy((*image)->pixels.rgb + (size_t)y * row, pixels + (size_t)y * (pitch == 0 ? row : pitch), row);

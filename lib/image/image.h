@@ -9,7 +9,11 @@
 
 struct rn_image {
     rn_context *context; /* retained */
+    rn_workbench bench;
     rn_pixels pixels;
 };
+
+/* A workbench with this memory and the context's loops. */
+rn_workbench rn_workbench_make(const rn_context *context, rn_allocator allocator);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* ---- life ------------------------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------------------------ */
 
 /* float32 arithmetic as torch's: x / 255, then - mean, then / deviation. */
 static void fill_table(rn_pipeline *pipeline)
@@ -17,7 +17,8 @@ static void fill_table(rn_pipeline *pipeline)
     const bool normalises = last->kind == RN_TRANSFORM_NORMALIZE;
 
     for (int c = 0; c < 3; c++) {
-        const float mean = normalises ? (float)last->number[c] : 0, deviation = normalises ? (float)last->number[3 + c] : 1;
+        const float mean = normalises ? (float)last->number[c] : 0,
+                    deviation = normalises ? (float)last->number[3 + c] : 1;
 
         for (int v = 0; v < 256; v++) {
             const float unit = (float)v / 255.0f;
@@ -96,10 +97,8 @@ int rn_pipeline_is_random(const rn_pipeline *pipeline)
         case RN_TRANSFORM_RANDOM_HORIZONTAL_FLIP:
         case RN_TRANSFORM_RANDOM_VERTICAL_FLIP:
         case RN_TRANSFORM_COLOR_JITTER:
-        case RN_TRANSFORM_RANDOM_GRAYSCALE:
-            return 1;
-        default:
-            break;
+        case RN_TRANSFORM_RANDOM_GRAYSCALE: return 1;
+        default: break;
         }
     return 0;
 }
@@ -110,7 +109,8 @@ void rn_pipeline_output_size(const rn_pipeline *pipeline, int32_t *height, int32
 
     for (int32_t i = 0; pipeline != NULL && i < pipeline->count; i++) {
         const rn_transform *const step = &pipeline->step[i];
-        const bool fixes = step->kind == RN_TRANSFORM_CENTER_CROP || (step->kind == RN_TRANSFORM_RESIZE && step->count == 2);
+        const bool fixes =
+            step->kind == RN_TRANSFORM_CENTER_CROP || (step->kind == RN_TRANSFORM_RESIZE && step->count == 2);
 
         if (fixes) {
             h = (int32_t)step->number[0];
@@ -127,18 +127,34 @@ void rn_pipeline_output_size(const rn_pipeline *pipeline, int32_t *height, int32
         *width = w;
 }
 
-/* ---- applying -------------------------------------------------------------------------------------------------------- */
+/* ---- applying -------------------------------------------------------------------------------------------------- */
 
-/* The shorter side to `size`; the longer one is int(size * long / short), as torchvision has it. */
-static rn_status resize_shorter(rn_pixels *pixels, int32_t size, rn_message *message)
+/* torchvision's size of Resize: the shorter side is `number[0]`, the longer one int(number[0] * longer / shorter). */
+static rn_status resized_size(const rn_transform *step, const rn_pixels *pixels, int32_t *height, int32_t *width,
+                              rn_message *message)
 {
     const bool wide = pixels->width > pixels->height;
     const double shorter = wide ? pixels->height : pixels->width, longer = wide ? pixels->width : pixels->height;
-    const double other = (double)size * longer / shorter;
+    const double other = step->number[0] * longer / shorter;
 
+    *height = (int32_t)step->number[0];
+    *width = (int32_t)step->number[step->count - 1];
+    if (step->count == 2)
+        return RN_OK;
     if (other > RN_MAX_PIXELS)
-        return rn_fail(message, RN_UNSUPPORTED, "a picture of %d x %d pixels cannot be resized", (int)pixels->width, (int)pixels->height);
-    return wide ? rn_pixels_resize(pixels, size, (int32_t)other, message) : rn_pixels_resize(pixels, (int32_t)other, size, message);
+        return rn_fail(message, RN_UNSUPPORTED, "a picture of %d x %d pixels is too narrow to be resized",
+                       (int)pixels->width, (int)pixels->height);
+    *(wide ? width : height) = (int32_t)other;
+    return RN_OK;
+}
+
+/* Whether `next` crops something that lies inside a picture of this size: then nothing else need be computed. */
+static bool crops_inside(rn_crop *crop, const rn_transform *next, int32_t height, int32_t width)
+{
+    if (next == NULL || next->kind != RN_TRANSFORM_CENTER_CROP)
+        return false;
+    *crop = rn_crop_centre(height, width, (int32_t)next->number[0], (int32_t)next->number[next->count - 1]);
+    return crop->height <= height && crop->width <= width;
 }
 
 static double uniform_between(rn_random *random, double lowest, double highest)
@@ -166,59 +182,68 @@ static void jitter(rn_pixels *pixels, const double *strength, rn_random *random)
         if (strength[order[i]] == 0)
             continue;
         switch (order[i]) {
-        case 0:
-            rn_pixels_brightness(pixels, (float)factor[0]);
-            break;
-        case 1:
-            rn_pixels_contrast(pixels, (float)factor[1]);
-            break;
-        case 2:
-            rn_pixels_saturation(pixels, (float)factor[2]);
-            break;
-        default:
-            rn_pixels_hue(pixels, factor[3]);
-            break;
+        case 0: rn_pixels_brightness(pixels, (float)factor[0]); break;
+        case 1: rn_pixels_contrast(pixels, (float)factor[1]); break;
+        case 2: rn_pixels_saturation(pixels, (float)factor[2]); break;
+        default: rn_pixels_hue(pixels, factor[3]); break;
         }
     }
 }
 
-static rn_status apply_step(const rn_transform *step, rn_pixels *pixels, rn_random *random, rn_message *message)
+/* `next`: the step behind, or NULL. A crop behind a step that moves pixels is done by it; *taken says so. */
+static rn_status apply_step(const rn_transform *step, const rn_transform *next, bool *taken, rn_pixels *pixels,
+                            rn_random *random, rn_message *message)
 {
+    int32_t height = pixels->height, width = pixels->width;
+    rn_crop crop;
+    rn_status status;
+
+    *taken = false;
     switch (step->kind) {
     case RN_TRANSFORM_RESIZE:
-        return step->count == 1 ? resize_shorter(pixels, (int32_t)step->number[0], message)
-                                : rn_pixels_resize(pixels, (int32_t)step->number[0], (int32_t)step->number[1], message);
+        status = resized_size(step, pixels, &height, &width, message);
+        if (status != RN_OK)
+            return status;
+        *taken = crops_inside(&crop, next, height, width);
+        return rn_pixels_resize(pixels, height, width, *taken ? &crop : NULL, message);
     case RN_TRANSFORM_CENTER_CROP:
-        return rn_pixels_centre_crop(pixels, (int32_t)step->number[0], (int32_t)step->number[step->count - 1], message);
+        crop = rn_crop_centre(height, width, (int32_t)step->number[0], (int32_t)step->number[step->count - 1]);
+        return rn_pixels_crop(pixels, &crop, message);
     case RN_TRANSFORM_RANDOM_ROTATION:
-        return rn_pixels_rotate(pixels, uniform_between(random, -step->number[0], step->number[0]), message);
+        *taken = crops_inside(&crop, next, height, width);
+        return rn_pixels_rotate(pixels, uniform_between(random, -step->number[0], step->number[0]),
+                                *taken ? &crop : NULL, message);
     case RN_TRANSFORM_RANDOM_HORIZONTAL_FLIP:
         if (rn_random_uniform(random) < step->number[0])
             rn_pixels_flip_horizontal(pixels);
         return RN_OK;
     case RN_TRANSFORM_RANDOM_VERTICAL_FLIP:
-        return rn_random_uniform(random) < step->number[0] ? rn_pixels_flip_vertical(pixels, message) : RN_OK;
-    case RN_TRANSFORM_COLOR_JITTER:
-        jitter(pixels, step->number, random);
+        if (rn_random_uniform(random) < step->number[0])
+            rn_pixels_flip_vertical(pixels);
         return RN_OK;
+    case RN_TRANSFORM_COLOR_JITTER: jitter(pixels, step->number, random); return RN_OK;
     case RN_TRANSFORM_RANDOM_GRAYSCALE:
         if (rn_random_uniform(random) < step->number[0])
             rn_pixels_greyscale(pixels);
         return RN_OK;
-    default: /* ToTensor and Normalize come at the end, together */
-        return RN_OK;
+    default: return RN_OK; /* ToTensor and Normalize come at the end, together */
     }
 }
 
-rn_status rn_pipeline_transform(const rn_pipeline *pipeline, rn_pixels *pixels, const rn_draw *draw, rn_message *message)
+rn_status rn_pipeline_transform(const rn_pipeline *pipeline, rn_pixels *pixels, const rn_draw *draw,
+                                rn_message *message)
 {
-    rn_random random = rn_random_at(draw == NULL ? 0 : draw->seed, RN_STREAM_AUGMENT, draw == NULL ? 0 : draw->epoch, draw == NULL ? 0 : draw->sample);
+    const rn_draw none = { 0, 0, 0 }, *const d = draw != NULL ? draw : &none;
+    rn_random random = rn_random_at(d->seed, RN_STREAM_AUGMENT, d->epoch, d->sample);
 
     for (int32_t i = 0; i < pipeline->count; i++) {
-        const rn_status status = apply_step(&pipeline->step[i], pixels, &random, message);
+        const rn_transform *const next = i + 1 < pipeline->count ? &pipeline->step[i + 1] : NULL;
+        bool taken;
+        const rn_status status = apply_step(&pipeline->step[i], next, &taken, pixels, &random, message);
 
         if (status != RN_OK)
             return status;
+        i += taken;
     }
     return RN_OK;
 }
@@ -237,7 +262,8 @@ static rn_status tensor_for(rn_tensor **tensor, rn_context *context, const rn_pi
 {
     const int64_t shape[3] = { 3, pixels->height, pixels->width }, strides[3] = { 1, (int64_t)pixels->width * 3, 3 };
     rn_storage *storage;
-    rn_status status = rn_storage_allocate(&storage, context, (size_t)pixels->width * (size_t)pixels->height * 3 * sizeof(float));
+    rn_status status =
+        rn_storage_allocate(&storage, context, (size_t)pixels->width * (size_t)pixels->height * 3 * sizeof(float));
 
     if (status != RN_OK)
         return status;
@@ -248,6 +274,7 @@ static rn_status tensor_for(rn_tensor **tensor, rn_context *context, const rn_pi
 
 rn_status rn_pipeline_apply(rn_tensor **tensor, const rn_pipeline *pipeline, const rn_image *image, const rn_draw *draw)
 {
+    rn_workbench bench;
     rn_pixels pixels;
     rn_message *message;
     rn_status status;
@@ -262,7 +289,8 @@ rn_status rn_pipeline_apply(rn_tensor **tensor, const rn_pipeline *pipeline, con
         return rn_fail(message, RN_INVALID_ARGUMENT, "no image");
     if (draw == NULL && rn_pipeline_is_random(pipeline))
         return rn_fail(message, RN_INVALID_ARGUMENT, "a random pipeline needs to know which draws to make");
-    status = rn_pixels_create(&pixels, &pipeline->context->allocator, image->pixels.width, image->pixels.height, message);
+    bench = rn_workbench_make(pipeline->context, pipeline->context->allocator);
+    status = rn_pixels_create(&pixels, &bench, image->pixels.width, image->pixels.height, message);
     if (status != RN_OK)
         return status;
     memcpy(pixels.rgb, image->pixels.rgb, (size_t)pixels.width * (size_t)pixels.height * 3);

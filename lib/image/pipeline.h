@@ -32,8 +32,8 @@ struct rn_pipeline {
     rn_context *context; /* retained */
     rn_transform step[RN_PIPELINE_STEPS];
     int32_t count;
-    char *text;             /* canonical */
-    float table[3][256];    /* what ToTensor and Normalize make of a byte, by channel */
+    char *text;          /* canonical */
+    float table[3][256]; /* what ToTensor and Normalize make of a byte, by channel */
 };
 
 /* pipeline_text.c: text to steps. `pipeline` holds the steps; the message says which step is wrong. */
@@ -42,7 +42,8 @@ rn_status rn_pipeline_parse(rn_pipeline *pipeline, const char *text, rn_message 
 size_t rn_pipeline_print(const rn_pipeline *pipeline, char *text, size_t size);
 
 /* All steps on 8-bit pixels, in place. Safe from several threads. */
-rn_status rn_pipeline_transform(const rn_pipeline *pipeline, rn_pixels *pixels, const rn_draw *draw, rn_message *message);
+rn_status rn_pipeline_transform(const rn_pipeline *pipeline, rn_pixels *pixels, const rn_draw *draw,
+                                rn_message *message);
 /* ToTensor and Normalize: height * width * 3 floats, channels fastest. */
 void rn_pipeline_to_floats(const rn_pipeline *pipeline, const rn_pixels *pixels, float *floats);
 

@@ -12,25 +12,29 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A step takes `least` to `most` numbers; where standards are given, they stand for those left out. */
 typedef struct grammar {
     const char *name;
-    int32_t least, most; /* numbers */
+    int32_t least, most;
     double lowest, highest; /* of each */
+    const double *standards;
 } grammar;
 
+static const double half[] = { 0.5 }, tenth[] = { 0.1 }, no_jitter[] = { 0, 0, 0, 0 };
+
 static const grammar kinds[RN_TRANSFORM_KINDS] = {
-    [RN_TRANSFORM_RESIZE] = { "Resize", 1, 2, 1, 16384 },
-    [RN_TRANSFORM_CENTER_CROP] = { "CenterCrop", 1, 2, 1, 16384 },
-    [RN_TRANSFORM_RANDOM_ROTATION] = { "RandomRotation", 1, 1, 0, 180 },
-    [RN_TRANSFORM_RANDOM_HORIZONTAL_FLIP] = { "RandomHorizontalFlip", 1, 1, 0, 1 },
-    [RN_TRANSFORM_RANDOM_VERTICAL_FLIP] = { "RandomVerticalFlip", 1, 1, 0, 1 },
-    [RN_TRANSFORM_COLOR_JITTER] = { "ColorJitter", 4, 4, 0, 100 },
-    [RN_TRANSFORM_RANDOM_GRAYSCALE] = { "RandomGrayscale", 1, 1, 0, 1 },
-    [RN_TRANSFORM_TO_TENSOR] = { "ToTensor", 0, 0, 0, 0 },
-    [RN_TRANSFORM_NORMALIZE] = { "Normalize", 6, 6, -1e6, 1e6 },
+    [RN_TRANSFORM_RESIZE] = { "Resize", 1, 2, 1, 16384, NULL },
+    [RN_TRANSFORM_CENTER_CROP] = { "CenterCrop", 1, 2, 1, 16384, NULL },
+    [RN_TRANSFORM_RANDOM_ROTATION] = { "RandomRotation", 1, 1, 0, 180, NULL },
+    [RN_TRANSFORM_RANDOM_HORIZONTAL_FLIP] = { "RandomHorizontalFlip", 0, 1, 0, 1, half },
+    [RN_TRANSFORM_RANDOM_VERTICAL_FLIP] = { "RandomVerticalFlip", 0, 1, 0, 1, half },
+    [RN_TRANSFORM_COLOR_JITTER] = { "ColorJitter", 0, 4, 0, 100, no_jitter },
+    [RN_TRANSFORM_RANDOM_GRAYSCALE] = { "RandomGrayscale", 0, 1, 0, 1, tenth },
+    [RN_TRANSFORM_TO_TENSOR] = { "ToTensor", 0, 0, 0, 0, NULL },
+    [RN_TRANSFORM_NORMALIZE] = { "Normalize", 6, 6, -1e6, 1e6, NULL },
 };
 
-/* ---- numbers --------------------------------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------------------------- */
 
 enum { DIGITS = 15 };
 
@@ -66,7 +70,7 @@ static bool read_number(double *value, const char **text)
     if (digits == 0)
         return false;
     *value = (double)mantissa / power_of_ten(decimals);
-    *value = negative ? -*value : *value;
+    *value = negative && mantissa != 0 ? -*value : *value;
     *text = at;
     return true;
 }
@@ -91,7 +95,7 @@ static void print_number(char *text, size_t size, double value)
     }
 }
 
-/* ---- parsing --------------------------------------------------------------------------------------------------------- */
+/* ---- parsing --------------------------------------------------------------------------------------------------- */
 
 static void skip_spaces(const char **text)
 {
@@ -112,12 +116,22 @@ static bool is_size(const rn_transform *step)
     return step->kind == RN_TRANSFORM_RESIZE || step->kind == RN_TRANSFORM_CENTER_CROP;
 }
 
+static rn_status check_count(const rn_transform *step, rn_message *message)
+{
+    const grammar *const rule = &kinds[step->kind];
+
+    if (step->count >= rule->least && step->count <= rule->most)
+        return RN_OK;
+    if (rule->least == rule->most)
+        return rn_fail(message, RN_FORMAT, "%s takes %d numbers, not %d", rule->name, (int)rule->most, (int)step->count);
+    return rn_fail(message, RN_FORMAT, "%s takes %d to %d numbers, not %d", rule->name, (int)rule->least,
+                   (int)rule->most, (int)step->count);
+}
+
 static rn_status check_numbers(const rn_transform *step, rn_message *message)
 {
     const grammar *const rule = &kinds[step->kind];
 
-    if (step->count < rule->least || step->count > rule->most)
-        return rn_fail(message, RN_FORMAT, "%s takes %d to %d numbers", rule->name, (int)rule->least, (int)rule->most);
     for (int32_t i = 0; i < step->count; i++) {
         const double v = step->number[i];
 
@@ -137,6 +151,7 @@ static rn_status parse_step(rn_transform *step, const char **text, rn_message *m
     const char *name;
     size_t length;
     int32_t kind;
+    rn_status status;
 
     skip_spaces(text);
     for (name = *text; isalpha((unsigned char)**text);)
@@ -159,10 +174,16 @@ static rn_status parse_step(rn_transform *step, const char **text, rn_message *m
             skip_spaces(text);
         }
         if (step->count == RN_TRANSFORM_NUMBERS || !read_number(&step->number[step->count], text))
-            return rn_fail(message, RN_FORMAT, "%s: a number of at most %d digits was expected, or ')'", kinds[kind].name, (int)DIGITS);
+            return rn_fail(message, RN_FORMAT, "%s: a number of at most %d digits was expected, or ')'",
+                           kinds[kind].name, (int)DIGITS);
         step->count++;
     }
     (*text)++;
+    status = check_count(step, message);
+    if (status != RN_OK)
+        return status;
+    for (; kinds[kind].standards != NULL && step->count < kinds[kind].most; step->count++)
+        step->number[step->count] = kinds[kind].standards[step->count];
     return check_numbers(step, message);
 }
 
@@ -202,12 +223,13 @@ rn_status rn_pipeline_parse(rn_pipeline *pipeline, const char *text, rn_message 
         if (*text == '\0')
             return check_order(pipeline, message);
         if (*text != ',')
-            return rn_fail(message, RN_FORMAT, "steps are separated by commas, not by '%c'", isprint((unsigned char)*text) ? *text : '?');
+            return rn_fail(message, RN_FORMAT, "steps are separated by commas, not by '%c'",
+                           isprint((unsigned char)*text) ? *text : '?');
         text++;
     }
 }
 
-/* ---- printing -------------------------------------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------------------------------- */
 
 /* Text being written into a buffer that may be too small. */
 typedef struct writer {

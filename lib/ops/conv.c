@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Forward and backward-data passes: which rows of which im2col matrix are multiplied with which packed weights (conv_product.h does it).
+ * Forward and backward-data passes: which rows of which im2col matrix are multiplied with which packed weights
+ * (conv_product.h does it).
  *
- * Backward data. Input pixel y is seen by window row k of output row i where y = i * stride - padding + k. Pixels of one class, y = a + stride * j, meet the
- * same window rows k = first + stride * t, t < taps, first = (a + padding) mod stride, and find them at i = j + (a + padding - first) / stride - t: a window of
- * `taps` rows over dy, in falling order of t, that slides by one. Each class is a product of its own whose pixels lie `stride` apart in dx; with stride 1
- * there is one class, the convolution with the kernel turned round.
+ * Backward data. Input pixel y is seen by window row k of output row i where y = i * stride - padding + k. Pixels of
+ * one class, y = a + stride * j, meet the same window rows k = first + stride * t, t < taps, first = (a + padding) mod
+ * stride, and find them at i = j + (a + padding - first) / stride - t: a window of `taps` rows over dy, in falling
+ * order of t, that slides by one. Each class is a product of its own whose pixels lie `stride` apart in dx; with stride
+ * 1 there is one class, the convolution with the kernel turned round.
  */
 #include "ops/conv.h"
 
@@ -33,7 +35,7 @@ static size_t saturating(size_t floats, size_t more)
     return rn_size_multiply(&nbytes, floats, sizeof(float)) && rn_size_add(&total, nbytes, more) ? total : SIZE_MAX;
 }
 
-/* ---- forward --------------------------------------------------------------------------------------------------------- */
+/* ---- forward --------------------------------------------------------------------------------------------------- */
 
 static int64_t forward_depth(const rn_conv *conv)
 {
@@ -62,14 +64,15 @@ typedef struct pack_job {
 static void pack_panels(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     const pack_job *const job = payload;
-    const int64_t nr = job->gemm->nr, depth = forward_depth(job->conv), columns = group_out(job->conv), panels = rn_divide_up(columns, nr);
+    const int64_t nr = job->gemm->nr, depth = forward_depth(job->conv), columns = group_out(job->conv),
+                  panels = rn_divide_up(columns, nr);
 
     (void)thread;
     for (int64_t unit = begin; unit < end; unit++) {
         const int64_t group = unit / panels, first = unit % panels * nr;
 
-        job->gemm->transpose(job->packed + unit * depth * nr, job->weights + (group * columns + first) * depth, depth, depth,
-                             columns - first < nr ? columns - first : nr);
+        job->gemm->transpose(job->packed + unit * depth * nr, job->weights + (group * columns + first) * depth, depth,
+                             depth, columns - first < nr ? columns - first : nr);
     }
 }
 
@@ -108,10 +111,19 @@ static void describe_forward(rn_product *product, const void *payload, int64_t g
     const int64_t channel = group * group_out(conv);
 
     *product = (rn_product){
-        .gather = { .data = pass->x->data + group * group_in(conv), .pitch = pass->x->pitch, .channels = group_in(conv),
-                    .in_h = conv->in_h, .in_w = conv->in_w, .out_h = conv->out_h, .out_w = conv->out_w,
-                    .window_h = conv->kernel_h, .window_w = conv->kernel_w, .stride_h = conv->stride_h, .stride_w = conv->stride_w,
-                    .offset_h = -conv->padding_h, .offset_w = -conv->padding_w },
+        .gather = { .data = pass->x->data + group * group_in(conv),
+                    .pitch = pass->x->pitch,
+                    .channels = group_in(conv),
+                    .in_h = conv->in_h,
+                    .in_w = conv->in_w,
+                    .out_h = conv->out_h,
+                    .out_w = conv->out_w,
+                    .window_h = conv->kernel_h,
+                    .window_w = conv->kernel_w,
+                    .stride_h = conv->stride_h,
+                    .stride_w = conv->stride_w,
+                    .offset_h = -conv->padding_h,
+                    .offset_w = -conv->padding_w },
         .images = pass->y->n,
         .packed = pass->packed + group * pass->packed_group,
         .columns = group_out(conv),
@@ -126,7 +138,8 @@ static void describe_forward(rn_product *product, const void *payload, int64_t g
         product->residual_steps = steps_of(e->residual);
 }
 
-void rn_conv_forward(const rn_context *context, const rn_conv *conv, const rn_map *x, const float *packed, const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace)
+void rn_conv_forward(const rn_context *context, const rn_conv *conv, const rn_map *x, const float *packed,
+                     const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace)
 {
     const rn_product_shape shape = forward_shape(conv, x->n);
     const forward_pass pass = { conv, x, y, packed, forward_group(context, conv), epilogue };
@@ -134,7 +147,7 @@ void rn_conv_forward(const rn_context *context, const rn_conv *conv, const rn_ma
     rn_product_run(context, &shape, describe_forward, &pass, workspace);
 }
 
-/* ---- backward data --------------------------------------------------------------------------------------------------- */
+/* ---- backward data --------------------------------------------------------------------------------------------- */
 
 /* One side of a class: the window over dy, and the pixels of dx that it serves. */
 typedef struct side {
@@ -187,7 +200,8 @@ static int64_t class_count(const rn_conv *conv)
 /* The classes' window rows together are the kernel's. */
 static int64_t data_packed_count(const rn_context *context, const rn_conv *conv)
 {
-    return rn_round_up(group_in(conv), context->kernels->gemm->nr) * conv->groups * conv->kernel_h * conv->kernel_w * group_out(conv);
+    return rn_round_up(group_in(conv), context->kernels->gemm->nr) * conv->groups * conv->kernel_h * conv->kernel_w *
+           group_out(conv);
 }
 
 static size_t data_packed_bytes(const rn_context *context, const rn_conv *conv)
@@ -200,8 +214,9 @@ static rn_product_shape data_shape(const rn_conv *conv, int64_t batch)
     const int64_t taps = rn_divide_up(conv->kernel_h, conv->stride_h) * rn_divide_up(conv->kernel_w, conv->stride_w);
 
     return (rn_product_shape){ conv->groups * class_count(conv),
-                               batch * rn_divide_up(conv->in_h, conv->stride_h) * rn_divide_up(conv->in_w, conv->stride_w), group_in(conv),
-                               taps * group_out(conv) };
+                               batch * rn_divide_up(conv->in_h, conv->stride_h) *
+                                   rn_divide_up(conv->in_w, conv->stride_w),
+                               group_in(conv), taps * group_out(conv) };
 }
 
 size_t rn_conv_backward_data_workspace(const rn_context *context, const rn_conv *conv, int64_t batch)
@@ -234,7 +249,9 @@ static void pack_class_panel(const data_pass *pass, const data_class *class, int
         for (int64_t v = class->w.taps - 1; v >= 0; v--) {
             const int64_t k = class->h.first + u * conv->stride_h, l = class->w.first + v * conv->stride_w;
 
-            gemm->copy(to, gemm->nr, pass->weights + group * outs * row_pitch + (k * conv->kernel_w + l) * channels + first, row_pitch, outs, columns);
+            gemm->copy(to, gemm->nr,
+                       pass->weights + group * outs * row_pitch + (k * conv->kernel_w + l) * channels + first,
+                       row_pitch, outs, columns);
             to += outs * gemm->nr;
         }
 }
@@ -263,12 +280,22 @@ static void describe_data(rn_product *product, const void *payload, int64_t inde
     const rn_steps whole = steps_of(dx);
 
     *product = (rn_product){
-        .gather = { .data = pass->dy->data + group * group_out(conv), .pitch = pass->dy->pitch, .channels = group_out(conv),
-                    .in_h = conv->out_h, .in_w = conv->out_w, .out_h = class.h.pixels, .out_w = class.w.pixels,
-                    .window_h = class.h.taps, .window_w = class.w.taps, .stride_h = 1, .stride_w = 1,
-                    .offset_h = class.h.offset, .offset_w = class.w.offset },
+        .gather = { .data = pass->dy->data + group * group_out(conv),
+                    .pitch = pass->dy->pitch,
+                    .channels = group_out(conv),
+                    .in_h = conv->out_h,
+                    .in_w = conv->out_w,
+                    .out_h = class.h.pixels,
+                    .out_w = class.w.pixels,
+                    .window_h = class.h.taps,
+                    .window_w = class.w.taps,
+                    .stride_h = 1,
+                    .stride_w = 1,
+                    .offset_h = class.h.offset,
+                    .offset_w = class.w.offset },
         .images = dx->n,
-        .packed = pass->packed + class.packed + group * rn_round_up(group_in(conv), pass->context->kernels->gemm->nr) * class_depth(conv, &class),
+        .packed = pass->packed + class.packed +
+                  group * rn_round_up(group_in(conv), pass->context->kernels->gemm->nr) * class_depth(conv, &class),
         .columns = group_in(conv),
         .out = dx->data + class.row * whole.line + class.column * whole.pixel + channel,
         .out_steps = { whole.pixel * conv->stride_w, whole.line * conv->stride_h, whole.image },
@@ -279,11 +306,14 @@ static void describe_data(rn_product *product, const void *payload, int64_t inde
     }
 }
 
-void rn_conv_backward_data(const rn_context *context, const rn_conv *conv, const rn_map *dy, const float *weights, const rn_map *dx, bool accumulate, void *workspace)
+void rn_conv_backward_data(const rn_context *context, const rn_conv *conv, const rn_map *dy, const float *weights,
+                           const rn_map *dx, bool accumulate, void *workspace)
 {
     const rn_product_shape shape = data_shape(conv, dy->n);
     data_pass pass = { context, conv, dy, dx, weights, workspace, accumulate };
 
-    rn_parallel(&context->pool, class_count(conv) * conv->groups * rn_divide_up(group_in(conv), context->kernels->gemm->nr), pack_class_panels, &pass);
+    rn_parallel(&context->pool,
+                class_count(conv) * conv->groups * rn_divide_up(group_in(conv), context->kernels->gemm->nr),
+                pack_class_panels, &pass);
     rn_product_run(context, &shape, describe_data, &pass, (char *)workspace + data_packed_bytes(context, conv));
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Convolution as im2col + GEMM in which the im2col matrix never exists: rows of it are packed, a block at a time, straight from the
- * feature map into panels that fit L2.
+ * Convolution as im2col + GEMM in which the im2col matrix never exists: rows of it are packed, a block at a time,
+ * straight from the feature map into panels that fit L2.
  *
  *   forward           y[m, o]  = sum_k  col(x)[m, k] * w[o, k]          m = output pixel, k = (kh, kw, c)
- *   backward data     dx = the same engine over dy with the kernel turned round; stride s splits into s*s classes of pixels
- *   backward weights  dw[o, k] = sum_m  dy[m, o] * col(x)[m, k]         in chunks of m combined by a fixed tree
+ *   backward data     dx = the same engine over dy with the kernel turned round; stride s splits into s*s classes of
+ * pixels backward weights  dw[o, k] = sum_m  dy[m, o] * col(x)[m, k]         in chunks of m combined by a fixed tree
  *
- * Weights are (out, kh, kw, in / groups) in memory, as the parameter store has them. Same bits for any number of threads: each output element has
- * one chain of multiply-adds whose order depends on shapes only. Nothing is allocated: the caller brings the workspace.
- * A linear layer is the 1 x 1 convolution of a map with h = w = 1.
+ * Weights are (out, kh, kw, in / groups) in memory, as the parameter store has them. Same bits for any number of
+ * threads: each output element has one chain of multiply-adds whose order depends on shapes only. Nothing is allocated:
+ * the caller brings the workspace. A linear layer is the 1 x 1 convolution of a map with h = w = 1.
  */
 #ifndef RN_OPS_CONV_H
 #define RN_OPS_CONV_H
@@ -30,19 +30,24 @@ typedef struct rn_conv_epilogue {
     bool relu;
 } rn_conv_epilogue;
 
-/* Floats that packed weights take, and packing them (in parallel). Packed weights serve forward passes of one context's kernels only. */
+/* Floats that packed weights take, and packing them (in parallel). Packed weights serve forward passes of one context's
+ * kernels only. */
 int64_t rn_conv_packed_count(const rn_context *context, const rn_conv *conv);
 void rn_conv_pack(const rn_context *context, const rn_conv *conv, const float *weights, float *packed);
 
-/* Bytes of workspace that the pass needs for `batch` images; the workspace is aligned to RN_ALIGNMENT. Saturates at SIZE_MAX. */
+/* Bytes of workspace that the pass needs for `batch` images; the workspace is aligned to RN_ALIGNMENT. Saturates at
+ * SIZE_MAX. */
 size_t rn_conv_forward_workspace(const rn_context *context, const rn_conv *conv, int64_t batch);
 size_t rn_conv_backward_data_workspace(const rn_context *context, const rn_conv *conv, int64_t batch);
 size_t rn_conv_backward_weights_workspace(const rn_context *context, const rn_conv *conv, int64_t batch);
 
-void rn_conv_forward(const rn_context *context, const rn_conv *conv, const rn_map *x, const float *packed, const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace);
+void rn_conv_forward(const rn_context *context, const rn_conv *conv, const rn_map *x, const float *packed,
+                     const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace);
 /* dx = (accumulate: dx +) gradient. */
-void rn_conv_backward_data(const rn_context *context, const rn_conv *conv, const rn_map *dy, const float *weights, const rn_map *dx, bool accumulate, void *workspace);
+void rn_conv_backward_data(const rn_context *context, const rn_conv *conv, const rn_map *dy, const float *weights,
+                           const rn_map *dx, bool accumulate, void *workspace);
 /* dw (layout of the weights) = (accumulate: dw +) gradient. */
-void rn_conv_backward_weights(const rn_context *context, const rn_conv *conv, const rn_map *x, const rn_map *dy, float *dw, bool accumulate, void *workspace);
+void rn_conv_backward_weights(const rn_context *context, const rn_conv *conv, const rn_map *x, const rn_map *dy,
+                              float *dw, bool accumulate, void *workspace);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows of the im2col matrix: where each window lies and how much of it falls on the map. The copying itself is a kernel. */
+/* Rows of the im2col matrix: where each window lies and how much of it falls on the map. The copying itself is a
+ * kernel. */
 #include "ops/conv_gather.h"
 
 static int64_t clip(int64_t value, int64_t low, int64_t high)
@@ -27,14 +28,17 @@ static void step(const rn_gather *gather, rn_gather_pixel *pixel)
 
 static rn_gather_row row_at(const rn_gather *gather, const rn_gather_pixel *pixel)
 {
-    const int64_t y = pixel->i * gather->stride_h + gather->offset_h, x = pixel->j * gather->stride_w + gather->offset_w;
+    const int64_t y = pixel->i * gather->stride_h + gather->offset_h,
+                  x = pixel->j * gather->stride_w + gather->offset_w;
     const int64_t top = clip(-y, 0, gather->window_h), bottom = clip(gather->in_h - y, top, gather->window_h);
     const int64_t left = clip(-x, 0, gather->window_w), right = clip(gather->in_w - x, left, gather->window_w);
     const bool nothing = top == bottom || left == right;
     const bool touching = gather->pitch == gather->channels;
 
     return (rn_gather_row){
-        .source = nothing ? NULL : gather->data + ((pixel->image * gather->in_h + y + top) * gather->in_w + x + left) * gather->pitch,
+        .source = nothing ? NULL
+                          : gather->data +
+                                ((pixel->image * gather->in_h + y + top) * gather->in_w + x + left) * gather->pitch,
         .run_length = gather->window_w * gather->channels,
         .run_pitch = gather->in_w * gather->pitch,
         .first_run = nothing ? 0 : top,
@@ -46,8 +50,8 @@ static rn_gather_row row_at(const rn_gather *gather, const rn_gather_pixel *pixe
     };
 }
 
-void rn_gather_panel(const rn_gather *gather, const rn_gemm_kernels *gemm, float *panel, int64_t m, int64_t rows, int64_t begin, int64_t end,
-                     float *line)
+void rn_gather_panel(const rn_gather *gather, const rn_gemm_kernels *gemm, float *panel, int64_t m, int64_t rows,
+                     int64_t begin, int64_t end, float *line)
 {
     rn_gather_pixel pixel = rn_gather_pixel_at(gather, m);
 
@@ -58,8 +62,8 @@ void rn_gather_panel(const rn_gather *gather, const rn_gemm_kernels *gemm, float
     }
 }
 
-void rn_gather_columns(const rn_gather *gather, const rn_gemm_kernels *gemm, float *panels, int64_t panel_stride, int64_t m, int64_t rows,
-                       int64_t begin, int64_t end, float *line)
+void rn_gather_columns(const rn_gather *gather, const rn_gemm_kernels *gemm, float *panels, int64_t panel_stride,
+                       int64_t m, int64_t rows, int64_t begin, int64_t end, float *line)
 {
     rn_gather_pixel pixel = rn_gather_pixel_at(gather, m);
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The im2col matrix of a window sliding over a feature map, row by row, without storing it: row m belongs to output pixel m = (image, i, j) and has
- * the window's pixels in the order (window row, window column, channel).
+ * The im2col matrix of a window sliding over a feature map, row by row, without storing it: row m belongs to output
+ * pixel m = (image, i, j) and has the window's pixels in the order (window row, window column, channel).
  *
  *   input row of (i, window row)        = i * stride_h + offset_h + window row
  *   input column of (j, window column)  = j * stride_w + offset_w + window column      outside the map: zero
  *
- * The same description serves forward passes (offset = -padding), the gradient behind a stride-1 convolution and each class of the gradient behind a
- * strided one: what differs are the offsets and the window.
+ * The same description serves forward passes (offset = -padding), the gradient behind a stride-1 convolution and each
+ * class of the gradient behind a strided one: what differs are the offsets and the window.
  */
 #ifndef RN_OPS_CONV_GATHER_H
 #define RN_OPS_CONV_GATHER_H
@@ -34,11 +34,11 @@ static inline int64_t rn_gather_depth(const rn_gather *gather)
 rn_gather_pixel rn_gather_pixel_at(const rn_gather *gather, int64_t m);
 
 /* Places [begin, end) of the rows [m, m + rows), packed as the kernels' operand a: [depth / unit][rows][unit]. */
-void rn_gather_panel(const rn_gather *gather, const rn_gemm_kernels *gemm, float *panel, int64_t m, int64_t rows, int64_t begin, int64_t end,
-                     float *line);
+void rn_gather_panel(const rn_gather *gather, const rn_gemm_kernels *gemm, float *panel, int64_t m, int64_t rows,
+                     int64_t begin, int64_t end, float *line);
 
 /* The same as operand b of the weight gradient: panels [rows][nr] of columns, `panel_stride` floats apart. */
-void rn_gather_columns(const rn_gather *gather, const rn_gemm_kernels *gemm, float *panels, int64_t panel_stride, int64_t m, int64_t rows,
-                       int64_t begin, int64_t end, float *line);
+void rn_gather_columns(const rn_gather *gather, const rn_gemm_kernels *gemm, float *panels, int64_t panel_stride,
+                       int64_t m, int64_t rows, int64_t begin, int64_t end, float *line);
 
 #endif

@@ -6,11 +6,11 @@
 
 enum {
     FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float),
-    DEPTH_MOST = 1152,              /* of a block: a panel of weights this deep stays in L2 while the rows pass over it */
-    ROW_FLOATS_MOST = 80 * 1024,    /* packed rows of a block */
-    TILE_FLOATS_MOST = 64 * 1024,   /* finished tiles of a block */
-    COLUMNS_MOST = 512,             /* of a block */
-    LINE_SPARE = 64                 /* that the gather kernels ask for */
+    DEPTH_MOST = 1152,            /* of a block: a panel of weights this deep stays in L2 while the rows pass over it */
+    ROW_FLOATS_MOST = 80 * 1024,  /* packed rows of a block */
+    TILE_FLOATS_MOST = 64 * 1024, /* finished tiles of a block */
+    COLUMNS_MOST = 512,           /* of a block */
+    LINE_SPARE = 64               /* that the gather kernels ask for */
 };
 
 typedef struct blocks {
@@ -31,7 +31,8 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Cuts the longer side first (cutting rows reads the weights again, cutting columns the rows) until there is work for all threads. */
+/* Cuts the longer side first (cutting rows reads the weights again, cutting columns the rows) until there is work for
+ * all threads. */
 static void spread(blocks *b, const rn_product_shape *shape, int64_t row_panels, int64_t column_panels, int64_t threads)
 {
     const int64_t wanted = rn_divide_up(threads == 1 ? 1 : 2 * threads, shape->products);
@@ -54,7 +55,8 @@ static void spread(blocks *b, const rn_product_shape *shape, int64_t row_panels,
 static blocks choose_blocks(const rn_context *context, const rn_product_shape *shape)
 {
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
-    const int64_t row_panels = most(1, rn_divide_up(shape->rows, gemm->mr)), column_panels = rn_divide_up(shape->columns, gemm->nr);
+    const int64_t row_panels = most(1, rn_divide_up(shape->rows, gemm->mr)),
+                  column_panels = rn_divide_up(shape->columns, gemm->nr);
     const int64_t passes = most(1, rn_divide_up(shape->depth, DEPTH_MOST));
     blocks b = { .depth = rn_round_up(most(1, rn_divide_up(shape->depth, passes)), gemm->unit) };
     int64_t rows;
@@ -100,7 +102,8 @@ static int64_t panel_begin(const row_range *rows, int64_t panel)
 }
 
 /* Tiles of the rows and of `panels` panels of weights: k in passes, each of which packs its part of the rows anew. */
-static void multiply_block(const call *c, const rn_product *product, const row_range *rows, const float *packed, int64_t panels, float *thread)
+static void multiply_block(const call *c, const rn_product *product, const row_range *rows, const float *packed,
+                           int64_t panels, float *thread)
 {
     const rn_gemm_kernels *const gemm = c->gemm;
     const int64_t depth = rn_gather_depth(&product->gather), pitch = c->blocks.tile_pitch;
@@ -120,7 +123,8 @@ static void multiply_block(const call *c, const rn_product *product, const row_r
             for (int64_t p = 0; p < rows->panels; p++) {
                 const int64_t first = panel_begin(rows, p), height = panel_begin(rows, p + 1) - first;
 
-                gemm->multiply(height, end - k, thread + first * stored, weights, tile + first * pitch + column * gemm->nr, pitch, k > 0);
+                gemm->multiply(height, end - k, thread + first * stored, weights,
+                               tile + first * pitch + column * gemm->nr, pitch, k > 0);
             }
         }
     }
@@ -136,11 +140,14 @@ static int64_t place_of(const rn_steps *steps, const rn_gather_pixel *pixel)
     return pixel->image * steps->image + pixel->i * steps->line + pixel->j * steps->pixel;
 }
 
-/* Lets the rows of the tile buffer out: all at once where pixels are evenly spaced, a line of the map at a time where they are not. */
-static void finish_block(const call *c, const rn_product *product, const row_range *rows, int64_t column, int64_t columns, const float *tile)
+/* Lets the rows of the tile buffer out: all at once where pixels are evenly spaced, a line of the map at a time where
+ * they are not. */
+static void finish_block(const call *c, const rn_product *product, const row_range *rows, int64_t column,
+                         int64_t columns, const float *tile)
 {
     const rn_gather *const grid = &product->gather;
-    const bool at_once = evenly_spaced(&product->out_steps, grid) && (product->residual == NULL || evenly_spaced(&product->residual_steps, grid));
+    const bool at_once = evenly_spaced(&product->out_steps, grid) &&
+                         (product->residual == NULL || evenly_spaced(&product->residual_steps, grid));
 
     for (int64_t m = rows->begin; m < rows->end;) {
         const rn_gather_pixel pixel = rn_gather_pixel_at(grid, m);
@@ -149,7 +156,9 @@ static void finish_block(const call *c, const rn_product *product, const row_ran
             .tile = tile + (m - rows->begin) * c->blocks.tile_pitch,
             .scale = product->scale != NULL ? product->scale + column : NULL,
             .shift = product->shift != NULL ? product->shift + column : NULL,
-            .residual = product->residual != NULL ? product->residual + place_of(&product->residual_steps, &pixel) + column : NULL,
+            .residual = product->residual != NULL
+                            ? product->residual + place_of(&product->residual_steps, &pixel) + column
+                            : NULL,
             .out = product->out + place_of(&product->out_steps, &pixel) + column,
             .tile_pitch = c->blocks.tile_pitch,
             .residual_pitch = product->residual_steps.pixel,
@@ -166,7 +175,8 @@ static void finish_block(const call *c, const rn_product *product, const row_ran
 static void run_unit(const call *c, int64_t unit, float *thread)
 {
     const blocks *const b = &c->blocks;
-    const int64_t row_block = unit / c->products / b->column_blocks, column_block = unit / c->products % b->column_blocks;
+    const int64_t row_block = unit / c->products / b->column_blocks,
+                  column_block = unit / c->products % b->column_blocks;
     const int64_t nr = c->gemm->nr;
     rn_product product;
     int64_t depth, count, panels, panel, panel_end;
@@ -187,7 +197,8 @@ static void run_unit(const call *c, int64_t unit, float *thread)
         memset(thread + b->row_floats, 0, (size_t)b->tile_floats * sizeof(float));
     else
         multiply_block(c, &product, &rows, product.packed + panel * depth * nr, panel_end - panel, thread);
-    finish_block(c, &product, &rows, panel * nr, least(product.columns, panel_end * nr) - panel * nr, thread + b->row_floats);
+    finish_block(c, &product, &rows, panel * nr, least(product.columns, panel_end * nr) - panel * nr,
+                 thread + b->row_floats);
 }
 
 static void run_units(void *payload, int64_t begin, int64_t end, int32_t thread)
@@ -198,7 +209,8 @@ static void run_units(void *payload, int64_t begin, int64_t end, int32_t thread)
         run_unit(c, unit, c->workspace + thread * c->blocks.thread_floats);
 }
 
-void rn_product_run(const rn_context *context, const rn_product_shape *shape, rn_product_describe describe, const void *pass, void *workspace)
+void rn_product_run(const rn_context *context, const rn_product_shape *shape, rn_product_describe describe,
+                    const void *pass, void *workspace)
 {
     call c = { context->kernels->gemm, choose_blocks(context, shape), shape->products, describe, pass, workspace };
 

@@ -4,9 +4,10 @@
  *
  *   out[m, n] = relu?(sum over k of gather[m, k] * packed[k, n] * scale[n] + shift[n] + residual[m, n])
  *
- * A pass is a list of such products (groups of channels, classes of pixels). Each is cut into blocks of rows and columns; a unit of work packs the rows
- * of a block into its thread's L2, multiplies them panel by panel into a tile buffer there and lets the finished rows out in one pass. Blocks are
- * chosen for speed alone: an element is one chain of multiply-adds whatever the blocks are.
+ * A pass is a list of such products (groups of channels, classes of pixels). Each is cut into blocks of rows and
+ * columns; a unit of work packs the rows of a block into its thread's L2, multiplies them panel by panel into a tile
+ * buffer there and lets the finished rows out in one pass. Blocks are chosen for speed alone: an element is one chain
+ * of multiply-adds whatever the blocks are.
  */
 #ifndef RN_OPS_CONV_PRODUCT_H
 #define RN_OPS_CONV_PRODUCT_H
@@ -20,7 +21,7 @@ typedef struct rn_steps {
 } rn_steps;
 
 typedef struct rn_product {
-    rn_gather gather;    /* the rows; gather.out_h, out_w and `images` are the grid of pixels that come out */
+    rn_gather gather; /* the rows; gather.out_h, out_w and `images` are the grid of pixels that come out */
     int64_t images;
     const float *packed; /* [columns / nr][depth][nr] */
     int64_t columns;
@@ -41,7 +42,8 @@ typedef struct rn_product_shape {
 } rn_product_shape;
 
 size_t rn_product_workspace(const rn_context *context, const rn_product_shape *shape);
-void rn_product_run(const rn_context *context, const rn_product_shape *shape, rn_product_describe describe, const void *pass, void *workspace);
+void rn_product_run(const rn_context *context, const rn_product_shape *shape, rn_product_describe describe,
+                    const void *pass, void *workspace);
 
 static inline int64_t rn_divide_up(int64_t a, int64_t b)
 {

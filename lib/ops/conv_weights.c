@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gradient of the weights: dw[o, k] = sum over output pixels m of dy[m, o] * col(x)[m, k], in the layout of the weights.
+ * The gradient of the weights: dw[o, k] = sum over output pixels m of dy[m, o] * col(x)[m, k], in the layout of the
+ * weights.
  *
- * The sum over m is cut into a fixed number of chunks, each a chain of multiply-adds in ascending m; their partial sums are added in a fixed binary tree.
- * A unit of work is a chunk and a range of columns k: it packs the columns of a stretch of rows into its thread's L2 and multiplies them by panels of dy, which
- * are packed as they are needed. How k and m are cut into ranges and stretches does not change a bit.
+ * The sum over m is cut into a fixed number of chunks, each a chain of multiply-adds in ascending m; their partial sums
+ * are added in a fixed binary tree. A unit of work is a chunk and a range of columns k: it packs the columns of a
+ * stretch of rows into its thread's L2 and multiplies them by panels of dy, which are packed as they are needed. How k
+ * and m are cut into ranges and stretches does not change a bit.
  */
 #include "ops/conv.h"
 
@@ -14,7 +16,7 @@ enum {
     CHUNKS_MOST = 16,
     CHUNK_PRODUCT = 65536, /* chunks = this / (in * out): few weights mean few units otherwise */
     CHUNK_ROWS_LEAST = 64,
-    UNITS_WANTED = 64,     /* of 32 columns each */
+    UNITS_WANTED = 64,          /* of 32 columns each */
     STRETCH_FLOATS = 80 * 1024, /* packed columns of a stretch */
     STRETCH_ROWS = 448,
     RANGE_COLUMNS = 576,
@@ -23,10 +25,10 @@ enum {
 };
 
 typedef struct weight_blocks {
-    int64_t depth, outs, rows;     /* of a group: columns k, channels o, pixels m */
+    int64_t depth, outs, rows; /* of a group: columns k, channels o, pixels m */
     int64_t chunks;
-    int64_t ranges, range_panels;  /* of columns, in panels of nr */
-    int64_t stretch;               /* rows packed at once */
+    int64_t ranges, range_panels; /* of columns, in panels of nr */
+    int64_t stretch;              /* rows packed at once */
     int64_t panel_floats, thread_floats;
 } weight_blocks;
 
@@ -43,7 +45,8 @@ static int64_t most(int64_t a, int64_t b)
 /* From the layer's shape and the number of pixels alone. */
 static int64_t chunks_for(const rn_conv *conv, int64_t depth, int64_t outs, int64_t rows)
 {
-    const int64_t by_size = CHUNK_PRODUCT / most(1, conv->in_c / conv->groups * outs), by_units = UNITS_WANTED / rn_divide_up(depth, 32);
+    const int64_t by_size = CHUNK_PRODUCT / most(1, conv->in_c / conv->groups * outs),
+                  by_units = UNITS_WANTED / rn_divide_up(depth, 32);
 
     return most(1, least(least(CHUNKS_MOST, most(by_size, by_units)), rows / CHUNK_ROWS_LEAST));
 }
@@ -52,7 +55,8 @@ static weight_blocks choose_blocks(const rn_context *context, const rn_conv *con
 {
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
     const int64_t threads = context->pool.threads;
-    weight_blocks b = { .depth = conv->kernel_h * conv->kernel_w * (conv->in_c / conv->groups), .outs = conv->out_c / conv->groups,
+    weight_blocks b = { .depth = conv->kernel_h * conv->kernel_w * (conv->in_c / conv->groups),
+                        .outs = conv->out_c / conv->groups,
                         .rows = batch * conv->out_h * conv->out_w };
     const int64_t panels = rn_divide_up(b.depth, gemm->nr);
     int64_t ranges;
@@ -62,15 +66,16 @@ static weight_blocks choose_blocks(const rn_context *context, const rn_conv *con
     for (ranges = b.ranges; ranges < least(panels, b.ranges + threads); ranges++)
         if (ranges * b.chunks * conv->groups % threads == 0)
             break;
-    b.ranges = ranges * b.chunks * conv->groups % threads == 0 || b.ranges * b.chunks < threads ? least(ranges, panels) : b.ranges;
+    b.ranges = ranges * b.chunks * conv->groups % threads == 0 || b.ranges * b.chunks < threads ? least(ranges, panels)
+                                                                                                : b.ranges;
     b.range_panels = rn_divide_up(panels, b.ranges);
     b.ranges = rn_divide_up(panels, b.range_panels);
     b.stretch = most(gemm->unit, least(STRETCH_ROWS, STRETCH_FLOATS / (b.range_panels * gemm->nr)));
     b.stretch = least(b.stretch, rn_divide_up(b.rows, b.chunks));
     b.stretch = most(1, b.stretch);
     b.panel_floats = rn_round_up(b.stretch * gemm->nr, PAD) + PAD;
-    b.thread_floats = b.range_panels * b.panel_floats + rn_round_up(b.stretch * gemm->mr, PAD) + rn_round_up(gemm->mr * gemm->nr, PAD) +
-                      rn_round_up(b.range_panels * gemm->nr + LINE_SPARE, PAD);
+    b.thread_floats = b.range_panels * b.panel_floats + rn_round_up(b.stretch * gemm->mr, PAD) +
+                      rn_round_up(gemm->mr * gemm->nr, PAD) + rn_round_up(b.range_panels * gemm->nr + LINE_SPARE, PAD);
     return b;
 }
 
@@ -85,7 +90,8 @@ size_t rn_conv_backward_weights_workspace(const rn_context *context, const rn_co
     size_t partials, threads, total;
 
     if (!rn_size_multiply(&partials, (size_t)rn_round_up(partial_floats(conv, &b), PAD), sizeof(float)) ||
-        !rn_size_multiply(&threads, (size_t)(context->pool.threads * b.thread_floats), sizeof(float)) || !rn_size_add(&total, partials, threads))
+        !rn_size_multiply(&threads, (size_t)(context->pool.threads * b.thread_floats), sizeof(float)) ||
+        !rn_size_add(&total, partials, threads))
         return SIZE_MAX;
     return total;
 }
@@ -104,17 +110,26 @@ static rn_gather columns_of(const weight_pass *pass, int64_t group)
     const rn_conv *const conv = pass->conv;
     const int64_t channels = conv->in_c / conv->groups;
 
-    return (rn_gather){ .data = pass->x->data + group * channels, .pitch = pass->x->pitch, .channels = channels,
-                        .in_h = conv->in_h, .in_w = conv->in_w, .out_h = conv->out_h, .out_w = conv->out_w,
-                        .window_h = conv->kernel_h, .window_w = conv->kernel_w, .stride_h = conv->stride_h, .stride_w = conv->stride_w,
-                        .offset_h = -conv->padding_h, .offset_w = -conv->padding_w };
+    return (rn_gather){ .data = pass->x->data + group * channels,
+                        .pitch = pass->x->pitch,
+                        .channels = channels,
+                        .in_h = conv->in_h,
+                        .in_w = conv->in_w,
+                        .out_h = conv->out_h,
+                        .out_w = conv->out_w,
+                        .window_h = conv->kernel_h,
+                        .window_w = conv->kernel_w,
+                        .stride_h = conv->stride_h,
+                        .stride_w = conv->stride_w,
+                        .offset_h = -conv->padding_h,
+                        .offset_w = -conv->padding_w };
 }
 
 /* One unit: where it reads and writes. */
 typedef struct weight_unit {
-    int64_t group, begin, end;   /* rows m */
-    int64_t column, columns;     /* k */
-    float *target;               /* of the group's o = 0, k = 0 */
+    int64_t group, begin, end; /* rows m */
+    int64_t column, columns;   /* k */
+    float *target;             /* of the group's o = 0, k = 0 */
     bool accumulate;
 } weight_unit;
 
@@ -127,14 +142,15 @@ static weight_unit unit_at(const weight_pass *pass, int64_t index)
     u.columns = least(b->range_panels * nr, b->depth - u.column);
     u.begin = b->rows / b->chunks * chunk + least(chunk, b->rows % b->chunks);
     u.end = u.begin + b->rows / b->chunks + (chunk < b->rows % b->chunks);
-    u.target = (b->chunks > 1 ? pass->partials + chunk * pass->conv->out_c * b->depth : pass->dw) + u.group * b->outs * b->depth;
+    u.target = (b->chunks > 1 ? pass->partials + chunk * pass->conv->out_c * b->depth : pass->dw) +
+               u.group * b->outs * b->depth;
     u.accumulate = b->chunks == 1 && pass->accumulate;
     return u;
 }
 
 /* A tile at the right edge: computed beside dw, so that no column of the next row is touched. */
-static void multiply_edge(const rn_gemm_kernels *gemm, int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
-                          int64_t columns, bool accumulate, float *tile)
+static void multiply_edge(const rn_gemm_kernels *gemm, int64_t rows, int64_t depth, const float *a, const float *b,
+                          float *c, int64_t ldc, int64_t columns, bool accumulate, float *tile)
 {
     if (accumulate)
         gemm->copy(tile, gemm->nr, c, ldc, rows, columns);
@@ -143,11 +159,14 @@ static void multiply_edge(const rn_gemm_kernels *gemm, int64_t rows, int64_t dep
         gemm->copy(c + r * ldc, columns, tile + r * gemm->nr, gemm->nr, 1, columns);
 }
 
-static void multiply_stretch(const weight_pass *pass, const weight_unit *u, int64_t m, int64_t rows, bool accumulate, float *thread)
+static void multiply_stretch(const weight_pass *pass, const weight_unit *u, int64_t m, int64_t rows, bool accumulate,
+                             float *thread)
 {
     const rn_gemm_kernels *const gemm = pass->gemm;
     const weight_blocks *const b = &pass->blocks;
-    float *const panel = thread + b->range_panels * b->panel_floats, *const tile = panel + rn_round_up(b->stretch * gemm->mr, PAD);
+    float *const panel = thread + b->range_panels * b->panel_floats, *const tile =
+                                                                         panel +
+                                                                         rn_round_up(b->stretch * gemm->mr, PAD);
     const float *const dy = pass->dy->data + m * pass->dy->pitch + u->group * b->outs;
     const int64_t panels = rn_divide_up(b->outs, gemm->mr);
 
@@ -187,7 +206,7 @@ static void run_weight_units(void *payload, int64_t begin, int64_t end, int32_t 
     }
 }
 
-/* ---- adding the chunks up -------------------------------------------------------------------------------------------- */
+/* ---- adding the chunks up -------------------------------------------------------------------------------------- */
 
 typedef struct sum_job {
     const rn_row_kernels *rows;
@@ -221,19 +240,28 @@ static void add_chunks(void *payload, int64_t begin, int64_t end, int32_t thread
         if (job->accumulate)
             add_range(job->rows, job->dw + at, first, count);
         else
-            job->rows->sum(1, count, (rn_matrix){ first, count }, (rn_matrix){ NULL, 0 }, false, (rn_matrix){ job->dw + at, count });
+            job->rows->sum(1, count, (rn_matrix){ first, count }, (rn_matrix){ NULL, 0 }, false,
+                           (rn_matrix){ job->dw + at, count });
     }
 }
 
-void rn_conv_backward_weights(const rn_context *context, const rn_conv *conv, const rn_map *x, const rn_map *dy, float *dw, bool accumulate, void *workspace)
+void rn_conv_backward_weights(const rn_context *context, const rn_conv *conv, const rn_map *x, const rn_map *dy,
+                              float *dw, bool accumulate, void *workspace)
 {
-    weight_pass pass = { .gemm = context->kernels->gemm, .conv = conv, .blocks = choose_blocks(context, conv, dy->n), .x = x, .dy = dy,
-                         .dw = dw, .partials = workspace, .accumulate = accumulate };
+    weight_pass pass = { .gemm = context->kernels->gemm,
+                         .conv = conv,
+                         .blocks = choose_blocks(context, conv, dy->n),
+                         .x = x,
+                         .dy = dy,
+                         .dw = dw,
+                         .partials = workspace,
+                         .accumulate = accumulate };
 
     pass.threads = pass.partials + rn_round_up(partial_floats(conv, &pass.blocks), PAD);
     rn_parallel(&context->pool, conv->groups * pass.blocks.chunks * pass.blocks.ranges, run_weight_units, &pass);
     if (pass.blocks.chunks > 1) {
-        sum_job job = { context->kernels->rows, dw, pass.partials, pass.blocks.chunks, conv->out_c * pass.blocks.depth, accumulate };
+        sum_job job = { context->kernels->rows,          dw,        pass.partials, pass.blocks.chunks,
+                        conv->out_c * pass.blocks.depth, accumulate };
 
         rn_parallel(&context->pool, rn_divide_up(job.count, PIECE), add_chunks, &job);
     }

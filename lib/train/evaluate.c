@@ -118,10 +118,10 @@ rn_status rn_evaluate(rn_evaluation *evaluation, rn_model *model, rn_dataset *da
                        rn_dataset_count(dataset));
     status = check_arguments(model, dataset, &options, needed);
     if (status == RN_OK)
-        status = rn_loader_create(&loader, dataset, rn_model_pipeline(model),
-                                  RN_OPTIONS(rn_loader, .batch_size = options.batch_size,
-                                             .bad_photos = options.bad_photos,
-                                             .height = (int32_t)height, .width = (int32_t)width));
+        status =
+            rn_loader_create(&loader, dataset, rn_model_pipeline(model),
+                             RN_OPTIONS(rn_loader, .batch_size = options.batch_size, .bad_photos = options.bad_photos,
+                                        .height = (int32_t)height, .width = (int32_t)width));
     if (status == RN_OK)
         status = rn_session_create(&session, model->context, model, NULL);
     for (size_t i = 0; status == RN_OK && options.logits != NULL && i < needed; i++)

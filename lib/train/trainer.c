@@ -57,10 +57,9 @@ static rn_status make_loaders(rn_trainer *trainer, rn_dataset *train, rn_dataset
 
     if (status != RN_OK)
         return status;
-    return rn_loader_create(
-        &trainer->valid, valid, rn_model_pipeline(trainer->model),
-        RN_OPTIONS(rn_loader, .batch_size = options->batch_size, .bad_photos = options->bad_photos,
-                   .height = (int32_t)height, .width = (int32_t)width));
+    return rn_loader_create(&trainer->valid, valid, rn_model_pipeline(trainer->model),
+                            RN_OPTIONS(rn_loader, .batch_size = options->batch_size, .bad_photos = options->bad_photos,
+                                       .height = (int32_t)height, .width = (int32_t)width));
 }
 
 static rn_status identify_run(rn_trainer *trainer, const rn_dataset *train, const rn_dataset *valid)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each distinct convolution of resnet18 and resnet50 at 224 x 224: forward, backward data and backward weights, in GFLOP/s and as a share of the peak
- * that the multiply kernel reaches on operands in the first-level cache in this run, with the error of sampled outputs against sums in double.
+ * Each distinct convolution of resnet18 and resnet50 at 224 x 224: forward, backward data and backward weights, in
+ * GFLOP/s and as a share of the peak that the multiply kernel reaches on operands in the first-level cache in this run,
+ * with the error of sampled outputs against sums in double.
  *
  * usage: bench_conv [BATCH [THREADS]]        medians of 7 calls after 2 warm-ups
  */

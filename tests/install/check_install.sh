@@ -38,6 +38,7 @@ check "nothing in the prefix knows the source, the build or the first prefix" \
     sh -c '! grep -rlF -e "$1/" -e "$2/" -e "$3/here" "$4"' sh "$source" "$build" "$scratch" "$scratch/moved to/prefix"
 check "only the prefix's own folders are there" \
     sh -c 'test "$(cd "$1" && echo *)" = "include lib share" || test "$(cd "$1" && echo *)" = "bin include lib share"' sh "$prefix"
+check "the installed library has no run path" sh -c '! readelf --dynamic "$1/libresnet.so" | grep -qE "R(UN)?PATH"' sh "$libdir"
 check "header and pkg-config say the same version" \
     sh -c 'grep -q "define RN_VERSION_MINOR $(pkg-config --modversion resnet | cut -d. -f2)$" "$1"/include/resnet/version.h' sh "$prefix"
 

@@ -224,10 +224,14 @@ static void gradients_agree_with_finite_differences(void **state)
         rn_test_fill(direction, count, (uint32_t)i + 1);
         require_ok(t.context, rn_tensor_read(rn_parameters_gradient(parameters, i), RN_FLOAT32, gradient,
                                              count * sizeof *gradient));
-        for (size_t j = 0; j < count; j++)
-            length += (double)(direction[j] += gradient[j] > 0 ? 0.5f : -0.5f) * direction[j];
-        for (size_t j = 0; j < count; j++)
-            slope += (double)gradient[j] * (direction[j] /= (float)sqrt(length));
+        for (size_t j = 0; j < count; j++) {
+            direction[j] += gradient[j] > 0 ? 0.5f : -0.5f;
+            length += (double)direction[j] * direction[j];
+        }
+        for (size_t j = 0; j < count; j++) {
+            direction[j] /= (float)sqrt(length);
+            slope += (double)gradient[j] * direction[j];
+        }
         require_ok(t.context, rn_tensor_convert(&value, rn_parameters_value(parameters, i), RN_FLOAT32, RN_ROW_MAJOR));
         require_ok(t.context, rn_tensor_convert(&moved, value, RN_FLOAT32, RN_ROW_MAJOR));
         for (double h = 3e-4; h < 3e-2; h *= 3) {

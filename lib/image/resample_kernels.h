@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two hot loops of resizing, compiled once for each instruction set (resample_body.h). All of them give the same
+ * bits: they compute with integers.
+ */
+#ifndef RN_IMAGE_RESAMPLE_KERNELS_H
+#define RN_IMAGE_RESAMPLE_KERNELS_H
+
+#include <resnet/context.h>
+
+enum {
+    RN_RESAMPLE_PRECISION = 32 - 8 - 2, /* fractional bits of a weight: bytes times weights that sum to 1 fit 32 bits */
+    RN_PIXEL_SLACK = 64                 /* bytes that the loops may read and write behind the last pixel */
+};
+
+/* What one output is made of: inputs first .. first + count, with weights from weight[index] on. */
+typedef struct rn_taps {
+    int32_t first, count;
+    size_t index;
+} rn_taps;
+
+/* Numbers of scratch for a row: the inputs and the sums, and one more of each that a vector reaches. */
+static inline size_t rn_row_scratch(int32_t inputs, int32_t outputs)
+{
+    return ((size_t)inputs + (size_t)outputs) * 3 + 2;
+}
+
+/* One weight a tap. */
+typedef struct rn_resample_kernels {
+    /* One row: `outputs` pixels from `inputs` pixels of three bytes. `scratch`: rn_row_scratch(inputs, outputs) numbers. */
+    void (*row)(uint8_t *out, const uint8_t *in, int32_t outputs, int32_t inputs, const rn_taps *taps,
+                const int32_t *weight, int32_t *scratch);
+    /* One row of `nbytes` bytes from rows `nbytes` apart; `in` is the first of taps->count rows. */
+    void (*column)(uint8_t *out, const uint8_t *in, size_t nbytes, const rn_taps *taps, const int32_t *weight);
+} rn_resample_kernels;
+
+extern const rn_resample_kernels rn_resample_baseline, rn_resample_avx2;
+
+/* The best ones that may be used. */
+const rn_resample_kernels *rn_resample_kernels_for(rn_isa isa);
+
+#endif

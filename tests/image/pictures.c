@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "image/pictures.h"
+
+#include <zlib.h>
+
+const rn_workbench *plain_bench(void)
+{
+    static rn_workbench bench;
+
+    bench = (rn_workbench){ .allocator = rn_default_allocator(), .resample = &rn_resample_baseline };
+    return &bench;
+}
+
+static void parse_line(expected_picture *e, const char *line)
+{
+    char numbers[128];
+    const char *at = numbers;
+
+    *e = (expected_picture){ 0 };
+    if (sscanf(line, "%15[^\t]\t%39[^\t]\t%127[^\t]\t%d\t%d\t%x", e->operation, e->name, numbers, &e->width, &e->height,
+               &e->crc) != 6)
+        fail_msg("not understood: %s", line);
+    while (numbers[0] != '-' || numbers[1] != '\0') {
+        char *end;
+        const double value = strtod(at, &end);
+
+        if (end == at)
+            break;
+        assert_true(e->count < 4);
+        e->number[e->count++] = value;
+        at = end;
+    }
+}
+
+void for_each_expected(const char *operation, int least, void (*check)(const expected_picture *expected))
+{
+    FILE *const file = fopen(rn_test_fixture("image/fixtures/expected.tsv"), "r");
+    char line[512];
+    int found = 0;
+
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        expected_picture e;
+
+        parse_line(&e, line);
+        if (strcmp(e.operation, operation) != 0)
+            continue;
+        check(&e);
+        found++;
+    }
+    fclose(file);
+    if (found < least)
+        fail_msg("%d lines of '%s', at least %d were expected", found, operation, least);
+}
+
+uint8_t *read_whole(const char *path, size_t *nbytes)
+{
+    FILE *const file = fopen(path, "rb");
+    uint8_t *bytes;
+    long size;
+
+    if (file == NULL)
+        fail_msg("%s cannot be opened", path);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    size = ftell(file);
+    assert_true(size >= 0);
+    rewind(file);
+    bytes = malloc((size_t)size + 1);
+    assert_non_null(bytes);
+    assert_int_equal(fread(bytes, 1, (size_t)size, file), (size_t)size);
+    fclose(file);
+    *nbytes = (size_t)size;
+    return bytes;
+}
+
+uint8_t *read_picture_file(const char *name, size_t *nbytes)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "image/fixtures/%s", name);
+    return read_whole(rn_test_fixture(path), nbytes);
+}
+
+rn_pixels load_picture(const char *name)
+{
+    size_t nbytes;
+    uint8_t *const bytes = read_picture_file(name, &nbytes);
+    rn_pixels pixels;
+    rn_message message;
+
+    if (rn_pixels_decode(&pixels, plain_bench(), bytes, nbytes, name, &message) != RN_OK)
+        fail_msg("%s", message.text);
+    free(bytes);
+    return pixels;
+}
+
+static size_t bytes_of(const rn_pixels *pixels)
+{
+    return (size_t)pixels->width * (size_t)pixels->height * 3;
+}
+
+rn_pixels copy_pixels(const rn_pixels *pixels)
+{
+    rn_pixels copy;
+
+    assert_int_equal(rn_pixels_create(&copy, pixels->bench, pixels->width, pixels->height, NULL), RN_OK);
+    memcpy(copy.rgb, pixels->rgb, bytes_of(pixels));
+    return copy;
+}
+
+rn_pixels noise_picture(int32_t width, int32_t height, uint32_t seed)
+{
+    rn_pixels pixels;
+
+    assert_int_equal(rn_pixels_create(&pixels, plain_bench(), width, height, NULL), RN_OK);
+    for (size_t i = 0; i < bytes_of(&pixels); i++) {
+        seed = seed * 1664525u + 1013904223u;
+        pixels.rgb[i] = (uint8_t)(seed >> 24);
+    }
+    return pixels;
+}
+
+uint32_t crc_of(const void *bytes, size_t nbytes)
+{
+    return (uint32_t)crc32(0, bytes, (uInt)nbytes);
+}
+
+void require_picture(const rn_pixels *pixels, const expected_picture *e)
+{
+    if (pixels->width != e->width || pixels->height != e->height)
+        fail_msg("%s %s %g %g: %d x %d pixels instead of %d x %d", e->operation, e->name, e->number[0], e->number[1],
+                 pixels->width, pixels->height, e->width, e->height);
+    if (crc_of(pixels->rgb, bytes_of(pixels)) != e->crc)
+        fail_msg("%s %s %g %g: other pixels than Pillow's", e->operation, e->name, e->number[0], e->number[1]);
+}
+
+void require_same_pixels(const rn_pixels *a, const rn_pixels *b)
+{
+    assert_int_equal(a->width, b->width);
+    assert_int_equal(a->height, b->height);
+    assert_memory_equal(a->rgb, b->rgb, bytes_of(a));
+}

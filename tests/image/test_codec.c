@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* Telling formats apart, and what codec.c itself checks of PNG and BMP: that the file is whole. */
+#include "image/pictures.h"
+
+static const char *const png_files[] = { "rgb.png", "palette4.png", "palette_short.png", "interlaced.png", "rgb16.png",
+                                         "bilevel.png" };
+static const char *const bmp_files[] = { "rgb.bmp", "grey.bmp", "palette.bmp", "bilevel.bmp" };
+
+static void check_decoding(const expected_picture *e)
+{
+    rn_pixels pixels = load_picture(e->name);
+
+#ifdef RN_WITHOUT_JPEG
+    if (strstr(e->name, ".jpg") != NULL) { /* stb_image's pixels are its own */
+        assert_int_equal(pixels.width, e->width);
+        assert_int_equal(pixels.height, e->height);
+        rn_pixels_release(&pixels);
+        return;
+    }
+#endif
+    require_picture(&pixels, e);
+    rn_pixels_release(&pixels);
+}
+
+static void fixtures_have_pillows_pixels(void **state)
+{
+    (void)state;
+    for_each_expected("decode", 27, check_decoding);
+}
+
+/* The bytes in a block of their own, so that a sanitizer sees a byte too far. */
+static rn_status decode(rn_pixels *pixels, const uint8_t *bytes, size_t nbytes, rn_message *message)
+{
+    uint8_t *const exact = malloc(nbytes > 0 ? nbytes : 1);
+    rn_status status;
+
+    assert_non_null(exact);
+    memcpy(exact, bytes, nbytes);
+    status = rn_pixels_decode(pixels, plain_bench(), exact, nbytes, "file", message);
+    free(exact);
+    if (status != RN_OK) {
+        assert_null(pixels->rgb);
+        assert_non_null(strstr(message->text, "file: "));
+    }
+    return status;
+}
+
+static void require_refused_at_every_length(const char *name, size_t step)
+{
+    size_t nbytes;
+    uint8_t *const bytes = read_picture_file(name, &nbytes);
+
+    for (size_t length = 0; length < nbytes; length += length < 200 || nbytes - length < 200 ? 1 : step) {
+        rn_pixels pixels;
+        rn_message message;
+
+        if (decode(&pixels, bytes, length, &message) != RN_FORMAT)
+            fail_msg("%s cut to %zu of %zu bytes was not refused", name, length, nbytes);
+    }
+    free(bytes);
+}
+
+static void what_is_cut_short_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof png_files / sizeof *png_files; i++)
+        require_refused_at_every_length(png_files[i], 101);
+    for (size_t i = 0; i < sizeof bmp_files / sizeof *bmp_files; i++)
+        require_refused_at_every_length(bmp_files[i], 101);
+}
+
+/* Every byte of a PNG is under a checksum, or is one, or a length, or the signature. */
+static void a_changed_bit_of_a_png_is_noticed(void **state)
+{
+    size_t nbytes;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof png_files / sizeof *png_files; i++) {
+        uint8_t *const bytes = read_picture_file(png_files[i], &nbytes);
+
+        for (size_t at = 0; at < nbytes; at += at < 300 ? 1 : 97) {
+            rn_pixels pixels;
+            rn_message message;
+
+            bytes[at] ^= (uint8_t)(1u << at % 8);
+            if (decode(&pixels, bytes, nbytes, &message) != RN_FORMAT)
+                fail_msg("%s: byte %zu was changed and nothing said", png_files[i], at);
+            bytes[at] ^= (uint8_t)(1u << at % 8);
+        }
+        free(bytes);
+    }
+}
+
+static void what_follows_the_end_does_not_matter(void **state)
+{
+    size_t nbytes;
+    uint8_t *const bytes = read_picture_file("rgb.png", &nbytes), *const longer = calloc(1, nbytes + 100);
+    rn_pixels a, b;
+    rn_message message;
+
+    (void)state;
+    assert_non_null(longer);
+    memcpy(longer, bytes, nbytes);
+    assert_int_equal(decode(&a, bytes, nbytes, &message), RN_OK);
+    assert_int_equal(decode(&b, longer, nbytes + 100, &message), RN_OK);
+    require_same_pixels(&a, &b);
+    rn_pixels_release(&a);
+    rn_pixels_release(&b);
+    free(bytes);
+    free(longer);
+}
+
+/* Writes a little-endian number into a header. */
+static void put(uint8_t *at, uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        at[i] = (uint8_t)(value >> 8 * i);
+}
+
+/* palette.bmp or rgb.bmp with one number of its header changed. */
+static rn_status decode_changed(const char *name, size_t offset, uint32_t value, rn_message *message)
+{
+    size_t nbytes;
+    uint8_t *const bytes = read_picture_file(name, &nbytes);
+    rn_pixels pixels;
+    rn_status status;
+
+    put(bytes + offset, value);
+    status = decode(&pixels, bytes, nbytes, message);
+    if (status == RN_OK)
+        rn_pixels_release(&pixels);
+    free(bytes);
+    return status;
+}
+
+static void bitmaps_that_lie_are_refused(void **state)
+{
+    enum { OFFSET = 10, HEADER = 14, WIDTH = 18, HEIGHT = 22, BITS = 28, COMPRESSION = 30 };
+    rn_message message;
+
+    (void)state;
+    assert_int_equal(decode_changed("rgb.bmp", WIDTH, 61, &message), RN_OK);
+    assert_int_equal(decode_changed("rgb.bmp", WIDTH, 62, &message), RN_FORMAT);
+    assert_int_equal(decode_changed("rgb.bmp", WIDTH, 0, &message), RN_FORMAT);
+    assert_int_equal(decode_changed("rgb.bmp", WIDTH, UINT32_MAX, &message), RN_FORMAT);
+    assert_int_equal(decode_changed("rgb.bmp", HEIGHT, 48, &message), RN_FORMAT);
+    assert_int_equal(decode_changed("rgb.bmp", HEIGHT, UINT32_MAX - 46, &message), RN_OK); /* -47: top row first */
+    assert_int_equal(decode_changed("rgb.bmp", HEIGHT, 0x80000000u, &message), RN_FORMAT);
+    assert_int_equal(decode_changed("rgb.bmp", OFFSET, 1000000, &message), RN_FORMAT);
+    assert_int_equal(decode_changed("rgb.bmp", HEADER, 41, &message), RN_FORMAT);
+    assert_int_equal(decode_changed("rgb.bmp", HEADER, 12, &message), RN_FORMAT);
+    assert_int_equal(decode_changed("rgb.bmp", BITS, 0, &message), RN_FORMAT);
+    assert_int_equal(decode_changed("rgb.bmp", BITS, 7, &message), RN_FORMAT);
+    assert_int_equal(decode_changed("palette.bmp", COMPRESSION, 1, &message), RN_FORMAT);
+    assert_int_equal(decode_changed("palette.bmp", OFFSET, 14 + 40 + 4 * 8, &message), RN_FORMAT); /* 8 colours */
+    assert_non_null(strstr(message.text, "palette"));
+}
+
+static void a_bitmap_with_the_top_row_first_is_turned(void **state)
+{
+    size_t nbytes;
+    uint8_t *const bytes = read_picture_file("rgb.bmp", &nbytes);
+    rn_pixels up, down;
+    rn_message message;
+
+    (void)state;
+    assert_int_equal(decode(&up, bytes, nbytes, &message), RN_OK);
+    put(bytes + 22, UINT32_MAX - 46);
+    assert_int_equal(decode(&down, bytes, nbytes, &message), RN_OK);
+    rn_pixels_flip_vertical(&down);
+    require_same_pixels(&up, &down);
+    rn_pixels_release(&up);
+    rn_pixels_release(&down);
+    free(bytes);
+}
+
+static void sizes_are_limited(void **state)
+{
+    rn_message message;
+
+    (void)state;
+    assert_int_equal(rn_check_picture_size(1 << 14, 1 << 14, "x", &message), RN_OK);
+    assert_int_equal(rn_check_picture_size(1 << 14, (1 << 14) + 1, "x", &message), RN_UNSUPPORTED);
+    assert_int_equal(rn_check_picture_size(INT64_MAX, INT64_MAX, "x", &message), RN_UNSUPPORTED);
+    assert_int_equal(rn_check_picture_size(0, 5, "x", &message), RN_FORMAT);
+    assert_int_equal(rn_check_picture_size(5, -1, "x", &message), RN_FORMAT);
+}
+
+static void other_formats_are_named_as_unknown(void **state)
+{
+    static const char *const others[] = { "GIF89a.............", "P6 1 1 255 rgb", "RIFF....WEBPVP8 ", "II*\0.......", "B",
+                                          "\xff\xd8", "\x89PNG\r\n\x1a" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        rn_pixels pixels;
+        rn_message message;
+
+        assert_int_equal(decode(&pixels, (const uint8_t *)others[i], strlen(others[i]), &message), RN_FORMAT);
+        assert_non_null(strstr(message.text, "neither JPEG nor PNG nor BMP"));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fixtures_have_pillows_pixels),
+        cmocka_unit_test(what_is_cut_short_is_refused),
+        cmocka_unit_test(a_changed_bit_of_a_png_is_noticed),
+        cmocka_unit_test(what_follows_the_end_does_not_matter),
+        cmocka_unit_test(bitmaps_that_lie_are_refused),
+        cmocka_unit_test(a_bitmap_with_the_top_row_first_is_turned),
+        cmocka_unit_test(sizes_are_limited),
+        cmocka_unit_test(other_formats_are_named_as_unknown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* JPEG: whole pictures or none. (That the pixels are Pillow's: test_codec.c.) */
+#include "image/pictures.h"
+
+static const char *const files[] = { "rgb420.jpg", "rgb444.jpg",    "rgb422.jpg", "progressive.jpg",
+                                     "grey.jpg",   "optimised.jpg", "cmyk.jpg",   "turned.jpg" };
+enum { FILES = sizeof files / sizeof *files };
+
+/* The bytes in a block of their own, so that a sanitizer sees a byte too far. */
+static rn_status decode(rn_pixels *pixels, const uint8_t *bytes, size_t nbytes, rn_message *message)
+{
+    uint8_t *const exact = malloc(nbytes > 0 ? nbytes : 1);
+    rn_status status;
+
+    assert_non_null(exact);
+    memcpy(exact, bytes, nbytes);
+    status = rn_pixels_decode_jpeg(pixels, plain_bench(), exact, nbytes, "photo", message);
+    free(exact);
+    if (status != RN_OK) {
+        assert_null(pixels->rgb);
+        assert_non_null(strstr(message->text, "photo: "));
+    }
+    return status;
+}
+
+static void what_is_cut_short_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < FILES; i++) {
+        size_t nbytes;
+        uint8_t *const bytes = read_picture_file(files[i], &nbytes);
+
+        for (size_t length = 0; length < nbytes; length++) {
+            rn_pixels pixels;
+            rn_message message;
+
+            if (decode(&pixels, bytes, length, &message) != RN_FORMAT)
+                fail_msg("%s cut to %zu of %zu bytes was not refused", files[i], length, nbytes);
+        }
+        free(bytes);
+    }
+}
+
+static void what_follows_the_end_does_not_matter(void **state)
+{
+    size_t nbytes;
+    uint8_t *const bytes = read_picture_file("rgb420.jpg", &nbytes), *const longer = calloc(1, nbytes + 100);
+    rn_pixels a, b;
+    rn_message message;
+
+    (void)state;
+    assert_non_null(longer);
+    memcpy(longer, bytes, nbytes);
+    assert_int_equal(decode(&a, bytes, nbytes, &message), RN_OK);
+    assert_int_equal(decode(&b, longer, nbytes + 100, &message), RN_OK);
+    require_same_pixels(&a, &b);
+    rn_pixels_release(&a);
+    rn_pixels_release(&b);
+    free(bytes);
+    free(longer);
+}
+
+/* Where the entropy-coded data begin: behind the first SOS segment. */
+static size_t scan_begin(const uint8_t *bytes, size_t nbytes)
+{
+    for (size_t at = 2; at + 4 < nbytes;) {
+        const size_t length = (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+
+        assert_int_equal(bytes[at], 0xff);
+        if (bytes[at + 1] == 0xda)
+            return at + 2 + length;
+        at += 2 + length;
+    }
+    fail_msg("no scan");
+    return 0;
+}
+
+/* A marker in the middle of the data: what is behind it is lost, and libjpeg would go on in grey. */
+static void a_hole_in_the_data_is_noticed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < FILES; i++) {
+        size_t nbytes;
+        uint8_t *const bytes = read_picture_file(files[i], &nbytes);
+        const size_t middle = (scan_begin(bytes, nbytes) + nbytes) / 2;
+        rn_pixels pixels;
+        rn_message message;
+
+        bytes[middle] = 0xff;
+        bytes[middle + 1] = 0xd9;
+        assert_int_equal(decode(&pixels, bytes, nbytes, &message), RN_FORMAT);
+        free(bytes);
+    }
+}
+
+#ifndef RN_WITHOUT_JPEG
+/* Stray bytes between segments, which cameras write, cost no pixel: libjpeg warns, and the picture is given. */
+static void stray_bytes_between_segments_do_no_harm(void **state)
+{
+    size_t nbytes;
+    uint8_t *const bytes = read_picture_file("rgb420.jpg", &nbytes), *const longer = calloc(1, nbytes + 3);
+    rn_pixels a, b;
+    rn_message message;
+
+    (void)state;
+    assert_non_null(longer);
+    memcpy(longer, bytes, 20); /* SOI and JFIF's APP0 */
+    memcpy(longer + 23, bytes + 20, nbytes - 20);
+    assert_int_equal(decode(&a, bytes, nbytes, &message), RN_OK);
+    assert_int_equal(decode(&b, longer, nbytes + 3, &message), RN_OK);
+    require_same_pixels(&a, &b);
+    rn_pixels_release(&a);
+    rn_pixels_release(&b);
+    free(bytes);
+    free(longer);
+}
+#endif
+
+/* A frame header that promises more than the file can hold: refused before memory is taken. */
+static void a_size_that_the_file_cannot_hold_is_refused(void **state)
+{
+    size_t nbytes;
+    uint8_t *const bytes = read_picture_file("progressive.jpg", &nbytes);
+    rn_pixels pixels;
+    rn_message message;
+
+    (void)state;
+    for (size_t at = 2; at + 9 < nbytes; at++)
+        if (bytes[at] == 0xff && bytes[at + 1] == 0xc2) {
+            memcpy(bytes + at + 5, "\xff\x00\x10\x00", 4); /* 65280 x 4096: just below 2^28 */
+            break;
+        }
+    assert_int_equal(decode(&pixels, bytes, nbytes, &message), RN_FORMAT);
+    free(bytes);
+}
+
+static void too_many_pixels_are_refused(void **state)
+{
+    size_t nbytes;
+    uint8_t *const bytes = read_picture_file("rgb420.jpg", &nbytes);
+    rn_pixels pixels;
+    rn_message message;
+
+    (void)state;
+    for (size_t at = 2; at + 9 < nbytes; at++)
+        if (bytes[at] == 0xff && bytes[at + 1] == 0xc0) {
+            memcpy(bytes + at + 5, "\xfe\x00\xfe\x00", 4);
+            break;
+        }
+    assert_int_equal(decode(&pixels, bytes, nbytes, &message), RN_UNSUPPORTED);
+    assert_non_null(strstr(message.text, "2^28"));
+    free(bytes);
+}
+
+/* One picture repeats its last scan a thousand times. */
+static void a_flood_of_scans_is_refused(void **state)
+{
+    size_t nbytes, last = 0, length;
+    uint8_t *const bytes = read_picture_file("progressive.jpg", &nbytes);
+    uint8_t *flood;
+    rn_pixels pixels;
+    rn_message message;
+
+    (void)state;
+    for (size_t at = 2; at + 2 < nbytes; at++)
+        if (bytes[at] == 0xff && bytes[at + 1] == 0xda)
+            last = at;
+    length = nbytes - 2 - last;
+    flood = malloc(nbytes + 1000 * length);
+    assert_non_null(flood);
+    memcpy(flood, bytes, nbytes - 2);
+    for (size_t i = 0; i < 1000; i++)
+        memcpy(flood + nbytes - 2 + i * length, bytes + last, length);
+    memcpy(flood + nbytes - 2 + 1000 * length, "\xff\xd9", 2);
+    assert_int_equal(decode(&pixels, flood, nbytes + 1000 * length, &message), RN_FORMAT);
+    free(flood);
+    free(bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_cut_short_is_refused),
+        cmocka_unit_test(what_follows_the_end_does_not_matter),
+        cmocka_unit_test(a_hole_in_the_data_is_noticed),
+#ifndef RN_WITHOUT_JPEG
+        cmocka_unit_test(stray_bytes_between_segments_do_no_harm),
+        cmocka_unit_test(a_size_that_the_file_cannot_hold_is_refused),
+        cmocka_unit_test(a_flood_of_scans_is_refused),
+#endif
+        cmocka_unit_test(too_many_pixels_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

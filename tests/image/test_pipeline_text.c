@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* The text of a pipeline: what is understood, what is refused and why, and that printing and parsing are inverse. */
+#include "image/pipeline.h"
+#include "support/support.h"
+
+static rn_context *context;
+
+static int begin(void **state)
+{
+    (void)state;
+    context = rn_test_context(1, RN_ISA_AUTO);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    rn_context_destroy(context);
+    return 0;
+}
+
+static void require_text(const char *text, const char *canonical)
+{
+    rn_pipeline *pipeline, *again;
+
+    require_ok(context, rn_pipeline_create(&pipeline, context, text));
+    assert_string_equal(rn_pipeline_text(pipeline), canonical);
+    require_ok(context, rn_pipeline_create(&again, context, canonical));
+    assert_string_equal(rn_pipeline_text(again), canonical);
+    assert_int_equal(again->count, pipeline->count);
+    assert_memory_equal(again->step, pipeline->step, sizeof *again->step * (size_t)again->count);
+    rn_pipeline_destroy(again);
+    rn_pipeline_destroy(pipeline);
+}
+
+static void text_is_printed_in_one_form(void **state)
+{
+    (void)state;
+    require_text("ToTensor()", "ToTensor()");
+    require_text("  Resize ( 256 ),CenterCrop(224,\n224) , ToTensor( ) ", "Resize(256), CenterCrop(224, 224), ToTensor()");
+    require_text("ToTensor(), Normalize(0.485,0.456,0.406,0.229,0.224,0.225)",
+                 "ToTensor(), Normalize(0.485 0.456 0.406, 0.229 0.224 0.225)");
+    require_text("Resize(256), RandomRotation(45), CenterCrop(224), RandomHorizontalFlip(0.5), RandomVerticalFlip(.5), "
+                 "ColorJitter(0.2 0.1 0.1 0.10), RandomGrayscale(0.025), ToTensor()",
+                 "Resize(256), RandomRotation(45), CenterCrop(224), RandomHorizontalFlip(0.5), RandomVerticalFlip(0.5), "
+                 "ColorJitter(0.2, 0.1, 0.1, 0.1), RandomGrayscale(0.025), ToTensor()");
+    require_text("ToTensor(), Normalize(-0 -1.5 00.5, 1000000 0.00000000000001 123456.789012345)",
+                 "ToTensor(), Normalize(0 -1.5 0.5, 1000000 0.00000000000001 123456.789012345)");
+}
+
+static void numbers_left_out_are_torchvisions(void **state)
+{
+    (void)state;
+    require_text("RandomHorizontalFlip(), RandomVerticalFlip(), RandomGrayscale(), ToTensor()",
+                 "RandomHorizontalFlip(0.5), RandomVerticalFlip(0.5), RandomGrayscale(0.1), ToTensor()");
+    require_text("ColorJitter(0.4, 0.3), ToTensor()", "ColorJitter(0.4, 0.3, 0, 0), ToTensor()");
+    require_text("ColorJitter(), ToTensor()", "ColorJitter(0, 0, 0, 0), ToTensor()");
+}
+
+/* Every value of up to three decimals is the double that a C compiler makes of it, and prints back. */
+static void numbers_are_exact(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 180000; i += 37) {
+        char text[64], number[32];
+        rn_pipeline *pipeline;
+
+        snprintf(number, sizeof number, "%d.%03d", i / 1000, i % 1000);
+        snprintf(text, sizeof text, "RandomRotation(%s), ToTensor()", number);
+        require_ok(context, rn_pipeline_create(&pipeline, context, text));
+        assert_true(pipeline->step[0].number[0] == strtod(number, NULL));
+        assert_true(strtod(rn_pipeline_text(pipeline) + strlen("RandomRotation("), NULL) == strtod(number, NULL));
+        rn_pipeline_destroy(pipeline);
+    }
+}
+
+typedef struct refusal {
+    const char *text, *reason; /* reason: part of the message */
+} refusal;
+
+static void refusals_say_which_step_and_why(void **state)
+{
+    static const refusal refusals[] = {
+        { "", "no step ''" },
+        { "Resize(256)", "ToTensor stands once" },
+        { "ToTensor(), ToTensor()", "ToTensor stands once" },
+        { "ToTensor(), Resize(8)", "Resize behind ToTensor" },
+        { "Normalize(0 0 0, 1 1 1), ToTensor()", "Normalize stands once, behind ToTensor" },
+        { "ToTensor(), Normalize(0 0 0, 1 1 1), Normalize(0 0 0, 1 1 1)", "Normalize stands once" },
+        { "ToTensor(), Normalize(0 0 0, 1 1)", "Normalize takes 6 numbers, not 5" },
+        { "ToTensor(), Normalize(0 0 0, 1 0 1)", "deviations are positive" },
+        { "ToTensor(), Normalize(0 0 0, 1 -1 1)", "deviations are positive" },
+        { "Shrink(3), ToTensor()", "no step 'Shrink'" },
+        { "resize(3), ToTensor()", "no step 'resize'" },
+        { "Resize(0), ToTensor()", "Resize: 0 is not possible" },
+        { "Resize(-3), ToTensor()", "Resize: -3 is not possible" },
+        { "Resize(2.5), ToTensor()", "Resize: 2.5 is not possible" },
+        { "Resize(20000), ToTensor()", "not possible" },
+        { "Resize(), ToTensor()", "Resize takes 1 to 2 numbers, not 0" },
+        { "Resize(1, 2, 3), ToTensor()", "Resize takes 1 to 2 numbers, not 3" },
+        { "Resize(1,), ToTensor()", "Resize: a number" },
+        { "Resize(,1), ToTensor()", "Resize: a number" },
+        { "Resize(1 2 3 4 5 6 7), ToTensor()", "Resize: a number" },
+        { "Resize(1", "Resize: a number" },
+        { "Resize", "'(' is missing after Resize" },
+        { "Resize(1e2), ToTensor()", "Resize: a number" },
+        { "Resize(0x10), ToTensor()", "Resize: a number" },
+        { "Resize(nan), ToTensor()", "Resize: a number" },
+        { "Resize(1234567890123456), ToTensor()", "at most 15 digits" },
+        { "RandomHorizontalFlip(1.01), ToTensor()", "RandomHorizontalFlip: 1.01" },
+        { "RandomRotation(181), ToTensor()", "RandomRotation: 181" },
+        { "ColorJitter(0 0 0 0.6), ToTensor()", "hue is at most 0.5" },
+        { "ColorJitter(-0.1), ToTensor()", "ColorJitter: -0.1" },
+        { "ToTensor();", "not by ';'" },
+        { "ToTensor() ToTensor()", "not by 'T'" },
+        { "ToTensor(),", "no step ''" },
+        { "ToTensor()\x01", "not by '?'" },
+        { "ToTensor(1)", "ToTensor takes 0 numbers, not 1" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        rn_pipeline *pipeline = (rn_pipeline *)(void *)context;
+
+        require_status(context, rn_pipeline_create(&pipeline, context, refusals[i].text), RN_FORMAT);
+        assert_null(pipeline);
+        if (strstr(rn_context_message(context), refusals[i].reason) == NULL)
+            fail_msg("'%s': \"%s\" does not say \"%s\"", refusals[i].text, rn_context_message(context), refusals[i].reason);
+    }
+}
+
+static void a_pipeline_has_an_end(void **state)
+{
+    char text[40 * 16] = "";
+    rn_pipeline *pipeline;
+
+    (void)state;
+    for (int i = 1; i < RN_PIPELINE_STEPS; i++)
+        strcat(text, "Resize(9), ");
+    strcat(text, "ToTensor()");
+    require_text(text, text);
+    memmove(text + 11, text, strlen(text) + 1);
+    memcpy(text, "Resize(9), ", 11);
+    require_status(context, rn_pipeline_create(&pipeline, context, text), RN_FORMAT);
+}
+
+/* Anything that changes a valid text gives a pipeline that prints and parses, or a refusal. */
+static void broken_text_is_refused_or_understood(void **state)
+{
+    static const char valid[] = "Resize(256), RandomRotation(45), CenterCrop(224), ColorJitter(0.2, 0.1, 0.1, 0.1), "
+                                "ToTensor(), Normalize(0.485 0.456 0.406, 0.229 0.224 0.225)";
+    static const char letters[] = "(), .-0123456789RaZ\n\x80";
+    uint32_t random = 1;
+
+    (void)state;
+    for (int round = 0; round < 20000; round++) {
+        char text[sizeof valid];
+        rn_pipeline *pipeline;
+        const int changes = 1 + round % 3;
+
+        memcpy(text, valid, sizeof valid);
+        for (int i = 0; i < changes; i++) {
+            random = random * 1664525u + 1013904223u;
+            text[(random >> 8) % (sizeof valid - 1)] = letters[(random >> 20) % (sizeof letters - 1)];
+        }
+        if (rn_pipeline_create(&pipeline, context, text) != RN_OK)
+            continue;
+        require_text(text, rn_pipeline_text(pipeline));
+        rn_pipeline_destroy(pipeline);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_is_printed_in_one_form),
+        cmocka_unit_test(numbers_left_out_are_torchvisions),
+        cmocka_unit_test(numbers_are_exact),
+        cmocka_unit_test(refusals_say_which_step_and_why),
+        cmocka_unit_test(a_pipeline_has_an_end),
+        cmocka_unit_test(broken_text_is_refused_or_understood),
+    };
+
+    return cmocka_run_group_tests(tests, begin, end);
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The matrix kernels of every instruction set against plain loops, with every height of a tile, guard pages behind all
+ * operands, outputs of NaN and gaps that are watched; and that AVX2 and AVX-512 give the same bits.
+ *
+ * Bound of a product: depth + 1 rounded operations (one more where the tile goes on) of at most sum |a b| each, U =
+ * 2^-24.
+ */
+#include "kernels/kernels.h"
+
+#include "kernels/grid.h"
+#include "support/support.h"
+
+#define U 5.9604645e-08
+
+static rn_isa isas[4];
+static int isa_count;
+
+static int find_isas(void **state)
+{
+    (void)state;
+    isa_count = rn_test_isas(isas);
+    return 0;
+}
+
+static const rn_gemm_kernels *table(int i)
+{
+    return rn_kernels_for(isas[i])->gemm;
+}
+
+static void check_bits(float value, float expected, const char *what, int64_t row, int64_t column)
+{
+    if (memcmp(&value, &expected, sizeof value) != 0 && !(isnan(value) && isnan(expected)))
+        fail_msg("%s: row %lld, column %lld: %.9g instead of %.9g", what, (long long)row, (long long)column,
+                 (double)value, (double)expected);
+}
+
+/* `floats` floats that end at a guard page and are NaN. */
+static rn_test_grid line_make(int64_t floats)
+{
+    const rn_test_grid line = rn_test_grid_make(1, floats, floats, true);
+
+    memset(line.data, 0xFF, (size_t)floats * sizeof(float));
+    return line;
+}
+
+static rn_test_grid filled_make(int64_t rows, int64_t channels, int64_t pitch, uint32_t seed)
+{
+    const rn_test_grid grid = rn_test_grid_make(rows, channels, pitch, true);
+
+    rn_test_grid_fill(&grid, seed, 1, 0);
+    return grid;
+}
+
+/* ---- products
+ * -------------------------------------------------------------------------------------------------------- */
+
+typedef struct product {
+    int64_t rows, depth;
+    bool weights, accumulate;
+} product;
+
+/* Operand a, packed; places of the last unit behind `depth` hold NaN, which must not be looked at. */
+static rn_test_grid pack_a(const product *p, int64_t unit, const rn_test_grid *a)
+{
+    const rn_test_grid packed = line_make((p->depth + unit - 1) / unit * unit * p->rows);
+
+    for (int64_t i = 0; i < p->rows; i++)
+        for (int64_t k = 0; k < p->depth; k++)
+            packed.data[(k / unit * p->rows + i) * unit + k % unit] = rn_test_grid_at(a, i, k);
+    return packed;
+}
+
+static void check_product(const product *p, const rn_test_grid *a, const rn_test_grid *b, const rn_test_grid *start,
+                          const rn_test_grid *c)
+{
+    for (int64_t i = 0; i < c->rows; i++)
+        for (int64_t j = 0; j < c->channels; j++) {
+            double sum = p->accumulate ? (double)rn_test_grid_at(start, i, j) : 0, size = fabs(sum);
+
+            for (int64_t k = 0; k < p->depth; k++) {
+                const double term = (double)rn_test_grid_at(a, i, k) * (double)rn_test_grid_at(b, k, j);
+
+                sum += term;
+                size += fabs(term);
+            }
+            rn_test_check_near(rn_test_grid_at(c, i, j), sum, (double)(p->depth + 2) * U * size, "product");
+        }
+}
+
+static void run_product(const rn_gemm_kernels *gemm, const product *p)
+{
+    const int64_t nr = gemm->nr, line = 64 / sizeof(float),
+                  ldc = (nr + line) / line * line; /* gaps of at least a float */
+    rn_test_grid a = filled_make(p->rows, p->depth, p->depth, 1), b = filled_make(p->depth, nr, nr, 2);
+    rn_test_grid start = filled_make(p->rows, nr, nr, 3), packed = pack_a(p, p->weights ? 1 : gemm->unit, &a);
+    rn_test_grid c = rn_test_grid_make(p->rows, nr, ldc, true);
+
+    rn_test_grid_copy(&c, &start);
+    for (int64_t i = 0; !p->accumulate && i < p->rows; i++)
+        memset(c.data + i * ldc, 0xFF, (size_t)nr * sizeof(float));
+    (p->weights ? gemm->multiply_weights : gemm->multiply)(p->rows, p->depth, packed.data, b.data, c.data, ldc,
+                                                           p->accumulate);
+    check_product(p, &a, &b, &start, &c);
+    rn_test_grid_check_gaps(&c);
+    rn_test_grid_release(&a);
+    rn_test_grid_release(&b);
+    rn_test_grid_release(&start);
+    rn_test_grid_release(&packed);
+    rn_test_grid_release(&c);
+}
+
+static void test_products_of_any_height_and_depth_are_right(void **state)
+{
+    (void)state;
+    for (int i = 0; i < isa_count; i++)
+        for (int64_t rows = 1; rows <= table(i)->mr; rows++)
+            for (int64_t depth = 1; depth <= 3 * table(i)->unit + 1; depth += depth < 18 || depth > 46 ? 1 : 3)
+                for (int k = 0; k < 4; k++)
+                    run_product(table(i), &(product){ rows, depth, k % 2 == 1, k / 2 == 1 });
+}
+
+/* One element by the kernels' product of one row. */
+static float chain(const rn_gemm_kernels *gemm, const rn_test_grid *a, const rn_test_grid *b, int64_t begin,
+                   int64_t end, float start, bool accumulate)
+{
+    rn_test_grid panel = line_make((end - begin) * gemm->nr), tile = line_make(gemm->nr);
+    float value;
+
+    memset(panel.data, 0, (size_t)((end - begin) * gemm->nr) * sizeof(float));
+    for (int64_t k = begin; k < end; k++)
+        panel.data[(k - begin) * gemm->nr] = rn_test_grid_at(b, 0, k);
+    tile.data[0] = start;
+    gemm->multiply_weights(1, end - begin, a->data + begin, panel.data, tile.data, gemm->nr, accumulate);
+    value = tile.data[0];
+    rn_test_grid_release(&panel);
+    rn_test_grid_release(&tile);
+    return value;
+}
+
+static void test_a_product_in_passes_has_the_bits_of_the_whole_and_avx_sets_agree(void **state)
+{
+    enum { DEPTH = 77 };
+    rn_test_grid a = filled_make(1, DEPTH, DEPTH, 5), b = filled_make(1, DEPTH, DEPTH, 6);
+    float expected = 0;
+
+    (void)state;
+    for (int k = 0; k < DEPTH; k++)
+        expected = fmaf(a.data[k], b.data[k], expected); /* what the sets that fuse must give */
+    for (int i = 0; i < isa_count; i++) {
+        const float whole = chain(table(i), &a, &b, 0, DEPTH, NAN, false);
+
+        for (int64_t cut = 1; cut < DEPTH; cut++)
+            check_bits(chain(table(i), &a, &b, cut, DEPTH, chain(table(i), &a, &b, 0, cut, NAN, false), true), whole,
+                       "two passes", 0, cut);
+        if (isas[i] == RN_ISA_AVX2 || isas[i] == RN_ISA_AVX512)
+            check_bits(whole, expected, "fused chain", 0, 0);
+    }
+    rn_test_grid_release(&a);
+    rn_test_grid_release(&b);
+}
+
+/* ---- packing
+ * --------------------------------------------------------------------------------------------------------- */
+
+static void check_copy(const rn_gemm_kernels *gemm, int64_t rows, int64_t columns, int64_t fill, int64_t gap)
+{
+    const int64_t to_pitch = columns + fill;
+    rn_test_grid from = filled_make(rows, columns, columns + gap, (uint32_t)columns), to = line_make(rows * to_pitch);
+
+    gemm->copy(to.data, to_pitch, from.data, from.pitch, rows, columns);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t j = 0; j < to_pitch; j++)
+            check_bits(to.data[r * to_pitch + j], j < columns ? rn_test_grid_at(&from, r, j) : 0, "copy", r, j);
+    rn_test_grid_release(&from);
+    rn_test_grid_release(&to);
+}
+
+static void test_copy_fills_rows_up_with_zeros(void **state)
+{
+    (void)state;
+    for (int i = 0; i < isa_count; i++)
+        for (int64_t columns = 1; columns <= 70; columns += columns < 35 ? 1 : 7)
+            for (int64_t fill = 0; fill <= 33; fill += fill < 3 ? 1 : 15)
+                check_copy(table(i), columns % 3 + 1, columns, fill, fill % 2 == 0 ? 0 : 5);
+}
+
+static void check_transpose(const rn_gemm_kernels *gemm, int64_t depth, int64_t columns, int64_t gap)
+{
+    rn_test_grid from = filled_make(columns, depth, depth + gap, (uint32_t)depth), to = line_make(depth * gemm->nr);
+
+    gemm->transpose(to.data, from.data, from.pitch, depth, columns);
+    for (int64_t k = 0; k < depth; k++)
+        for (int64_t j = 0; j < gemm->nr; j++)
+            check_bits(to.data[k * gemm->nr + j], j < columns ? rn_test_grid_at(&from, j, k) : 0, "transpose", k, j);
+    rn_test_grid_release(&from);
+    rn_test_grid_release(&to);
+}
+
+static void test_transpose_fills_columns_up_with_zeros(void **state)
+{
+    (void)state;
+    for (int i = 0; i < isa_count; i++)
+        for (int64_t depth = 1; depth <= 37; depth++)
+            for (int64_t columns = 1 + depth % 2; columns <= table(i)->nr; columns += 2)
+                check_transpose(table(i), depth, columns, columns % 2 * 3);
+}
+
+/* A window of `runs` rows, of which [first, end) are there, `lead` and `tail` floats of each in the padding. */
+typedef struct window {
+    int64_t runs, first, end, lead, count, tail, piece, piece_gap;
+} window;
+
+static float place_of(const window *w, const rn_test_grid *source, int64_t place)
+{
+    const int64_t length = w->lead + w->count + w->tail, run = place / length, at = place % length - w->lead;
+
+    if (run < w->first || run >= w->end || at < 0 || at >= w->count)
+        return 0;
+    return source->data[(run - w->first) * source->pitch + at / w->piece * (w->piece + w->piece_gap) + at % w->piece];
+}
+
+static void check_gather(const rn_gemm_kernels *gemm, const window *w, bool weights, int64_t begin, int64_t end)
+{
+    const int64_t pieces = (w->count + w->piece - 1) / w->piece, run = w->count + (pieces - 1) * w->piece_gap;
+    const int64_t block = weights ? gemm->nr : gemm->unit, blocks = (end - begin + block - 1) / block,
+                  stride = 3 * block;
+    rn_test_grid source = filled_make(w->end > w->first ? w->end - w->first : 1, run > 0 ? run : 1, run + 5, 7);
+    rn_test_grid to = line_make((blocks - 1) * stride + block), line = line_make(end - begin + 64);
+    const rn_gather_row row = { .source = w->end > w->first ? source.data : NULL,
+                                .run_length = w->lead + w->count + w->tail,
+                                .run_pitch = source.pitch,
+                                .first_run = w->first,
+                                .end_run = w->end,
+                                .lead = w->lead,
+                                .count = w->count,
+                                .piece = w->piece,
+                                .piece_pitch = w->piece + w->piece_gap };
+
+    (weights ? gemm->gather_weights : gemm->gather)(to.data, stride, &row, begin, end, line.data);
+    for (int64_t i = 0; i < to.channels; i++) {
+        const int64_t place = begin + i / stride * block + i % block;
+
+        check_bits(to.data[i],
+                   i % stride >= block ? NAN
+                   : place < end       ? place_of(w, &source, place)
+                                       : 0,
+                   weights ? "gather_weights" : "gather", 0, i);
+    }
+    rn_test_grid_release(&source);
+    rn_test_grid_release(&to);
+    rn_test_grid_release(&line);
+}
+
+static void test_gather_packs_windows_with_zeros_for_padding(void **state)
+{
+    static const window windows[] = {
+        { 1, 0, 1, 0, 1, 0, 1, 0 },     { 3, 0, 3, 0, 9, 0, 9, 0 },      { 3, 1, 3, 3, 6, 0, 9, 0 },
+        { 3, 0, 2, 0, 6, 3, 9, 0 },     { 3, 0, 3, 0, 9, 0, 3, 4 },      { 3, 1, 2, 3, 3, 3, 3, 2 },
+        { 7, 3, 7, 9, 12, 0, 21, 0 },   { 3, 0, 0, 0, 0, 48, 16, 0 },    { 3, 0, 3, 0, 48, 0, 48, 0 },
+        { 3, 1, 3, 16, 32, 0, 48, 0 },  { 3, 0, 3, 16, 16, 16, 16, 16 }, { 2, 0, 2, 0, 64, 32, 32, 1 },
+        { 3, 1, 2, 31, 31, 31, 31, 1 }, { 1, 0, 1, 0, 130, 0, 130, 0 },  { 5, 2, 5, 8, 24, 8, 8, 8 },
+        { 3, 0, 3, 4, 4, 4, 4, 12 },
+    };
+
+    (void)state;
+    for (int i = 0; i < isa_count; i++)
+        for (size_t k = 0; k < sizeof windows / sizeof windows[0]; k++)
+            for (int weights = 0; weights < 2; weights++) {
+                const window *const w = &windows[k];
+                const int64_t block = weights ? table(i)->nr : table(i)->unit,
+                              places = w->runs * (w->lead + w->count + w->tail);
+
+                for (int64_t begin = 0; begin < places; begin += block)
+                    for (int64_t end = begin + 1; end <= places; end += end - begin < 17 ? 1 : (places - end) / 2 + 1)
+                        check_gather(table(i), w, weights == 1, begin, end);
+            }
+}
+
+/* ---- rows of finished tiles
+ * ------------------------------------------------------------------------------------------- */
+
+enum { SCALE = 1, SHIFT = 2, RESIDUAL = 4, RELU = 8, IN_PLACE = 16, PARTS = 32 };
+
+/* Whether the set fuses the scale and the shift is its own affair: one rounding less. */
+static void check_finish(const rn_gemm_kernels *gemm, int64_t rows, int64_t columns, int parts)
+{
+    rn_test_grid tile = filled_make(rows, columns, columns + 16, 1),
+                 residual = filled_make(rows, columns, columns + 3, 2);
+    rn_test_grid scale = filled_make(1, columns, columns, 3), shift = filled_make(1, columns, columns, 4);
+    rn_test_grid out = rn_test_grid_make(rows, columns, columns + 2, true);
+    const bool in_place = parts & IN_PLACE;
+    const rn_test_grid *const added = in_place ? &out : &residual;
+
+    tile.data[0] = NAN;
+    tile.data[(rows - 1) * tile.pitch + columns - 1] = INFINITY;
+    rn_test_grid_copy(&out, &residual);
+    for (int64_t r = 0; !in_place && r < rows; r++)
+        memset(out.data + r * out.pitch, 0xFF, (size_t)columns * sizeof(float));
+    gemm->finish(&(rn_gemm_finish){ .tile = tile.data,
+                                    .scale = parts & SCALE ? scale.data : NULL,
+                                    .shift = parts & SHIFT ? shift.data : NULL,
+                                    .residual = parts & RESIDUAL ? added->data : NULL,
+                                    .out = out.data,
+                                    .tile_pitch = tile.pitch,
+                                    .residual_pitch = added->pitch,
+                                    .out_pitch = out.pitch,
+                                    .relu = (parts & RELU) != 0 },
+                 rows, columns);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t j = 0; j < columns; j++) {
+            const double scaled = (double)rn_test_grid_at(&tile, r, j) * (parts & SCALE ? (double)scale.data[j] : 1);
+            const double moved = parts & SHIFT ? (double)shift.data[j] : 0,
+                         more = parts & RESIDUAL ? (double)rn_test_grid_at(&residual, r, j) : 0;
+            const double value = scaled + moved + more;
+
+            rn_test_check_near(rn_test_grid_at(&out, r, j), parts & RELU && value < 0 ? 0 : value,
+                               4 * U * (fabs(scaled) + fabs(moved) + fabs(more)), "finish");
+        }
+    rn_test_grid_check_gaps(&out);
+    rn_test_grid_release(&tile);
+    rn_test_grid_release(&residual);
+    rn_test_grid_release(&scale);
+    rn_test_grid_release(&shift);
+    rn_test_grid_release(&out);
+}
+
+static void test_finish_in_any_combination_also_onto_the_residual(void **state)
+{
+    (void)state;
+    for (int i = 0; i < isa_count; i++)
+        for (int64_t columns = 1; columns <= 67; columns += columns < 18 ? 1 : 7)
+            for (int parts = 0; parts < PARTS; parts++)
+                if (!(parts & IN_PLACE) || parts & RESIDUAL)
+                    check_finish(table(i), columns % 3 + 1, columns, parts);
+}
+
+static void test_relu_keeps_nan_and_both_zeros_and_makes_negative_numbers_zero(void **state)
+{
+    static const float from[] = { NAN, -INFINITY, INFINITY, -1, 1,  0, -0.0f, -1e-30f, 1e-30f,
+                                  3,   -3,        NAN,      2,  -2, 4, -4,    5,       NAN };
+    enum { COUNT = sizeof from / sizeof from[0] };
+
+    (void)state;
+    for (int i = 0; i < isa_count; i++) {
+        float out[COUNT];
+
+        table(i)->finish(
+            &(rn_gemm_finish){ .tile = from, .out = out, .tile_pitch = COUNT, .out_pitch = COUNT, .relu = true }, 1,
+            COUNT);
+        for (int64_t j = 0; j < COUNT; j++)
+            check_bits(out[j], from[j] < 0 ? 0 : from[j], "relu", 0, j);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_products_of_any_height_and_depth_are_right),
+        cmocka_unit_test(test_a_product_in_passes_has_the_bits_of_the_whole_and_avx_sets_agree),
+        cmocka_unit_test(test_copy_fills_rows_up_with_zeros),
+        cmocka_unit_test(test_transpose_fills_columns_up_with_zeros),
+        cmocka_unit_test(test_gather_packs_windows_with_zeros_for_padding),
+        cmocka_unit_test(test_finish_in_any_combination_also_onto_the_residual),
+        cmocka_unit_test(test_relu_keeps_nan_and_both_zeros_and_makes_negative_numbers_zero),
+    };
+
+    return cmocka_run_group_tests_name("kernels/gemm_body", tests, find_isas, NULL);
+}
