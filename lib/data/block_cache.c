@@ -7,7 +7,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include "data/block_cache.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 
 static const size_t most_kept = (size_t)1 << 27; /* bytes: giants must not stay for ever */
@@ -53,9 +52,7 @@ static void *allocate(size_t bytes, size_t alignment, void *payload)
     (void)alignment; /* RN_ALIGNMENT, always */
     if (block != NULL)
         return block;
-    if (bytes > SIZE_MAX / 2)
-        return NULL;
-    capacity = rounded_up(bytes);
+    capacity = rounded_up(bytes); /* bytes <= PTRDIFF_MAX (base/memory.c): no overflow */
     if (posix_memalign(&block, RN_ALIGNMENT, RN_ALIGNMENT + capacity) != 0)
         return NULL;
     cache->allocations++;

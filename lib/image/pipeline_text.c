@@ -123,7 +123,8 @@ static rn_status check_count(const rn_transform *step, rn_message *message)
     if (step->count >= rule->least && step->count <= rule->most)
         return RN_OK;
     if (rule->least == rule->most)
-        return rn_fail(message, RN_FORMAT, "%s takes %d numbers, not %d", rule->name, (int)rule->most, (int)step->count);
+        return rn_fail(message, RN_FORMAT, "%s takes %d numbers, not %d", rule->name, (int)rule->most,
+                       (int)step->count);
     return rn_fail(message, RN_FORMAT, "%s takes %d to %d numbers, not %d", rule->name, (int)rule->least,
                    (int)rule->most, (int)step->count);
 }

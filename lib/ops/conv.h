@@ -4,8 +4,8 @@
  * straight from the feature map into panels that fit L2.
  *
  *   forward           y[m, o]  = sum_k  col(x)[m, k] * w[o, k]          m = output pixel, k = (kh, kw, c)
- *   backward data     dx = the same engine over dy with the kernel turned round; stride s splits into s*s classes of
- * pixels backward weights  dw[o, k] = sum_m  dy[m, o] * col(x)[m, k]         in chunks of m combined by a fixed tree
+ *   backward data     dx = the same engine over dy with the kernel turned round; stride s gives s*s classes of pixels
+ *   backward weights  dw[o, k] = sum_m  dy[m, o] * col(x)[m, k]         in chunks of m combined by a fixed tree
  *
  * Weights are (out, kh, kw, in / groups) in memory, as the parameter store has them. Same bits for any number of
  * threads: each output element has one chain of multiply-adds whose order depends on shapes only. Nothing is allocated:

@@ -39,6 +39,17 @@ static bool is_identity(const rn_plan *plan, int32_t index)
     }
 }
 
+/* At most 2^48 elements in a batch of a value: more than any memory holds, and products with small numbers stay within
+ * int64. */
+static bool fits_memory(const rn_plan *plan, const rn_value_shape *shape)
+{
+    const int64_t sizes[4] = { plan->batch, shape->c, shape->h, shape->w };
+    int64_t count;
+    size_t nbytes;
+
+    return rn_shape_bytes(&nbytes, &count, 4, sizes, sizeof(float)) && count <= INT64_C(1) << 48;
+}
+
 static rn_status infer_shapes(rn_plan *plan)
 {
     rn_message *const message = &plan->context->message;
@@ -58,6 +69,8 @@ static rn_status infer_shapes(rn_plan *plan)
         else
             status = rn_layer_shape(&plan->value[i].shape, layer, inputs, message);
         rn_release(&plan->context->allocator, inputs);
+        if (status == RN_OK && !fits_memory(plan, &plan->value[i].shape))
+            status = rn_fail(message, RN_NO_MEMORY, "a batch of this size does not fit the address space");
         if (status != RN_OK)
             return status;
     }

@@ -24,8 +24,10 @@ static rn_status find_outputs(rn_session *session, const rn_session_options *opt
     if (count == 0 || count > 1024)
         return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "a session has 1 to 1024 outputs");
     session->output = rn_allocate_array(&session->context->allocator, count, sizeof *session->output);
-    session->result = rn_allocate_zeroed(&session->context->allocator, count, sizeof *session->result);
-    session->gradient = rn_allocate_zeroed(&session->context->allocator, count, sizeof *session->gradient);
+    session->result =
+        rn_allocate_zeroed(&session->context->allocator, count * RN_SESSION_PLANS, sizeof *session->result);
+    session->gradient =
+        rn_allocate_zeroed(&session->context->allocator, count * RN_SESSION_PLANS, sizeof *session->gradient);
     if (session->output == NULL || session->result == NULL || session->gradient == NULL)
         return rn_fail(&session->context->message, RN_NO_MEMORY, "no memory for a session");
     for (size_t i = 0; i < count; i++) {
@@ -90,16 +92,16 @@ static void unpin(rn_session *session)
     session->pinned = false;
 }
 
-/* Tensors over the arena are for one plan; they go when another takes over or the arena moves. */
-static void forget_tensors(rn_session *session)
+/* Tensors over the arena are for one plan; they go with it, and when the arena moves. */
+static void forget_tensors(rn_session *session, int32_t slot)
 {
-    for (int32_t i = 0; i < session->output_count; i++) {
+    for (int32_t i = slot * session->output_count; i < (slot + 1) * session->output_count; i++) {
         rn_tensor_destroy(session->result[i]);
         rn_tensor_destroy(session->gradient[i]);
         session->result[i] = session->gradient[i] = NULL;
     }
-    rn_tensor_destroy(session->input_result);
-    session->input_result = NULL;
+    rn_tensor_destroy(session->input_result[slot]);
+    session->input_result[slot] = NULL;
 }
 
 void rn_session_destroy(rn_session *session)
@@ -109,9 +111,10 @@ void rn_session_destroy(rn_session *session)
     rn_context *const context = session->context;
 
     unpin(session);
-    forget_tensors(session);
-    for (int32_t i = 0; i < RN_SESSION_PLANS; i++)
+    for (int32_t i = 0; i < RN_SESSION_PLANS; i++) {
+        forget_tensors(session, i);
         rn_plan_destroy(session->plan[i]);
+    }
     for (int32_t i = 0; session->prepared != NULL && i < session->model->graph->count; i++)
         rn_prepared_release(&session->prepared[i], &context->allocator);
     rn_release(&context->allocator, session->prepared);
@@ -177,7 +180,8 @@ static rn_status grow_arena(rn_session *session, size_t nbytes)
 
     if (session->arena != NULL && nbytes <= session->arena_bytes)
         return RN_OK;
-    forget_tensors(session);
+    for (int32_t i = 0; i < RN_SESSION_PLANS; i++)
+        forget_tensors(session, i);
     rn_storage_release(session->arena);
     session->arena = NULL;
     session->arena_bytes = 0;
@@ -214,6 +218,7 @@ static rn_status find_plan(rn_plan **plan, rn_session *session, int64_t batch, i
         }
         if (session->current == session->plan[slot])
             session->current = NULL;
+        forget_tensors(session, slot);
         rn_plan_destroy(session->plan[slot]);
         session->plan[slot] = found;
         status = grow_arena(session, found->arena_bytes);
@@ -231,6 +236,7 @@ static rn_status find_plan(rn_plan **plan, rn_session *session, int64_t batch, i
             return status;
     }
     found->used = ++session->clock;
+    session->slot = slot;
     *plan = found;
     return RN_OK;
 }
@@ -337,8 +343,6 @@ rn_status rn_session_forward(rn_session *session, const rn_tensor *images)
         session->current = NULL;
         return status;
     }
-    if (plan != session->current)
-        forget_tensors(session);
     session->current = plan;
     plan->dropout_seed = session->seed;
     plan->dropout_step = session->step_count;
@@ -403,21 +407,24 @@ static rn_status check_output(const rn_session *session, const void *out, size_t
 rn_status rn_session_output(const rn_tensor **output, rn_session *session, size_t index)
 {
     rn_status status = check_output(session, output, index);
+    size_t place;
 
     if (output != NULL)
         *output = NULL;
     if (status != RN_OK)
         return status;
-    if (session->result[index] == NULL)
-        status = tensor_of_map(&session->result[index], session, rn_plan_map(session->current, session->output[index]),
+    place = (size_t)session->slot * (size_t)session->output_count + index;
+    if (session->result[place] == NULL)
+        status = tensor_of_map(&session->result[place], session, rn_plan_map(session->current, session->output[index]),
                                session->current->value[session->output[index]].shape.flat);
-    *output = session->result[index];
+    *output = session->result[place];
     return status;
 }
 
 rn_status rn_session_gradient(rn_tensor **gradient, rn_session *session, size_t index)
 {
     rn_status status = check_output(session, gradient, index);
+    size_t place;
 
     if (gradient != NULL)
         *gradient = NULL;
@@ -426,11 +433,12 @@ rn_status rn_session_gradient(rn_tensor **gradient, rn_session *session, size_t 
     if (!session->training || session->went_back)
         return rn_fail(&session->context->message, RN_STATE,
                        "gradients of outputs belong between a training session's forward and backward");
-    if (session->gradient[index] == NULL)
-        status = tensor_of_map(&session->gradient[index], session,
+    place = (size_t)session->slot * (size_t)session->output_count + index;
+    if (session->gradient[place] == NULL)
+        status = tensor_of_map(&session->gradient[place], session,
                                rn_plan_gradient(session->current, session->output[index]),
                                session->current->value[session->output[index]].shape.flat);
-    *gradient = session->gradient[index];
+    *gradient = session->gradient[place];
     session->has_loss = status == RN_OK;
     return status;
 }
@@ -445,9 +453,10 @@ rn_status rn_session_input_gradient(const rn_tensor **gradient, rn_session *sess
     if (!session->input_gradient || session->current == NULL || !session->went_back)
         return rn_fail(&session->context->message, RN_STATE,
                        "no backward has run that was asked for the input's gradient");
-    if (session->input_result == NULL)
-        status = tensor_of_map(&session->input_result, session, rn_plan_gradient(session->current, 0), false);
-    *gradient = session->input_result;
+    if (session->input_result[session->slot] == NULL)
+        status =
+            tensor_of_map(&session->input_result[session->slot], session, rn_plan_gradient(session->current, 0), false);
+    *gradient = session->input_result[session->slot];
     return status;
 }
 

@@ -20,9 +20,10 @@ struct rn_session {
     rn_prepared *prepared; /* one a layer */
     rn_storage *arena;
     size_t arena_bytes;
-    rn_tensor **result; /* of the last forward's outputs, made anew when they are asked for and the shape has changed */
-    rn_tensor **gradient; /* likewise */
-    rn_tensor *input_result;
+    /* Tensors over outputs and their gradients, by plan and output, made when they are first asked for. */
+    rn_tensor **result, **gradient;
+    rn_tensor *input_result[RN_SESSION_PLANS];
+    int32_t slot;   /* of the current plan */
     bool pinned;    /* between forward and backward */
     bool has_loss;  /* a gradient of some output was written */
     bool went_back; /* backward has run: its gradients have used up the activations */

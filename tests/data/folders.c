@@ -5,7 +5,7 @@
 
 void make_folder(const char *root, const char *name)
 {
-    char path[512];
+    char path[2048];
 
     snprintf(path, sizeof path, "%s/%s/", root, name);
     for (char *at = path + strlen(root) + 1; *at != '\0'; at++)
@@ -18,7 +18,7 @@ void make_folder(const char *root, const char *name)
 
 static FILE *create(const char *root, const char *name)
 {
-    char path[512];
+    char path[2048];
     FILE *file;
 
     snprintf(path, sizeof path, "%s", name);

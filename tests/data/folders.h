@@ -5,6 +5,8 @@
 
 #include "support/support.h"
 
+#include <stdbool.h>
+
 /* Makes root/name and the folders on the way. */
 void make_folder(const char *root, const char *name);
 /* A picture whose pixels all are (seed, 2 * seed, 255 - seed) but for a first one of (1, 2, 3). */

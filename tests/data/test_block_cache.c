@@ -97,7 +97,6 @@ static void what_cannot_be_had_is_null(void **state)
 
     (void)state;
     assert_null(rn_allocate(&allocator, SIZE_MAX));
-    assert_null(rn_allocate(&allocator, SIZE_MAX / 2));
     assert_null(rn_allocate_array(&allocator, SIZE_MAX / 4, 16));
 }
 

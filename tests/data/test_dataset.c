@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Image folders: torchvision's classes and order, and what is refused. */
+#define _GNU_SOURCE
 #include "data/folders.h"
 
 #include <unistd.h>
@@ -56,8 +57,8 @@ static void classes_are_the_folders_sorted_by_byte(void **state)
 /* sorted(os.walk(...)): by the whole path of the folder, and '.' is before '/'. */
 static void photos_are_sorted_as_by_torchvision(void **state)
 {
-    static const char *const sorted[] = { "k/b.jpg",     "k/z.PNG",     "k/a/1.bmp",   "k/a/10.bmp",
-                                          "k/a/2.bmp",   "k/a.b/0.bmp", "k/a/b/9.bmp", "k/a0/3.Jpeg" };
+    static const char *const sorted[] = { "k/b.jpg",   "k/z.PNG",     "k/a/1.bmp",   "k/a/10.bmp",
+                                          "k/a/2.bmp", "k/a.b/0.bmp", "k/a/b/9.bmp", "k/a0/3.Jpeg" };
     const char *const root = rn_test_directory();
     rn_dataset *dataset;
 
@@ -74,7 +75,7 @@ static void photos_are_sorted_as_by_torchvision(void **state)
 static void what_is_no_photo_is_passed_over(void **state)
 {
     static const char *const others[] = { "k/.hidden.jpg", "k/._a.jpg", "k/.cache/x.jpg", "k/notes.txt", "k/x.jpg.part",
-                                          "k/jpg", "k/.jpg", ".git/x.jpg", "readme.jpg" };
+                                          "k/jpg",         "k/.jpg",    ".git/x.jpg",     "readme.jpg" };
     const char *const root = rn_test_directory();
     rn_dataset *dataset;
 
@@ -106,7 +107,8 @@ static void links_are_followed(void **state)
     rn_dataset_destroy(dataset);
 }
 
-static void require_refusal(const char *path, const rn_image_folder_options *options, rn_status status, const char *reason)
+static void require_refusal(const char *path, const rn_image_folder_options *options, rn_status status,
+                            const char *reason)
 {
     rn_dataset *dataset = (rn_dataset *)(void *)context;
 

@@ -33,7 +33,8 @@ static void release(void *memory, void *payload)
 static void mend_checksums(uint8_t *bytes, size_t nbytes)
 {
     for (size_t at = 8; at + 12 <= nbytes;) {
-        const size_t length = (size_t)bytes[at] << 24 | (size_t)bytes[at + 1] << 16 | (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+        const size_t length =
+            (size_t)bytes[at] << 24 | (size_t)bytes[at + 1] << 16 | (size_t)bytes[at + 2] << 8 | bytes[at + 3];
         uint32_t crc;
 
         if (length > nbytes - at - 12)
@@ -47,8 +48,9 @@ static void mend_checksums(uint8_t *bytes, size_t nbytes)
 
 static void use(rn_context *context, const rn_image *image)
 {
-    static const char text[] = "Resize(9), RandomRotation(45), CenterCrop(8), RandomHorizontalFlip(), RandomVerticalFlip(), "
-                               "ColorJitter(0.2, 0.1, 0.1, 0.1), RandomGrayscale(), ToTensor()";
+    static const char text[] =
+        "Resize(9), RandomRotation(45), CenterCrop(8), RandomHorizontalFlip(), RandomVerticalFlip(), "
+        "ColorJitter(0.2, 0.1, 0.1, 0.1), RandomGrayscale(), ToTensor()";
     const rn_draw draw = { 1, 2, 3 };
     rn_pipeline *pipeline;
     rn_tensor *tensor;

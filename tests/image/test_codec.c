@@ -2,8 +2,8 @@
 /* Telling formats apart, and what codec.c itself checks of PNG and BMP: that the file is whole. */
 #include "image/pictures.h"
 
-static const char *const png_files[] = { "rgb.png", "palette4.png", "palette_short.png", "interlaced.png", "rgb16.png",
-                                         "bilevel.png" };
+static const char *const png_files[] = { "rgb.png",        "palette4.png", "palette_short.png",
+                                         "interlaced.png", "rgb16.png",    "bilevel.png" };
 static const char *const bmp_files[] = { "rgb.bmp", "grey.bmp", "palette.bmp", "bilevel.bmp" };
 
 static void check_decoding(const expected_picture *e)
@@ -188,8 +188,9 @@ static void sizes_are_limited(void **state)
 
 static void other_formats_are_named_as_unknown(void **state)
 {
-    static const char *const others[] = { "GIF89a.............", "P6 1 1 255 rgb", "RIFF....WEBPVP8 ", "II*\0.......", "B",
-                                          "\xff\xd8", "\x89PNG\r\n\x1a" };
+    static const char *const others[] = {
+        "GIF89a.............", "P6 1 1 255 rgb", "RIFF....WEBPVP8 ", "II*\0.......", "B", "\xff\xd8", "\x89PNG\r\n\x1a"
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {

@@ -50,9 +50,9 @@ static void what_is_no_picture_is_refused_by_name(void **state)
         rn_pixels pixels;
         rn_message message;
 
-        assert_int_equal(rn_pixels_decode_stb(&pixels, plain_bench(), (const uint8_t *)files[i], strlen(files[i]), "odd",
-                                              &message),
-                         RN_FORMAT);
+        assert_int_equal(
+            rn_pixels_decode_stb(&pixels, plain_bench(), (const uint8_t *)files[i], strlen(files[i]), "odd", &message),
+            RN_FORMAT);
         assert_null(pixels.rgb);
         assert_non_null(strstr(message.text, "odd: "));
     }

@@ -92,9 +92,9 @@ static void grey_has_no_hue_to_turn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(brightness_is_pillows),   cmocka_unit_test(contrast_is_pillows),
-        cmocka_unit_test(saturation_is_pillows),   cmocka_unit_test(hue_is_torchvisions),
-        cmocka_unit_test(greyscale_is_pillows),    cmocka_unit_test(grey_has_no_hue_to_turn),
+        cmocka_unit_test(brightness_is_pillows), cmocka_unit_test(contrast_is_pillows),
+        cmocka_unit_test(saturation_is_pillows), cmocka_unit_test(hue_is_torchvisions),
+        cmocka_unit_test(greyscale_is_pillows),  cmocka_unit_test(grey_has_no_hue_to_turn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Images as callers see them. */
+#define _GNU_SOURCE
 #include "image/pictures.h"
 
 #include <sys/stat.h>
@@ -143,9 +144,12 @@ static void an_image_keeps_its_context_alive(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_image_is_made_from_pixels),   cmocka_unit_test(sizes_that_make_no_sense_are_refused),
-        cmocka_unit_test(a_file_is_read),                 cmocka_unit_test(a_refusal_names_the_file),
-        cmocka_unit_test(bytes_are_decoded_under_a_name), cmocka_unit_test(arguments_are_checked),
+        cmocka_unit_test(an_image_is_made_from_pixels),
+        cmocka_unit_test(sizes_that_make_no_sense_are_refused),
+        cmocka_unit_test(a_file_is_read),
+        cmocka_unit_test(a_refusal_names_the_file),
+        cmocka_unit_test(bytes_are_decoded_under_a_name),
+        cmocka_unit_test(arguments_are_checked),
         cmocka_unit_test(an_image_keeps_its_context_alive),
     };
 

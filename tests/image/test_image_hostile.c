@@ -127,9 +127,10 @@ static void no_mutation_does_harm(void **state)
 
     (void)state;
     assert_non_null(directory);
-    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 1, .allocate = rn_test_allocate,
-                                                            .release = rn_test_release, .allocator_payload = &allocator)),
-                     RN_OK);
+    assert_int_equal(
+        rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 1, .allocate = rn_test_allocate,
+                                               .release = rn_test_release, .allocator_payload = &allocator)),
+        RN_OK);
     const long before = allocator.live;
     for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
         if (entry->d_name[0] == '.' || strstr(entry->d_name, ".tsv") != NULL)

@@ -107,11 +107,15 @@ static void a_crop_may_be_done_early(void **state)
 {
     static const char *const pairs[][2] = {
         { "Resize(40), CenterCrop(32), ToTensor()", "Resize(40), RandomHorizontalFlip(0), CenterCrop(32), ToTensor()" },
-        { "Resize(40), CenterCrop(40, 55), ToTensor()", "Resize(40), RandomHorizontalFlip(0), CenterCrop(40, 55), ToTensor()" },
+        { "Resize(40), CenterCrop(40, 55), ToTensor()",
+          "Resize(40), RandomHorizontalFlip(0), CenterCrop(40, 55), ToTensor()" },
         { "Resize(40), CenterCrop(64), ToTensor()", "Resize(40), RandomHorizontalFlip(0), CenterCrop(64), ToTensor()" },
-        { "Resize(40, 30), CenterCrop(33), ToTensor()", "Resize(40, 30), RandomHorizontalFlip(0), CenterCrop(33), ToTensor()" },
-        { "RandomRotation(90), CenterCrop(64), ToTensor()", "RandomRotation(90), RandomHorizontalFlip(0), CenterCrop(64), ToTensor()" },
-        { "RandomRotation(90), CenterCrop(120), ToTensor()", "RandomRotation(90), RandomHorizontalFlip(0), CenterCrop(120), ToTensor()" },
+        { "Resize(40, 30), CenterCrop(33), ToTensor()",
+          "Resize(40, 30), RandomHorizontalFlip(0), CenterCrop(33), ToTensor()" },
+        { "RandomRotation(90), CenterCrop(64), ToTensor()",
+          "RandomRotation(90), RandomHorizontalFlip(0), CenterCrop(64), ToTensor()" },
+        { "RandomRotation(90), CenterCrop(120), ToTensor()",
+          "RandomRotation(90), RandomHorizontalFlip(0), CenterCrop(120), ToTensor()" },
         { "RandomRotation(0), CenterCrop(64), ToTensor()", "RandomHorizontalFlip(0), CenterCrop(64), ToTensor()" },
     };
 
@@ -192,10 +196,12 @@ static uint32_t crc_with(const rn_pipeline *pipeline, const rn_image *image, con
 
 static void draws_depend_on_seed_epoch_and_sample_alone(void **state)
 {
-    rn_pipeline *const pipeline = make_pipeline("Resize(30), RandomRotation(45), CenterCrop(24), RandomHorizontalFlip(), "
-                                                "RandomVerticalFlip(), ColorJitter(0.2, 0.1, 0.1, 0.1), RandomGrayscale(), ToTensor()");
+    rn_pipeline *const pipeline =
+        make_pipeline("Resize(30), RandomRotation(45), CenterCrop(24), RandomHorizontalFlip(), "
+                      "RandomVerticalFlip(), ColorJitter(0.2, 0.1, 0.1, 0.1), RandomGrayscale(), ToTensor()");
     rn_image *const image = make_noise(40, 50);
-    const rn_draw draws[] = { { 1, 2, 3 }, { 1, 2, 4 }, { 1, 3, 3 }, { 2, 2, 3 }, { 1, 3, 2 }, { UINT64_C(1) << 40, 2, 3 } };
+    const rn_draw draws[] = { { 1, 2, 3 }, { 1, 2, 4 }, { 1, 3, 3 },
+                              { 2, 2, 3 }, { 1, 3, 2 }, { UINT64_C(1) << 40, 2, 3 } };
     uint32_t crc[6];
 
     (void)state;

@@ -37,13 +37,15 @@ static void text_is_printed_in_one_form(void **state)
 {
     (void)state;
     require_text("ToTensor()", "ToTensor()");
-    require_text("  Resize ( 256 ),CenterCrop(224,\n224) , ToTensor( ) ", "Resize(256), CenterCrop(224, 224), ToTensor()");
+    require_text("  Resize ( 256 ),CenterCrop(224,\n224) , ToTensor( ) ",
+                 "Resize(256), CenterCrop(224, 224), ToTensor()");
     require_text("ToTensor(), Normalize(0.485,0.456,0.406,0.229,0.224,0.225)",
                  "ToTensor(), Normalize(0.485 0.456 0.406, 0.229 0.224 0.225)");
-    require_text("Resize(256), RandomRotation(45), CenterCrop(224), RandomHorizontalFlip(0.5), RandomVerticalFlip(.5), "
-                 "ColorJitter(0.2 0.1 0.1 0.10), RandomGrayscale(0.025), ToTensor()",
-                 "Resize(256), RandomRotation(45), CenterCrop(224), RandomHorizontalFlip(0.5), RandomVerticalFlip(0.5), "
-                 "ColorJitter(0.2, 0.1, 0.1, 0.1), RandomGrayscale(0.025), ToTensor()");
+    require_text(
+        "Resize(256), RandomRotation(45), CenterCrop(224), RandomHorizontalFlip(0.5), RandomVerticalFlip(.5), "
+        "ColorJitter(0.2 0.1 0.1 0.10), RandomGrayscale(0.025), ToTensor()",
+        "Resize(256), RandomRotation(45), CenterCrop(224), RandomHorizontalFlip(0.5), RandomVerticalFlip(0.5), "
+        "ColorJitter(0.2, 0.1, 0.1, 0.1), RandomGrayscale(0.025), ToTensor()");
     require_text("ToTensor(), Normalize(-0 -1.5 00.5, 1000000 0.00000000000001 123456.789012345)",
                  "ToTensor(), Normalize(0 -1.5 0.5, 1000000 0.00000000000001 123456.789012345)");
 }
@@ -125,7 +127,8 @@ static void refusals_say_which_step_and_why(void **state)
         require_status(context, rn_pipeline_create(&pipeline, context, refusals[i].text), RN_FORMAT);
         assert_null(pipeline);
         if (strstr(rn_context_message(context), refusals[i].reason) == NULL)
-            fail_msg("'%s': \"%s\" does not say \"%s\"", refusals[i].text, rn_context_message(context), refusals[i].reason);
+            fail_msg("'%s': \"%s\" does not say \"%s\"", refusals[i].text, rn_context_message(context),
+                     refusals[i].reason);
     }
 }
 
@@ -173,12 +176,9 @@ static void broken_text_is_refused_or_understood(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_is_printed_in_one_form),
-        cmocka_unit_test(numbers_left_out_are_torchvisions),
-        cmocka_unit_test(numbers_are_exact),
-        cmocka_unit_test(refusals_say_which_step_and_why),
-        cmocka_unit_test(a_pipeline_has_an_end),
-        cmocka_unit_test(broken_text_is_refused_or_understood),
+        cmocka_unit_test(text_is_printed_in_one_form), cmocka_unit_test(numbers_left_out_are_torchvisions),
+        cmocka_unit_test(numbers_are_exact),           cmocka_unit_test(refusals_say_which_step_and_why),
+        cmocka_unit_test(a_pipeline_has_an_end),       cmocka_unit_test(broken_text_is_refused_or_understood),
     };
 
     return cmocka_run_group_tests(tests, begin, end);

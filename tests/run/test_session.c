@@ -459,28 +459,37 @@ static void a_steady_step_allocates_nothing(void **state)
 {
     rn_test_allocator counter = { .fail_at = -1 };
     rn_context *context = NULL;
-    rn_tensor *small = NULL, *full;
+    rn_tensor *small = NULL, *small_labels = NULL;
     training t;
-    long calls;
+    long calls = 0;
 
     (void)state;
     assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 2, .allocate = rn_test_allocate,
                                                             .release = rn_test_release, .allocator_payload = &counter)),
                      RN_OK);
     begin_with(&t, context, 0.5, 6);
-    require_ok(context, rn_tensor_view(&small, t.images, 0, 0, 6));
-    for (int i = 0; i < 2; i++)
-        step(&t);
-    calls = counter.calls;
-    for (int i = 0; i < 5; i++) {
-        full = t.images;
+    require_ok(context, rn_tensor_view(&small, t.images, 0, 0, 4));
+    require_ok(context, rn_tensor_view(&small_labels, t.labels, 0, 0, 4));
+    for (int i = 0; i < 7; i++) {
+        const rn_tensor *output;
+        rn_tensor *const full = t.images, *const labels = t.labels;
+
+        if (i == 2)
+            calls = counter.calls; /* an epoch's two batch sizes have been met */
         t.images = small;
+        t.labels = small_labels;
         step(&t);
+        require_ok(context, rn_session_output(&output, t.session, 0));
+        assert_int_equal(rn_tensor_shape(output)[0], 4);
         t.images = full;
+        t.labels = labels;
         step(&t);
+        require_ok(context, rn_session_output(&output, t.session, 0));
+        assert_int_equal(rn_tensor_shape(output)[0], 6);
     }
     assert_int_equal(counter.calls, calls);
     rn_tensor_destroy(small);
+    rn_tensor_destroy(small_labels);
     end(&t);
     assert_int_equal(counter.live, 0);
 }
