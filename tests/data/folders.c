@@ -7,7 +7,7 @@ void make_folder(const char *root, const char *name)
 {
     char path[2048];
 
-    snprintf(path, sizeof path, "%s/%s/", root, name);
+    assert_true(snprintf(path, sizeof path, "%s/%s/", root, name) < (int)sizeof path);
     for (char *at = path + strlen(root) + 1; *at != '\0'; at++)
         if (*at == '/') {
             *at = '\0';

@@ -114,6 +114,7 @@ static void stray_bytes_between_segments_do_no_harm(void **state)
     free(bytes);
     free(longer);
 }
+
 /* A frame header that promises more than the file can hold: refused before memory is taken. */
 static void a_size_that_the_file_cannot_hold_is_refused(void **state)
 {
@@ -129,6 +130,7 @@ static void a_size_that_the_file_cannot_hold_is_refused(void **state)
             break;
         }
     assert_int_equal(decode(&pixels, bytes, nbytes, &message), RN_FORMAT);
+    assert_non_null(strstr(message.text, "cannot hold"));
     free(bytes);
 }
 
