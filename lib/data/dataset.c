@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Image folders, as torchvision.datasets.ImageFolder finds them: classes are the sub-folders sorted by byte; of each, the
- * folders below it sorted by their whole path ("a.b" before "a/b"), and in each folder the files sorted by name.
+ * Image folders, as torchvision.datasets.ImageFolder finds them: classes are the sub-folders sorted by byte; of each,
+ * the folders below it sorted by their whole path ("a.b" before "a/b"), and in each folder the files sorted by name.
  * https://pytorch.org/vision/stable/generated/torchvision.datasets.ImageFolder.html
  */
 #include "data/dataset.h"

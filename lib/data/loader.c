@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loading batches. A group of batches is decoded at once, its samples split over the context's threads, when the network is not running; then the
- * batches are handed out one by one. No thread decodes while others compute: on a few cores a third busy thread makes every parallel layer
- * wait for a time slice.
+ * Loading batches. A group of batches is decoded at once, its samples split over the context's threads, when the
+ * network is not running; then the batches are handed out one by one. No thread decodes while others compute: on a few
+ * cores a third busy thread makes every parallel layer wait for a time slice.
  *
- * What a sample becomes depends on (seed, epoch, sample) only, and errors are kept by sample, so that nothing depends on
- * the threads. Decoding takes its memory from a cache of its thread; all else is allocated when the loader is made.
+ * What a sample becomes depends on (seed, epoch, sample) only, and errors are kept by sample, so that nothing depends
+ * on the threads. Decoding takes its memory from a cache of its thread; all else is allocated when the loader is made.
  */
 #include "base/file.h"
 #include "base/options.h"

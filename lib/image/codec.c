@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which decoder a file is for, told by its first bytes; and, for PNG and BMP, whether it is whole. stb_image does not check a PNG's checksums, reads
- * zeros behind the end of a BMP, and colours of no palette: what is damaged or cut short is refused here, so that nobody trains on half a picture.
+ * Which decoder a file is for, told by its first bytes; and, for PNG and BMP, whether it is whole. stb_image does not
+ * check a PNG's checksums, reads zeros behind the end of a BMP, and colours of no palette: what is damaged or cut short
+ * is refused here, so that nobody trains on half a picture.
  */
 #include "image/pixels.h"
 
@@ -18,7 +19,8 @@ static uint32_t little_endian(const uint8_t *p)
     return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
 }
 
-/* Walks the chunks (PNG specification, section 5): length, type, data, CRC of type and data, up to IEND. `*palette`: where the last PLTE chunk begins, or 0. */
+/* Walks the chunks (PNG specification, section 5): length, type, data, CRC of type and data, up to IEND. `*palette`:
+ * where the last PLTE chunk begins, or 0. */
 static rn_status check_png(size_t *palette, const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
 {
     size_t at = 8;
@@ -45,8 +47,8 @@ static rn_status check_png(size_t *palette, const uint8_t *bytes, size_t nbytes,
 }
 
 /*
- * stb_image looks colours up without asking how many the palette has, in memory that it did not clear. A short palette is continued with greys, as
- * Pillow has it, in a copy of the file (whose checksums nobody reads any more).
+ * stb_image looks colours up without asking how many the palette has, in memory that it did not clear. A short palette
+ * is continued with greys, as Pillow has it, in a copy of the file (whose checksums nobody reads any more).
  */
 static rn_status decode_png(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                             const char *name, rn_message *message)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JPEG by libjpeg-turbo with its defaults (islow DCT, fancy upsampling), which are Pillow's: the same pixels. CMYK becomes RGB as Pillow's
- * convert('RGB') has it, with Adobe's inverted inks. libjpeg allocates from the C library; its errors come back by longjmp and end here.
+ * JPEG by libjpeg-turbo with its defaults (islow DCT, fancy upsampling), which are Pillow's: the same pixels. CMYK
+ * becomes RGB as Pillow's convert('RGB') has it, with Adobe's inverted inks. libjpeg allocates from the C library; its
+ * errors come back by longjmp and end here.
  */
 #ifndef RN_WITHOUT_JPEG
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PNG and BMP (and JPEG in a build without libjpeg-turbo) by stb_image, which allocates from the C library. Its other formats and its file reading are
- * compiled out; its symbols are local.
+ * PNG and BMP (and JPEG in a build without libjpeg-turbo) by stb_image, which allocates from the C library. Its other
+ * formats and its file reading are compiled out; its symbols are local.
  */
 #include "image/pixels.h"
 

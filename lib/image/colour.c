@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Colour, as torchvision has it on Pillow's images. Brightness, contrast and saturation blend with a degenerate picture (black, the mean grey, the
- * grey picture); hue turns the H of Pillow's 8-bit HSV. Sources: Pillow, ImageEnhance.py, src/libImaging/Blend.c and Convert.c.
+ * Colour, as torchvision has it on Pillow's images. Brightness, contrast and saturation blend with a degenerate picture
+ * (black, the mean grey, the grey picture); hue turns the H of Pillow's 8-bit HSV. Sources: Pillow, ImageEnhance.py,
+ * src/libImaging/Blend.c and Convert.c.
  */
 #include "image/pixels.h"
 
@@ -76,7 +77,8 @@ void rn_pixels_greyscale(rn_pixels *pixels)
     }
 }
 
-/* What Pillow's conversion from HSV needs of a hue: which of the six corners of the colour hexagon, and how far past it. */
+/* What Pillow's conversion from HSV needs of a hue: which of the six corners of the colour hexagon, and how far past
+ * it. */
 typedef struct hue_place {
     float part;
     uint8_t corner;
@@ -91,7 +93,8 @@ static void fill_places(hue_place place[256])
     }
 }
 
-/* The hue of a pixel that is not grey, in 255ths of a turn. Float where Pillow keeps a float, double where it computes in double. */
+/* The hue of a pixel that is not grey, in 255ths of a turn. Float where Pillow keeps a float, double where it computes
+ * in double. */
 static uint8_t hue_of(const uint8_t *rgb, uint8_t most, float range)
 {
     const float r = (float)(most - rgb[0]) / range, g = (float)(most - rgb[1]) / range,

@@ -61,7 +61,8 @@ static int64_t fixed_16(double x)
     return (int64_t)floor(x * 65536.0 + 0.5);
 }
 
-/* Where output pixels lie in the input, in 16.16 fixed point: that of (0, 0), and the steps along a row and a column. */
+/* Where output pixels lie in the input, in 16.16 fixed point: that of (0, 0), and the steps along a row and a column.
+ */
 typedef struct lattice {
     int64_t x, y, row_x, row_y, column_x, column_y;
 } lattice;

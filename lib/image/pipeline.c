@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pipelines: making, applying. Draws are made in the order of the steps, from one generator for each (seed, epoch, sample). */
+/* Pipelines: making, applying. Draws are made in the order of the steps, from one generator for each (seed, epoch,
+ * sample). */
 #include "image/pipeline.h"
 
 #include "base/random.h"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The text of a pipeline: steps separated by commas, each a name and numbers in parentheses, themselves separated by commas or spaces.
+ * The text of a pipeline: steps separated by commas, each a name and numbers in parentheses, themselves separated by
+ * commas or spaces.
  *
- * Numbers have at most 15 digits. They are read and printed here, since strtod and printf follow the program's locale: mantissa / 10^k is
- * correctly rounded because both are exact.
+ * Numbers have at most 15 digits. They are read and printed here, since strtod and printf follow the program's locale:
+ * mantissa / 10^k is correctly rounded because both are exact.
  */
 #include "image/pipeline.h"
 

@@ -57,7 +57,8 @@ rn_status rn_pixels_resize(rn_pixels *pixels, int32_t height, int32_t width, con
 rn_crop rn_crop_centre(int32_t height, int32_t width, int32_t wanted_height, int32_t wanted_width);
 /* Black outside. */
 rn_status rn_pixels_crop(rn_pixels *pixels, const rn_crop *crop, rn_message *message);
-/* Counter-clockwise about the centre, in a frame of the same size; of the result, `crop` (inside it), or all if NULL. */
+/* Counter-clockwise about the centre, in a frame of the same size; of the result, `crop` (inside it), or all if NULL.
+ */
 rn_status rn_pixels_rotate(rn_pixels *pixels, double degrees, const rn_crop *crop, rn_message *message);
 void rn_pixels_flip_horizontal(rn_pixels *pixels);
 void rn_pixels_flip_vertical(rn_pixels *pixels);

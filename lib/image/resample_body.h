@@ -22,7 +22,8 @@ static inline uint8_t to_byte(int32_t sum)
     return (uint8_t)(value > 255 ? 255 : value);
 }
 
-/* Bytes are widened once a row. A vector is a pixel and the red of the next, which counts for nothing: what it makes is written over by the next pixel. */
+/* Bytes are widened once a row. A vector is a pixel and the red of the next, which counts for nothing: what it makes is
+ * written over by the next pixel. */
 static void row(uint8_t *out, const uint8_t *in, int32_t outputs, int32_t inputs, const rn_taps *taps,
                 const int32_t *weight, int32_t *scratch)
 {

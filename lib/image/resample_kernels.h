@@ -27,7 +27,8 @@ static inline size_t rn_row_scratch(int32_t inputs, int32_t outputs)
 
 /* One weight a tap. */
 typedef struct rn_resample_kernels {
-    /* One row: `outputs` pixels from `inputs` pixels of three bytes. `scratch`: rn_row_scratch(inputs, outputs) numbers. */
+    /* One row: `outputs` pixels from `inputs` pixels of three bytes. `scratch`: rn_row_scratch(inputs, outputs)
+     * numbers. */
     void (*row)(uint8_t *out, const uint8_t *in, int32_t outputs, int32_t inputs, const rn_taps *taps,
                 const int32_t *weight, int32_t *scratch);
     /* One row of `nbytes` bytes from rows `nbytes` apart; `in` is the first of taps->count rows. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The matrix kernels for whatever the compiler's baseline is: vectors of four floats (SSE2 on x86-64, NEON on AArch64). */
+/* The matrix kernels for whatever the compiler's baseline is: vectors of four floats (SSE2 on x86-64, NEON on AArch64).
+ */
 #define RN_WIDTH 4
 #define RN_ROWS 6
 #define RN_VECTORS 2

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The matrix kernels of gemm_kernels.h, written once with the compiler's vector extensions. The including file names the instruction set:
+ * The matrix kernels of gemm_kernels.h, written once with the compiler's vector extensions. The including file names
+ * the instruction set:
  *
  *   RN_WIDTH     floats in a native vector: 4, 8 or 16
  *   RN_ROWS      rows of the largest tile (mr), at most 14
  *   RN_VECTORS   vectors in a row of it (nr / width)
  *
- * It is compiled with that set's flags and with multiply-adds fused where the set has them, so that the tile lives in registers:
- * RN_ROWS * RN_VECTORS accumulators, RN_VECTORS of b, one broadcast element of a.
+ * It is compiled with that set's flags and with multiply-adds fused where the set has them, so that the tile lives in
+ * registers: RN_ROWS * RN_VECTORS accumulators, RN_VECTORS of b, one broadcast element of a.
  */
 #ifndef RN_KERNELS_GEMM_BODY_H
 #define RN_KERNELS_GEMM_BODY_H
@@ -46,11 +47,12 @@ ALWAYS_INLINE void store(float *to, vector value)
     *(vector_anywhere *)to = value;
 }
 
-/* Tiles ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- tiles ----------------------------------------------------------------------------------------------------- */
 
-/* `rows` and `unit` are constants where this is inlined: the loops over the tile vanish and the tile stays in registers. */
-ALWAYS_INLINE void multiply_tile(const int rows, const int unit, int64_t depth, const float *restrict a, const float *restrict b,
-                                 float *restrict c, int64_t ldc, bool accumulate)
+/* `rows` and `unit` are constants where this is inlined: the loops over the tile vanish and the tile stays in
+ * registers. */
+ALWAYS_INLINE void multiply_tile(const int rows, const int unit, int64_t depth, const float *restrict a,
+                                 const float *restrict b, float *restrict c, int64_t ldc, bool accumulate)
 {
     vector tile[ROWS][VECTORS];
 
@@ -88,8 +90,8 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int unit, int64_t depth, 
 }
 
 /* A tile of each height that the set has; the switch is left with ROWS cases. */
-ALWAYS_INLINE void multiply_rows(int64_t rows, const int unit, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
-                                 bool accumulate)
+ALWAYS_INLINE void multiply_rows(int64_t rows, const int unit, int64_t depth, const float *a, const float *b, float *c,
+                                 int64_t ldc, bool accumulate)
 {
     switch (rows <= ROWS ? rows : ROWS) {
     case 1: multiply_tile(1, unit, depth, a, b, c, ldc, accumulate); break;
@@ -115,17 +117,19 @@ ALWAYS_INLINE void multiply_rows(int64_t rows, const int unit, int64_t depth, co
     }
 }
 
-static void multiply(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc, bool accumulate)
+static void multiply(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
+                     bool accumulate)
 {
     multiply_rows(rows, UNIT, depth, a, b, c, ldc, accumulate);
 }
 
-static void multiply_weights(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc, bool accumulate)
+static void multiply_weights(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
+                             bool accumulate)
 {
     multiply_rows(rows, 1, depth, a, b, c, ldc, accumulate);
 }
 
-/* Packing --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- packing --------------------------------------------------------------------------------------------------- */
 
 /* Any number of floats, touching no others: whole vectors, the last one overlapping the one before. */
 ALWAYS_INLINE void copy_floats(float *restrict to, const float *restrict from, int64_t count)
@@ -164,7 +168,8 @@ static void copy(float *to, int64_t to_pitch, const float *from, int64_t from_pi
     }
 }
 
-/* Where the next floats go. `width` 0: one line. Otherwise: blocks of `width` floats that are `stride` floats apart, in whole vectors. */
+/* Where the next floats go. `width` 0: one line. Otherwise: blocks of `width` floats that are `stride` floats apart, in
+ * whole vectors. */
 typedef struct cursor {
     float *to;
     int64_t used; /* floats of the current block */
@@ -213,8 +218,8 @@ ALWAYS_INLINE int64_t clip(int64_t value, int64_t low, int64_t high)
 }
 
 /* Floats [begin, end) of the part of a window row that is there. */
-ALWAYS_INLINE void put_pieces(cursor *at, const int width, int64_t stride, const rn_gather_row *row, const float *run, int64_t begin,
-                              int64_t end)
+ALWAYS_INLINE void put_pieces(cursor *at, const int width, int64_t stride, const rn_gather_row *row, const float *run,
+                              int64_t begin, int64_t end)
 {
     if (row->piece == row->piece_pitch || begin == end) {
         put_floats(at, width, stride, run + begin, end - begin);
@@ -229,7 +234,8 @@ ALWAYS_INLINE void put_pieces(cursor *at, const int width, int64_t stride, const
     }
 }
 
-ALWAYS_INLINE void put_places(cursor *at, const int width, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end)
+ALWAYS_INLINE void put_places(cursor *at, const int width, int64_t stride, const rn_gather_row *row, int64_t begin,
+                              int64_t end)
 {
     const int64_t length = row->run_length;
 
@@ -242,15 +248,15 @@ ALWAYS_INLINE void put_places(cursor *at, const int width, int64_t stride, const
 
         put_zeros(at, width, stride, data - place);
         if (there)
-            put_pieces(at, width, stride, row, row->source + (run - row->first_run) * row->run_pitch, data - base - row->lead,
-                       data_end - base - row->lead);
+            put_pieces(at, width, stride, row, row->source + (run - row->first_run) * row->run_pitch,
+                       data - base - row->lead, data_end - base - row->lead);
         put_zeros(at, width, stride, run_end - data_end);
         place = run_end;
     }
 }
 
-ALWAYS_INLINE void gather_blocks(const int width, float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end,
-                                 float *line)
+ALWAYS_INLINE void gather_blocks(const int width, float *blocks, int64_t stride, const rn_gather_row *row,
+                                 int64_t begin, int64_t end, float *line)
 {
     cursor at = { blocks, 0 };
 
@@ -272,12 +278,13 @@ static void gather(float *blocks, int64_t stride, const rn_gather_row *row, int6
     gather_blocks(UNIT, blocks, stride, row, begin, end, line);
 }
 
-static void gather_weights(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end, float *line)
+static void gather_weights(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end,
+                           float *line)
 {
     gather_blocks(COLUMNS, blocks, stride, row, begin, end, line);
 }
 
-/* Transposition --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- transposition --------------------------------------------------------------------------------------------- */
 
 #if RN_WIDTH == 4
 #define ZIP_LOW 0, 4, 1, 5
@@ -293,8 +300,10 @@ enum { STAGES = 3 };
 enum { STAGES = 4 };
 #endif
 
-/* Zipping the halves of a square log2(width) times transposes it: each time one bit of the row number moves into the column number. */
-ALWAYS_INLINE void transpose_square(float *restrict to, int64_t to_pitch, const float *restrict from, int64_t from_pitch, int64_t rows)
+/* Zipping the halves of a square log2(width) times transposes it: each time one bit of the row number moves into the
+ * column number. */
+ALWAYS_INLINE void transpose_square(float *restrict to, int64_t to_pitch, const float *restrict from,
+                                    int64_t from_pitch, int64_t rows)
 {
     vector even[WIDTH], odd[WIDTH];
 
@@ -327,7 +336,7 @@ static void transpose(float *to, const float *from, int64_t from_pitch, int64_t 
             to[k * COLUMNS + j] = j < columns ? from[j * from_pitch + k] : 0;
 }
 
-/* Rows of finished tiles ------------------------------------------------------------------------------------------------------------------- */
+/* ---- rows of finished tiles ------------------------------------------------------------------------------------ */
 
 /* Lanes below `count`; the others are zero and are not read. */
 ALWAYS_INLINE vector load_some(const float *from, int64_t count)
@@ -338,8 +347,8 @@ ALWAYS_INLINE vector load_some(const float *from, int64_t count)
     return value;
 }
 
-ALWAYS_INLINE vector finished(vector value, bool has_scale, vector scale, bool has_shift, vector shift, bool has_residual, vector residual,
-                              bool relu)
+ALWAYS_INLINE vector finished(vector value, bool has_scale, vector scale, bool has_shift, vector shift,
+                              bool has_residual, vector residual, bool relu)
 {
     if (has_scale)
         value *= scale;
@@ -365,12 +374,13 @@ static void finish(const rn_gemm_finish *f, int64_t rows, int64_t columns)
         float *out = f->out + r * f->out_pitch;
 
         for (int64_t j = 0; j < whole; j += WIDTH)
-            store(out + j, finished(load(tile + j), f->scale != NULL, f->scale != NULL ? load(f->scale + j) : none, f->shift != NULL,
-                                    f->shift != NULL ? load(f->shift + j) : none, residual != NULL,
+            store(out + j, finished(load(tile + j), f->scale != NULL, f->scale != NULL ? load(f->scale + j) : none,
+                                    f->shift != NULL, f->shift != NULL ? load(f->shift + j) : none, residual != NULL,
                                     residual != NULL ? load(residual + j) : none, f->relu));
         if (rest > 0) {
-            const vector value = finished(load_some(tile + whole, rest), f->scale != NULL, last_scale, f->shift != NULL, last_shift,
-                                          residual != NULL, residual != NULL ? load_some(residual + whole, rest) : none, f->relu);
+            const vector value =
+                finished(load_some(tile + whole, rest), f->scale != NULL, last_scale, f->shift != NULL, last_shift,
+                         residual != NULL, residual != NULL ? load_some(residual + whole, rest) : none, f->relu);
 
             memcpy(out + whole, &value, (size_t)rest * sizeof *out);
         }
@@ -378,7 +388,9 @@ static void finish(const rn_gemm_finish *f, int64_t rows, int64_t columns)
 }
 
 #define RN_GEMM_TABLE \
-    { .mr = ROWS, .nr = COLUMNS, .unit = UNIT, .multiply = multiply, .multiply_weights = multiply_weights, .gather = gather, \
-      .gather_weights = gather_weights, .copy = copy, .transpose = transpose, .finish = finish }
+    { \
+        .mr = ROWS, .nr = COLUMNS, .unit = UNIT, .multiply = multiply, .multiply_weights = multiply_weights, \
+        .gather = gather, .gather_weights = gather_weights, .copy = copy, .transpose = transpose, .finish = finish \
+    }
 
 #endif

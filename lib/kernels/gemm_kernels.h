@@ -4,14 +4,16 @@
  *
  *   c[i, j] = (accumulate: c[i, j] +) sum over k of a[i, k] * b[k, j]        i < rows <= mr, j < nr, k < depth
  *
- * Each c[i, j] is one chain of multiply-adds in ascending k. `depth` is exact: what lies behind it in a panel is never read. Loading c continues the
- * chain, so that blocking k does not change a bit; AVX2 and AVX-512 fuse alike and give the same bits.
+ * Each c[i, j] is one chain of multiply-adds in ascending k. `depth` is exact: what lies behind it in a panel is never
+ * read. Loading c continues the chain, so that blocking k does not change a bit; AVX2 and AVX-512 fuse alike and give
+ * the same bits.
  *
- *   a, forward and data   [depth / unit][rows][unit]   channels-last pixels are copied as whole vectors and broadcast from memory
+ *   a, forward and data   [depth / unit][rows][unit]   channels-last pixels are copied as whole vectors
  *   a, weights            [depth][rows]
  *   b                     [depth][nr]                  columns behind the last valid one are zero
  *
- * Panels (a, b, tiles) are aligned to a cache line; everything else may lie anywhere on a float. Nothing outside the operands is read or written.
+ * Panels (a, b, tiles) are aligned to a cache line; everything else may lie anywhere on a float. Nothing outside the
+ * operands is read or written.
  */
 #ifndef RN_KERNELS_GEMM_KERNELS_H
 #define RN_KERNELS_GEMM_KERNELS_H
@@ -20,18 +22,20 @@
 #include <stdint.h>
 
 /*
- * A row of the im2col matrix: the window of one output pixel, `run_length` = window width * channels floats a window row. Window rows outside
- * [first_run, end_run) lie in the padding and are zero; of the others floats [lead, lead + count) are there and the rest is zero.
+ * A row of the im2col matrix: the window of one output pixel, `run_length` = window width * channels floats a window
+ * row. Window rows outside [first_run, end_run) lie in the padding and are zero; of the others floats [lead, lead +
+ * count) are there and the rest is zero.
  */
 typedef struct rn_gather_row {
-    const float *source;          /* float `lead` of window row first_run; not looked at where nothing is there */
+    const float *source;           /* float `lead` of window row first_run; not looked at where nothing is there */
     int64_t run_length, run_pitch; /* floats of a window row; floats between window rows in memory */
     int64_t first_run, end_run;
     int64_t lead, count;
     int64_t piece, piece_pitch; /* `count` floats are pieces of `piece` floats, piece_pitch apart (equal: they touch) */
 } rn_gather_row;
 
-/* out = relu?(tile * scale + shift + residual), row by row; scale, shift and residual may be NULL; residual may be out. NaN stays NaN. */
+/* out = relu?(tile * scale + shift + residual), row by row; scale, shift and residual may be NULL; residual may be out.
+ * NaN stays NaN. */
 typedef struct rn_gemm_finish {
     const float *tile;
     const float *scale, *shift; /* one for each column */
@@ -44,15 +48,18 @@ typedef struct rn_gemm_finish {
 typedef struct rn_gemm_kernels {
     int32_t mr, nr, unit;
 
-    void (*multiply)(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc, bool accumulate);
-    void (*multiply_weights)(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc, bool accumulate);
+    void (*multiply)(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
+                     bool accumulate);
+    void (*multiply_weights)(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
+                             bool accumulate);
 
     /*
-     * Places [begin, end) of a row, into blocks of `unit` (weights: `nr`) floats that are `stride` floats apart; the last block is filled up with
-     * zeros. `line` is room for end - begin + 64 floats.
+     * Places [begin, end) of a row, into blocks of `unit` (weights: `nr`) floats that are `stride` floats apart; the
+     * last block is filled up with zeros. `line` is room for end - begin + 64 floats.
      */
     void (*gather)(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end, float *line);
-    void (*gather_weights)(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end, float *line);
+    void (*gather_weights)(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end,
+                           float *line);
 
     /* to[r * to_pitch + j] = from[r * from_pitch + j] for j < columns, 0 for columns <= j < to_pitch. */
     void (*copy)(float *to, int64_t to_pitch, const float *from, int64_t from_pitch, int64_t rows, int64_t columns);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The matrix kernels as their definitions say, for checking the others: plain loops, no fused multiply-adds (the build forbids contraction
- * in this file), never tuned. The block sizes are odd on purpose: nothing above may rely on particular ones.
+ * The matrix kernels as their definitions say, for checking the others: plain loops, no fused multiply-adds (the build
+ * forbids contraction in this file), never tuned. The block sizes are odd on purpose: nothing above may rely on
+ * particular ones.
  */
 #include "kernels/gemm_kernels.h"
 
@@ -9,7 +10,8 @@
 
 enum { ROWS = 3, COLUMNS = 5, UNIT = 2 };
 
-static void multiply_any(int64_t rows, int64_t unit, int64_t depth, const float *a, const float *b, float *c, int64_t ldc, bool accumulate)
+static void multiply_any(int64_t rows, int64_t unit, int64_t depth, const float *a, const float *b, float *c,
+                         int64_t ldc, bool accumulate)
 {
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t j = 0; j < COLUMNS; j++) {
@@ -22,12 +24,14 @@ static void multiply_any(int64_t rows, int64_t unit, int64_t depth, const float 
     }
 }
 
-static void multiply(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc, bool accumulate)
+static void multiply(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
+                     bool accumulate)
 {
     multiply_any(rows, UNIT, depth, a, b, c, ldc, accumulate);
 }
 
-static void multiply_weights(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc, bool accumulate)
+static void multiply_weights(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
+                             bool accumulate)
 {
     multiply_any(rows, 1, depth, a, b, c, ldc, accumulate);
 }
@@ -41,7 +45,8 @@ static float place_of(const rn_gather_row *row, int64_t place)
     return row->source[(run - row->first_run) * row->run_pitch + at / row->piece * row->piece_pitch + at % row->piece];
 }
 
-static void gather_blocks(int64_t width, float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end)
+static void gather_blocks(int64_t width, float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin,
+                          int64_t end)
 {
     for (int64_t i = 0; i < (end - begin + width - 1) / width * width; i++)
         blocks[i / width * stride + i % width] = begin + i < end ? place_of(row, begin + i) : 0;
@@ -53,7 +58,8 @@ static void gather(float *blocks, int64_t stride, const rn_gather_row *row, int6
     gather_blocks(UNIT, blocks, stride, row, begin, end);
 }
 
-static void gather_weights(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end, float *line)
+static void gather_weights(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end,
+                           float *line)
 {
     (void)line;
     gather_blocks(COLUMNS, blocks, stride, row, begin, end);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tables of hot loops, one for each instruction set. A kernel sees raw pointers and sizes: no memory, no threads, no status.
+ * The tables of hot loops, one for each instruction set. A kernel sees raw pointers and sizes: no memory, no threads,
+ * no status.
  *
- * The loops are written once (gemm_body.h, row_body.h) in plain C with the compiler's vector extensions and compiled once per
- * instruction set by the files that carry its name. The reference table is separate: definition-order loops, never tuned.
+ * The loops are written once (gemm_body.h, row_body.h) in plain C with the compiler's vector extensions and compiled
+ * once per instruction set by the files that carry its name. The reference table is separate: definition-order loops,
+ * never tuned.
  */
 #ifndef RN_KERNELS_KERNELS_H
 #define RN_KERNELS_KERNELS_H

@@ -50,7 +50,7 @@ list_add(name_list *list, const char *format, ...)
         list->length = sizeof list->text - 1; /* cut: full */
 }
 
-/* ---- one tensor and one parameter -------------------------------------------------------------------------------- */
+/* ---- one tensor and one parameter ------------------------------------------------------------------------------ */
 
 static bool is_float(rn_dtype dtype)
 {
@@ -82,11 +82,12 @@ static void report_difference(fit *found, const rn_parameter *entry, const rn_te
                  rn_shape_text(ours, sizeof ours, rn_tensor_rank(entry->value), rn_tensor_shape(entry->value)));
 }
 
-/* ---- where in the file the state dict lies ---------------------------------------------------------------------- */
+/* ---- where in the file the state dict lies --------------------------------------------------------------------- */
 
 /*
- * A training script's checkpoint holds more than a state dict ({'state_dict': ..., 'best_acc': ..., 'optimizer': ...}), so that its tensors are
- * called "state_dict.conv1.weight". `prefix` is what stands before the parameters' names; tensors elsewhere are not looked at.
+ * A training script's checkpoint holds more than a state dict ({'state_dict': ..., 'best_acc': ..., 'optimizer': ...}),
+ * so that its tensors are called "state_dict.conv1.weight". `prefix` is what stands before the parameters' names;
+ * tensors elsewhere are not looked at.
  */
 typedef struct source {
     const rn_checkpoint *file;
@@ -94,7 +95,8 @@ typedef struct source {
     size_t length;
 } source;
 
-/* No prefix if the first parameter is there under its own name; otherwise the first name in the file that ends in it, behind a dot, says. */
+/* No prefix if the first parameter is there under its own name; otherwise the first name in the file that ends in it,
+ * behind a dot, says. */
 static source find_source(const rn_model *model, const rn_checkpoint *file)
 {
     const char *const first = model->graph->parameters->count > 0 ? model->graph->parameters->entry[0].name : "";
@@ -128,7 +130,7 @@ static const rn_tensor *find_tensor(const source *from, const char *name)
     return rn_checkpoint_find(from->file, full);
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------------------------- */
 
 static bool head_differs(const rn_model *model, const source *from)
 {
@@ -136,8 +138,7 @@ static bool head_differs(const rn_model *model, const source *from)
 
     for (size_t i = 0; i < parameters->count; i++) {
         const rn_parameter *const entry = &parameters->entry[i];
-        const rn_tensor *const tensor =
-            rn_model_in_head(model, entry->name) ? find_tensor(from, entry->name) : NULL;
+        const rn_tensor *const tensor = rn_model_in_head(model, entry->name) ? find_tensor(from, entry->name) : NULL;
 
         if (tensor != NULL && !shapes_fit(entry, tensor))
             return true;
@@ -155,8 +156,8 @@ static bool is_wanted(const rn_model *model, const rn_parameter *entry, bool ski
     return !(skip_head && rn_model_in_head(model, entry->name));
 }
 
-static void compare_parameters(fit *found, const rn_model *model, const source *from,
-                               const rn_load_options *options, bool skip_head)
+static void compare_parameters(fit *found, const rn_model *model, const source *from, const rn_load_options *options,
+                               bool skip_head)
 {
     const rn_parameters *const parameters = model->graph->parameters;
 

@@ -17,7 +17,7 @@
 
 enum { MAX_CLASSES = 1000000, MAX_SIDE = 1 << 14 };
 
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------------------------- */
 
 static rn_status fail_memory(rn_context *context)
 {
@@ -123,7 +123,7 @@ rn_status rn_model_save(const rn_model *model, const char *path)
     return rn_model_save_with_state(model, NULL, path);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------------------------- */
 
 /* Puts the file's name before the sentence. What is wrong with a file is never the caller's argument. */
 static rn_status blame_file(rn_context *context, rn_status status, const char *path)

@@ -35,7 +35,7 @@ static char *slot_tensor_name(const rn_optimizer *optimizer, int32_t slot, const
     return name;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------------------------- */
 
 static rn_status write_slot(rn_checkpoint *file, const rn_optimizer *optimizer, size_t index, int32_t slot)
 {
@@ -140,7 +140,7 @@ rn_status rn_training_save(const rn_model *model, const rn_training_state *state
     return status;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------------------------- */
 
 static bool is_training_file(const rn_checkpoint *file)
 {

@@ -428,7 +428,8 @@ static void a_state_dict_beside_other_things_is_found(void **state)
         for (size_t i = 0; i < rn_checkpoint_count(plain); i++) {
             char name[64];
 
-            snprintf(name, sizeof name, "%s%s", part == 0 ? "state_dict." : "net.module.", rn_checkpoint_name(plain, i));
+            snprintf(name, sizeof name, "%s%s", part == 0 ? "state_dict." : "net.module.",
+                     rn_checkpoint_name(plain, i));
             require_ok(context, rn_checkpoint_add(file, name, rn_checkpoint_tensor(plain, i)));
         }
         if (part == 0)
@@ -436,7 +437,8 @@ static void a_state_dict_beside_other_things_is_found(void **state)
         else
             add(file, "net.module.stray", RN_FLOAT32, 1, (const int64_t[]){ 7 });
         if (part == 1)
-            require_status(context, rn_model_load_checkpoint(model, file, NULL), RN_SHAPE); /* surplus inside the state dict */
+            require_status(context, rn_model_load_checkpoint(model, file, NULL),
+                           RN_SHAPE); /* surplus inside the state dict */
         rn_checkpoint_destroy(file);
     }
     assert_true(is_loaded("conv.weight"));

@@ -12,7 +12,8 @@
 
 enum { KEPT_PATHS = 4096, PATH_SIZE = 1024 };
 
-void rn_require_status(const rn_context *context, rn_status status, rn_status expected, const char *call, const char *file, int line)
+void rn_require_status(const rn_context *context, rn_status status, rn_status expected, const char *call,
+                       const char *file, int line)
 {
     if (status == expected)
         return;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What tests share: CMocka with its includes, a context, places for files, data that may be absent, an allocator that fails. */
+/* What tests share: CMocka with its includes, a context, places for files, data that may be absent, an allocator that
+ * fails. */
 #ifndef RN_TESTS_SUPPORT_H
 #define RN_TESTS_SUPPORT_H
 
@@ -19,8 +20,10 @@
 /* Fails the test with the context's message if a call does not answer RN_OK. */
 #define require_ok(context, call) require_status(context, call, RN_OK)
 /* Fails the test unless a call answers `expected`. */
-#define require_status(context, call, expected) rn_require_status((context), (call), (expected), #call, __FILE__, __LINE__)
-void rn_require_status(const rn_context *context, rn_status status, rn_status expected, const char *call, const char *file, int line);
+#define require_status(context, call, expected) \
+    rn_require_status((context), (call), (expected), #call, __FILE__, __LINE__)
+void rn_require_status(const rn_context *context, rn_status status, rn_status expected, const char *call,
+                       const char *file, int line);
 
 /* A context with this many threads and instruction set (0: defaults). Fails the test if it cannot be had. */
 rn_context *rn_test_context(int32_t threads, rn_isa isa);
@@ -33,7 +36,8 @@ const char *rn_test_directory(void);
 const char *rn_test_path(const char *directory, const char *name);
 /* A path below tests/, for committed fixtures: rn_test_fixture("parity/fixtures/conv.safetensors"). */
 const char *rn_test_fixture(const char *name);
-/* A path below the real data (environment variable RESNET_TEST_DATA, else ../shared/data beside the checkout), or skips the test, saying so, if it is not there. */
+/* A path below the real data (environment variable RESNET_TEST_DATA, else ../shared/data beside the checkout), or skips
+ * the test, saying so, if it is not there. */
 const char *rn_test_data(const char *name);
 /* The same, but NULL where the data is absent. */
 const char *rn_test_data_or_null(const char *name);
@@ -43,9 +47,11 @@ void rn_test_fill(float *values, size_t count, uint32_t seed);
 /* Largest |a - b| over the largest |b| (1 if all are 0). */
 double rn_test_error(const float *a, const float *b, size_t count);
 
-/* An allocator whose calls can be counted and, from the n-th on, made to fail. Every block carries a guard; rn_test_allocator_live says how many are out. */
+/* An allocator whose calls can be counted and, from the n-th on, made to fail. Every block carries a guard;
+ * rn_test_allocator_live says how many are out. */
 typedef struct rn_test_allocator {
-    long calls, live, fail_at; /* fail_at: the number of the call that fails, counted from 0, and all after it if sticky; -1 never */
+    long calls, live,
+        fail_at; /* fail_at: the number of the call that fails, counted from 0, and all after it if sticky; -1 never */
     int sticky;
 } rn_test_allocator;
 void *rn_test_allocate(size_t bytes, size_t alignment, void *payload);
