@@ -7,32 +7,21 @@
  * What a sample becomes depends on (seed, epoch, sample) only, and errors are kept by sample, so that nothing depends
  * on the threads. Decoding takes its memory from a cache of its thread; all else is allocated when the loader is made.
  */
-#include "base/file.h"
 #include "base/options.h"
 #include "base/random.h"
-#include "data/block_cache.h"
 #include "data/dataset.h"
-#include "image/image.h"
-#include "image/pipeline.h"
+#include "data/sample.h"
 #include "tensor/tensor.h"
 
 #include <string.h>
 
 RN_NO_TAIL_PADDING(rn_loader_options, width);
 
-static const size_t max_photo_file = (size_t)1 << 30;
-
 /* What became of one sample of the group. */
 typedef struct sample {
     size_t index; /* in the dataset */
     rn_status status;
 } sample;
-
-/* What a thread decodes with. */
-typedef struct decoder {
-    rn_block_cache cache;
-    rn_workbench bench;
-} decoder;
 
 struct rn_batch {
     rn_tensor *images, *labels; /* windows into the group, moved from batch to batch */
@@ -57,7 +46,7 @@ struct rn_loader {
     int64_t *labels;
     sample *samples;      /* of the group; those of a batch begin at its first slot */
     rn_message *messages; /* one a thread would mix samples up: one a sample of the group */
-    decoder *decoders;    /* one a thread */
+    rn_decoder *decoders; /* one a thread */
     size_t skipped;
     rn_batch batch;
 };
@@ -95,50 +84,23 @@ static float *slot_floats(const rn_loader *loader, size_t slot)
 
 /* ---- decoding -------------------------------------------------------------------------------------------------- */
 
-/* Through the pipeline into the slot. */
-static rn_status prepare_sample(const rn_loader *loader, size_t slot, rn_pixels *pixels, rn_message *message)
-{
-    const size_t index = loader->samples[slot].index;
-    const char *const path = loader->dataset->photo[index].path;
-    const rn_draw draw = { loader->options.seed, loader->epoch, index };
-    rn_message reason;
-    const rn_status status = rn_pipeline_transform(loader->pipeline, pixels, &draw, &reason);
-
-    if (status != RN_OK)
-        return rn_fail(message, status, "%s: %s", path, reason.text);
-    if (pixels->height != loader->height || pixels->width != loader->width)
-        return rn_fail(message, RN_SHAPE, "%s: %d x %d pixels, the batch has %d x %d", path, (int)pixels->width,
-                       (int)pixels->height, (int)loader->width, (int)loader->height);
-    rn_pipeline_to_floats(loader->pipeline, pixels, slot_floats(loader, slot));
-    return RN_OK;
-}
-
-static rn_status load_sample(const rn_loader *loader, size_t slot, const rn_workbench *bench, rn_message *message)
-{
-    const char *const path = loader->dataset->photo[loader->samples[slot].index].path;
-    rn_pixels pixels = { 0 };
-    void *bytes = NULL;
-    size_t nbytes = 0;
-    rn_status status = rn_file_read(&bytes, &nbytes, &bench->allocator, path, max_photo_file, message);
-
-    if (status == RN_OK)
-        status = rn_pixels_decode(&pixels, bench, bytes, nbytes, path, message);
-    rn_release(&bench->allocator, bytes);
-    if (status == RN_OK)
-        status = prepare_sample(loader, slot, &pixels, message);
-    rn_pixels_release(&pixels);
-    return status;
-}
-
 static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     const rn_loader *const loader = payload;
-    decoder *const d = &loader->decoders[thread];
+    rn_decoder *const decoder = &loader->decoders[thread];
 
-    d->bench = rn_workbench_make(loader->context, rn_block_cache_allocator(&d->cache));
+    rn_decoder_begin(decoder, loader->context);
     for (int64_t slot = begin; slot < end; slot++) {
-        loader->samples[slot].status = load_sample(loader, (size_t)slot, &d->bench, &loader->messages[slot]);
-        loader->labels[slot] = loader->dataset->photo[loader->samples[slot].index].label;
+        sample *const s = &loader->samples[slot];
+        const rn_photo *const photo = &loader->dataset->photo[s->index];
+        const rn_sample_source source = { .path = photo->path,
+                                          .pipeline = loader->pipeline,
+                                          .draw = { loader->options.seed, loader->epoch, s->index },
+                                          .height = loader->height,
+                                          .width = loader->width };
+
+        s->status = rn_sample_load(slot_floats(loader, (size_t)slot), decoder, &source, &loader->messages[slot]);
+        loader->labels[slot] = photo->label;
     }
 }
 
@@ -276,7 +238,7 @@ void rn_loader_destroy(rn_loader *loader)
     const rn_allocator *const allocator = &context->allocator;
 
     for (int32_t i = 0; loader->decoders != NULL && i < context->pool.threads; i++)
-        rn_block_cache_clear(&loader->decoders[i].cache);
+        rn_decoder_end(&loader->decoders[i]);
     rn_release(allocator, loader->decoders);
     rn_tensor_destroy(loader->batch.images);
     rn_tensor_destroy(loader->batch.labels);

@@ -85,8 +85,8 @@ static rn_status make_plan(plan *p, const direction *d, const rn_allocator *allo
 }
 
 /* All rows of `to` from those of `from`, the first of which is `first`, to another width. */
-static rn_status widen_rows(rn_pixels *to, const rn_pixels *from, const direction *d, int32_t first,
-                            rn_message *message)
+static rn_status resize_each_row(rn_pixels *to, const rn_pixels *from, const direction *d, int32_t first,
+                                 rn_message *message)
 {
     const rn_workbench *const bench = from->bench;
     const size_t in = (size_t)from->width * 3, out = (size_t)to->width * 3;
@@ -119,7 +119,7 @@ static rn_status resize_rows(rn_pixels *pixels, const direction *d, int32_t firs
     status = rn_pixels_create(&resized, pixels->bench, d->count, rows, message);
     if (status != RN_OK)
         return status;
-    status = widen_rows(&resized, pixels, d, first, message);
+    status = resize_each_row(&resized, pixels, d, first, message);
     if (status == RN_OK)
         rn_pixels_replace(pixels, &resized);
     else

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mutations of every picture: bytes flipped, cut, inserted, copied about, deterministic. A decoder gives a whole picture
- * or refuses with a message that names the file; it leaks nothing. PNG checksums are mended after half of the mutations,
- * so that what lies behind them is reached.
+ * Mutations of every picture: bytes flipped, cut, inserted, copied about, deterministic. A decoder gives a whole
+ * picture or refuses with a message that names the file; it leaks nothing. PNG checksums are mended after half of the
+ * mutations, so that what lies behind them is reached.
  */
 #include "image/pictures.h"
 

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* One sample: from a file to floats, on a thread of its own. */
+#ifndef RN_DATA_SAMPLE_H
+#define RN_DATA_SAMPLE_H
+
+#include "data/block_cache.h"
+#include "image/image.h"
+#include "image/pipeline.h"
+
+/* What a thread decodes with; zeroed before its first use. */
+typedef struct rn_decoder {
+    rn_block_cache cache;
+    rn_workbench bench;
+} rn_decoder;
+
+/* Before the samples of a group, on the thread that decodes them. */
+void rn_decoder_begin(rn_decoder *decoder, const rn_context *context);
+/* Gives back its memory. */
+void rn_decoder_end(rn_decoder *decoder);
+
+typedef struct rn_sample_source {
+    const char *path;
+    const rn_pipeline *pipeline;
+    rn_draw draw;
+    int32_t height, width; /* that must come out */
+} rn_sample_source;
+
+/*
+ * height * width * 3 floats, channels fastest. RN_IO, RN_FORMAT, RN_UNSUPPORTED, RN_NO_MEMORY, and RN_SHAPE for another
+ * size, with a message that names the file. Touches nothing that another thread may use.
+ */
+rn_status rn_sample_load(float *floats, const rn_decoder *decoder, const rn_sample_source *source, rn_message *message);
+
+#endif
