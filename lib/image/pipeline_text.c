@@ -48,7 +48,7 @@ static double power_of_ten(int32_t k)
     return power;
 }
 
-/* Reads [-]digits[.digits]; false if there is none or it is too long. */
+/* Reads [-]digits[.digits]; false if there is none, it is too long, or another follows without a gap. */
 static bool read_number(double *value, const char **text)
 {
     const char *at = *text;
@@ -68,7 +68,7 @@ static bool read_number(double *value, const char **text)
         mantissa = mantissa * 10 + (*at - '0');
         decimals += point;
     }
-    if (digits == 0)
+    if (digits == 0 || *at == '.' || *at == '-')
         return false;
     *value = (double)mantissa / power_of_ten(decimals);
     *value = negative && mantissa != 0 ? -*value : *value;

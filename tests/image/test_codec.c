@@ -156,6 +156,32 @@ static void bitmaps_that_lie_are_refused(void **state)
     assert_non_null(strstr(message.text, "palette"));
 }
 
+/* stb_image would take the pixels from beyond its palette; without one, it reads such a file. */
+static void an_old_bitmap_is_read_without_a_palette(void **state)
+{
+    enum { PALETTE = 14 + 12 + 256 * 3 };
+    uint8_t bytes[PALETTE + 4] = { 'B', 'M' };
+    rn_pixels pixels;
+    rn_message message;
+
+    (void)state;
+    put(bytes + 10, PALETTE);
+    put(bytes + 14, 12);
+    bytes[18] = bytes[20] = bytes[22] = 1; /* width, height, planes */
+    bytes[24] = 8;
+    assert_int_equal(decode(&pixels, bytes, sizeof bytes, &message), RN_FORMAT);
+    assert_non_null(strstr(message.text, "OS/2"));
+    put(bytes + 10, 26);
+    bytes[24] = 24;
+    bytes[26] = 3;
+    bytes[27] = 2;
+    bytes[28] = 1;
+    assert_int_equal(decode(&pixels, bytes, 30, &message), RN_OK);
+    assert_int_equal(pixels.rgb[0] * 100 + pixels.rgb[1] * 10 + pixels.rgb[2], 123);
+    rn_pixels_release(&pixels);
+    assert_int_equal(decode(&pixels, bytes, 29, &message), RN_FORMAT);
+}
+
 static void a_bitmap_with_the_top_row_first_is_turned(void **state)
 {
     size_t nbytes;
@@ -210,6 +236,7 @@ int main(void)
         cmocka_unit_test(a_changed_bit_of_a_png_is_noticed),
         cmocka_unit_test(what_follows_the_end_does_not_matter),
         cmocka_unit_test(bitmaps_that_lie_are_refused),
+        cmocka_unit_test(an_old_bitmap_is_read_without_a_palette),
         cmocka_unit_test(a_bitmap_with_the_top_row_first_is_turned),
         cmocka_unit_test(sizes_are_limited),
         cmocka_unit_test(other_formats_are_named_as_unknown),

@@ -108,6 +108,8 @@ static void refusals_say_which_step_and_why(void **state)
         { "Resize(1e2), ToTensor()", "Resize: a number" },
         { "Resize(0x10), ToTensor()", "Resize: a number" },
         { "Resize(nan), ToTensor()", "Resize: a number" },
+        { "Resize(8-8), ToTensor()", "Resize: a number" },
+        { "ColorJitter(.5.5), ToTensor()", "ColorJitter: a number" },
         { "Resize(1234567890123456), ToTensor()", "at most 15 digits" },
         { "RandomHorizontalFlip(1.01), ToTensor()", "RandomHorizontalFlip: 1.01" },
         { "RandomRotation(181), ToTensor()", "RandomRotation: 181" },
