@@ -49,11 +49,14 @@ ALWAYS_INLINE void store(float *to, vector value)
 
 /* ---- tiles ----------------------------------------------------------------------------------------------------- */
 
-/* `rows` and `unit` are constants where this is inlined: the loops over the tile vanish and the tile stays in
- * registers. */
-ALWAYS_INLINE void multiply_tile(const int rows, const int unit, int64_t depth, const float *restrict a,
+/*
+ * `rows` and `unit` are constants where this is inlined: the loops over the tile vanish and the tile stays in
+ * registers.
+ */
+ALWAYS_INLINE void multiply_tile(const int rows, const int unit, int64_t depth, const float *restrict a, int64_t lda,
                                  const float *restrict b, float *restrict c, int64_t ldc, bool accumulate)
 {
+    const int64_t block = unit == 1 ? lda : (int64_t)rows * unit;
     vector tile[ROWS][VECTORS];
 
     UNROLL
@@ -62,7 +65,7 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int unit, int64_t depth, 
         for (int j = 0; j < VECTORS; j++)
             tile[i][j] = accumulate ? load(c + i * ldc + j * WIDTH) : (vector){ 0 };
     }
-    for (; depth > 0; depth -= unit, a += rows * unit) {
+    for (; depth > 0; depth -= unit, a += block) {
         const int64_t steps = unit == 1 ? 1 : depth < unit ? depth : unit;
 
         for (int64_t k = 0; k < steps; k++, b += COLUMNS) {
@@ -90,29 +93,29 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int unit, int64_t depth, 
 }
 
 /* A tile of each height that the set has; the switch is left with ROWS cases. */
-ALWAYS_INLINE void multiply_rows(int64_t rows, const int unit, int64_t depth, const float *a, const float *b, float *c,
-                                 int64_t ldc, bool accumulate)
+ALWAYS_INLINE void multiply_rows(int64_t rows, const int unit, int64_t depth, const float *a, int64_t lda,
+                                 const float *b, float *c, int64_t ldc, bool accumulate)
 {
     switch (rows <= ROWS ? rows : ROWS) {
-    case 1: multiply_tile(1, unit, depth, a, b, c, ldc, accumulate); break;
-    case 2: multiply_tile(2, unit, depth, a, b, c, ldc, accumulate); break;
-    case 3: multiply_tile(3, unit, depth, a, b, c, ldc, accumulate); break;
-    case 4: multiply_tile(4, unit, depth, a, b, c, ldc, accumulate); break;
+    case 1: multiply_tile(1, unit, depth, a, lda, b, c, ldc, accumulate); break;
+    case 2: multiply_tile(2, unit, depth, a, lda, b, c, ldc, accumulate); break;
+    case 3: multiply_tile(3, unit, depth, a, lda, b, c, ldc, accumulate); break;
+    case 4: multiply_tile(4, unit, depth, a, lda, b, c, ldc, accumulate); break;
 #if RN_ROWS >= 5
-    case 5: multiply_tile(5, unit, depth, a, b, c, ldc, accumulate); break;
+    case 5: multiply_tile(5, unit, depth, a, lda, b, c, ldc, accumulate); break;
 #endif
 #if RN_ROWS >= 6
-    case 6: multiply_tile(6, unit, depth, a, b, c, ldc, accumulate); break;
+    case 6: multiply_tile(6, unit, depth, a, lda, b, c, ldc, accumulate); break;
 #endif
 #if RN_ROWS >= 14
-    case 7: multiply_tile(7, unit, depth, a, b, c, ldc, accumulate); break;
-    case 8: multiply_tile(8, unit, depth, a, b, c, ldc, accumulate); break;
-    case 9: multiply_tile(9, unit, depth, a, b, c, ldc, accumulate); break;
-    case 10: multiply_tile(10, unit, depth, a, b, c, ldc, accumulate); break;
-    case 11: multiply_tile(11, unit, depth, a, b, c, ldc, accumulate); break;
-    case 12: multiply_tile(12, unit, depth, a, b, c, ldc, accumulate); break;
-    case 13: multiply_tile(13, unit, depth, a, b, c, ldc, accumulate); break;
-    case 14: multiply_tile(14, unit, depth, a, b, c, ldc, accumulate); break;
+    case 7: multiply_tile(7, unit, depth, a, lda, b, c, ldc, accumulate); break;
+    case 8: multiply_tile(8, unit, depth, a, lda, b, c, ldc, accumulate); break;
+    case 9: multiply_tile(9, unit, depth, a, lda, b, c, ldc, accumulate); break;
+    case 10: multiply_tile(10, unit, depth, a, lda, b, c, ldc, accumulate); break;
+    case 11: multiply_tile(11, unit, depth, a, lda, b, c, ldc, accumulate); break;
+    case 12: multiply_tile(12, unit, depth, a, lda, b, c, ldc, accumulate); break;
+    case 13: multiply_tile(13, unit, depth, a, lda, b, c, ldc, accumulate); break;
+    case 14: multiply_tile(14, unit, depth, a, lda, b, c, ldc, accumulate); break;
 #endif
     }
 }
@@ -120,13 +123,13 @@ ALWAYS_INLINE void multiply_rows(int64_t rows, const int unit, int64_t depth, co
 static void multiply(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
                      bool accumulate)
 {
-    multiply_rows(rows, UNIT, depth, a, b, c, ldc, accumulate);
+    multiply_rows(rows, UNIT, depth, a, 0, b, c, ldc, accumulate);
 }
 
-static void multiply_weights(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
-                             bool accumulate)
+static void multiply_weights(int64_t rows, int64_t depth, const float *a, int64_t lda, const float *b, float *c,
+                             int64_t ldc, bool accumulate)
 {
-    multiply_rows(rows, 1, depth, a, b, c, ldc, accumulate);
+    multiply_rows(rows, 1, depth, a, lda, b, c, ldc, accumulate);
 }
 
 /* ---- packing --------------------------------------------------------------------------------------------------- */
@@ -168,8 +171,10 @@ static void copy(float *to, int64_t to_pitch, const float *from, int64_t from_pi
     }
 }
 
-/* Where the next floats go. `width` 0: one line. Otherwise: blocks of `width` floats that are `stride` floats apart, in
- * whole vectors. */
+/*
+ * Where the next floats go. `width` 0: one line. Otherwise: blocks of `width` floats that are `stride` floats apart, in
+ * whole vectors.
+ */
 typedef struct cursor {
     float *to;
     int64_t used; /* floats of the current block */
@@ -190,26 +195,31 @@ ALWAYS_INLINE void cursor_store(cursor *at, const int width, int64_t stride, vec
     }
 }
 
-ALWAYS_INLINE void put_zeros(cursor *at, const int width, int64_t stride, int64_t count)
+/*
+ * `count` floats, or zeros where `from` is NULL, of each of `rows` rows: the next row's lie row_step floats further and
+ * go `width` floats further.
+ */
+ALWAYS_INLINE void put(cursor *at, const int width, int64_t stride, int64_t rows, const float *from, int64_t row_step,
+                       int64_t count)
 {
-    if (width == 0) {
-        zero_floats(at->to, count);
-        at->to += count;
-    } else {
-        for (int64_t j = 0; j < count; j += WIDTH)
-            cursor_store(at, width, stride, (vector){ 0 });
-    }
-}
+    const cursor first = *at;
 
-ALWAYS_INLINE void put_floats(cursor *at, const int width, int64_t stride, const float *from, int64_t count)
-{
+    if (count == 0)
+        return;
     if (width == 0) {
-        copy_floats(at->to, from, count);
+        if (from == NULL)
+            zero_floats(at->to, count);
+        else
+            copy_floats(at->to, from, count);
         at->to += count;
-    } else {
-        for (int64_t j = 0; j < count; j += WIDTH)
-            cursor_store(at, width, stride, load(from + j));
+        return;
     }
+    for (int64_t r = 0; r < rows; r++) {
+        *at = (cursor){ first.to + r * width, first.used };
+        for (int64_t j = 0; j < count; j += WIDTH)
+            cursor_store(at, width, stride, from == NULL ? (vector){ 0 } : load(from + r * row_step + j));
+    }
+    at->to -= (rows - 1) * width;
 }
 
 ALWAYS_INLINE int64_t clip(int64_t value, int64_t low, int64_t high)
@@ -218,24 +228,25 @@ ALWAYS_INLINE int64_t clip(int64_t value, int64_t low, int64_t high)
 }
 
 /* Floats [begin, end) of the part of a window row that is there. */
-ALWAYS_INLINE void put_pieces(cursor *at, const int width, int64_t stride, const rn_gather_row *row, const float *run,
-                              int64_t begin, int64_t end)
+ALWAYS_INLINE void put_pieces(cursor *at, const int width, int64_t stride, int64_t rows, const rn_gather_row *row,
+                              const float *run, int64_t begin, int64_t end)
 {
-    if (row->piece == row->piece_pitch || begin == end) {
-        put_floats(at, width, stride, run + begin, end - begin);
+    if (row->piece == row->piece_pitch) {
+        put(at, width, stride, rows, run + begin, row->more_step, end - begin);
         return;
     }
     for (int64_t piece = begin / row->piece; begin < end; piece++) {
         const int64_t first = begin - piece * row->piece;
         const int64_t last = end - piece * row->piece < row->piece ? end - piece * row->piece : row->piece;
 
-        put_floats(at, width, stride, run + piece * row->piece_pitch + first, last - first);
+        put(at, width, stride, rows, run + piece * row->piece_pitch + first, row->more_step, last - first);
         begin = (piece + 1) * row->piece;
     }
 }
 
-ALWAYS_INLINE void put_places(cursor *at, const int width, int64_t stride, const rn_gather_row *row, int64_t begin,
-                              int64_t end)
+/* Places [begin, end) of `rows` rows from row `first` on. */
+ALWAYS_INLINE void put_places(cursor *at, const int width, int64_t stride, int64_t first, int64_t rows,
+                              const rn_gather_row *row, int64_t begin, int64_t end)
 {
     const int64_t length = row->run_length;
 
@@ -246,11 +257,12 @@ ALWAYS_INLINE void put_places(cursor *at, const int width, int64_t stride, const
         const int64_t data = there ? clip(base + row->lead, place, run_end) : run_end;
         const int64_t data_end = there ? clip(base + row->lead + row->count, data, run_end) : run_end;
 
-        put_zeros(at, width, stride, data - place);
-        if (there)
-            put_pieces(at, width, stride, row, row->source + (run - row->first_run) * row->run_pitch,
+        put(at, width, stride, rows, NULL, 0, data - place);
+        if (data < data_end)
+            put_pieces(at, width, stride, rows, row,
+                       row->source + first * row->more_step + (run - row->first_run) * row->run_pitch,
                        data - base - row->lead, data_end - base - row->lead);
-        put_zeros(at, width, stride, run_end - data_end);
+        put(at, width, stride, rows, NULL, 0, run_end - data_end);
         place = run_end;
     }
 }
@@ -258,19 +270,24 @@ ALWAYS_INLINE void put_places(cursor *at, const int width, int64_t stride, const
 ALWAYS_INLINE void gather_blocks(const int width, float *blocks, int64_t stride, const rn_gather_row *row,
                                  int64_t begin, int64_t end, float *line)
 {
+    const int64_t count = end - begin, whole = (count + WIDTH - 1) / WIDTH * WIDTH;
     cursor at = { blocks, 0 };
 
     if (((row->run_length | row->lead | row->count | row->piece | begin | end) & (WIDTH - 1)) == 0) {
-        put_places(&at, width, stride, row, begin, end);
+        put_places(&at, width, stride, 0, row->more + 1, row, begin, end);
     } else {
-        cursor on_line = { line, 0 };
+        for (int64_t r = 0; r <= row->more; r++) {
+            cursor on_line = { line, 0 };
 
-        put_places(&on_line, 0, 0, row, begin, end);
-        zero_floats(on_line.to, WIDTH);
-        put_floats(&at, width, stride, line, end - begin);
+            put_places(&on_line, 0, 0, r, 1, row, begin, end);
+            zero_floats(on_line.to, whole - count);
+            at = (cursor){ blocks + r * width, 0 };
+            put(&at, width, stride, 1, line, 0, whole);
+        }
+        at.to -= row->more * width;
     }
-    while (at.used != 0)
-        cursor_store(&at, width, stride, (vector){ 0 });
+    if (at.used != 0)
+        put(&at, width, stride, row->more + 1, NULL, 0, width - at.used);
 }
 
 static void gather(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end, float *line)
@@ -300,8 +317,10 @@ enum { STAGES = 3 };
 enum { STAGES = 4 };
 #endif
 
-/* Zipping the halves of a square log2(width) times transposes it: each time one bit of the row number moves into the
- * column number. */
+/*
+ * Zipping the halves of a square log2(width) times transposes it: each time one bit of the row number moves into the
+ * column number.
+ */
 ALWAYS_INLINE void transpose_square(float *restrict to, int64_t to_pitch, const float *restrict from,
                                     int64_t from_pitch, int64_t rows)
 {

@@ -8,8 +8,8 @@
  * read. Loading c continues the chain, so that blocking k does not change a bit; AVX2 and AVX-512 fuse alike and give
  * the same bits.
  *
- *   a, forward and data   [depth / unit][rows][unit]   channels-last pixels are copied as whole vectors
- *   a, weights            [depth][rows]
+ *   a, forward and data   [depth / unit][rows][unit]   pixels are copied as whole vectors and broadcast from memory
+ *   a, weights            [depth][lda], lda >= rows
  *   b                     [depth][nr]                  columns behind the last valid one are zero
  *
  * Panels (a, b, tiles) are aligned to a cache line; everything else may lie anywhere on a float. Nothing outside the
@@ -22,20 +22,24 @@
 #include <stdint.h>
 
 /*
- * A row of the im2col matrix: the window of one output pixel, `run_length` = window width * channels floats a window
- * row. Window rows outside [first_run, end_run) lie in the padding and are zero; of the others floats [lead, lead +
- * count) are there and the rest is zero.
+ * A row of the im2col matrix: the window of one output pixel, in runs (window rows) of run_length = window width *
+ * channels floats. Runs outside [first_run, end_run) lie in the padding and are zero; of the others floats [lead, lead
+ * + count) are there and the rest is zero. Rows of neighbouring pixels away from the border lie alike: `more` of them
+ * may follow, `more_step` floats apart in memory.
  */
 typedef struct rn_gather_row {
     const float *source;           /* float `lead` of window row first_run; not looked at where nothing is there */
-    int64_t run_length, run_pitch; /* floats of a window row; floats between window rows in memory */
+    int64_t run_length, run_pitch; /* run_pitch: floats between window rows in memory */
     int64_t first_run, end_run;
     int64_t lead, count;
     int64_t piece, piece_pitch; /* `count` floats are pieces of `piece` floats, piece_pitch apart (equal: they touch) */
+    int64_t more, more_step;
 } rn_gather_row;
 
-/* out = relu?(tile * scale + shift + residual), row by row; scale, shift and residual may be NULL; residual may be out.
- * NaN stays NaN. */
+/*
+ * out = relu?(tile * scale + shift + residual), row by row; scale, shift and residual may be NULL; residual may be out.
+ * NaN stays NaN.
+ */
 typedef struct rn_gemm_finish {
     const float *tile;
     const float *scale, *shift; /* one for each column */
@@ -50,12 +54,13 @@ typedef struct rn_gemm_kernels {
 
     void (*multiply)(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
                      bool accumulate);
-    void (*multiply_weights)(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
-                             bool accumulate);
+    void (*multiply_weights)(int64_t rows, int64_t depth, const float *a, int64_t lda, const float *b, float *c,
+                             int64_t ldc, bool accumulate);
 
     /*
-     * Places [begin, end) of a row, into blocks of `unit` (weights: `nr`) floats that are `stride` floats apart; the
-     * last block is filled up with zeros. `line` is room for end - begin + 64 floats.
+     * Places [begin, end) of a row and of those that follow it, into blocks of `unit` (weights: `nr`) floats that are
+     * `stride` floats apart; the last block is filled up with zeros; the blocks of one row lie beside those of the row
+     * before. `line` is room for end - begin + 64 floats.
      */
     void (*gather)(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end, float *line);
     void (*gather_weights)(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end,

@@ -10,46 +10,50 @@
 
 enum { ROWS = 3, COLUMNS = 5, UNIT = 2 };
 
-static void multiply_any(int64_t rows, int64_t unit, int64_t depth, const float *a, const float *b, float *c,
-                         int64_t ldc, bool accumulate)
+static void multiply(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
+                     bool accumulate)
 {
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t j = 0; j < COLUMNS; j++) {
             float sum = accumulate ? c[i * ldc + j] : 0;
 
             for (int64_t k = 0; k < depth; k++)
-                sum += a[(k / unit * rows + i) * unit + k % unit] * b[k * COLUMNS + j];
+                sum += a[(k / UNIT * rows + i) * UNIT + k % UNIT] * b[k * COLUMNS + j];
             c[i * ldc + j] = sum;
         }
     }
 }
 
-static void multiply(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
-                     bool accumulate)
+static void multiply_weights(int64_t rows, int64_t depth, const float *a, int64_t lda, const float *b, float *c,
+                             int64_t ldc, bool accumulate)
 {
-    multiply_any(rows, UNIT, depth, a, b, c, ldc, accumulate);
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < COLUMNS; j++) {
+            float sum = accumulate ? c[i * ldc + j] : 0;
+
+            for (int64_t k = 0; k < depth; k++)
+                sum += a[k * lda + i] * b[k * COLUMNS + j];
+            c[i * ldc + j] = sum;
+        }
+    }
 }
 
-static void multiply_weights(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
-                             bool accumulate)
-{
-    multiply_any(rows, 1, depth, a, b, c, ldc, accumulate);
-}
-
-static float place_of(const rn_gather_row *row, int64_t place)
+static float place_of(const rn_gather_row *row, int64_t r, int64_t place)
 {
     const int64_t run = place / row->run_length, at = place % row->run_length - row->lead;
 
     if (run < row->first_run || run >= row->end_run || at < 0 || at >= row->count)
         return 0;
-    return row->source[(run - row->first_run) * row->run_pitch + at / row->piece * row->piece_pitch + at % row->piece];
+    return row->source[r * row->more_step + (run - row->first_run) * row->run_pitch +
+                       at / row->piece * row->piece_pitch + at % row->piece];
 }
 
 static void gather_blocks(int64_t width, float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin,
                           int64_t end)
 {
-    for (int64_t i = 0; i < (end - begin + width - 1) / width * width; i++)
-        blocks[i / width * stride + i % width] = begin + i < end ? place_of(row, begin + i) : 0;
+    for (int64_t r = 0; r <= row->more; r++)
+        for (int64_t i = 0; i < (end - begin + width - 1) / width * width; i++)
+            blocks[i / width * stride + r * width + i % width] = begin + i < end ? place_of(row, r, begin + i) : 0;
 }
 
 static void gather(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end, float *line)

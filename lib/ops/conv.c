@@ -28,29 +28,29 @@ static rn_steps steps_of(const rn_map *map)
     return (rn_steps){ map->pitch, map->w * map->pitch, map->h * map->w * map->pitch };
 }
 
-static size_t saturating(size_t floats, size_t more)
+/* Floats of packed weights of all groups; INT64_MAX if they cannot be counted. */
+static int64_t packed_floats(const rn_context *context, const rn_conv *conv, int64_t columns, int64_t channels)
 {
-    size_t total, nbytes;
+    const size_t taps = (size_t)conv->kernel_h * (size_t)conv->kernel_w;
+    const size_t padded = (size_t)rn_round_up(columns, context->kernels->gemm->nr);
+    size_t depth, panels, floats;
 
-    return rn_size_multiply(&nbytes, floats, sizeof(float)) && rn_size_add(&total, nbytes, more) ? total : SIZE_MAX;
+    if (!rn_size_multiply(&depth, taps, (size_t)channels) || !rn_size_multiply(&panels, (size_t)conv->groups, padded) ||
+        !rn_size_multiply(&floats, panels, depth) || floats > INT64_MAX)
+        return INT64_MAX;
+    return (int64_t)floats;
 }
 
 /* ---- forward --------------------------------------------------------------------------------------------------- */
 
 static int64_t forward_depth(const rn_conv *conv)
 {
-    return conv->kernel_h * conv->kernel_w * group_in(conv);
-}
-
-/* Floats of one group's packed weights. */
-static int64_t forward_group(const rn_context *context, const rn_conv *conv)
-{
-    return rn_round_up(group_out(conv), context->kernels->gemm->nr) * forward_depth(conv);
+    return (int64_t)conv->kernel_h * conv->kernel_w * group_in(conv);
 }
 
 int64_t rn_conv_packed_count(const rn_context *context, const rn_conv *conv)
 {
-    return conv->groups * forward_group(context, conv);
+    return packed_floats(context, conv, group_out(conv), group_in(conv));
 }
 
 typedef struct pack_job {
@@ -122,8 +122,8 @@ static void describe_forward(rn_product *product, const void *payload, int64_t g
                     .window_w = conv->kernel_w,
                     .stride_h = conv->stride_h,
                     .stride_w = conv->stride_w,
-                    .offset_h = -conv->padding_h,
-                    .offset_w = -conv->padding_w },
+                    .offset_h = -(int64_t)conv->padding_h,
+                    .offset_w = -(int64_t)conv->padding_w },
         .images = pass->y->n,
         .packed = pass->packed + group * pass->packed_group,
         .columns = group_out(conv),
@@ -142,7 +142,7 @@ void rn_conv_forward(const rn_context *context, const rn_conv *conv, const rn_ma
                      const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace)
 {
     const rn_product_shape shape = forward_shape(conv, x->n);
-    const forward_pass pass = { conv, x, y, packed, forward_group(context, conv), epilogue };
+    const forward_pass pass = { conv, x, y, packed, rn_conv_packed_count(context, conv) / conv->groups, epilogue };
 
     rn_product_run(context, &shape, describe_forward, &pass, workspace);
 }
@@ -175,20 +175,33 @@ static int64_t class_depth(const rn_conv *conv, const data_class *class)
     return class->h.taps * class->w.taps * group_out(conv);
 }
 
-/* Packed weights: class by class, in it group by group. */
+static side row_side(const rn_conv *conv, int64_t class)
+{
+    return side_of(class, conv->in_h, conv->kernel_h, conv->stride_h, conv->padding_h);
+}
+
+static side column_side(const rn_conv *conv, int64_t class)
+{
+    return side_of(class, conv->in_w, conv->kernel_w, conv->stride_w, conv->padding_w);
+}
+
+/*
+ * Packed weights: class by class, in it group by group. The classes of one row together have all of the kernel's
+ * columns.
+ */
 static data_class class_at(const rn_context *context, const rn_conv *conv, int64_t index)
 {
     const int64_t columns = rn_round_up(group_in(conv), context->kernels->gemm->nr);
-    data_class class = { .packed = 0 };
+    data_class class = { .row = index / conv->stride_w, .column = index % conv->stride_w };
+    int64_t taps = 0;
 
-    for (int64_t i = 0; i <= index; i++) {
-        if (i > 0)
-            class.packed += conv->groups * columns * class_depth(conv, &class);
-        class.row = i / conv->stride_w;
-        class.column = i % conv->stride_w;
-        class.h = side_of(class.row, conv->in_h, conv->kernel_h, conv->stride_h, conv->padding_h);
-        class.w = side_of(class.column, conv->in_w, conv->kernel_w, conv->stride_w, conv->padding_w);
-    }
+    class.h = row_side(conv, class.row);
+    class.w = column_side(conv, class.column);
+    for (int64_t row = 0; row < class.row; row++)
+        taps += row_side(conv, row).taps * conv->kernel_w;
+    for (int64_t column = 0; column < class.column; column++)
+        taps += column_side(conv, column).taps * class.h.taps;
+    class.packed = taps * group_out(conv) * columns * conv->groups;
     return class;
 }
 
@@ -197,16 +210,15 @@ static int64_t class_count(const rn_conv *conv)
     return (int64_t)conv->stride_h * conv->stride_w;
 }
 
-/* The classes' window rows together are the kernel's. */
-static int64_t data_packed_count(const rn_context *context, const rn_conv *conv)
-{
-    return rn_round_up(group_in(conv), context->kernels->gemm->nr) * conv->groups * conv->kernel_h * conv->kernel_w *
-           group_out(conv);
-}
-
+/* The classes' windows together are the kernel. */
 static size_t data_packed_bytes(const rn_context *context, const rn_conv *conv)
 {
-    return (size_t)rn_round_up(data_packed_count(context, conv) * (int64_t)sizeof(float), RN_ALIGNMENT);
+    const int64_t floats = packed_floats(context, conv, group_in(conv), group_out(conv));
+    size_t bytes;
+
+    if (!rn_size_multiply(&bytes, (size_t)floats, sizeof(float)) || bytes > SIZE_MAX - RN_ALIGNMENT)
+        return SIZE_MAX;
+    return (bytes + RN_ALIGNMENT - 1) / RN_ALIGNMENT * RN_ALIGNMENT;
 }
 
 static rn_product_shape data_shape(const rn_conv *conv, int64_t batch)
@@ -223,7 +235,10 @@ size_t rn_conv_backward_data_workspace(const rn_context *context, const rn_conv 
 {
     const rn_product_shape shape = data_shape(conv, batch);
 
-    return saturating(data_packed_bytes(context, conv) / sizeof(float), rn_product_workspace(context, &shape));
+    size_t total;
+
+    return rn_size_add(&total, data_packed_bytes(context, conv), rn_product_workspace(context, &shape)) ? total
+                                                                                                        : SIZE_MAX;
 }
 
 typedef struct data_pass {
@@ -242,7 +257,7 @@ static void pack_class_panel(const data_pass *pass, const data_class *class, int
     const rn_gemm_kernels *const gemm = pass->context->kernels->gemm;
     const int64_t channels = group_in(conv), outs = group_out(conv), first = panel * gemm->nr;
     const int64_t columns = channels - first < gemm->nr ? channels - first : gemm->nr;
-    const int64_t row_pitch = conv->kernel_h * conv->kernel_w * channels, depth = class_depth(conv, class);
+    const int64_t row_pitch = (int64_t)conv->kernel_h * conv->kernel_w * channels, depth = class_depth(conv, class);
     float *to = pass->packed + class->packed + (group * rn_divide_up(channels, gemm->nr) + panel) * depth * gemm->nr;
 
     for (int64_t u = class->h.taps - 1; u >= 0; u--)
@@ -293,7 +308,7 @@ static void describe_data(rn_product *product, const void *payload, int64_t inde
                     .stride_w = 1,
                     .offset_h = class.h.offset,
                     .offset_w = class.w.offset },
-        .images = dx->n,
+        .images = pass->accumulate && class_depth(conv, &class) == 0 ? 0 : dx->n, /* nothing to add */
         .packed = pass->packed + class.packed +
                   group * rn_round_up(group_in(conv), pass->context->kernels->gemm->nr) * class_depth(conv, &class),
         .columns = group_in(conv),

@@ -9,7 +9,10 @@
  *
  * Weights are (out, kh, kw, in / groups) in memory, as the parameter store has them. Same bits for any number of
  * threads: each output element has one chain of multiply-adds whose order depends on shapes only. Nothing is allocated:
- * the caller brings the workspace. A linear layer is the 1 x 1 convolution of a map with h = w = 1.
+ * the caller brings the workspace. Zeros of the padding take part in the sums: where weights (or, in the gradient of
+ * the weights, dy) are infinite or NaN at the border, the outputs there are NaN, as they are with any im2col.
+ * Infinities in x stay in the outputs whose windows see them. A linear layer is the 1 x 1 convolution of a map with h =
+ * w = 1.
  */
 #ifndef RN_OPS_CONV_H
 #define RN_OPS_CONV_H
@@ -30,13 +33,17 @@ typedef struct rn_conv_epilogue {
     bool relu;
 } rn_conv_epilogue;
 
-/* Floats that packed weights take, and packing them (in parallel). Packed weights serve forward passes of one context's
- * kernels only. */
+/*
+ * Floats that packed weights take (INT64_MAX if they cannot be counted), and packing them (in parallel), aligned to
+ * RN_ALIGNMENT. Packed weights serve forward passes of one context's kernels only.
+ */
 int64_t rn_conv_packed_count(const rn_context *context, const rn_conv *conv);
 void rn_conv_pack(const rn_context *context, const rn_conv *conv, const float *weights, float *packed);
 
-/* Bytes of workspace that the pass needs for `batch` images; the workspace is aligned to RN_ALIGNMENT. Saturates at
- * SIZE_MAX. */
+/*
+ * Bytes of workspace that the pass needs for `batch` images; the workspace is aligned to RN_ALIGNMENT. Saturates at
+ * SIZE_MAX.
+ */
 size_t rn_conv_forward_workspace(const rn_context *context, const rn_conv *conv, int64_t batch);
 size_t rn_conv_backward_data_workspace(const rn_context *context, const rn_conv *conv, int64_t batch);
 size_t rn_conv_backward_weights_workspace(const rn_context *context, const rn_conv *conv, int64_t batch);

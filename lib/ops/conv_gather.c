@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows of the im2col matrix: where each window lies and how much of it falls on the map. The copying itself is a
- * kernel. */
+/*
+ * Rows of the im2col matrix: where each window lies and how much of it falls on the map. The copying itself is a
+ * kernel.
+ */
 #include "ops/conv_gather.h"
+
+#include <stddef.h>
 
 static int64_t clip(int64_t value, int64_t low, int64_t high)
 {
@@ -15,9 +19,10 @@ rn_gather_pixel rn_gather_pixel_at(const rn_gather *gather, int64_t m)
     return (rn_gather_pixel){ line / gather->out_h, line % gather->out_h, m % gather->out_w };
 }
 
-static void step(const rn_gather *gather, rn_gather_pixel *pixel)
+static void step(const rn_gather *gather, rn_gather_pixel *pixel, int64_t count)
 {
-    if (++pixel->j < gather->out_w)
+    pixel->j += count;
+    if (pixel->j < gather->out_w)
         return;
     pixel->j = 0;
     if (++pixel->i < gather->out_h)
@@ -26,7 +31,19 @@ static void step(const rn_gather *gather, rn_gather_pixel *pixel)
     pixel->image++;
 }
 
-static rn_gather_row row_at(const rn_gather *gather, const rn_gather_pixel *pixel)
+/* Pixels from `pixel` on, at most `most` and on its line, whose windows lie on as many columns of the map. */
+static int64_t alike(const rn_gather *gather, const rn_gather_pixel *pixel, int64_t x, int64_t most)
+{
+    const int64_t on_line = gather->out_w - pixel->j < most ? gather->out_w - pixel->j : most;
+    const int64_t room = gather->in_w - gather->window_w - x;
+
+    if (x < 0 || room < 0)
+        return 1;
+    return room / gather->stride_w + 1 < on_line ? room / gather->stride_w + 1 : on_line;
+}
+
+/* At most `most` rows that begin with that of `pixel`. */
+static rn_gather_row rows_at(const rn_gather *gather, const rn_gather_pixel *pixel, int64_t most)
 {
     const int64_t y = pixel->i * gather->stride_h + gather->offset_h,
                   x = pixel->j * gather->stride_w + gather->offset_w;
@@ -47,6 +64,8 @@ static rn_gather_row row_at(const rn_gather *gather, const rn_gather_pixel *pixe
         .count = (right - left) * gather->channels,
         .piece = touching ? gather->window_w * gather->channels : gather->channels,
         .piece_pitch = touching ? gather->window_w * gather->channels : gather->pitch,
+        .more = alike(gather, pixel, x, most) - 1,
+        .more_step = gather->stride_w * gather->pitch,
     };
 }
 
@@ -55,10 +74,12 @@ void rn_gather_panel(const rn_gather *gather, const rn_gemm_kernels *gemm, float
 {
     rn_gather_pixel pixel = rn_gather_pixel_at(gather, m);
 
-    for (int64_t r = 0; r < rows; r++, step(gather, &pixel)) {
-        const rn_gather_row row = row_at(gather, &pixel);
+    for (int64_t r = 0; r < rows;) {
+        const rn_gather_row some = rows_at(gather, &pixel, rows - r);
 
-        gemm->gather(panel + r * gemm->unit, rows * gemm->unit, &row, begin, end, line);
+        gemm->gather(panel + r * gemm->unit, rows * gemm->unit, &some, begin, end, line);
+        step(gather, &pixel, some.more + 1);
+        r += some.more + 1;
     }
 }
 
@@ -67,9 +88,11 @@ void rn_gather_columns(const rn_gather *gather, const rn_gemm_kernels *gemm, flo
 {
     rn_gather_pixel pixel = rn_gather_pixel_at(gather, m);
 
-    for (int64_t r = 0; r < rows; r++, step(gather, &pixel)) {
-        const rn_gather_row row = row_at(gather, &pixel);
+    for (int64_t r = 0; r < rows;) {
+        const rn_gather_row some = rows_at(gather, &pixel, rows - r);
 
-        gemm->gather_weights(panels + r * gemm->nr, panel_stride, &row, begin, end, line);
+        gemm->gather_weights(panels + r * gemm->nr, panel_stride, &some, begin, end, line);
+        step(gather, &pixel, some.more + 1);
+        r += some.more + 1;
     }
 }

@@ -31,43 +31,49 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Cuts the longer side first (cutting rows reads the weights again, cutting columns the rows) until there is work for
- * all threads. */
-static void spread(blocks *b, const rn_product_shape *shape, int64_t row_panels, int64_t column_panels, int64_t threads)
+/* The remainder of a * b. */
+static int64_t product_remainder(int64_t a, int64_t b, int64_t divisor)
 {
-    const int64_t wanted = rn_divide_up(threads == 1 ? 1 : 2 * threads, shape->products);
-    int64_t *const side[2] = { shape->columns > shape->rows ? &b->column_blocks : &b->row_blocks,
-                               shape->columns > shape->rows ? &b->row_blocks : &b->column_blocks };
+    return a % divisor * (b % divisor) % divisor;
+}
+
+void rn_spread_blocks(rn_side *longer, rn_side *shorter, int64_t others, int64_t threads)
+{
+    rn_side *const sides[2] = { longer, shorter };
+    const int64_t wanted = threads == 1 ? 1 : 2 * threads; /* units */
 
     for (int i = 0; i < 2; i++) {
-        const int64_t limit = side[i] == &b->row_blocks ? row_panels : column_panels;
-        const int64_t other = *side[1 - i];
-        int64_t count = most(*side[i], least(limit, rn_divide_up(wanted, other)));
+        const int64_t rest = least(wanted, sides[1 - i]->blocks) * least(wanted, others);
+        const int64_t remainder = product_remainder(sides[1 - i]->blocks, others, threads);
+        const int64_t count = most(sides[i]->blocks, least(sides[i]->panels, rn_divide_up(wanted, rest)));
+        int64_t even = count; /* as many units for each thread, if that is near */
 
-        /* The same number of units for each thread, where that is near. */
-        while (count < limit && count < 2 * *side[i] + threads && count * other * shape->products % threads != 0)
-            count++;
-        if (count * other * shape->products % threads == 0 || count * other < wanted)
-            *side[i] = least(count, limit);
+        while (even < sides[i]->panels && even < count + threads && product_remainder(even, remainder, threads) != 0)
+            even++;
+        sides[i]->blocks = product_remainder(even, remainder, threads) == 0 ? even : count;
     }
 }
 
 static blocks choose_blocks(const rn_context *context, const rn_product_shape *shape)
 {
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
-    const int64_t row_panels = most(1, rn_divide_up(shape->rows, gemm->mr)),
-                  column_panels = rn_divide_up(shape->columns, gemm->nr);
     const int64_t passes = most(1, rn_divide_up(shape->depth, DEPTH_MOST));
     blocks b = { .depth = rn_round_up(most(1, rn_divide_up(shape->depth, passes)), gemm->unit) };
-    int64_t rows;
+    rn_side rows = { .panels = most(1, rn_divide_up(shape->rows, gemm->mr)) };
+    rn_side columns = { .panels = rn_divide_up(shape->columns, gemm->nr) };
+    int64_t rows_most;
 
-    b.column_blocks = rn_divide_up(column_panels, most(1, COLUMNS_MOST / gemm->nr));
-    b.panels_most = rn_divide_up(column_panels, b.column_blocks);
-    rows = least(ROW_FLOATS_MOST / b.depth, TILE_FLOATS_MOST / (b.panels_most * gemm->nr + FLOATS_A_LINE));
-    b.row_blocks = rn_divide_up(row_panels, most(1, rows / gemm->mr));
-    spread(&b, shape, row_panels, column_panels, context->pool.threads);
+    columns.blocks = rn_divide_up(columns.panels, most(1, COLUMNS_MOST / gemm->nr));
+    b.panels_most = rn_divide_up(columns.panels, columns.blocks);
+    rows_most = least(ROW_FLOATS_MOST / b.depth, TILE_FLOATS_MOST / (b.panels_most * gemm->nr + FLOATS_A_LINE));
+    rows.blocks = rn_divide_up(rows.panels, most(1, rows_most / gemm->mr));
+    /* Cutting rows reads the weights again, cutting columns the rows. */
+    rn_spread_blocks(shape->columns > shape->rows ? &columns : &rows, shape->columns > shape->rows ? &rows : &columns,
+                     shape->products, context->pool.threads);
+    b.row_blocks = rows.blocks;
+    b.column_blocks = columns.blocks;
     b.rows_most = rn_divide_up(most(1, shape->rows), b.row_blocks);
-    b.panels_most = rn_divide_up(column_panels, b.column_blocks);
+    b.panels_most = rn_divide_up(columns.panels, b.column_blocks);
     b.tile_pitch = rn_round_up(b.panels_most * gemm->nr, FLOATS_A_LINE) + FLOATS_A_LINE;
     b.row_floats = rn_round_up(b.rows_most * b.depth, FLOATS_A_LINE);
     b.tile_floats = b.rows_most * b.tile_pitch;
@@ -101,38 +107,58 @@ static int64_t panel_begin(const row_range *rows, int64_t panel)
     return (rows->end - rows->begin) * panel / rows->panels;
 }
 
-/* Tiles of the rows and of `panels` panels of weights: k in passes, each of which packs its part of the rows anew. */
-static void multiply_block(const call *c, const rn_product *product, const row_range *rows, const float *packed,
-                           int64_t panels, float *thread)
+static bool evenly_spaced(const rn_steps *steps, const rn_gather *grid)
+{
+    return steps->line == grid->out_w * steps->pixel && steps->image == grid->out_h * steps->line;
+}
+
+/*
+ * Asks for the memory that a tile will go to, so that it has come into L2 by the time the block is finished: the last
+ * pass over a large map would otherwise wait for it line by line.
+ */
+static void fetch_output(const rn_product *product, int64_t m, int64_t rows, int64_t column, int64_t columns)
+{
+    if (!evenly_spaced(&product->out_steps, &product->gather))
+        return;
+    for (int64_t r = m; r < m + rows; r++)
+        for (int64_t j = column; j < column + columns; j += FLOATS_A_LINE)
+            __builtin_prefetch(product->out + r * product->out_steps.pixel + j, 1);
+}
+
+/*
+ * Tiles of the rows and of panels [begin, end) of weights: k in passes, each of which packs its part of the rows anew.
+ */
+static void multiply_block(const call *c, const rn_product *product, const row_range *rows, int64_t begin, int64_t end,
+                           float *thread)
 {
     const rn_gemm_kernels *const gemm = c->gemm;
     const int64_t depth = rn_gather_depth(&product->gather), pitch = c->blocks.tile_pitch;
     float *const tile = thread + c->blocks.row_floats, *const line = tile + c->blocks.tile_floats;
 
     for (int64_t k = 0; k < depth; k += c->blocks.depth) {
-        const int64_t end = least(k + c->blocks.depth, depth), stored = rn_round_up(end - k, gemm->unit);
+        const int64_t count = least(c->blocks.depth, depth - k), stored = rn_round_up(count, gemm->unit);
 
         for (int64_t p = 0; p < rows->panels; p++) {
             const int64_t first = panel_begin(rows, p), height = panel_begin(rows, p + 1) - first;
 
-            rn_gather_panel(&product->gather, gemm, thread + first * stored, rows->begin + first, height, k, end, line);
+            rn_gather_panel(&product->gather, gemm, thread + first * stored, rows->begin + first, height, k, k + count,
+                            line);
         }
-        for (int64_t column = 0; column < panels; column++) {
-            const float *const weights = packed + (column * depth + k) * gemm->nr;
+        for (int64_t panel = begin; panel < end; panel++) {
+            const float *const weights = product->packed + (panel * depth + k) * gemm->nr;
+            const int64_t column = panel * gemm->nr;
 
             for (int64_t p = 0; p < rows->panels; p++) {
                 const int64_t first = panel_begin(rows, p), height = panel_begin(rows, p + 1) - first;
 
-                gemm->multiply(height, end - k, thread + first * stored, weights,
-                               tile + first * pitch + column * gemm->nr, pitch, k > 0);
+                if (k + count == depth)
+                    fetch_output(product, rows->begin + first, height, column,
+                                 least(gemm->nr, product->columns - column));
+                gemm->multiply(height, count, thread + first * stored, weights,
+                               tile + first * pitch + column - begin * gemm->nr, pitch, k > 0);
             }
         }
     }
-}
-
-static bool evenly_spaced(const rn_steps *steps, const rn_gather *grid)
-{
-    return steps->line == grid->out_w * steps->pixel && steps->image == grid->out_h * steps->line;
 }
 
 static int64_t place_of(const rn_steps *steps, const rn_gather_pixel *pixel)
@@ -140,8 +166,10 @@ static int64_t place_of(const rn_steps *steps, const rn_gather_pixel *pixel)
     return pixel->image * steps->image + pixel->i * steps->line + pixel->j * steps->pixel;
 }
 
-/* Lets the rows of the tile buffer out: all at once where pixels are evenly spaced, a line of the map at a time where
- * they are not. */
+/*
+ * Lets the rows of the tile buffer out: all at once where pixels are evenly spaced, a line of the map at a time where
+ * they are not.
+ */
 static void finish_block(const call *c, const rn_product *product, const row_range *rows, int64_t column,
                          int64_t columns, const float *tile)
 {
@@ -175,8 +203,8 @@ static void finish_block(const call *c, const rn_product *product, const row_ran
 static void run_unit(const call *c, int64_t unit, float *thread)
 {
     const blocks *const b = &c->blocks;
-    const int64_t row_block = unit / c->products / b->column_blocks,
-                  column_block = unit / c->products % b->column_blocks;
+    const int64_t block = unit / c->products, row_block = block / b->column_blocks,
+                  column_block = block % b->column_blocks;
     const int64_t nr = c->gemm->nr;
     rn_product product;
     int64_t depth, count, panels, panel, panel_end;
@@ -196,7 +224,7 @@ static void run_unit(const call *c, int64_t unit, float *thread)
     if (depth == 0)
         memset(thread + b->row_floats, 0, (size_t)b->tile_floats * sizeof(float));
     else
-        multiply_block(c, &product, &rows, product.packed + panel * depth * nr, panel_end - panel, thread);
+        multiply_block(c, &product, &rows, panel, panel_end, thread);
     finish_block(c, &product, &rows, panel * nr, least(product.columns, panel_end * nr) - panel * nr,
                  thread + b->row_floats);
 }

@@ -45,6 +45,17 @@ size_t rn_product_workspace(const rn_context *context, const rn_product_shape *s
 void rn_product_run(const rn_context *context, const rn_product_shape *shape, rn_product_describe describe,
                     const void *pass, void *workspace);
 
+/* A side of a matrix, cut into `blocks` ranges of `panels` panels. */
+typedef struct rn_side {
+    int64_t panels, blocks;
+} rn_side;
+
+/*
+ * Cuts the longer side further, then the other, until `others` times all blocks give every thread work, evenly if that
+ * is near.
+ */
+void rn_spread_blocks(rn_side *longer, rn_side *shorter, int64_t others, int64_t threads);
+
 static inline int64_t rn_divide_up(int64_t a, int64_t b)
 {
     return a / b + (a % b != 0);

@@ -4,22 +4,25 @@
  * weights.
  *
  * The sum over m is cut into a fixed number of chunks, each a chain of multiply-adds in ascending m; their partial sums
- * are added in a fixed binary tree. A unit of work is a chunk and a range of columns k: it packs the columns of a
- * stretch of rows into its thread's L2 and multiplies them by panels of dy, which are packed as they are needed. How k
- * and m are cut into ranges and stretches does not change a bit.
+ * are added in a fixed binary tree. A unit of work is a chunk, a range of channels o and a range of columns k: it packs
+ * the columns of a stretch of rows into its thread's L2 and multiplies dy by them panel by panel straight into dw (or
+ * into the chunk's part of the workspace). How o and k are cut into ranges and m into stretches does not change a bit.
  */
 #include "ops/conv.h"
 
 #include "ops/conv_product.h"
+#include "ops/matrix.h"
 
 enum {
     CHUNKS_MOST = 16,
     CHUNK_PRODUCT = 65536, /* chunks = this / (in * out): few weights mean few units otherwise */
     CHUNK_ROWS_LEAST = 64,
-    UNITS_WANTED = 64,          /* of 32 columns each */
-    STRETCH_FLOATS = 80 * 1024, /* packed columns of a stretch */
+    UNITS_WANTED = 64,           /* of 32 columns each */
+    RANGE_FLOATS = 256,          /* channels and columns of a unit */
+    STRETCH_FLOATS = 104 * 1024, /* packed operands of a stretch */
     STRETCH_ROWS = 448,
-    RANGE_COLUMNS = 576,
+    COLLIDING_FLOATS = 512, /* 2 KB: eight rows fall on two sets of a cache of 32 KB */
+    FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float),
     PAD = 16, /* keeps panels of a power of two of floats off each other's cache sets */
     LINE_SPARE = 64
 };
@@ -27,9 +30,11 @@ enum {
 typedef struct weight_blocks {
     int64_t depth, outs, rows; /* of a group: columns k, channels o, pixels m */
     int64_t chunks;
-    int64_t ranges, range_panels; /* of columns, in panels of nr */
-    int64_t stretch;              /* rows packed at once */
-    int64_t panel_floats, thread_floats;
+    rn_side out, column;              /* channels in panels of mr, columns in panels of nr */
+    int64_t stretch;                  /* rows packed at once */
+    int64_t out_most, column_most;    /* panels of a range */
+    int64_t out_pitch, column_floats; /* of a packed row of dy; of a panel of columns */
+    int64_t tile_floats, line_floats, thread_floats;
 } weight_blocks;
 
 static int64_t least(int64_t a, int64_t b)
@@ -45,7 +50,7 @@ static int64_t most(int64_t a, int64_t b)
 /* From the layer's shape and the number of pixels alone. */
 static int64_t chunks_for(const rn_conv *conv, int64_t depth, int64_t outs, int64_t rows)
 {
-    const int64_t by_size = CHUNK_PRODUCT / most(1, conv->in_c / conv->groups * outs),
+    const int64_t by_size = CHUNK_PRODUCT / (conv->in_c / conv->groups) / outs,
                   by_units = UNITS_WANTED / rn_divide_up(depth, 32);
 
     return most(1, least(least(CHUNKS_MOST, most(by_size, by_units)), rows / CHUNK_ROWS_LEAST));
@@ -54,46 +59,53 @@ static int64_t chunks_for(const rn_conv *conv, int64_t depth, int64_t outs, int6
 static weight_blocks choose_blocks(const rn_context *context, const rn_conv *conv, int64_t batch)
 {
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
-    const int64_t threads = context->pool.threads;
-    weight_blocks b = { .depth = conv->kernel_h * conv->kernel_w * (conv->in_c / conv->groups),
+    weight_blocks b = { .depth = (int64_t)conv->kernel_h * conv->kernel_w * (conv->in_c / conv->groups),
                         .outs = conv->out_c / conv->groups,
                         .rows = batch * conv->out_h * conv->out_w };
-    const int64_t panels = rn_divide_up(b.depth, gemm->nr);
-    int64_t ranges;
+    int64_t chunk;
 
     b.chunks = chunks_for(conv, b.depth, b.outs, b.rows);
-    b.ranges = rn_divide_up(panels, most(1, RANGE_COLUMNS / gemm->nr));
-    for (ranges = b.ranges; ranges < least(panels, b.ranges + threads); ranges++)
-        if (ranges * b.chunks * conv->groups % threads == 0)
-            break;
-    b.ranges = ranges * b.chunks * conv->groups % threads == 0 || b.ranges * b.chunks < threads ? least(ranges, panels)
-                                                                                                : b.ranges;
-    b.range_panels = rn_divide_up(panels, b.ranges);
-    b.ranges = rn_divide_up(panels, b.range_panels);
-    b.stretch = most(gemm->unit, least(STRETCH_ROWS, STRETCH_FLOATS / (b.range_panels * gemm->nr)));
-    b.stretch = least(b.stretch, rn_divide_up(b.rows, b.chunks));
-    b.stretch = most(1, b.stretch);
-    b.panel_floats = rn_round_up(b.stretch * gemm->nr, PAD) + PAD;
-    b.thread_floats = b.range_panels * b.panel_floats + rn_round_up(b.stretch * gemm->mr, PAD) +
-                      rn_round_up(gemm->mr * gemm->nr, PAD) + rn_round_up(b.range_panels * gemm->nr + LINE_SPARE, PAD);
+    b.out.panels = rn_divide_up(b.outs, gemm->mr);
+    b.column.panels = rn_divide_up(b.depth, gemm->nr);
+    b.out.blocks = rn_divide_up(b.outs, RANGE_FLOATS);
+    b.column.blocks = rn_divide_up(b.depth, RANGE_FLOATS);
+    rn_spread_blocks(b.depth > b.outs ? &b.column : &b.out, b.depth > b.outs ? &b.out : &b.column,
+                     b.chunks * conv->groups, context->pool.threads);
+    b.out_most = rn_divide_up(b.out.panels, b.out.blocks);
+    b.column_most = rn_divide_up(b.column.panels, b.column.blocks);
+    chunk = most(1, rn_divide_up(b.rows, b.chunks));
+    b.stretch = least(STRETCH_ROWS, STRETCH_FLOATS / (b.out_most * gemm->mr + b.column_most * gemm->nr));
+    b.stretch = rn_divide_up(chunk, rn_divide_up(chunk, b.stretch));
+    b.out_pitch = rn_round_up(b.out_most * gemm->mr, FLOATS_A_LINE) + PAD;
+    b.column_floats = rn_round_up(b.stretch * gemm->nr, FLOATS_A_LINE) + PAD;
+    b.tile_floats = rn_round_up((int64_t)gemm->mr * gemm->nr, FLOATS_A_LINE);
+    b.line_floats = rn_round_up(b.column_most * gemm->nr + LINE_SPARE, FLOATS_A_LINE);
+    b.thread_floats = b.stretch * b.out_pitch + b.column_most * b.column_floats + b.tile_floats + b.line_floats;
     return b;
 }
 
-static int64_t partial_floats(const rn_conv *conv, const weight_blocks *b)
+/* Partial sums of all chunks; SIZE_MAX if they cannot be counted. */
+static size_t partial_bytes(const rn_conv *conv, const weight_blocks *b)
 {
-    return b->chunks > 1 ? b->chunks * conv->out_c * b->depth : 0;
+    size_t floats, bytes;
+
+    if (b->chunks == 1)
+        return 0;
+    if (!rn_size_multiply(&floats, (size_t)b->chunks * (size_t)conv->out_c, (size_t)b->depth) ||
+        !rn_size_multiply(&bytes, floats, sizeof(float)) || bytes > SIZE_MAX - RN_ALIGNMENT)
+        return SIZE_MAX;
+    return (bytes + RN_ALIGNMENT - 1) / RN_ALIGNMENT * RN_ALIGNMENT;
 }
 
 size_t rn_conv_backward_weights_workspace(const rn_context *context, const rn_conv *conv, int64_t batch)
 {
     const weight_blocks b = choose_blocks(context, conv, batch);
-    size_t partials, threads, total;
+    size_t total;
 
-    if (!rn_size_multiply(&partials, (size_t)rn_round_up(partial_floats(conv, &b), PAD), sizeof(float)) ||
-        !rn_size_multiply(&threads, (size_t)(context->pool.threads * b.thread_floats), sizeof(float)) ||
-        !rn_size_add(&total, partials, threads))
-        return SIZE_MAX;
-    return total;
+    return rn_size_add(&total, partial_bytes(conv, &b),
+                       (size_t)context->pool.threads * (size_t)b.thread_floats * sizeof(float))
+               ? total
+               : SIZE_MAX;
 }
 
 typedef struct weight_pass {
@@ -121,77 +133,105 @@ static rn_gather columns_of(const weight_pass *pass, int64_t group)
                         .window_w = conv->kernel_w,
                         .stride_h = conv->stride_h,
                         .stride_w = conv->stride_w,
-                        .offset_h = -conv->padding_h,
-                        .offset_w = -conv->padding_w };
+                        .offset_h = -(int64_t)conv->padding_h,
+                        .offset_w = -(int64_t)conv->padding_w };
 }
 
 /* One unit: where it reads and writes. */
 typedef struct weight_unit {
-    int64_t group, begin, end; /* rows m */
-    int64_t column, columns;   /* k */
-    float *target;             /* of the group's o = 0, k = 0 */
+    int64_t group, begin, end;  /* rows m */
+    int64_t out_panel, out_end; /* o */
+    int64_t column, columns;    /* k */
+    float *target;              /* of the group's o = 0, k = 0 */
     bool accumulate;
 } weight_unit;
 
 static weight_unit unit_at(const weight_pass *pass, int64_t index)
 {
     const weight_blocks *const b = &pass->blocks;
-    const int64_t range = index % b->ranges, chunk = index / b->ranges % b->chunks, nr = pass->gemm->nr;
-    weight_unit u = { .group = index / b->ranges / b->chunks, .column = range * b->range_panels * nr };
+    const int64_t column = index % b->column.blocks, out = index / b->column.blocks % b->out.blocks,
+                  nr = pass->gemm->nr;
+    const int64_t chunk = index / b->column.blocks / b->out.blocks % b->chunks;
+    weight_unit u = { .group = index / b->column.blocks / b->out.blocks / b->chunks };
 
-    u.columns = least(b->range_panels * nr, b->depth - u.column);
     u.begin = b->rows / b->chunks * chunk + least(chunk, b->rows % b->chunks);
     u.end = u.begin + b->rows / b->chunks + (chunk < b->rows % b->chunks);
+    u.out_panel = b->out.panels * out / b->out.blocks;
+    u.out_end = b->out.panels * (out + 1) / b->out.blocks;
+    u.column = b->column.panels * column / b->column.blocks * nr;
+    u.columns = least(b->depth, b->column.panels * (column + 1) / b->column.blocks * nr) - u.column;
     u.target = (b->chunks > 1 ? pass->partials + chunk * pass->conv->out_c * b->depth : pass->dw) +
                u.group * b->outs * b->depth;
     u.accumulate = b->chunks == 1 && pass->accumulate;
     return u;
 }
 
+/* Panels of channels are of nearly equal height. */
+static int64_t panel_begin(const weight_blocks *b, int64_t panel)
+{
+    return b->outs * panel / b->out.panels;
+}
+
 /* A tile at the right edge: computed beside dw, so that no column of the next row is touched. */
-static void multiply_edge(const rn_gemm_kernels *gemm, int64_t rows, int64_t depth, const float *a, const float *b,
-                          float *c, int64_t ldc, int64_t columns, bool accumulate, float *tile)
+static void multiply_edge(const rn_gemm_kernels *gemm, int64_t rows, int64_t depth, const float *a, int64_t lda,
+                          const float *b, float *c, int64_t ldc, int64_t columns, bool accumulate, float *tile)
 {
     if (accumulate)
         gemm->copy(tile, gemm->nr, c, ldc, rows, columns);
-    gemm->multiply_weights(rows, depth, a, b, tile, gemm->nr, accumulate);
+    gemm->multiply_weights(rows, depth, a, lda, b, tile, gemm->nr, accumulate);
     for (int64_t r = 0; r < rows; r++)
         gemm->copy(c + r * ldc, columns, tile + r * gemm->nr, gemm->nr, 1, columns);
 }
 
-static void multiply_stretch(const weight_pass *pass, const weight_unit *u, int64_t m, int64_t rows, bool accumulate,
-                             float *thread)
+/* Asks for the memory of a tile, which the tile before hides the wait for. */
+static void fetch_tile(const float *c, int64_t ldc, int64_t rows, int64_t columns)
+{
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t j = 0; j < columns; j += FLOATS_A_LINE)
+            __builtin_prefetch(c + r * ldc + j, 1);
+}
+
+static void multiply_stretch(const weight_pass *pass, const weight_unit *u, int64_t rows, bool accumulate,
+                             const float *gradients, int64_t lda, const float *columns, float *tile)
 {
     const rn_gemm_kernels *const gemm = pass->gemm;
     const weight_blocks *const b = &pass->blocks;
-    float *const panel = thread + b->range_panels * b->panel_floats, *const tile =
-                                                                         panel +
-                                                                         rn_round_up(b->stretch * gemm->mr, PAD);
-    const float *const dy = pass->dy->data + m * pass->dy->pitch + u->group * b->outs;
-    const int64_t panels = rn_divide_up(b->outs, gemm->mr);
 
-    for (int64_t p = 0; p < panels; p++) {
-        const int64_t o = b->outs * p / panels, height = b->outs * (p + 1) / panels - o;
+    for (int64_t p = u->out_panel; p < u->out_end; p++) {
+        const int64_t o = panel_begin(b, p), height = panel_begin(b, p + 1) - o;
+        const float *const left = gradients + o - panel_begin(b, u->out_panel);
 
-        gemm->copy(panel, height, dy + o, pass->dy->pitch, rows, height);
         for (int64_t k = 0; k < u->columns; k += gemm->nr) {
             float *const target = u->target + o * b->depth + u->column + k;
-            const float *const columns = thread + k / gemm->nr * b->panel_floats;
+            const float *const panel = columns + k / gemm->nr * b->column_floats;
+            const int64_t rest = u->columns - k;
 
-            if (k + gemm->nr <= u->columns)
-                gemm->multiply_weights(height, rows, panel, columns, target, b->depth, accumulate);
+            if (rest > gemm->nr)
+                fetch_tile(target + gemm->nr, b->depth, height, least(rest - gemm->nr, gemm->nr));
+            if (rest >= gemm->nr)
+                gemm->multiply_weights(height, rows, left, lda, panel, target, b->depth, accumulate);
             else
-                multiply_edge(gemm, height, rows, panel, columns, target, b->depth, u->columns - k, accumulate, tile);
+                multiply_edge(gemm, height, rows, left, lda, panel, target, b->depth, rest, accumulate, tile);
         }
     }
+}
+
+/*
+ * dy is read where it lies, unless its rows lie so that a panel of them falls on few sets of the first-level cache:
+ * then a copy with another pitch is read.
+ */
+static bool rows_collide(const rn_map *dy)
+{
+    return dy->pitch % COLLIDING_FLOATS == 0;
 }
 
 static void run_weight_units(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     const weight_pass *const pass = payload;
     const weight_blocks *const b = &pass->blocks;
-    float *const own = pass->threads + thread * b->thread_floats;
-    float *const line = own + b->thread_floats - rn_round_up(b->range_panels * pass->gemm->nr + LINE_SPARE, PAD);
+    float *const columns = pass->threads + thread * b->thread_floats;
+    float *const gradients = columns + b->column_most * b->column_floats;
+    float *const tile = gradients + b->stretch * b->out_pitch, *const line = tile + b->tile_floats;
 
     for (int64_t index = begin; index < end; index++) {
         const weight_unit u = unit_at(pass, index);
@@ -199,9 +239,17 @@ static void run_weight_units(void *payload, int64_t begin, int64_t end, int32_t 
 
         for (int64_t m = u.begin; m < u.end; m += b->stretch) {
             const int64_t rows = least(b->stretch, u.end - m);
+            const int64_t first = panel_begin(b, u.out_panel), outs = panel_begin(b, u.out_end) - first;
+            const float *const dy = pass->dy->data + m * pass->dy->pitch + u.group * b->outs + first;
 
-            rn_gather_columns(&gather, pass->gemm, own, b->panel_floats, m, rows, u.column, u.column + u.columns, line);
-            multiply_stretch(pass, &u, m, rows, u.accumulate || m > u.begin, own);
+            rn_gather_columns(&gather, pass->gemm, columns, b->column_floats, m, rows, u.column, u.column + u.columns,
+                              line);
+            if (rows_collide(pass->dy)) {
+                pass->gemm->copy(gradients, b->out_pitch, dy, pass->dy->pitch, rows, outs);
+                multiply_stretch(pass, &u, rows, u.accumulate || m > u.begin, gradients, b->out_pitch, columns, tile);
+            } else {
+                multiply_stretch(pass, &u, rows, u.accumulate || m > u.begin, dy, pass->dy->pitch, columns, tile);
+            }
         }
     }
 }
@@ -257,8 +305,9 @@ void rn_conv_backward_weights(const rn_context *context, const rn_conv *conv, co
                          .partials = workspace,
                          .accumulate = accumulate };
 
-    pass.threads = pass.partials + rn_round_up(partial_floats(conv, &pass.blocks), PAD);
-    rn_parallel(&context->pool, conv->groups * pass.blocks.chunks * pass.blocks.ranges, run_weight_units, &pass);
+    pass.threads = pass.partials + partial_bytes(conv, &pass.blocks) / sizeof(float);
+    rn_parallel(&context->pool, conv->groups * pass.blocks.chunks * pass.blocks.out.blocks * pass.blocks.column.blocks,
+                run_weight_units, &pass);
     if (pass.blocks.chunks > 1) {
         sum_job job = { context->kernels->rows,          dw,        pass.partials, pass.blocks.chunks,
                         conv->out_c * pass.blocks.depth, accumulate };

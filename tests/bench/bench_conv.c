@@ -4,7 +4,7 @@
  * GFLOP/s and as a share of the peak that the multiply kernel reaches on operands in the first-level cache in this run,
  * with the error of sampled outputs against sums in double.
  *
- * usage: bench_conv [BATCH [THREADS]]        medians of 7 calls after 2 warm-ups
+ * usage: bench_conv [BATCH [THREADS [LAYER]]]        the best of 15 calls after 2 warm-ups: the machine may be shared
  */
 #define _POSIX_C_SOURCE 200809L
 #include "context/context.h"
@@ -13,7 +13,7 @@
 
 #include <time.h>
 
-enum { RUNS = 7, SAMPLES = 50 };
+enum { RUNS = 15, SAMPLES = 50 };
 
 typedef struct layer {
     int64_t size, in, out;
@@ -132,7 +132,7 @@ static void bench_layer(const rn_context *context, const layer *l, int64_t batch
         rn_conv_pack(context, &conv, weights, packed);
         rn_conv_forward(context, &conv, &x, packed, &epilogue, &y, workspace);
         times[0][run < 0 ? 0 : run] = now() - start;
-        error = forward_error(&conv, &x, weights, &y);
+        error = run == 0 ? forward_error(&conv, &x, weights, &y) : error;
         start = now();
         rn_conv_backward_weights(context, &conv, &x, &y, gradient, false, workspace);
         times[2][run < 0 ? 0 : run] = now() - start;
@@ -145,8 +145,8 @@ static void bench_layer(const rn_context *context, const layer *l, int64_t batch
            (int)l->kernel, (int)l->stride);
     for (int pass = 0; pass < 3; pass++) {
         qsort(times[pass], RUNS, sizeof(double), ascending);
-        printf("  %7.3f ms %5.0f %3.0f%%", times[pass][RUNS / 2] * 1e3, work / times[pass][RUNS / 2],
-               100 * work / times[pass][RUNS / 2] / peak);
+        printf("  %7.3f ms %5.0f %3.0f%%", times[pass][0] * 1e3, work / times[pass][0],
+               100 * work / times[pass][0] / peak);
     }
     printf("   error %.1e\n", error);
     fflush(stdout);
@@ -163,7 +163,8 @@ int main(int argc, char **argv)
            "data          backward weights\n",
            rn_isa_name(rn_context_isa(context)), (int)rn_context_threads(context), (long long)batch, peak);
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
-        bench_layer(context, &layers[i], batch, peak);
+        if (argc <= 3 || i == (size_t)atoi(argv[3]))
+            bench_layer(context, &layers[i], batch, peak);
     rn_context_destroy(context);
     return 0;
 }

@@ -60,14 +60,19 @@ typedef struct product {
     bool weights, accumulate;
 } product;
 
-/* Operand a, packed; places of the last unit behind `depth` hold NaN, which must not be looked at. */
-static rn_test_grid pack_a(const product *p, int64_t unit, const rn_test_grid *a)
+/*
+ * Operand a in blocks of `unit` (1: rows of `lda`); places of the last unit behind `depth` and rows behind the tile's
+ * hold NaN, which must not be looked at.
+ */
+static rn_test_grid pack_a(const product *p, int64_t unit, int64_t lda, const rn_test_grid *a)
 {
-    const rn_test_grid packed = line_make((p->depth + unit - 1) / unit * unit * p->rows);
+    const rn_test_grid packed =
+        line_make(unit == 1 ? (p->depth - 1) * lda + p->rows : (p->depth + unit - 1) / unit * unit * p->rows);
 
     for (int64_t i = 0; i < p->rows; i++)
         for (int64_t k = 0; k < p->depth; k++)
-            packed.data[(k / unit * p->rows + i) * unit + k % unit] = rn_test_grid_at(a, i, k);
+            packed.data[unit == 1 ? k * lda + i : (k / unit * p->rows + i) * unit + k % unit] =
+                rn_test_grid_at(a, i, k);
     return packed;
 }
 
@@ -93,14 +98,17 @@ static void run_product(const rn_gemm_kernels *gemm, const product *p)
     const int64_t nr = gemm->nr, line = 64 / sizeof(float),
                   ldc = (nr + line) / line * line; /* gaps of at least a float */
     rn_test_grid a = filled_make(p->rows, p->depth, p->depth, 1), b = filled_make(p->depth, nr, nr, 2);
-    rn_test_grid start = filled_make(p->rows, nr, nr, 3), packed = pack_a(p, p->weights ? 1 : gemm->unit, &a);
+    const int64_t lda = p->rows + p->depth % 3;
+    rn_test_grid start = filled_make(p->rows, nr, nr, 3), packed = pack_a(p, p->weights ? 1 : gemm->unit, lda, &a);
     rn_test_grid c = rn_test_grid_make(p->rows, nr, ldc, true);
 
     rn_test_grid_copy(&c, &start);
     for (int64_t i = 0; !p->accumulate && i < p->rows; i++)
         memset(c.data + i * ldc, 0xFF, (size_t)nr * sizeof(float));
-    (p->weights ? gemm->multiply_weights : gemm->multiply)(p->rows, p->depth, packed.data, b.data, c.data, ldc,
-                                                           p->accumulate);
+    if (p->weights)
+        gemm->multiply_weights(p->rows, p->depth, packed.data, lda, b.data, c.data, ldc, p->accumulate);
+    else
+        gemm->multiply(p->rows, p->depth, packed.data, b.data, c.data, ldc, p->accumulate);
     check_product(p, &a, &b, &start, &c);
     rn_test_grid_check_gaps(&c);
     rn_test_grid_release(&a);
@@ -131,7 +139,7 @@ static float chain(const rn_gemm_kernels *gemm, const rn_test_grid *a, const rn_
     for (int64_t k = begin; k < end; k++)
         panel.data[(k - begin) * gemm->nr] = rn_test_grid_at(b, 0, k);
     tile.data[0] = start;
-    gemm->multiply_weights(1, end - begin, a->data + begin, panel.data, tile.data, gemm->nr, accumulate);
+    gemm->multiply_weights(1, end - begin, a->data + begin, 1, panel.data, tile.data, gemm->nr, accumulate);
     value = tile.data[0];
     rn_test_grid_release(&panel);
     rn_test_grid_release(&tile);
@@ -211,22 +219,27 @@ typedef struct window {
     int64_t runs, first, end, lead, count, tail, piece, piece_gap;
 } window;
 
-static float place_of(const window *w, const rn_test_grid *source, int64_t place)
+/* Windows that lie alike are gathered together: so many more, so many floats apart. */
+enum { MORE = 2, MORE_STEP = 3 };
+
+static float place_of(const window *w, const rn_test_grid *source, int64_t row, int64_t place)
 {
     const int64_t length = w->lead + w->count + w->tail, run = place / length, at = place % length - w->lead;
 
     if (run < w->first || run >= w->end || at < 0 || at >= w->count)
         return 0;
-    return source->data[(run - w->first) * source->pitch + at / w->piece * (w->piece + w->piece_gap) + at % w->piece];
+    return source->data[row * MORE_STEP + (run - w->first) * source->pitch + at / w->piece * (w->piece + w->piece_gap) +
+                        at % w->piece];
 }
 
 static void check_gather(const rn_gemm_kernels *gemm, const window *w, bool weights, int64_t begin, int64_t end)
 {
     const int64_t pieces = (w->count + w->piece - 1) / w->piece, run = w->count + (pieces - 1) * w->piece_gap;
     const int64_t block = weights ? gemm->nr : gemm->unit, blocks = (end - begin + block - 1) / block,
-                  stride = 3 * block;
-    rn_test_grid source = filled_make(w->end > w->first ? w->end - w->first : 1, run > 0 ? run : 1, run + 5, 7);
-    rn_test_grid to = line_make((blocks - 1) * stride + block), line = line_make(end - begin + 64);
+                  stride = (MORE + 2) * block;
+    const int64_t seen = (run > 0 ? run : 1) + MORE * MORE_STEP; /* floats of a line of the map */
+    rn_test_grid source = filled_make(w->end > w->first ? w->end - w->first : 1, seen, seen + 5, 7);
+    rn_test_grid to = line_make((blocks - 1) * stride + (MORE + 1) * block), line = line_make(end - begin + 64);
     const rn_gather_row row = { .source = w->end > w->first ? source.data : NULL,
                                 .run_length = w->lead + w->count + w->tail,
                                 .run_pitch = source.pitch,
@@ -235,16 +248,18 @@ static void check_gather(const rn_gemm_kernels *gemm, const window *w, bool weig
                                 .lead = w->lead,
                                 .count = w->count,
                                 .piece = w->piece,
-                                .piece_pitch = w->piece + w->piece_gap };
+                                .piece_pitch = w->piece + w->piece_gap,
+                                .more = MORE,
+                                .more_step = MORE_STEP };
 
     (weights ? gemm->gather_weights : gemm->gather)(to.data, stride, &row, begin, end, line.data);
     for (int64_t i = 0; i < to.channels; i++) {
         const int64_t place = begin + i / stride * block + i % block;
 
         check_bits(to.data[i],
-                   i % stride >= block ? NAN
-                   : place < end       ? place_of(w, &source, place)
-                                       : 0,
+                   i % stride >= (MORE + 1) * block ? NAN
+                   : place < end                    ? place_of(w, &source, i % stride / block, place)
+                                                    : 0,
                    weights ? "gather_weights" : "gather", 0, i);
     }
     rn_test_grid_release(&source);

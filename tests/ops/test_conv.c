@@ -326,6 +326,24 @@ static void test_an_image_does_not_depend_on_the_others_of_its_batch(void **stat
     }
 }
 
+/* Packed weights as large as no memory are not mistaken for small ones; what depends on the map alone stays small. */
+static void test_sizes_saturate_and_workspaces_are_bounded(void **state)
+{
+    const int64_t huge = INT64_C(1) << 40;
+    const rn_conv impossible = { 1, 1, huge, 1, 1, huge, 3, 3, 1, 1, 1, 1, 1 };
+    const rn_conv wide = { 4000, 4000, 512, 4000, 4000, 2048, 3, 3, 1, 1, 1, 1, 1 };
+
+    (void)state;
+    for (int s = 0; s < all.count; s++) {
+        const size_t threads = (size_t)all.settings[s].threads;
+
+        assert_int_equal(rn_conv_packed_count(all.contexts[s], &impossible), INT64_MAX);
+        assert_int_equal(rn_conv_backward_data_workspace(all.contexts[s], &impossible, 1), SIZE_MAX);
+        assert_true(rn_conv_forward_workspace(all.contexts[s], &wide, 64) <= threads * 1024 * 1024);
+        assert_true(rn_conv_backward_weights_workspace(all.contexts[s], &wide, 64) <= threads * 2 * 1024 * 1024);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_a_nan_or_an_infinity_reaches_just_the_windows_that_see_it),
         cmocka_unit_test(test_the_three_passes_are_adjoint),
         cmocka_unit_test(test_an_image_does_not_depend_on_the_others_of_its_batch),
+        cmocka_unit_test(test_sizes_saturate_and_workspaces_are_bounded),
     };
 
     return cmocka_run_group_tests_name("ops/conv", tests, contexts_make, contexts_destroy);

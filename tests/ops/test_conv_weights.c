@@ -77,6 +77,27 @@ static void test_any_number_of_chunks_is_the_definition(void **state)
     }
 }
 
+/*
+ * More channels and columns than a unit of work has; and dy whose pixels lie a multiple of 2 KB apart, which is copied
+ * before it is read (seeds that are multiples of three leave no gaps).
+ */
+static void test_wide_layers_and_colliding_rows_are_the_definition(void **state)
+{
+    static const rn_test_conv_shape shapes[] = {
+        { 2, 5, 4, 3, 512, 3, 3, 1, 1, 1, 1, 1 },   { 1, 3, 3, 40, 300, 3, 3, 1, 1, 1, 1, 1 },
+        { 9, 1, 1, 300, 512, 1, 1, 1, 1, 0, 0, 1 }, { 1, 4, 5, 8, 1024, 1, 1, 1, 1, 0, 0, 2 },
+        { 500, 1, 1, 2, 512, 1, 1, 1, 1, 0, 0, 1 },
+    };
+
+    (void)state;
+    for (uint32_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        rn_test_conv test = rn_test_conv_make(&shapes[i], 3 * i);
+
+        check_weights(&test, i % 2 == 1);
+        rn_test_conv_release(&test);
+    }
+}
+
 /* A chain would lose each of the ones behind 2^24; of sixteen chunks of 64 only the first does. */
 static void test_chunks_keep_small_terms_of_long_sums(void **state)
 {
@@ -175,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_backward_weights_is_the_definition_with_the_same_bits_for_any_threads),
         cmocka_unit_test(test_any_number_of_chunks_is_the_definition),
+        cmocka_unit_test(test_wide_layers_and_colliding_rows_are_the_definition),
         cmocka_unit_test(test_chunks_keep_small_terms_of_long_sums),
         cmocka_unit_test(test_any_small_shape_is_the_definition),
         cmocka_unit_test(test_a_nan_or_an_infinity_reaches_just_the_weights_that_meet_it),
