@@ -18,8 +18,8 @@ enum {
     CHUNK_PRODUCT = 65536, /* chunks = this / (in * out): few weights mean few units otherwise */
     CHUNK_ROWS_LEAST = 64,
     UNITS_WANTED = 64,           /* of 32 columns each */
-    RANGE_FLOATS = 256,          /* channels and columns of a unit */
-    STRETCH_FLOATS = 104 * 1024, /* packed operands of a stretch */
+    RANGE_FLOATS = 512,          /* channels and columns of a unit */
+    STRETCH_FLOATS = 128 * 1024, /* packed operands of a stretch */
     STRETCH_ROWS = 448,
     COLLIDING_FLOATS = 512, /* 2 KB: eight rows fall on two sets of a cache of 32 KB */
     FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float),
