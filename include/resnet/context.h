@@ -51,8 +51,9 @@ typedef struct rn_context_options {
     int32_t threads; /* 0: the CPUs that affinity and cgroup quota allow this process; RN_THREADS overrides */
     int32_t isa;   /* an rn_isa: the best one that may be used; RN_ISA (reference, baseline, avx2, avx512) overrides */
     uint64_t seed; /* default seed of everything random that is made from this context */
-    rn_allocate_function allocate; /* NULL: the C library. Both hooks or none. They serve the library's own memory, not
-                                      libjpeg's or cJSON's */
+    rn_allocate_function allocate; /* NULL: the C library. Both hooks or none. They serve the library's own memory; that
+                                      of libjpeg, stb_image, cJSON, and of photos while threads decode them, is the C
+                                      library's */
     rn_release_function release;
     void *allocator_payload;
     rn_log_function log; /* NULL: silence */

@@ -71,7 +71,7 @@ typedef enum rn_init {
     RN_INIT_DEFAULT = 0,         /* torch.nn's own: kaiming_uniform(a = sqrt 5), bias uniform in +-1/sqrt(fan in) */
     RN_INIT_KAIMING_FAN_OUT = 1, /* normal, gain sqrt 2, fan out: torchvision's ResNet */
     RN_INIT_KAIMING_UNIFORM = 2, /* uniform, gain sqrt 2, fan in, bias 0: torchvision's SqueezeNet */
-    RN_INIT_NORMAL_001 = 3,      /* normal with deviation 0.01, bias 0: heads of SqueezeNet and VGG */
+    RN_INIT_NORMAL_001 = 3,      /* normal with deviation 0.01, bias 0: torchvision's heads of SqueezeNet and VGG */
     RN_INIT_KAIMING_FAN_IN = 4   /* normal, gain sqrt 2, fan in, bias 0 */
 } rn_init;
 
@@ -112,7 +112,7 @@ typedef struct rn_pool2d_options {
     int32_t exclude_padding; /* avg_pool2d, 1: divide by the pixels inside only (count_include_pad=False) */
 } rn_pool2d_options;
 
-/* torch.nn.MaxPool2d; the first maximum of a window takes the gradient, NaN wins. */
+/* torch.nn.MaxPool2d; the first maximum of a window takes the gradient, NaN wins. RN_UNSUPPORTED: a kernel over 15. */
 RN_API rn_value rn_max_pool2d(rn_graph *graph, rn_value x, int32_t kernel, const rn_pool2d_options *options);
 /* torch.nn.AvgPool2d */
 RN_API rn_value rn_avg_pool2d(rn_graph *graph, rn_value x, int32_t kernel, const rn_pool2d_options *options);

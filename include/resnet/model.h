@@ -30,9 +30,10 @@ typedef struct rn_model_options {
 } rn_model_options;
 
 /*
- * Makes a network of the zoo by torchvision's name, freshly initialised as torchvision does: resnet18, resnet34,
- * resnet50, resnet101, resnet152, squeezenet1_0, and cifar_resnet20, 32, 44, 56, 110. RN_INVALID_ARGUMENT: no such name
- * (the message lists them).
+ * Makes a network of the zoo by torchvision's name, freshly initialised as torchvision does (but for SqueezeNet's head,
+ * which begins as the torch.nn.Conv2d that a fine-tuning program puts there): resnet18, resnet34, resnet50, resnet101,
+ * resnet152, squeezenet1_0, and cifar_resnet20, 32, 44, 56, 110. The caller destroys it. RN_INVALID_ARGUMENT: no such
+ * name (the message lists them). RN_NO_MEMORY.
  */
 RN_API rn_status rn_model_create(rn_model **model, rn_context *context, const char *name,
                                  const rn_model_options *options);

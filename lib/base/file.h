@@ -37,9 +37,10 @@ void rn_file_replace_abandon(rn_replacement *replacement);                      
 
 /*
  * Removes what earlier processes, killed while they replaced `path`, left beside it. Only for who knows that nobody
- * replaces it now, such as the holder of its directory's lock.
+ * replaces it now, such as the holder of its directory's lock. RN_NO_MEMORY; RN_IO: the directory cannot be read. What
+ * cannot be removed does no harm and is left.
  */
-void rn_file_replace_clean(const rn_allocator *allocator, const char *path);
+rn_status rn_file_replace_clean(const rn_allocator *allocator, const char *path, rn_message *message);
 
 /* Makes a directory and its parents; fine if it exists. */
 rn_status rn_directory_make(const char *path, rn_message *message);

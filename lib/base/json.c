@@ -267,11 +267,6 @@ bool rn_json_append_string(rn_json *array, const char *value)
     return rn_json_append(array, (rn_json *)create_string(value));
 }
 
-bool rn_json_append_number(rn_json *array, double value)
-{
-    return rn_json_append(array, (rn_json *)create_number(value));
-}
-
 char *rn_json_text(const rn_json *json)
 {
     return cJSON_PrintUnformatted(item_of(json));

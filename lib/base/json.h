@@ -43,7 +43,6 @@ bool rn_json_set_string(rn_json *object, const char *name, const char *value);
 bool rn_json_set_number(rn_json *object, const char *name, double value); /* not finite: null */
 bool rn_json_set(rn_json *object, const char *name, rn_json *value);      /* takes the value over, also on failure */
 bool rn_json_append_string(rn_json *array, const char *value);
-bool rn_json_append_number(rn_json *array, double value);
 bool rn_json_append(rn_json *array, rn_json *value);
 char *rn_json_text(const rn_json *json); /* one line, UTF-8 */
 void rn_json_release_text(char *text);

@@ -190,25 +190,31 @@ static bool is_leftover(const char *name, const char *base)
     return strcmp(attempt + strspn(attempt, digits), ".tmp") == 0;
 }
 
-void rn_file_replace_clean(const rn_allocator *allocator, const char *path)
+rn_status rn_file_replace_clean(const rn_allocator *allocator, const char *path, rn_message *message)
 {
     const char *const slash = strrchr(path, '/'), *const base = slash != NULL ? slash + 1 : path;
     char *const directory = rn_copy_string(allocator, slash != NULL ? path : ".");
     rn_names names = { 0 };
+    rn_status status;
 
     if (directory == NULL)
-        return;
+        return rn_fail(message, RN_NO_MEMORY, "no memory to clean up beside %s", path);
     if (slash != NULL)
         directory[base - path] = '\0'; /* with its slash */
-    rn_directory_list(&names, allocator, directory, false, NULL);
-    for (size_t i = 0; i < names.count; i++) {
-        char *const leftover =
-            is_leftover(names.name[i], base) ? rn_path_join(allocator, directory, names.name[i]) : NULL;
+    status = rn_directory_list(&names, allocator, directory, false, message);
+    for (size_t i = 0; i < names.count && status == RN_OK; i++) {
+        char *leftover;
 
-        if (leftover != NULL)
+        if (!is_leftover(names.name[i], base))
+            continue;
+        leftover = rn_path_join(allocator, directory, names.name[i]);
+        if (leftover == NULL)
+            status = rn_fail(message, RN_NO_MEMORY, "no memory to clean up beside %s", path);
+        else
             unlink(leftover);
         rn_release(allocator, leftover);
     }
     rn_names_release(&names, allocator);
     rn_release(allocator, directory);
+    return status;
 }

@@ -127,17 +127,6 @@ rn_status rn_classes_copy(rn_classes **copy, const rn_classes *classes, rn_conte
     return make(copy, context, classes->folder, classes->name, classes->count);
 }
 
-bool rn_classes_equal(const rn_classes *a, const rn_classes *b)
-{
-    if (a == NULL || b == NULL || a->count != b->count)
-        return a == b;
-    for (size_t i = 0; i < a->count; i++) {
-        if (strcmp(a->folder[i], b->folder[i]) != 0)
-            return false;
-    }
-    return true;
-}
-
 /* Labels ------------------------------------------------------------------------------------------------------- */
 
 typedef struct label {

@@ -7,7 +7,5 @@
 #include <resnet/classes.h>
 
 rn_status rn_classes_copy(rn_classes **copy, const rn_classes *classes, rn_context *context);
-/* Same folders in the same order; display names may differ. Two NULLs are equal, one is not. */
-bool rn_classes_equal(const rn_classes *a, const rn_classes *b);
 
 #endif

@@ -111,19 +111,7 @@ static void describe_forward(rn_product *product, const void *payload, int64_t g
     const int64_t channel = group * group_out(conv);
 
     *product = (rn_product){
-        .gather = { .data = pass->x->data + group * group_in(conv),
-                    .pitch = pass->x->pitch,
-                    .channels = group_in(conv),
-                    .in_h = conv->in_h,
-                    .in_w = conv->in_w,
-                    .out_h = conv->out_h,
-                    .out_w = conv->out_w,
-                    .window_h = conv->kernel_h,
-                    .window_w = conv->kernel_w,
-                    .stride_h = conv->stride_h,
-                    .stride_w = conv->stride_w,
-                    .offset_h = -(int64_t)conv->padding_h,
-                    .offset_w = -(int64_t)conv->padding_w },
+        .gather = rn_gather_windows(conv, pass->x, group),
         .images = pass->y->n,
         .packed = pass->packed + group * pass->packed_group,
         .columns = group_out(conv),

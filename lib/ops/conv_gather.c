@@ -12,6 +12,25 @@ static int64_t clip(int64_t value, int64_t low, int64_t high)
     return value < low ? low : value > high ? high : value;
 }
 
+rn_gather rn_gather_windows(const rn_conv *conv, const rn_map *x, int64_t group)
+{
+    const int64_t channels = conv->in_c / conv->groups;
+
+    return (rn_gather){ .data = x->data + group * channels,
+                        .pitch = x->pitch,
+                        .channels = channels,
+                        .in_h = conv->in_h,
+                        .in_w = conv->in_w,
+                        .out_h = conv->out_h,
+                        .out_w = conv->out_w,
+                        .window_h = conv->kernel_h,
+                        .window_w = conv->kernel_w,
+                        .stride_h = conv->stride_h,
+                        .stride_w = conv->stride_w,
+                        .offset_h = -(int64_t)conv->padding_h,
+                        .offset_w = -(int64_t)conv->padding_w };
+}
+
 rn_gather_pixel rn_gather_pixel_at(const rn_gather *gather, int64_t m)
 {
     const int64_t line = m / gather->out_w;

@@ -13,6 +13,7 @@
 #define RN_OPS_CONV_GATHER_H
 
 #include "kernels/kernels.h"
+#include "ops/conv.h"
 
 typedef struct rn_gather {
     const float *data;
@@ -30,6 +31,9 @@ static inline int64_t rn_gather_depth(const rn_gather *gather)
 {
     return gather->window_h * gather->window_w * gather->channels;
 }
+
+/* The windows that a convolution's forward pass slides over `x`, in the channels of one group. */
+rn_gather rn_gather_windows(const rn_conv *conv, const rn_map *x, int64_t group);
 
 rn_gather_pixel rn_gather_pixel_at(const rn_gather *gather, int64_t m);
 

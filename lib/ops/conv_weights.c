@@ -117,26 +117,6 @@ typedef struct weight_pass {
     bool accumulate;
 } weight_pass;
 
-static rn_gather columns_of(const weight_pass *pass, int64_t group)
-{
-    const rn_conv *const conv = pass->conv;
-    const int64_t channels = conv->in_c / conv->groups;
-
-    return (rn_gather){ .data = pass->x->data + group * channels,
-                        .pitch = pass->x->pitch,
-                        .channels = channels,
-                        .in_h = conv->in_h,
-                        .in_w = conv->in_w,
-                        .out_h = conv->out_h,
-                        .out_w = conv->out_w,
-                        .window_h = conv->kernel_h,
-                        .window_w = conv->kernel_w,
-                        .stride_h = conv->stride_h,
-                        .stride_w = conv->stride_w,
-                        .offset_h = -(int64_t)conv->padding_h,
-                        .offset_w = -(int64_t)conv->padding_w };
-}
-
 /* One unit: where it reads and writes. */
 typedef struct weight_unit {
     int64_t group, begin, end;  /* rows m */
@@ -235,7 +215,7 @@ static void run_weight_units(void *payload, int64_t begin, int64_t end, int32_t 
 
     for (int64_t index = begin; index < end; index++) {
         const weight_unit u = unit_at(pass, index);
-        const rn_gather gather = columns_of(pass, u.group);
+        const rn_gather gather = rn_gather_windows(pass->conv, pass->x, u.group);
 
         for (int64_t m = u.begin; m < u.end; m += b->stretch) {
             const int64_t rows = least(b->stretch, u.end - m);

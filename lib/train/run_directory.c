@@ -91,48 +91,17 @@ static rn_status begin_or_resume(rn_trainer *trainer)
     return status;
 }
 
-/* "best.safetensors.4711-0.tmp" and its like: what a killed process was writing. */
-static bool is_leftover(const char *name)
-{
-    static const char *const ours[] = { "best.safetensors.", "last.safetensors.", "history.jsonl." };
-
-    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
-        const size_t length = strlen(ours[i]);
-
-        if (strncmp(name, ours[i], length) == 0)
-            return strcmp(name + length + strspn(name + length, "0123456789-"), ".tmp") == 0;
-    }
-    return false;
-}
-
-/* Only under the lock, so nobody is writing them now. What cannot be removed does no harm. */
-static rn_status remove_leftovers(const rn_trainer *trainer)
-{
-    const rn_allocator *allocator = &trainer->context->allocator;
-    rn_names names;
-    const rn_status status =
-        rn_directory_list(&names, allocator, trainer->directory, false, &trainer->context->message);
-
-    if (status != RN_OK)
-        return status;
-    for (size_t i = 0; i < names.count; i++) {
-        char *path = is_leftover(names.name[i]) ? rn_path_join(allocator, trainer->directory, names.name[i]) : NULL;
-
-        if (path != NULL)
-            unlink(path);
-        rn_release(allocator, path);
-    }
-    rn_names_release(&names, allocator);
-    return RN_OK;
-}
-
 rn_status rn_trainer_take_directory(rn_trainer *trainer)
 {
     rn_status status = lock_directory(trainer);
 
     if (status == RN_OK)
         status = begin_or_resume(trainer);
-    if (status == RN_OK)
-        status = remove_leftovers(trainer);
+    /* Under the lock nobody is writing what a killed process left. */
+    for (size_t i = 0; status == RN_OK && i < 3; i++) {
+        const char *const files[3] = { trainer->best_path, trainer->last_path, trainer->history_path };
+
+        status = rn_file_replace_clean(&trainer->context->allocator, files[i], &trainer->context->message);
+    }
     return status;
 }

@@ -241,16 +241,16 @@ static void leftovers_of_killed_processes_are_removed_and_nothing_else(void **st
     for (size_t i = 0; i < count; i++)
         leave(directory, others[i]);
     require_files(directory, count + 1);
-    rn_file_replace_clean(&allocator, path);
+    assert_int_equal(rn_file_replace_clean(&allocator, path, NULL), RN_OK);
     require_files(directory, count);
     assert_int_equal(access(path, F_OK), 0);
     leave(directory, "best.77-0.tmp");
     assert_non_null(getcwd(before, sizeof before));
     assert_int_equal(chdir(directory), 0);
-    rn_file_replace_clean(&allocator, "best");
+    assert_int_equal(rn_file_replace_clean(&allocator, "best", NULL), RN_OK);
     assert_int_equal(chdir(before), 0);
     require_files(directory, count);
-    rn_file_replace_clean(&allocator, "/absent/best");
+    assert_int_equal(rn_file_replace_clean(&allocator, "/absent/best", NULL), RN_IO);
 }
 
 static void every_failing_allocation_is_no_memory_and_leaks_nothing(void **state)

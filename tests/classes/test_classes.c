@@ -165,27 +165,6 @@ static void a_copy_lives_in_another_context(void **state)
     rn_classes_destroy(copy);
 }
 
-static void equal_means_the_same_folders_in_order(void **state)
-{
-    const char *const names[] = { "a", "b", "c" }, *const reordered[] = { "10", "1", "2" };
-    rn_classes *plain, *named, *shorter, *turned;
-
-    (void)state;
-    require_ok(context, rn_classes_create(&plain, context, folders, NULL, 3));
-    require_ok(context, rn_classes_create(&named, context, folders, names, 3));
-    require_ok(context, rn_classes_create(&shorter, context, folders, NULL, 2));
-    require_ok(context, rn_classes_create(&turned, context, reordered, NULL, 3));
-    assert_true(rn_classes_equal(plain, named));
-    assert_false(rn_classes_equal(plain, shorter));
-    assert_false(rn_classes_equal(plain, turned));
-    assert_false(rn_classes_equal(plain, NULL));
-    assert_true(rn_classes_equal(NULL, NULL));
-    rn_classes_destroy(plain);
-    rn_classes_destroy(named);
-    rn_classes_destroy(shorter);
-    rn_classes_destroy(turned);
-}
-
 /* Quadratic work would take hours here. */
 static void a_very_large_table_is_labelled_quickly(void **state)
 {
@@ -275,7 +254,6 @@ int main(void)
         cmocka_unit_test(labels_give_names_to_folders),
         cmocka_unit_test(bad_labels_are_refused_with_file_and_folder),
         cmocka_unit_test(a_copy_lives_in_another_context),
-        cmocka_unit_test(equal_means_the_same_folders_in_order),
         cmocka_unit_test(a_very_large_table_is_labelled_quickly),
         cmocka_unit_test(the_flowers_have_their_names),
         cmocka_unit_test(every_failing_allocation_is_no_memory_and_leaks_nothing),
