@@ -70,8 +70,8 @@ RN_API rn_status rn_loader_start(rn_loader *loader, uint64_t epoch);
 /* Passes over `batches` batches without decoding them, to resume inside an epoch. */
 RN_API rn_status rn_loader_skip(rn_loader *loader, size_t batches);
 /* The next batch, borrowed until the next call; RN_END after the last. RN_STATE: not started. RN_FORMAT, RN_IO: a photo
- * that does not decode. RN_SHAPE: one that comes out of the pipeline in another size. After such a failure the next call
- * tries the same batch again; rn_loader_skip passes over it. */
+ * that does not decode. RN_SHAPE: one that comes out of the pipeline in another size. After such a failure the next
+ * call tries the same batch again; rn_loader_skip passes over it. */
 RN_API rn_status rn_loader_next(const rn_batch **batch, rn_loader *loader);
 /* Photos skipped since the start of the epoch. */
 RN_API size_t rn_loader_skipped(const rn_loader *loader);
