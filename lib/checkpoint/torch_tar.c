@@ -34,10 +34,7 @@ typedef struct torch_tar {
     rn_name_index index; /* of the tensors */
 } torch_tar;
 
-/*
- * The archive.
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- the archive ----------------------------------------------------------------------------------------------- */
 
 /* Octal digits with spaces or a zero byte at the end. */
 static bool octal(uint64_t *value, const unsigned char *digits, size_t count)
@@ -111,10 +108,7 @@ static rn_status list_members(torch_tar *tar)
     return RN_OK;
 }
 
-/*
- * Members.
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- members --------------------------------------------------------------------------------------------------- */
 
 static rn_status read_pickle(rn_pickle *pickle, const torch_tar *tar, tar_member *member)
 {
@@ -323,10 +317,7 @@ static rn_status load_tensors(torch_tar *tar)
     return status;
 }
 
-/*
- * The object.
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- the object ------------------------------------------------------------------------------------------------ */
 
 static rn_status find_storage(const rn_torch_storage **storage, void *payload, const char *key, rn_dtype dtype)
 {

@@ -48,10 +48,7 @@ static bool is_signature(const unsigned char *bytes, const char *signature)
     return memcmp(bytes, signature, 4) == 0;
 }
 
-/*
- * The directory.
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- the directory --------------------------------------------------------------------------------------------- */
 
 /* The last end record whose comment fits behind it. */
 static bool find_end(size_t *place, const rn_reader *reader)
@@ -230,10 +227,7 @@ const rn_zip_entry *rn_zip_find(const rn_zip_archive *archive, const char *name)
     return rn_name_index_find(&position, &archive->index, name) ? &archive->entry[position] : NULL;
 }
 
-/*
- * Bytes. --------------------------------------------------------------------------------------------------------------
- * --------
- */
+/* ---- bytes ----------------------------------------------------------------------------------------------------- */
 
 /* Where an entry's bytes begin: behind its local header, whose name and extra fields have lengths of their own. */
 static rn_status find_bytes(size_t *place, const rn_zip_archive *archive, const rn_zip_entry *entry)

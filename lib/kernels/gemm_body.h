@@ -50,13 +50,15 @@ ALWAYS_INLINE void store(float *to, vector value)
 /* ---- tiles ----------------------------------------------------------------------------------------------------- */
 
 /*
- * `rows` and `unit` are constants where this is inlined: the loops over the tile vanish and the tile stays in
- * registers.
+ * `rows` is a constant where this is inlined, so that the loops over the tile vanish and the tile stays in registers.
+ * Three rows share a pointer, at distances 0, 1 and 2 `step`: x86 adds the distance in the load, and five pointers for
+ * 14 rows leave registers to spare.
  */
-ALWAYS_INLINE void multiply_tile(const int rows, const int unit, int64_t depth, const float *restrict a, int64_t lda,
-                                 const float *restrict b, float *restrict c, int64_t ldc, bool accumulate)
+ALWAYS_INLINE void multiply_tile(const int rows, int64_t depth, const float *a, int64_t step, int64_t run_length,
+                                 int64_t run_pitch, const float *restrict b, float *restrict c, int64_t ldc,
+                                 bool accumulate)
 {
-    const int64_t block = unit == 1 ? lda : (int64_t)rows * unit;
+    enum { SHARING = 3, POINTERS = (ROWS + SHARING - 1) / SHARING };
     vector tile[ROWS][VECTORS];
 
     UNROLL
@@ -65,10 +67,14 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int unit, int64_t depth, 
         for (int j = 0; j < VECTORS; j++)
             tile[i][j] = accumulate ? load(c + i * ldc + j * WIDTH) : (vector){ 0 };
     }
-    for (; depth > 0; depth -= unit, a += block) {
-        const int64_t steps = unit == 1 ? 1 : depth < unit ? depth : unit;
+    for (; depth > 0; depth -= run_length, a += run_pitch) {
+        const int64_t count = depth < run_length ? depth : run_length;
+        const float *left[POINTERS];
 
-        for (int64_t k = 0; k < steps; k++, b += COLUMNS) {
+        UNROLL
+        for (int i = 0; i < rows; i += SHARING)
+            left[i / SHARING] = a + i * step;
+        for (int64_t k = 0; k < count; k++, b += COLUMNS) {
             vector right[VECTORS];
 
             UNROLL
@@ -76,11 +82,11 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int unit, int64_t depth, 
                 right[j] = *(const vector *)(b + j * WIDTH);
             UNROLL
             for (int i = 0; i < rows; i++) {
-                const vector left = a[i * unit + k] - (vector){ 0 }; /* a broadcast */
+                const vector one = left[i / SHARING][i % SHARING * step + k] - (vector){ 0 }; /* a broadcast */
 
                 UNROLL
                 for (int j = 0; j < VECTORS; j++)
-                    tile[i][j] += left * right[j];
+                    tile[i][j] += one * right[j];
             }
         }
     }
@@ -93,43 +99,46 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int unit, int64_t depth, 
 }
 
 /* A tile of each height that the set has; the switch is left with ROWS cases. */
-ALWAYS_INLINE void multiply_rows(int64_t rows, const int unit, int64_t depth, const float *a, int64_t lda,
-                                 const float *b, float *c, int64_t ldc, bool accumulate)
+ALWAYS_INLINE void multiply_rows(int64_t rows, int64_t depth, const float *a, int64_t step, int64_t run_length,
+                                 int64_t run_pitch, const float *b, float *c, int64_t ldc, bool accumulate)
 {
+#define TILE(height) \
+    case height: multiply_tile(height, depth, a, step, run_length, run_pitch, b, c, ldc, accumulate); break
     switch (rows <= ROWS ? rows : ROWS) {
-    case 1: multiply_tile(1, unit, depth, a, lda, b, c, ldc, accumulate); break;
-    case 2: multiply_tile(2, unit, depth, a, lda, b, c, ldc, accumulate); break;
-    case 3: multiply_tile(3, unit, depth, a, lda, b, c, ldc, accumulate); break;
-    case 4: multiply_tile(4, unit, depth, a, lda, b, c, ldc, accumulate); break;
+        TILE(1);
+        TILE(2);
+        TILE(3);
+        TILE(4);
 #if RN_ROWS >= 5
-    case 5: multiply_tile(5, unit, depth, a, lda, b, c, ldc, accumulate); break;
+        TILE(5);
 #endif
 #if RN_ROWS >= 6
-    case 6: multiply_tile(6, unit, depth, a, lda, b, c, ldc, accumulate); break;
+        TILE(6);
 #endif
 #if RN_ROWS >= 14
-    case 7: multiply_tile(7, unit, depth, a, lda, b, c, ldc, accumulate); break;
-    case 8: multiply_tile(8, unit, depth, a, lda, b, c, ldc, accumulate); break;
-    case 9: multiply_tile(9, unit, depth, a, lda, b, c, ldc, accumulate); break;
-    case 10: multiply_tile(10, unit, depth, a, lda, b, c, ldc, accumulate); break;
-    case 11: multiply_tile(11, unit, depth, a, lda, b, c, ldc, accumulate); break;
-    case 12: multiply_tile(12, unit, depth, a, lda, b, c, ldc, accumulate); break;
-    case 13: multiply_tile(13, unit, depth, a, lda, b, c, ldc, accumulate); break;
-    case 14: multiply_tile(14, unit, depth, a, lda, b, c, ldc, accumulate); break;
+        TILE(7);
+        TILE(8);
+        TILE(9);
+        TILE(10);
+        TILE(11);
+        TILE(12);
+        TILE(13);
+        TILE(14);
 #endif
     }
+#undef TILE
 }
 
-static void multiply(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
+static void multiply(int64_t rows, int64_t depth, const rn_gemm_rows *a, const float *b, float *c, int64_t ldc,
                      bool accumulate)
 {
-    multiply_rows(rows, UNIT, depth, a, 0, b, c, ldc, accumulate);
+    multiply_rows(rows, depth, a->first, a->step, a->run_length, a->run_pitch, b, c, ldc, accumulate);
 }
 
 static void multiply_weights(int64_t rows, int64_t depth, const float *a, int64_t lda, const float *b, float *c,
                              int64_t ldc, bool accumulate)
 {
-    multiply_rows(rows, 1, depth, a, lda, b, c, ldc, accumulate);
+    multiply_rows(rows, depth, a, 1, 1, lda, b, c, ldc, accumulate);
 }
 
 /* ---- packing --------------------------------------------------------------------------------------------------- */

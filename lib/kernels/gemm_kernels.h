@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Matrix products on packed operands, and the packing: the loops that convolutions spend their time in.
+ * Matrix products, and the packing of their operands: the loops that convolutions spend their time in.
  *
  *   c[i, j] = (accumulate: c[i, j] +) sum over k of a[i, k] * b[k, j]        i < rows <= mr, j < nr, k < depth
  *
@@ -8,7 +8,8 @@
  * read. Loading c continues the chain, so that blocking k does not change a bit; AVX2 and AVX-512 fuse alike and give
  * the same bits.
  *
- *   a, forward and data   [depth / unit][rows][unit]   pixels are copied as whole vectors and broadcast from memory
+ *   a, forward and data   rn_gemm_rows                 in place, or packed: [depth / unit][rows][unit]; pixels are
+ *                                                      copied as whole vectors, elements broadcast from memory
  *   a, weights            [depth][lda], lda >= rows
  *   b                     [depth][nr]                  columns behind the last valid one are zero
  *
@@ -20,6 +21,15 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/*
+ * Operand a[i, k] = first[i * step + k / run_length * run_pitch + k % run_length]. Windows over a map are such rows:
+ * neighbouring pixels lie `step` apart, window rows (runs) run_pitch; a packed panel has step = run_length = unit.
+ */
+typedef struct rn_gemm_rows {
+    const float *first;
+    int64_t step, run_length, run_pitch;
+} rn_gemm_rows;
 
 /*
  * A row of the im2col matrix: the window of one output pixel, in runs (window rows) of run_length = window width *
@@ -52,7 +62,7 @@ typedef struct rn_gemm_finish {
 typedef struct rn_gemm_kernels {
     int32_t mr, nr, unit;
 
-    void (*multiply)(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
+    void (*multiply)(int64_t rows, int64_t depth, const rn_gemm_rows *a, const float *b, float *c, int64_t ldc,
                      bool accumulate);
     void (*multiply_weights)(int64_t rows, int64_t depth, const float *a, int64_t lda, const float *b, float *c,
                              int64_t ldc, bool accumulate);

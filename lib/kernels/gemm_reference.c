@@ -10,7 +10,7 @@
 
 enum { ROWS = 3, COLUMNS = 5, UNIT = 2 };
 
-static void multiply(int64_t rows, int64_t depth, const float *a, const float *b, float *c, int64_t ldc,
+static void multiply(int64_t rows, int64_t depth, const rn_gemm_rows *a, const float *b, float *c, int64_t ldc,
                      bool accumulate)
 {
     for (int64_t i = 0; i < rows; i++) {
@@ -18,7 +18,8 @@ static void multiply(int64_t rows, int64_t depth, const float *a, const float *b
             float sum = accumulate ? c[i * ldc + j] : 0;
 
             for (int64_t k = 0; k < depth; k++)
-                sum += a[(k / UNIT * rows + i) * UNIT + k % UNIT] * b[k * COLUMNS + j];
+                sum +=
+                    a->first[i * a->step + k / a->run_length * a->run_pitch + k % a->run_length] * b[k * COLUMNS + j];
             c[i * ldc + j] = sum;
         }
     }

@@ -85,7 +85,9 @@ void rn_conv_pack(const rn_context *context, const rn_conv *conv, const float *w
 
 static rn_product_shape forward_shape(const rn_conv *conv, int64_t batch)
 {
-    return (rn_product_shape){ conv->groups, batch * conv->out_h * conv->out_w, group_out(conv), forward_depth(conv) };
+    const rn_map nowhere = { .pitch = conv->in_c };
+
+    return (rn_product_shape){ conv->groups, batch, group_out(conv), rn_gather_windows(conv, &nowhere, 0) };
 }
 
 size_t rn_conv_forward_workspace(const rn_context *context, const rn_conv *conv, int64_t batch)
@@ -211,12 +213,18 @@ static size_t data_packed_bytes(const rn_context *context, const rn_conv *conv)
 
 static rn_product_shape data_shape(const rn_conv *conv, int64_t batch)
 {
-    const int64_t taps = rn_divide_up(conv->kernel_h, conv->stride_h) * rn_divide_up(conv->kernel_w, conv->stride_w);
-
     return (rn_product_shape){ conv->groups * class_count(conv),
-                               batch * rn_divide_up(conv->in_h, conv->stride_h) *
-                                   rn_divide_up(conv->in_w, conv->stride_w),
-                               group_in(conv), taps * group_out(conv) };
+                               batch,
+                               group_in(conv),
+                               { .channels = group_out(conv),
+                                 .in_h = conv->out_h,
+                                 .in_w = conv->out_w,
+                                 .out_h = rn_divide_up(conv->in_h, conv->stride_h),
+                                 .out_w = rn_divide_up(conv->in_w, conv->stride_w),
+                                 .window_h = rn_divide_up(conv->kernel_h, conv->stride_h),
+                                 .window_w = rn_divide_up(conv->kernel_w, conv->stride_w),
+                                 .stride_h = 1,
+                                 .stride_w = 1 } };
 }
 
 size_t rn_conv_backward_data_workspace(const rn_context *context, const rn_conv *conv, int64_t batch)

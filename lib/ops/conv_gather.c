@@ -7,11 +7,6 @@
 
 #include <stddef.h>
 
-static int64_t clip(int64_t value, int64_t low, int64_t high)
-{
-    return value < low ? low : value > high ? high : value;
-}
-
 rn_gather rn_gather_windows(const rn_conv *conv, const rn_map *x, int64_t group)
 {
     const int64_t channels = conv->in_c / conv->groups;
@@ -66,8 +61,8 @@ static rn_gather_row rows_at(const rn_gather *gather, const rn_gather_pixel *pix
 {
     const int64_t y = pixel->i * gather->stride_h + gather->offset_h,
                   x = pixel->j * gather->stride_w + gather->offset_w;
-    const int64_t top = clip(-y, 0, gather->window_h), bottom = clip(gather->in_h - y, top, gather->window_h);
-    const int64_t left = clip(-x, 0, gather->window_w), right = clip(gather->in_w - x, left, gather->window_w);
+    const int64_t top = rn_clip(-y, 0, gather->window_h), bottom = rn_clip(gather->in_h - y, top, gather->window_h);
+    const int64_t left = rn_clip(-x, 0, gather->window_w), right = rn_clip(gather->in_w - x, left, gather->window_w);
     const bool nothing = top == bottom || left == right;
     const bool touching = gather->pitch == gather->channels;
 

@@ -27,6 +27,21 @@ typedef struct rn_gather_pixel {
     int64_t image, i, j;
 } rn_gather_pixel;
 
+static inline int64_t rn_divide_up(int64_t a, int64_t b)
+{
+    return a / b + (a % b != 0);
+}
+
+static inline int64_t rn_round_up(int64_t a, int64_t b)
+{
+    return rn_divide_up(a, b) * b;
+}
+
+static inline int64_t rn_clip(int64_t value, int64_t low, int64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
 static inline int64_t rn_gather_depth(const rn_gather *gather)
 {
     return gather->window_h * gather->window_w * gather->channels;

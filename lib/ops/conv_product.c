@@ -4,20 +4,23 @@
 
 #include <string.h>
 
+#include "ops/conv_band.h"
+
 enum {
     FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float),
     DEPTH_MOST = 1152,            /* of a block: a panel of weights this deep stays in L2 while the rows pass over it */
-    ROW_FLOATS_MOST = 80 * 1024,  /* packed rows of a block */
+    ROW_FLOATS_MOST = 80 * 1024,  /* packed rows of a block, or its band */
     TILE_FLOATS_MOST = 64 * 1024, /* finished tiles of a block */
     COLUMNS_MOST = 512,           /* of a block */
     LINE_SPARE = 64               /* that the gather kernels ask for */
 };
 
 typedef struct blocks {
+    bool direct;                       /* rows are read in place or from a band, whole lines of pixels */
     int64_t row_blocks, column_blocks; /* of each product */
-    int64_t rows_most, panels_most;    /* in one of them */
+    int64_t rows_most;                 /* in one of them */
     int64_t depth;                     /* of a pass over k, a multiple of `unit` */
-    int64_t tile_pitch;                /* not a power of two, so that the rows of a tile fall on different cache sets */
+    int64_t tile_pitch;
     int64_t row_floats, tile_floats, thread_floats;
 } blocks;
 
@@ -54,28 +57,58 @@ void rn_spread_blocks(rn_side *longer, rn_side *shorter, int64_t others, int64_t
     }
 }
 
+/* Not a power of two, so that the rows of a tile fall on different cache sets. */
+static int64_t tile_pitch_of(const rn_gemm_kernels *gemm, int64_t panels)
+{
+    return rn_round_up(panels * gemm->nr, FLOATS_A_LINE) + FLOATS_A_LINE;
+}
+
+/*
+ * Rows of the largest product that a band of whole lines may have; 0: rows are to be packed, because the band or the
+ * tiles of one line do not fit, because sums are deeper than a block, or because single pixels lie a multiple of 4 KiB
+ * apart: a tile's rows would drive each other out of the one set of the first-level cache that all of them fall on.
+ */
+static int64_t direct_rows_most(const rn_gather *largest, int64_t tile_pitch)
+{
+    enum { SETS_FLOATS = 4096 / sizeof(float) };
+    const int64_t one = rn_band_floats(largest, 1), another = most(1, rn_band_floats(largest, 2) - one);
+    const bool single = largest->window_h == 1 && largest->window_w == 1;
+
+    if (rn_gather_depth(largest) > DEPTH_MOST || one > ROW_FLOATS_MOST ||
+        largest->out_w > TILE_FLOATS_MOST / tile_pitch ||
+        (single && largest->stride_w * largest->channels % SETS_FLOATS == 0))
+        return 0;
+    return (1 + (ROW_FLOATS_MOST - one) / another) * largest->out_w;
+}
+
 static blocks choose_blocks(const rn_context *context, const rn_product_shape *shape)
 {
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
-    const int64_t passes = most(1, rn_divide_up(shape->depth, DEPTH_MOST));
-    blocks b = { .depth = rn_round_up(most(1, rn_divide_up(shape->depth, passes)), gemm->unit) };
-    rn_side rows = { .panels = most(1, rn_divide_up(shape->rows, gemm->mr)) };
-    rn_side columns = { .panels = rn_divide_up(shape->columns, gemm->nr) };
-    int64_t rows_most;
+    const rn_gather *const largest = &shape->largest;
+    const int64_t depth = rn_gather_depth(largest), passes = most(1, rn_divide_up(depth, DEPTH_MOST));
+    const int64_t all = most(1, shape->images * largest->out_h * largest->out_w);
+    blocks b = { .depth = rn_round_up(most(1, rn_divide_up(depth, passes)), gemm->unit) };
+    rn_side rows, columns = { .panels = rn_divide_up(shape->columns, gemm->nr) };
+    int64_t rows_most, grain, lines;
 
     columns.blocks = rn_divide_up(columns.panels, most(1, COLUMNS_MOST / gemm->nr));
-    b.panels_most = rn_divide_up(columns.panels, columns.blocks);
-    rows_most = least(ROW_FLOATS_MOST / b.depth, TILE_FLOATS_MOST / (b.panels_most * gemm->nr + FLOATS_A_LINE));
-    rows.blocks = rn_divide_up(rows.panels, most(1, rows_most / gemm->mr));
+    b.tile_pitch = tile_pitch_of(gemm, rn_divide_up(columns.panels, columns.blocks));
+    rows_most = direct_rows_most(largest, b.tile_pitch);
+    b.direct = rows_most > 0;
+    grain = b.direct ? most(1, largest->out_w) : 1;
+    rows_most = least(b.direct ? rows_most : ROW_FLOATS_MOST / b.depth, TILE_FLOATS_MOST / b.tile_pitch);
+    rows.panels = rn_divide_up(all, b.direct ? grain : gemm->mr);
+    rows.blocks = rn_divide_up(rows.panels, most(1, rows_most / (b.direct ? grain : gemm->mr)));
     /* Cutting rows reads the weights again, cutting columns the rows. */
-    rn_spread_blocks(shape->columns > shape->rows ? &columns : &rows, shape->columns > shape->rows ? &rows : &columns,
-                     shape->products, context->pool.threads);
+    rn_spread_blocks(shape->columns > all ? &columns : &rows, shape->columns > all ? &rows : &columns, shape->products,
+                     context->pool.threads);
     b.row_blocks = rows.blocks;
     b.column_blocks = columns.blocks;
-    b.rows_most = rn_divide_up(most(1, shape->rows), b.row_blocks);
-    b.panels_most = rn_divide_up(columns.panels, b.column_blocks);
-    b.tile_pitch = rn_round_up(b.panels_most * gemm->nr, FLOATS_A_LINE) + FLOATS_A_LINE;
-    b.row_floats = rn_round_up(b.rows_most * b.depth, FLOATS_A_LINE);
+    lines = rn_divide_up(all / grain, b.row_blocks);
+    b.rows_most = lines * grain;
+    b.tile_pitch = tile_pitch_of(gemm, rn_divide_up(columns.panels, b.column_blocks));
+    b.row_floats = rn_round_up(b.direct ? rn_band_floats(largest, least(lines, largest->out_h)) : b.rows_most * b.depth,
+                               FLOATS_A_LINE);
     b.tile_floats = b.rows_most * b.tile_pitch;
     b.thread_floats = b.row_floats + b.tile_floats + rn_round_up(b.depth + LINE_SPARE, FLOATS_A_LINE);
     return b;
@@ -125,11 +158,22 @@ static void fetch_output(const rn_product *product, int64_t m, int64_t rows, int
             __builtin_prefetch(product->out + r * product->out_steps.pixel + j, 1);
 }
 
+/* One tile, straight into the tile buffer; `a` is its rows' operand. */
+static void multiply_tile(const call *c, const rn_product *product, const rn_gemm_rows *a, int64_t m, int64_t rows,
+                          int64_t panel, int64_t k, int64_t count, float *tile)
+{
+    const int64_t nr = c->gemm->nr, depth = rn_gather_depth(&product->gather);
+
+    if (k + count == depth)
+        fetch_output(product, m, rows, panel * nr, least(nr, product->columns - panel * nr));
+    c->gemm->multiply(rows, count, a, product->packed + (panel * depth + k) * nr, tile, c->blocks.tile_pitch, k > 0);
+}
+
 /*
  * Tiles of the rows and of panels [begin, end) of weights: k in passes, each of which packs its part of the rows anew.
  */
-static void multiply_block(const call *c, const rn_product *product, const row_range *rows, int64_t begin, int64_t end,
-                           float *thread)
+static void multiply_packed(const call *c, const rn_product *product, const row_range *rows, int64_t begin, int64_t end,
+                            float *thread)
 {
     const rn_gemm_kernels *const gemm = c->gemm;
     const int64_t depth = rn_gather_depth(&product->gather), pitch = c->blocks.tile_pitch;
@@ -144,20 +188,46 @@ static void multiply_block(const call *c, const rn_product *product, const row_r
             rn_gather_panel(&product->gather, gemm, thread + first * stored, rows->begin + first, height, k, k + count,
                             line);
         }
-        for (int64_t panel = begin; panel < end; panel++) {
-            const float *const weights = product->packed + (panel * depth + k) * gemm->nr;
-            const int64_t column = panel * gemm->nr;
-
+        for (int64_t panel = begin; panel < end; panel++)
             for (int64_t p = 0; p < rows->panels; p++) {
                 const int64_t first = panel_begin(rows, p), height = panel_begin(rows, p + 1) - first;
+                const rn_gemm_rows a = { thread + first * stored, gemm->unit, gemm->unit, height * gemm->unit };
 
-                if (k + count == depth)
-                    fetch_output(product, rows->begin + first, height, column,
-                                 least(gemm->nr, product->columns - column));
-                gemm->multiply(height, count, thread + first * stored, weights,
-                               tile + first * pitch + column - begin * gemm->nr, pitch, k > 0);
+                multiply_tile(c, product, &a, rows->begin + first, height, panel, k, count,
+                              tile + first * pitch + (panel - begin) * gemm->nr);
             }
-        }
+    }
+}
+
+/* Tiles of a stretch that begins at row m. */
+static void multiply_stretch(const call *c, const rn_product *product, const rn_stretch *stretch, int64_t m,
+                             int64_t begin, int64_t end, float *tile)
+{
+    const int64_t width = stretch->width, tiles = rn_divide_up(width, c->gemm->mr);
+
+    for (int64_t panel = begin; panel < end; panel++)
+        for (int64_t line = 0; line < stretch->lines; line++)
+            for (int64_t t = 0; t < tiles; t++) {
+                const int64_t first = width * t / tiles, height = width * (t + 1) / tiles - first;
+                const int64_t row = line * width + first;
+                rn_gemm_rows a = stretch->rows;
+
+                a.first += line * stretch->line_step + first * a.step;
+                multiply_tile(c, product, &a, m + row, height, panel, 0, rn_gather_depth(&product->gather),
+                              tile + row * c->blocks.tile_pitch + (panel - begin) * c->gemm->nr);
+            }
+}
+
+/* The same without packing, a stretch of rows after the other. */
+static void multiply_direct(const call *c, const rn_product *product, const row_range *rows, int64_t begin, int64_t end,
+                            float *thread)
+{
+    for (int64_t m = rows->begin; m < rows->end;) {
+        const rn_stretch stretch = rn_gather_stretch(&product->gather, c->gemm, m, rows->end - m, thread);
+
+        multiply_stretch(c, product, &stretch, m, begin, end,
+                         thread + c->blocks.row_floats + (m - rows->begin) * c->blocks.tile_pitch);
+        m += stretch.lines * stretch.width;
     }
 }
 
@@ -207,24 +277,26 @@ static void run_unit(const call *c, int64_t unit, float *thread)
                   column_block = block % b->column_blocks;
     const int64_t nr = c->gemm->nr;
     rn_product product;
-    int64_t depth, count, panels, panel, panel_end;
+    int64_t count, grain, panels, panel, panel_end;
     row_range rows;
 
     c->describe(&product, c->pass, unit % c->products);
-    depth = rn_gather_depth(&product.gather);
-    count = product.images * product.gather.out_h * product.gather.out_w;
+    grain = b->direct && !rn_gather_whole_map(&product.gather) ? product.gather.out_w : 1;
+    count = product.images * product.gather.out_h * (product.gather.out_w / most(1, grain)); /* of grains */
     panels = rn_divide_up(product.columns, nr);
     panel = panels * column_block / b->column_blocks;
     panel_end = panels * (column_block + 1) / b->column_blocks;
-    rows.begin = count / b->row_blocks * row_block + least(row_block, count % b->row_blocks);
-    rows.end = rows.begin + count / b->row_blocks + (row_block < count % b->row_blocks);
+    rows.begin = (count / b->row_blocks * row_block + least(row_block, count % b->row_blocks)) * grain;
+    rows.end = rows.begin + (count / b->row_blocks + (row_block < count % b->row_blocks)) * grain;
     rows.panels = rn_divide_up(rows.end - rows.begin, c->gemm->mr);
     if (rows.begin == rows.end || panel == panel_end)
         return;
-    if (depth == 0)
+    if (rn_gather_depth(&product.gather) == 0)
         memset(thread + b->row_floats, 0, (size_t)b->tile_floats * sizeof(float));
+    else if (b->direct)
+        multiply_direct(c, &product, &rows, panel, panel_end, thread);
     else
-        multiply_block(c, &product, &rows, panel, panel_end, thread);
+        multiply_packed(c, &product, &rows, panel, panel_end, thread);
     finish_block(c, &product, &rows, panel * nr, least(product.columns, panel_end * nr) - panel * nr,
                  thread + b->row_floats);
 }

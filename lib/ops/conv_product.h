@@ -5,9 +5,10 @@
  *   out[m, n] = relu?(sum over k of gather[m, k] * packed[k, n] * scale[n] + shift[n] + residual[m, n])
  *
  * A pass is a list of such products (groups of channels, classes of pixels). Each is cut into blocks of rows and
- * columns; a unit of work packs the rows of a block into its thread's L2, multiplies them panel by panel into a tile
- * buffer there and lets the finished rows out in one pass. Blocks are chosen for speed alone: an element is one chain
- * of multiply-adds whatever the blocks are.
+ * columns; a unit of work multiplies the rows of a block, panel by panel, into a tile buffer in its thread's L2 and
+ * lets the finished rows out in one pass. Rows are read in place or from a band of the map (conv_band.h) where that is
+ * small enough, and packed where it is not. All of that is chosen for speed alone: an element is one chain of
+ * multiply-adds whatever the blocks are.
  */
 #ifndef RN_OPS_CONV_PRODUCT_H
 #define RN_OPS_CONV_PRODUCT_H
@@ -36,9 +37,10 @@ typedef struct rn_product {
 /* Describes product `index` of the pass. */
 typedef void (*rn_product_describe)(rn_product *product, const void *pass, int64_t index);
 
-/* The largest of a pass's products, which decides the blocks. */
+/* What decides the blocks: the largest of a pass's products. */
 typedef struct rn_product_shape {
-    int64_t products, rows, columns, depth;
+    int64_t products, images, columns;
+    rn_gather largest; /* each extent, window and stride as large as any product has it; the rest is not looked at */
 } rn_product_shape;
 
 size_t rn_product_workspace(const rn_context *context, const rn_product_shape *shape);
@@ -55,15 +57,5 @@ typedef struct rn_side {
  * is near.
  */
 void rn_spread_blocks(rn_side *longer, rn_side *shorter, int64_t others, int64_t threads);
-
-static inline int64_t rn_divide_up(int64_t a, int64_t b)
-{
-    return a / b + (a % b != 0);
-}
-
-static inline int64_t rn_round_up(int64_t a, int64_t b)
-{
-    return rn_divide_up(a, b) * b;
-}
 
 #endif

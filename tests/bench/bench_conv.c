@@ -49,11 +49,12 @@ static void multiply_often(void *payload, int64_t begin, int64_t end, int32_t th
     enum { DEPTH = 256 };
     static _Alignas(64) float a[64 * DEPTH], b[64 * DEPTH];
     _Alignas(64) float c[32 * 64];
+    const rn_gemm_rows rows = { a, gemm->unit, gemm->unit, (int64_t)gemm->mr * gemm->unit };
 
     (void)thread;
     for (int64_t i = begin; i < end; i++)
         for (int j = 0; j < 2000; j++)
-            gemm->multiply(gemm->mr, DEPTH, a, b, c, gemm->nr, j > 0);
+            gemm->multiply(gemm->mr, DEPTH, &rows, b, c, gemm->nr, j > 0);
 }
 
 static double measure_peak(const rn_context *context)

@@ -52,31 +52,54 @@ static rn_test_grid filled_make(int64_t rows, int64_t channels, int64_t pitch, u
     return grid;
 }
 
-/* ---- products
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- products -------------------------------------------------------------------------------------------------- */
+
+/* How operand a lies: a packed panel, windows that overlap, or [depth][lda]. */
+typedef enum layout { PACKED, WINDOWS, WEIGHTS, LAYOUTS } layout;
 
 typedef struct product {
     int64_t rows, depth;
-    bool weights, accumulate;
+    layout layout;
+    bool accumulate;
 } product;
 
-/*
- * Operand a in blocks of `unit` (1: rows of `lda`); places of the last unit behind `depth` and rows behind the tile's
- * hold NaN, which must not be looked at.
- */
-static rn_test_grid pack_a(const product *p, int64_t unit, int64_t lda, const rn_test_grid *a)
+/* [depth][lda] is rows of one place each: rn_gemm_rows describes all layouts. */
+static rn_gemm_rows rows_of(const rn_gemm_kernels *gemm, const product *p)
 {
-    const rn_test_grid packed =
-        line_make(unit == 1 ? (p->depth - 1) * lda + p->rows : (p->depth + unit - 1) / unit * unit * p->rows);
+    if (p->layout == PACKED)
+        return (rn_gemm_rows){ NULL, gemm->unit, gemm->unit, p->rows * gemm->unit };
+    if (p->layout == WINDOWS)
+        return (rn_gemm_rows){ NULL, p->depth % 5, 1 + p->rows % 7, 3 + p->depth % 11 };
+    return (rn_gemm_rows){ NULL, 1, 1, p->rows + p->depth % 3 };
+}
+
+static int64_t a_place(const rn_gemm_rows *rows, int64_t i, int64_t k)
+{
+    return i * rows->step + k / rows->run_length * rows->run_pitch + k % rows->run_length;
+}
+
+/*
+ * Memory of operand a, as far as its places go: those of the last unit of a panel behind `depth` hold NaN, which must
+ * not be looked at.
+ */
+static rn_test_grid lay_out(const product *p, const rn_gemm_rows *rows)
+{
+    int64_t floats = p->layout == PACKED ? (p->depth + rows->step - 1) / rows->step * rows->run_pitch : 0;
+    rn_test_grid filled, memory;
 
     for (int64_t i = 0; i < p->rows; i++)
         for (int64_t k = 0; k < p->depth; k++)
-            packed.data[unit == 1 ? k * lda + i : (k / unit * p->rows + i) * unit + k % unit] =
-                rn_test_grid_at(a, i, k);
-    return packed;
+            floats = a_place(rows, i, k) >= floats ? a_place(rows, i, k) + 1 : floats;
+    filled = filled_make(1, floats, floats, 1);
+    memory = line_make(floats);
+    for (int64_t i = 0; i < p->rows; i++)
+        for (int64_t k = 0; k < p->depth; k++)
+            memory.data[a_place(rows, i, k)] = filled.data[a_place(rows, i, k)];
+    rn_test_grid_release(&filled);
+    return memory;
 }
 
-static void check_product(const product *p, const rn_test_grid *a, const rn_test_grid *b, const rn_test_grid *start,
+static void check_product(const product *p, const rn_gemm_rows *a, const rn_test_grid *b, const rn_test_grid *start,
                           const rn_test_grid *c)
 {
     for (int64_t i = 0; i < c->rows; i++)
@@ -84,7 +107,7 @@ static void check_product(const product *p, const rn_test_grid *a, const rn_test
             double sum = p->accumulate ? (double)rn_test_grid_at(start, i, j) : 0, size = fabs(sum);
 
             for (int64_t k = 0; k < p->depth; k++) {
-                const double term = (double)rn_test_grid_at(a, i, k) * (double)rn_test_grid_at(b, k, j);
+                const double term = (double)a->first[a_place(a, i, k)] * (double)rn_test_grid_at(b, k, j);
 
                 sum += term;
                 size += fabs(term);
@@ -97,24 +120,23 @@ static void run_product(const rn_gemm_kernels *gemm, const product *p)
 {
     const int64_t nr = gemm->nr, line = 64 / sizeof(float),
                   ldc = (nr + line) / line * line; /* gaps of at least a float */
-    rn_test_grid a = filled_make(p->rows, p->depth, p->depth, 1), b = filled_make(p->depth, nr, nr, 2);
-    const int64_t lda = p->rows + p->depth % 3;
-    rn_test_grid start = filled_make(p->rows, nr, nr, 3), packed = pack_a(p, p->weights ? 1 : gemm->unit, lda, &a);
+    rn_gemm_rows rows = rows_of(gemm, p);
+    rn_test_grid a = lay_out(p, &rows), b = filled_make(p->depth, nr, nr, 2), start = filled_make(p->rows, nr, nr, 3);
     rn_test_grid c = rn_test_grid_make(p->rows, nr, ldc, true);
 
+    rows.first = a.data;
     rn_test_grid_copy(&c, &start);
     for (int64_t i = 0; !p->accumulate && i < p->rows; i++)
         memset(c.data + i * ldc, 0xFF, (size_t)nr * sizeof(float));
-    if (p->weights)
-        gemm->multiply_weights(p->rows, p->depth, packed.data, lda, b.data, c.data, ldc, p->accumulate);
+    if (p->layout == WEIGHTS)
+        gemm->multiply_weights(p->rows, p->depth, a.data, rows.run_pitch, b.data, c.data, ldc, p->accumulate);
     else
-        gemm->multiply(p->rows, p->depth, packed.data, b.data, c.data, ldc, p->accumulate);
-    check_product(p, &a, &b, &start, &c);
+        gemm->multiply(p->rows, p->depth, &rows, b.data, c.data, ldc, p->accumulate);
+    check_product(p, &rows, &b, &start, &c);
     rn_test_grid_check_gaps(&c);
     rn_test_grid_release(&a);
     rn_test_grid_release(&b);
     rn_test_grid_release(&start);
-    rn_test_grid_release(&packed);
     rn_test_grid_release(&c);
 }
 
@@ -124,8 +146,8 @@ static void test_products_of_any_height_and_depth_are_right(void **state)
     for (int i = 0; i < isa_count; i++)
         for (int64_t rows = 1; rows <= table(i)->mr; rows++)
             for (int64_t depth = 1; depth <= 3 * table(i)->unit + 1; depth += depth < 18 || depth > 46 ? 1 : 3)
-                for (int k = 0; k < 4; k++)
-                    run_product(table(i), &(product){ rows, depth, k % 2 == 1, k / 2 == 1 });
+                for (int k = 0; k < 2 * LAYOUTS; k++)
+                    run_product(table(i), &(product){ rows, depth, (layout)(k / 2), k % 2 == 1 });
 }
 
 /* One element by the kernels' product of one row. */
@@ -168,8 +190,7 @@ static void test_a_product_in_passes_has_the_bits_of_the_whole_and_avx_sets_agre
     rn_test_grid_release(&b);
 }
 
-/* ---- packing
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- packing --------------------------------------------------------------------------------------------------- */
 
 static void check_copy(const rn_gemm_kernels *gemm, int64_t rows, int64_t columns, int64_t fill, int64_t gap)
 {
@@ -292,8 +313,7 @@ static void test_gather_packs_windows_with_zeros_for_padding(void **state)
             }
 }
 
-/* ---- rows of finished tiles
- * ------------------------------------------------------------------------------------------- */
+/* ---- rows of finished tiles ------------------------------------------------------------------------------------ */
 
 enum { SCALE = 1, SHIFT = 2, RESIDUAL = 4, RELU = 8, IN_PLACE = 16, PARTS = 32 };
 

@@ -87,8 +87,7 @@ rn_test_conv_shape rn_test_conv_random(uint32_t seed)
     return s;
 }
 
-/* ---- the definition
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the definition -------------------------------------------------------------------------------------------- */
 
 static rn_test_sums sums_make(int64_t count, int64_t terms)
 {
@@ -146,8 +145,7 @@ void rn_test_conv_define(rn_test_conv *t)
         }
 }
 
-/* ---- operands
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- operands -------------------------------------------------------------------------------------------------- */
 
 void rn_test_grid_protect(const rn_test_grid *grid, bool writable)
 {
@@ -244,8 +242,7 @@ rn_test_grid rn_test_conv_dw(const rn_test_conv *t)
     return made;
 }
 
-/* ---- the passes
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- the passes ------------------------------------------------------------------------------------------------ */
 
 /* NaN everywhere; the page behind begins where the size that was asked for ends. */
 static void *nan_memory(size_t bytes, void **pages, size_t *mapped)
@@ -313,8 +310,7 @@ void rn_test_conv_check(const rn_test_grid *output, const rn_test_sums *sums, co
         }
 }
 
-/* ---- settings
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- settings -------------------------------------------------------------------------------------------------- */
 
 void rn_test_contexts_make(rn_test_contexts *all)
 {

@@ -35,8 +35,7 @@ static const rn_context *one_thread(int *setting)
 
 static const rn_conv_epilogue plain;
 
-/* ---- forward
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- forward --------------------------------------------------------------------------------------------------- */
 
 static void test_forward_is_the_definition_with_the_same_bits_for_any_threads(void **state)
 {
@@ -123,8 +122,7 @@ static void test_epilogues_in_any_combination_also_onto_the_residual(void **stat
     }
 }
 
-/* ---- backward data
- * --------------------------------------------------------------------------------------------------- */
+/* ---- backward data --------------------------------------------------------------------------------------------- */
 
 static void check_data(const rn_test_conv *test, bool accumulate)
 {
@@ -158,8 +156,7 @@ static void test_backward_data_is_the_definition_with_the_same_bits_for_any_thre
     }
 }
 
-/* ---- both
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- both ------------------------------------------------------------------------------------------------------ */
 
 static void test_any_small_shape_is_the_definition(void **state)
 {

@@ -6,7 +6,7 @@
  */
 #include "ops/conv_gather.h"
 
-#include "ops/maps.h"
+#include "ops/windows.h"
 #include "support/support.h"
 
 static rn_isa isas[4];
@@ -17,51 +17,6 @@ static int find_isas(void **state)
     (void)state;
     isa_count = rn_test_isas(isas);
     return 0;
-}
-
-typedef struct form {
-    int64_t n, h, w, c, gap, window_h, window_w, stride_h, stride_w, offset_h, offset_w, out_h, out_w;
-} form;
-
-/* Offsets are those of forward passes (-padding) and of gradients, which may also begin inside the map or miss it. */
-static const form forms[] = {
-    { 1, 1, 1, 1, 0, 1, 1, 1, 1, 0, 0, 1, 1 },     { 2, 5, 6, 3, 0, 3, 3, 1, 1, -1, -1, 5, 6 },
-    { 2, 5, 6, 3, 2, 3, 3, 1, 1, -1, -1, 5, 6 },   { 1, 6, 7, 16, 0, 3, 3, 2, 2, -1, -1, 3, 4 },
-    { 1, 6, 7, 16, 16, 3, 3, 2, 1, -1, -1, 3, 7 }, { 1, 4, 5, 32, 16, 1, 1, 1, 1, 0, 0, 4, 5 },
-    { 1, 4, 5, 31, 1, 1, 1, 2, 2, 0, 0, 2, 3 },    { 1, 9, 9, 3, 0, 7, 7, 2, 2, -3, -3, 5, 5 },
-    { 1, 5, 4, 7, 3, 1, 7, 1, 1, 0, -3, 5, 4 },    { 1, 5, 4, 7, 0, 7, 1, 1, 1, -3, 0, 5, 4 },
-    { 2, 3, 3, 5, 1, 3, 3, 1, 1, -5, -5, 11, 11 }, { 1, 3, 3, 48, 0, 3, 3, 1, 1, -4, -3, 9, 8 },
-    { 1, 5, 5, 8, 0, 2, 2, 1, 1, 1, 2, 4, 4 },     { 1, 5, 5, 64, 0, 2, 1, 1, 1, -1, 1, 6, 5 },
-    { 3, 2, 2, 12, 4, 2, 2, 3, 3, 0, 0, 1, 1 },
-};
-
-enum { FORMS = sizeof forms / sizeof forms[0] };
-
-static rn_gather gather_of(const form *f, const rn_test_map *map)
-{
-    return (rn_gather){ .data = map->map.data,
-                        .pitch = map->map.pitch,
-                        .channels = f->c,
-                        .in_h = f->h,
-                        .in_w = f->w,
-                        .out_h = f->out_h,
-                        .out_w = f->out_w,
-                        .window_h = f->window_h,
-                        .window_w = f->window_w,
-                        .stride_h = f->stride_h,
-                        .stride_w = f->stride_w,
-                        .offset_h = f->offset_h,
-                        .offset_w = f->offset_w };
-}
-
-static float define(const form *f, const rn_test_map *map, int64_t m, int64_t k)
-{
-    const int64_t tap = k / f->c;
-    const int64_t y = m / f->out_w % f->out_h * f->stride_h + f->offset_h + tap / f->window_w;
-    const int64_t x = m % f->out_w * f->stride_w + f->offset_w + tap % f->window_w;
-
-    return y < 0 || y >= f->h || x < 0 || x >= f->w ? 0
-                                                    : *rn_test_map_at(map, m / (f->out_h * f->out_w), y, x, k % f->c);
 }
 
 /* Memory of floats that are NaN, right before a guard page. */
@@ -88,10 +43,10 @@ static void check_place(float value, float expected, const char *what, int64_t m
                  (double)expected);
 }
 
-static void check_panel(const form *f, const rn_test_map *map, const rn_gemm_kernels *gemm, int64_t m, int64_t rows,
-                        int64_t begin, int64_t end)
+static void check_panel(const rn_test_windows *f, const rn_test_map *map, const rn_gemm_kernels *gemm, int64_t m,
+                        int64_t rows, int64_t begin, int64_t end)
 {
-    const rn_gather gather = gather_of(f, map);
+    const rn_gather gather = rn_test_windows_gather(f, map);
     const int64_t unit = gemm->unit, stored = (end - begin + unit - 1) / unit * unit;
     room panel = room_make(stored * rows), line = room_make(end - begin + 64);
 
@@ -99,15 +54,15 @@ static void check_panel(const form *f, const rn_test_map *map, const rn_gemm_ker
     for (int64_t r = 0; r < rows; r++)
         for (int64_t k = 0; k < stored; k++)
             check_place(panel.data[(k / unit * rows + r) * unit + k % unit],
-                        begin + k < end ? define(f, map, m + r, begin + k) : 0, "panel", m + r, begin + k);
+                        begin + k < end ? rn_test_windows_at(f, map, m + r, begin + k) : 0, "panel", m + r, begin + k);
     rn_test_unguard(panel.pages, panel.mapped);
     rn_test_unguard(line.pages, line.mapped);
 }
 
-static void check_columns(const form *f, const rn_test_map *map, const rn_gemm_kernels *gemm, int64_t m, int64_t rows,
-                          int64_t begin, int64_t end)
+static void check_columns(const rn_test_windows *f, const rn_test_map *map, const rn_gemm_kernels *gemm, int64_t m,
+                          int64_t rows, int64_t begin, int64_t end)
 {
-    const rn_gather gather = gather_of(f, map);
+    const rn_gather gather = rn_test_windows_gather(f, map);
     const int64_t nr = gemm->nr, panels = (end - begin + nr - 1) / nr, stride = (rows + 1) * nr;
     room room_of_panels = room_make((panels - 1) * stride + rows * nr), line = room_make(end - begin + 64);
 
@@ -118,18 +73,19 @@ static void check_columns(const form *f, const rn_test_map *map, const rn_gemm_k
         if (r == rows)
             assert_true(isnan(room_of_panels.data[i])); /* between the panels */
         else
-            check_place(room_of_panels.data[i], k < end ? define(f, map, m + r, k) : 0, "columns", m + r, k);
+            check_place(room_of_panels.data[i], k < end ? rn_test_windows_at(f, map, m + r, k) : 0, "columns", m + r,
+                        k);
     }
     rn_test_unguard(room_of_panels.pages, room_of_panels.mapped);
     rn_test_unguard(line.pages, line.mapped);
 }
 
-typedef void check(const form *f, const rn_test_map *map, const rn_gemm_kernels *gemm, int64_t m, int64_t rows,
-                   int64_t begin, int64_t end);
+typedef void check(const rn_test_windows *f, const rn_test_map *map, const rn_gemm_kernels *gemm, int64_t m,
+                   int64_t rows, int64_t begin, int64_t end);
 
 /* Ranges of places that begin at a block: all, the end, one block in the middle, and an end inside a block. */
-static void check_ranges(check *test, const form *f, const rn_test_map *map, const rn_gemm_kernels *gemm, int64_t block,
-                         int64_t m, int64_t rows)
+static void check_ranges(check *test, const rn_test_windows *f, const rn_test_map *map, const rn_gemm_kernels *gemm,
+                         int64_t block, int64_t m, int64_t rows)
 {
     const int64_t depth = f->window_h * f->window_w * f->c;
 
@@ -142,16 +98,13 @@ static void check_ranges(check *test, const form *f, const rn_test_map *map, con
 
 static void check_forms(check *test, bool columns)
 {
-    for (uint32_t i = 0; i < FORMS; i++) {
-        const form *const f = &forms[i];
+    for (uint32_t i = 0; i < RN_TEST_WINDOWS; i++) {
+        const rn_test_windows *const f = &rn_test_windows_list[i];
         const int64_t pixels = f->n * f->out_h * f->out_w;
 
         for (int side = 0; side < 2; side++) { /* the map at either guard page */
-            const rn_test_grid grid = rn_test_grid_make(f->n * f->h * f->w, f->c, f->c + f->gap, side == 0);
-            rn_test_map map = { { .data = grid.data, .n = f->n, .h = f->h, .w = f->w, .c = f->c, .pitch = grid.pitch },
-                                grid };
+            rn_test_map map = rn_test_windows_map(f, i, side == 0);
 
-            rn_test_grid_fill(&grid, i, 1, 0);
             for (int k = 0; k < isa_count; k++) {
                 const rn_gemm_kernels *const gemm = rn_kernels_for(isas[k])->gemm;
                 const int64_t height = columns ? 9 : gemm->mr, block = columns ? gemm->nr : gemm->unit;

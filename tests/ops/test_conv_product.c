@@ -136,7 +136,16 @@ static void run_setting(pass *s, int setting, rn_test_agreement *agreement)
 {
     const plan *const p = s->plan;
     const rn_context *const context = all.contexts[setting];
-    const rn_product_shape shape = { p->products, p->images * p->lines * p->width, p->columns, p->taps * p->channels };
+    const rn_product_shape shape = { p->products,
+                                     p->images,
+                                     p->columns,
+                                     { .channels = p->channels,
+                                       .out_h = p->lines,
+                                       .out_w = p->width,
+                                       .window_h = 1,
+                                       .window_w = p->taps,
+                                       .stride_h = 1,
+                                       .stride_w = 1 } };
     const size_t bytes = rn_product_workspace(context, &shape);
     rn_test_grid packed = pack(s, context->kernels->gemm->nr);
     void *pages;
