@@ -64,18 +64,21 @@ static int64_t tile_pitch_of(const rn_gemm_kernels *gemm, int64_t panels)
 }
 
 /*
- * Rows of the largest product that a band of whole lines may have; 0: rows are to be packed, because the band or the
- * tiles of one line do not fit, because sums are deeper than a block, or because single pixels lie a multiple of 4 KiB
- * apart: a tile's rows would drive each other out of the one set of the first-level cache that all of them fall on.
+ * Rows of the largest product that a block of whole lines may have; 0: rows are to be packed, because
+ *   - sums are deeper than a block, or the band or the tiles of a line do not fit;
+ *   - lines are so short that tiles, which end with a line, would be less than half full;
+ *   - single pixels lie a multiple of 4 KiB apart: a tile's rows would drive each other out of the one set of the
+ *     first-level cache that all of them fall on.
  */
-static int64_t direct_rows_most(const rn_gather *largest, int64_t tile_pitch)
+static int64_t direct_rows_most(const rn_gemm_kernels *gemm, const rn_gather *largest, int64_t tile_pitch)
 {
     enum { SETS_FLOATS = 4096 / sizeof(float) };
     const int64_t one = rn_band_floats(largest, 1), another = most(1, rn_band_floats(largest, 2) - one);
     const bool single = largest->window_h == 1 && largest->window_w == 1;
+    const bool one_line = single && largest->stride_h == 1 && largest->stride_w == 1; /* the whole map */
 
     if (rn_gather_depth(largest) > DEPTH_MOST || one > ROW_FLOATS_MOST ||
-        largest->out_w > TILE_FLOATS_MOST / tile_pitch ||
+        largest->out_w > TILE_FLOATS_MOST / tile_pitch || (!one_line && 2 * largest->out_w < gemm->mr) ||
         (single && largest->stride_w * largest->channels % SETS_FLOATS == 0))
         return 0;
     return (1 + (ROW_FLOATS_MOST - one) / another) * largest->out_w;
@@ -93,7 +96,7 @@ static blocks choose_blocks(const rn_context *context, const rn_product_shape *s
 
     columns.blocks = rn_divide_up(columns.panels, most(1, COLUMNS_MOST / gemm->nr));
     b.tile_pitch = tile_pitch_of(gemm, rn_divide_up(columns.panels, columns.blocks));
-    rows_most = direct_rows_most(largest, b.tile_pitch);
+    rows_most = direct_rows_most(gemm, largest, b.tile_pitch);
     b.direct = rows_most > 0;
     grain = b.direct ? most(1, largest->out_w) : 1;
     rows_most = least(b.direct ? rows_most : ROW_FLOATS_MOST / b.depth, TILE_FLOATS_MOST / b.tile_pitch);

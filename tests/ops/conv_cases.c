@@ -44,6 +44,10 @@ const rn_test_conv_shape rn_test_conv_shapes[] = {
     { 3, 19, 17, 1, 1, 3, 3, 1, 1, 1, 1, 1 },  /* many chunks of pixels and little else */
     { 1, 40, 41, 3, 5, 3, 3, 1, 1, 1, 1, 1 },
     { 2, 37, 23, 16, 16, 3, 3, 1, 1, 1, 1, 1 },
+    { 1, 45, 30, 64, 2, 3, 3, 1, 1, 1, 1, 1 },  /* images of more lines than a band */
+    { 1, 1, 640, 128, 2, 3, 3, 1, 1, 1, 1, 1 }, /* a line larger than a band */
+    { 1, 4, 9, 1024, 5, 1, 1, 1, 1, 0, 0, 1 },  /* pixels a multiple of 4 KiB apart */
+    { 1, 1, 2000, 1, 64, 1, 3, 1, 1, 0, 1, 1 }, /* a line of more tiles than a block */
 };
 
 const int rn_test_conv_shape_count = sizeof rn_test_conv_shapes / sizeof rn_test_conv_shapes[0];
