@@ -104,29 +104,35 @@ static void what_is_no_directory_is_refused_by_name(void **state)
     rn_names_release(&names, &allocator);
 }
 
+typedef struct listing {
+    rn_test_allocator hooks;
+    const char *root;
+} listing;
+
+static rn_status list_directory(void *payload)
+{
+    listing *const job = payload;
+    const rn_allocator allocator = { rn_test_allocate, rn_test_release, &job->hooks };
+    rn_names names;
+    const rn_status status = rn_directory_list(&names, &allocator, job->root, false, NULL);
+
+    assert_int_equal(names.count, status == RN_OK ? 70 : 0);
+    rn_names_release(&names, &allocator);
+    return status;
+}
+
 static void every_failing_allocation_is_no_memory_and_leaks_nothing(void **state)
 {
-    const char *const root = rn_test_directory();
-    rn_status status = RN_NO_MEMORY;
+    listing job = { .root = rn_test_directory() };
 
     (void)state;
     for (int i = 0; i < 70; i++) { /* the array grows once */
         char name[16];
 
         snprintf(name, sizeof name, "%d", i);
-        touch(root, name);
+        touch(job.root, name);
     }
-    for (long n = 0; status != RN_OK; n++) {
-        rn_test_allocator hooks = { .fail_at = n };
-        const rn_allocator allocator = { rn_test_allocate, rn_test_release, &hooks };
-        rn_names names;
-
-        status = rn_directory_list(&names, &allocator, root, false, NULL);
-        assert_true(status == RN_OK || status == RN_NO_MEMORY);
-        assert_int_equal(names.count, status == RN_OK ? 70 : 0);
-        rn_names_release(&names, &allocator);
-        assert_int_equal(hooks.live, 0);
-    }
+    rn_test_fail_each(&job.hooks, list_directory, &job, 70);
 }
 
 int main(void)

@@ -253,23 +253,29 @@ static void leftovers_of_killed_processes_are_removed_and_nothing_else(void **st
     assert_int_equal(rn_file_replace_clean(&allocator, "/absent/best", NULL), RN_IO);
 }
 
+typedef struct beginning {
+    rn_test_allocator hooks;
+    const char *directory;
+} beginning;
+
+static rn_status begin_and_abandon(void *payload)
+{
+    beginning *const job = payload;
+    const rn_allocator allocator = { rn_test_allocate, rn_test_release, &job->hooks };
+    rn_replacement *r;
+    const rn_status status = rn_file_replace_begin(&r, &allocator, rn_test_path(job->directory, "file"), NULL);
+
+    rn_file_replace_abandon(r);
+    require_files(job->directory, 0);
+    return status;
+}
+
 static void every_failing_allocation_is_no_memory_and_leaks_nothing(void **state)
 {
-    const char *const directory = rn_test_directory(), *const path = rn_test_path(directory, "file");
-    rn_status status = RN_NO_MEMORY;
+    beginning job = { .directory = rn_test_directory() };
 
     (void)state;
-    for (long n = 0; status != RN_OK; n++) {
-        rn_test_allocator hooks = { .fail_at = n };
-        const rn_allocator allocator = { rn_test_allocate, rn_test_release, &hooks };
-        rn_replacement *r;
-
-        status = rn_file_replace_begin(&r, &allocator, path, NULL);
-        assert_true(status == RN_OK || status == RN_NO_MEMORY);
-        rn_file_replace_abandon(r);
-        assert_int_equal(hooks.live, 0);
-        require_files(directory, 0);
-    }
+    rn_test_fail_each(&job.hooks, begin_and_abandon, &job, 1);
 }
 
 int main(void)

@@ -4,47 +4,29 @@
 
 #include <dirent.h>
 
-static rn_context *failing_context(rn_test_allocator *allocator)
-{
-    rn_context *context = NULL;
+typedef struct opening {
+    rn_context *context;
+    const char *path;
+} opening;
 
-    *allocator = (rn_test_allocator){ .fail_at = -1 };
-    assert_int_equal(
-        rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 1, .allocate = rn_test_allocate,
-                                               .release = rn_test_release, .allocator_payload = allocator)),
-        RN_OK);
-    return context;
+static rn_status open_checkpoint(void *payload)
+{
+    const opening *const job = payload;
+    rn_checkpoint *checkpoint;
+    const rn_status status = rn_checkpoint_open(&checkpoint, job->context, job->path);
+
+    assert_true((checkpoint == NULL) == (status != RN_OK));
+    rn_checkpoint_destroy(checkpoint);
+    return status;
 }
 
 static void sweep_reading(const char *path)
 {
     rn_test_allocator allocator;
-    rn_context *context = failing_context(&allocator);
-    const long before = allocator.live;
+    opening job = { rn_test_allocator_context(&allocator, 1), path };
 
-    for (int sticky = 0; sticky < 2; sticky++)
-        for (long n = 0;; n++) {
-            rn_checkpoint *checkpoint = NULL;
-
-            allocator.calls = 0;
-            allocator.fail_at = n;
-            allocator.sticky = sticky;
-            const rn_status status = rn_checkpoint_open(&checkpoint, context, path);
-            const long calls = allocator.calls;
-            allocator.fail_at = -1;
-            if (status == RN_OK) {
-                assert_true(calls <= n); /* nothing failed any more */
-                rn_checkpoint_destroy(checkpoint);
-                assert_true(n > 5);
-                break;
-            }
-            if (status != RN_NO_MEMORY)
-                fail_msg("%s: allocation %ld: %s, %s", path, n, rn_status_string(status), rn_context_message(context));
-            assert_null(checkpoint);
-            assert_int_equal(allocator.live, before);
-        }
-    assert_int_equal(allocator.live, before);
-    rn_context_destroy(context);
+    rn_test_fail_each(&allocator, open_checkpoint, &job, 6);
+    rn_context_destroy(job.context);
     assert_int_equal(allocator.live, 0);
 }
 
@@ -74,35 +56,34 @@ static int files_in(const char *path)
     return count;
 }
 
+typedef struct saving {
+    const rn_checkpoint *checkpoint;
+    const char *directory, *path;
+    rn_format format;
+} saving;
+
+static rn_status save_checkpoint(void *payload)
+{
+    const saving *const job = payload;
+    rn_status status;
+
+    remove(job->path);
+    status = rn_checkpoint_save(job->checkpoint, job->path, job->format);
+    assert_int_equal(files_in(job->directory), status == RN_OK ? 1 : 0);
+    return status;
+}
+
 static void sweep_writing(rn_format format)
 {
     rn_test_allocator allocator;
-    rn_context *context = failing_context(&allocator);
-    rn_checkpoint *checkpoint = make_checkpoint(context);
-    const char *directory = rn_test_directory(), *path = rn_test_path(directory, "x");
-    const long before = allocator.live;
+    rn_context *const context = rn_test_allocator_context(&allocator, 1);
+    rn_checkpoint *const checkpoint = make_checkpoint(context);
+    const char *const directory = rn_test_directory();
+    saving job = { checkpoint, directory, rn_test_path(directory, "x"), format };
 
-    for (int sticky = 0; sticky < 2; sticky++)
-        for (long n = 0;; n++) {
-            remove(path);
-            allocator.calls = 0;
-            allocator.fail_at = n;
-            allocator.sticky = sticky;
-            const rn_status status = rn_checkpoint_save(checkpoint, path, format);
-            const long calls = allocator.calls;
-            allocator.fail_at = -1;
-            assert_int_equal(allocator.live, before);
-            if (status == RN_OK) {
-                assert_true(calls <= n);
-                assert_true(n > 3);
-                assert_int_equal(files_in(directory), 1);
-                break;
-            }
-            require_status(context, status, RN_NO_MEMORY);
-            assert_int_equal(files_in(directory), 0);
-        }
+    rn_test_fail_each(&allocator, save_checkpoint, &job, 4);
     if (format == RN_FORMAT_SAFETENSORS)
-        sweep_reading(path);
+        sweep_reading(job.path);
     rn_checkpoint_destroy(checkpoint);
     rn_context_destroy(context);
     assert_int_equal(allocator.live, 0);
@@ -123,7 +104,7 @@ static void writing_for_pytorch_survives_every_failed_allocation(void **state)
 static void filling_survives_every_failed_allocation(void **state)
 {
     rn_test_allocator allocator;
-    rn_context *context = failing_context(&allocator);
+    rn_context *context = rn_test_allocator_context(&allocator, 1);
     rn_tensor *tensor;
 
     (void)state;

@@ -2,23 +2,7 @@
 /* The class table: index, folder and display name. */
 #include "classes/classes.h"
 
-#include "support/support.h"
-
-static rn_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    context = rn_test_context(1, RN_ISA_AUTO);
-    return 0;
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
+#include "support/one_context.h"
 
 static const char *const folders[] = { "1", "10", "2" };
 
@@ -207,17 +191,24 @@ static void the_flowers_have_their_names(void **state)
     rn_classes_destroy(classes);
 }
 
-static rn_status make_everything(rn_test_allocator *hooks, const char *path)
+typedef struct labelling {
+    rn_test_allocator hooks;
+    const char *path;
+} labelling;
+
+static rn_status make_everything(void *payload)
 {
+    labelling *const job = payload;
     rn_context *own = NULL;
     rn_classes *classes = NULL, *labelled = NULL, *copy = NULL;
-    rn_status status = rn_context_create(&own, RN_OPTIONS(rn_context, .allocate = rn_test_allocate,
-                                                          .release = rn_test_release, .allocator_payload = hooks));
+    rn_status status =
+        rn_context_create(&own, RN_OPTIONS(rn_context, .allocate = rn_test_allocate, .release = rn_test_release,
+                                           .allocator_payload = &job->hooks));
 
     if (status == RN_OK)
         status = rn_classes_create(&classes, own, folders, NULL, 3);
     if (status == RN_OK)
-        status = rn_classes_label(&labelled, classes, path);
+        status = rn_classes_label(&labelled, classes, job->path);
     if (status == RN_OK)
         status = rn_classes_copy(&copy, labelled, own);
     rn_context_destroy(own);
@@ -229,19 +220,10 @@ static rn_status make_everything(rn_test_allocator *hooks, const char *path)
 
 static void every_failing_allocation_is_no_memory_and_leaks_nothing(void **state)
 {
-    const char *const path = write_text("{\"1\": \"a\", \"2\": \"b\", \"10\": \"c\"}");
-    rn_status status = RN_NO_MEMORY;
-    long n = 0;
+    labelling job = { .path = write_text("{\"1\": \"a\", \"2\": \"b\", \"10\": \"c\"}") };
 
     (void)state;
-    for (; status != RN_OK; n++) {
-        rn_test_allocator hooks = { .fail_at = n };
-
-        status = make_everything(&hooks, path);
-        assert_true(status == RN_OK || status == RN_NO_MEMORY);
-        assert_int_equal(hooks.live, 0);
-    }
-    assert_true(n > 10);
+    rn_test_fail_each(&job.hooks, make_everything, &job, 10);
 }
 
 int main(void)

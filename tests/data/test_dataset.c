@@ -2,24 +2,9 @@
 /* Image folders: torchvision's classes and order, and what is refused. */
 #define _GNU_SOURCE
 #include "data/folders.h"
+#include "support/one_context.h"
 
 #include <unistd.h>
-
-static rn_context *context;
-
-static int begin(void **state)
-{
-    (void)state;
-    context = rn_test_context(1, RN_ISA_AUTO);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
 
 static void require_photo(const rn_dataset *dataset, size_t index, const char *name, int64_t label)
 {
@@ -219,45 +204,36 @@ static void a_dataset_keeps_its_context_alive(void **state)
     rn_dataset_destroy(dataset);
 }
 
+typedef struct opening {
+    rn_context *context;
+    const char *root;
+} opening;
+
+static rn_status open_root(void *payload)
+{
+    const opening *const job = payload;
+    rn_dataset *dataset;
+    const rn_status status = rn_image_folder_open(&dataset, job->context, job->root, NULL);
+
+    assert_true((dataset == NULL) == (status != RN_OK));
+    rn_dataset_destroy(dataset);
+    return status;
+}
+
 static void every_failed_allocation_is_survived(void **state)
 {
-    const char *const root = rn_test_directory();
-    rn_test_allocator allocator = { .fail_at = -1 };
-    rn_context *own;
+    rn_test_allocator allocator;
+    const opening job = { rn_test_allocator_context(&allocator, 1), rn_test_directory() };
 
     (void)state;
     for (int i = 0; i < 20; i++) {
         char name[32];
 
         snprintf(name, sizeof name, "k%d/f%d/x.jpg", i / 10, i);
-        write_text(root, name, "");
+        write_text(job.root, name, "");
     }
-    assert_int_equal(rn_context_create(&own, RN_OPTIONS(rn_context, .threads = 1, .allocate = rn_test_allocate,
-                                                        .release = rn_test_release, .allocator_payload = &allocator)),
-                     RN_OK);
-    const long before = allocator.live;
-
-    for (int sticky = 0; sticky < 2; sticky++)
-        for (long n = 0;; n++) {
-            rn_dataset *dataset;
-
-            allocator.calls = 0;
-            allocator.fail_at = n;
-            allocator.sticky = sticky;
-            const rn_status status = rn_image_folder_open(&dataset, own, root, NULL);
-
-            if (status == RN_OK) {
-                assert_true(n > 60);
-                rn_dataset_destroy(dataset);
-                assert_int_equal(allocator.live, before);
-                break;
-            }
-            assert_int_equal(status, RN_NO_MEMORY);
-            assert_null(dataset);
-            assert_int_equal(allocator.live, before);
-        }
-    allocator.fail_at = -1;
-    rn_context_destroy(own);
+    rn_test_fail_each(&allocator, open_root, (void *)&job, 61);
+    rn_context_destroy(job.context);
     assert_int_equal(allocator.live, 0);
 }
 
@@ -292,5 +268,5 @@ int main(void)
         cmocka_unit_test(real_flowers_are_found),
     };
 
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, make_context, drop_context);
 }

@@ -2,21 +2,8 @@
 /* Loaders: batches, order, draws, the same for any number of threads, and nothing allocated in a steady state. */
 #include "data/folders.h"
 
-static rn_context *context;
-
-static int begin(void **state)
-{
-    (void)state;
-    context = rn_test_context(2, RN_ISA_AUTO);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
+#define RN_TEST_THREADS 2
+#include "support/one_context.h"
 
 static rn_loader *make_loader(rn_context *own, const char *root, const char *text, const rn_loader_options *options)
 {
@@ -399,41 +386,31 @@ static void memory_is_for_what_there_is(void **state)
     rn_loader_destroy(loader);
 }
 
-static void every_failed_allocation_is_survived(void **state)
-{
-    rn_test_allocator allocator = { .fail_at = -1 };
-    rn_context *own;
+typedef struct loading {
     rn_dataset *dataset;
     rn_pipeline *pipeline;
+} loading;
+
+static rn_status create_loader(void *payload)
+{
+    const loading *const job = payload;
+    rn_loader *loader;
+    const rn_status status = rn_loader_create(&loader, job->dataset, job->pipeline, NULL);
+
+    assert_true((loader == NULL) == (status != RN_OK));
+    rn_loader_destroy(loader);
+    return status;
+}
+
+static void every_failed_allocation_is_survived(void **state)
+{
+    rn_test_allocator allocator;
+    rn_context *const own = rn_test_allocator_context(&allocator, 2);
+    rn_dataset *const dataset = open_folder(own, make_numbered_photos(5));
+    rn_pipeline *const pipeline = make_pipeline(own, random_text);
 
     (void)state;
-    assert_int_equal(rn_context_create(&own, RN_OPTIONS(rn_context, .threads = 2, .allocate = rn_test_allocate,
-                                                        .release = rn_test_release, .allocator_payload = &allocator)),
-                     RN_OK);
-    dataset = open_folder(own, make_numbered_photos(5));
-    pipeline = make_pipeline(own, random_text);
-    const long before = allocator.live;
-
-    for (int sticky = 0; sticky < 2; sticky++)
-        for (long n = 0;; n++) {
-            rn_loader *loader;
-
-            allocator.calls = 0;
-            allocator.fail_at = n;
-            allocator.sticky = sticky;
-            const rn_status status = rn_loader_create(&loader, dataset, pipeline, NULL);
-
-            if (status == RN_OK) {
-                assert_true(n >= 10);
-                rn_loader_destroy(loader);
-                break;
-            }
-            assert_int_equal(status, RN_NO_MEMORY);
-            assert_null(loader);
-            assert_int_equal(allocator.live, before);
-        }
-    allocator.fail_at = -1;
-    assert_int_equal(allocator.live, before);
+    rn_test_fail_each(&allocator, create_loader, &(loading){ dataset, pipeline }, 10);
     rn_dataset_destroy(dataset);
     rn_pipeline_destroy(pipeline);
     rn_context_destroy(own);
@@ -459,5 +436,5 @@ int main(void)
         cmocka_unit_test(every_failed_allocation_is_survived),
     };
 
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, make_context, drop_context);
 }

@@ -1,23 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A model made of a graph: what it is asked, its class table, its preprocessing. */
 #include "graph/graph.h"
-#include "support/support.h"
-
-static rn_context *context;
-
-static int begin(void **state)
-{
-    (void)state;
-    context = rn_test_context(1, RN_ISA_AUTO);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
+#include "support/one_context.h"
 
 /* (channels, 24, 32) to `classes` logits. */
 static rn_graph *write_graph(int64_t channels, int64_t classes)
@@ -186,7 +170,7 @@ static void preprocessing_fits_the_input(void **state)
     rn_model_destroy(grey);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_context, drop_context)
 
 int main(void)
 {

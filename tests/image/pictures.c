@@ -94,6 +94,56 @@ rn_pixels load_picture(const char *name)
     return pixels;
 }
 
+rn_status decode_exactly(picture_decoder decoder, rn_pixels *pixels, const uint8_t *bytes, size_t nbytes,
+                         rn_message *message)
+{
+    uint8_t *const exact = malloc(nbytes > 0 ? nbytes : 1);
+    rn_status status;
+
+    assert_non_null(exact);
+    memcpy(exact, bytes, nbytes);
+    status = decoder(pixels, plain_bench(), exact, nbytes, "file", message);
+    free(exact);
+    if (status != RN_OK) {
+        assert_null(pixels->rgb);
+        assert_non_null(strstr(message->text, "file: "));
+    }
+    return status;
+}
+
+void require_refused_when_cut(picture_decoder decoder, const char *name, size_t step)
+{
+    size_t nbytes;
+    uint8_t *const bytes = read_picture_file(name, &nbytes);
+
+    for (size_t length = 0; length < nbytes; length += length < 200 || nbytes - length < 200 ? 1 : step) {
+        rn_pixels pixels;
+        rn_message message;
+
+        if (decode_exactly(decoder, &pixels, bytes, length, &message) != RN_FORMAT)
+            fail_msg("%s cut to %zu of %zu bytes was not refused", name, length, nbytes);
+    }
+    free(bytes);
+}
+
+void require_end_ignored(picture_decoder decoder, const char *name)
+{
+    size_t nbytes;
+    uint8_t *const bytes = read_picture_file(name, &nbytes), *const longer = calloc(1, nbytes + 100);
+    rn_pixels a, b;
+    rn_message message;
+
+    assert_non_null(longer);
+    memcpy(longer, bytes, nbytes);
+    assert_int_equal(decode_exactly(decoder, &a, bytes, nbytes, &message), RN_OK);
+    assert_int_equal(decode_exactly(decoder, &b, longer, nbytes + 100, &message), RN_OK);
+    require_same_pixels(&a, &b);
+    rn_pixels_release(&a);
+    rn_pixels_release(&b);
+    free(bytes);
+    free(longer);
+}
+
 static size_t bytes_of(const rn_pixels *pixels)
 {
     return (size_t)pixels->width * (size_t)pixels->height * 3;

@@ -29,6 +29,19 @@ rn_pixels copy_pixels(const rn_pixels *pixels);
 /* A picture of deterministic noise. */
 rn_pixels noise_picture(int32_t width, int32_t height, uint32_t seed);
 
+/* rn_pixels_decode or that of one format. */
+typedef rn_status (*picture_decoder)(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
+                                     const char *name, rn_message *message);
+/*
+ * Decodes the bytes in a block of their own, so that a sanitizer sees a byte too far. A failure must name the picture
+ * and leave no pixels.
+ */
+rn_status decode_exactly(picture_decoder decoder, rn_pixels *pixels, const uint8_t *bytes, size_t nbytes,
+                         rn_message *message);
+/* Cut anywhere: at every length near both ends, at every `step`-th between. */
+void require_refused_when_cut(picture_decoder decoder, const char *name, size_t step);
+void require_end_ignored(picture_decoder decoder, const char *name);
+
 uint32_t crc_of(const void *bytes, size_t nbytes);
 void require_picture(const rn_pixels *pixels, const expected_picture *expected);
 void require_same_pixels(const rn_pixels *a, const rn_pixels *b);

@@ -28,45 +28,18 @@ static void fixtures_have_pillows_pixels(void **state)
     for_each_expected("decode", 27, check_decoding);
 }
 
-/* The bytes in a block of their own, so that a sanitizer sees a byte too far. */
 static rn_status decode(rn_pixels *pixels, const uint8_t *bytes, size_t nbytes, rn_message *message)
 {
-    uint8_t *const exact = malloc(nbytes > 0 ? nbytes : 1);
-    rn_status status;
-
-    assert_non_null(exact);
-    memcpy(exact, bytes, nbytes);
-    status = rn_pixels_decode(pixels, plain_bench(), exact, nbytes, "file", message);
-    free(exact);
-    if (status != RN_OK) {
-        assert_null(pixels->rgb);
-        assert_non_null(strstr(message->text, "file: "));
-    }
-    return status;
-}
-
-static void require_refused_at_every_length(const char *name, size_t step)
-{
-    size_t nbytes;
-    uint8_t *const bytes = read_picture_file(name, &nbytes);
-
-    for (size_t length = 0; length < nbytes; length += length < 200 || nbytes - length < 200 ? 1 : step) {
-        rn_pixels pixels;
-        rn_message message;
-
-        if (decode(&pixels, bytes, length, &message) != RN_FORMAT)
-            fail_msg("%s cut to %zu of %zu bytes was not refused", name, length, nbytes);
-    }
-    free(bytes);
+    return decode_exactly(rn_pixels_decode, pixels, bytes, nbytes, message);
 }
 
 static void what_is_cut_short_is_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof png_files / sizeof *png_files; i++)
-        require_refused_at_every_length(png_files[i], 101);
+        require_refused_when_cut(rn_pixels_decode, png_files[i], 101);
     for (size_t i = 0; i < sizeof bmp_files / sizeof *bmp_files; i++)
-        require_refused_at_every_length(bmp_files[i], 101);
+        require_refused_when_cut(rn_pixels_decode, bmp_files[i], 101);
 }
 
 /* Every byte of a PNG is under a checksum, or is one, or a length, or the signature. */
@@ -93,21 +66,8 @@ static void a_changed_bit_of_a_png_is_noticed(void **state)
 
 static void what_follows_the_end_does_not_matter(void **state)
 {
-    size_t nbytes;
-    uint8_t *const bytes = read_picture_file("rgb.png", &nbytes), *const longer = calloc(1, nbytes + 100);
-    rn_pixels a, b;
-    rn_message message;
-
     (void)state;
-    assert_non_null(longer);
-    memcpy(longer, bytes, nbytes);
-    assert_int_equal(decode(&a, bytes, nbytes, &message), RN_OK);
-    assert_int_equal(decode(&b, longer, nbytes + 100, &message), RN_OK);
-    require_same_pixels(&a, &b);
-    rn_pixels_release(&a);
-    rn_pixels_release(&b);
-    free(bytes);
-    free(longer);
+    require_end_ignored(rn_pixels_decode, "rgb.png");
 }
 
 /* Writes a little-endian number into a header. */

@@ -6,58 +6,22 @@ static const char *const files[] = { "rgb420.jpg", "rgb444.jpg",    "rgb422.jpg"
                                      "grey.jpg",   "optimised.jpg", "cmyk.jpg",   "turned.jpg" };
 enum { FILES = sizeof files / sizeof *files };
 
-/* The bytes in a block of their own, so that a sanitizer sees a byte too far. */
 static rn_status decode(rn_pixels *pixels, const uint8_t *bytes, size_t nbytes, rn_message *message)
 {
-    uint8_t *const exact = malloc(nbytes > 0 ? nbytes : 1);
-    rn_status status;
-
-    assert_non_null(exact);
-    memcpy(exact, bytes, nbytes);
-    status = rn_pixels_decode_jpeg(pixels, plain_bench(), exact, nbytes, "photo", message);
-    free(exact);
-    if (status != RN_OK) {
-        assert_null(pixels->rgb);
-        assert_non_null(strstr(message->text, "photo: "));
-    }
-    return status;
+    return decode_exactly(rn_pixels_decode_jpeg, pixels, bytes, nbytes, message);
 }
 
 static void what_is_cut_short_is_refused(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < FILES; i++) {
-        size_t nbytes;
-        uint8_t *const bytes = read_picture_file(files[i], &nbytes);
-
-        for (size_t length = 0; length < nbytes; length++) {
-            rn_pixels pixels;
-            rn_message message;
-
-            if (decode(&pixels, bytes, length, &message) != RN_FORMAT)
-                fail_msg("%s cut to %zu of %zu bytes was not refused", files[i], length, nbytes);
-        }
-        free(bytes);
-    }
+    for (size_t i = 0; i < FILES; i++)
+        require_refused_when_cut(rn_pixels_decode_jpeg, files[i], 1);
 }
 
 static void what_follows_the_end_does_not_matter(void **state)
 {
-    size_t nbytes;
-    uint8_t *const bytes = read_picture_file("rgb420.jpg", &nbytes), *const longer = calloc(1, nbytes + 100);
-    rn_pixels a, b;
-    rn_message message;
-
     (void)state;
-    assert_non_null(longer);
-    memcpy(longer, bytes, nbytes);
-    assert_int_equal(decode(&a, bytes, nbytes, &message), RN_OK);
-    assert_int_equal(decode(&b, longer, nbytes + 100, &message), RN_OK);
-    require_same_pixels(&a, &b);
-    rn_pixels_release(&a);
-    rn_pixels_release(&b);
-    free(bytes);
-    free(longer);
+    require_end_ignored(rn_pixels_decode_jpeg, "rgb420.jpg");
 }
 
 #ifndef RN_WITHOUT_JPEG /* what only libjpeg notices */

@@ -2,24 +2,9 @@
 /* Images as callers see them. */
 #define _GNU_SOURCE
 #include "image/pictures.h"
+#include "support/one_context.h"
 
 #include <sys/stat.h>
-
-static rn_context *context;
-
-static int begin(void **state)
-{
-    (void)state;
-    context = rn_test_context(1, RN_ISA_AUTO);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
 
 static void an_image_is_made_from_pixels(void **state)
 {
@@ -153,5 +138,5 @@ int main(void)
         cmocka_unit_test(an_image_keeps_its_context_alive),
     };
 
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, make_context, drop_context);
 }

@@ -2,41 +2,6 @@
 /* Each allocation fails in turn, alone and with all that follow: RN_NO_MEMORY, nothing leaked. */
 #include "image/pictures.h"
 
-typedef rn_status (*trial)(rn_context *context);
-
-/* Runs `try` with allocation n failing, for every n that it makes. */
-static void sweep(trial try, int least)
-{
-    rn_test_allocator allocator = { .fail_at = -1 };
-    rn_context *context;
-
-    assert_int_equal(
-        rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 1, .allocate = rn_test_allocate,
-                                               .release = rn_test_release, .allocator_payload = &allocator)),
-        RN_OK);
-    const long before = allocator.live;
-
-    for (int sticky = 0; sticky < 2; sticky++)
-        for (long n = 0;; n++) {
-            allocator.calls = 0;
-            allocator.fail_at = n;
-            allocator.sticky = sticky;
-            const rn_status status = try(context);
-
-            assert_int_equal(allocator.live, before);
-            if (status == RN_OK) {
-                assert_true(allocator.calls <= n);
-                assert_true(n >= least);
-                break;
-            }
-            if (status != RN_NO_MEMORY)
-                fail_msg("allocation %ld: %s, %s", n, rn_status_string(status), rn_context_message(context));
-        }
-    allocator.fail_at = -1;
-    rn_context_destroy(context);
-    assert_int_equal(allocator.live, 0);
-}
-
 static rn_status read_one(rn_context *context, const char *name)
 {
     char path[64];
@@ -51,27 +16,27 @@ static rn_status read_one(rn_context *context, const char *name)
     return status;
 }
 
-static rn_status read_jpeg(rn_context *context)
+static rn_status read_jpeg(void *context)
 {
     return read_one(context, "rgb420.jpg");
 }
 
-static rn_status read_cmyk(rn_context *context)
+static rn_status read_cmyk(void *context)
 {
     return read_one(context, "cmyk.jpg");
 }
 
-static rn_status read_short_palette(rn_context *context)
+static rn_status read_short_palette(void *context)
 {
     return read_one(context, "palette_short.png");
 }
 
-static rn_status read_bmp(rn_context *context)
+static rn_status read_bmp(void *context)
 {
     return read_one(context, "rgb.bmp");
 }
 
-static rn_status create_pipeline(rn_context *context)
+static rn_status create_pipeline(void *context)
 {
     rn_pipeline *pipeline;
     const rn_status status = rn_pipeline_create(&pipeline, context, "Resize(8), ToTensor()");
@@ -82,7 +47,7 @@ static rn_status create_pipeline(rn_context *context)
     return status;
 }
 
-static rn_status apply_pipeline(rn_context *context)
+static rn_status apply_pipeline(void *context)
 {
     static const uint8_t grey[30 * 20 * 3] = { 0 };
     const rn_draw draw = { 1, 2, 3 };
@@ -107,13 +72,18 @@ static rn_status apply_pipeline(rn_context *context)
 
 static void every_failed_allocation_is_survived(void **state)
 {
+    rn_test_allocator allocator;
+    rn_context *const context = rn_test_allocator_context(&allocator, 1);
+
     (void)state;
-    sweep(read_jpeg, 3);
-    sweep(read_cmyk, 3);
-    sweep(read_short_palette, 4);
-    sweep(read_bmp, 3);
-    sweep(create_pipeline, 2);
-    sweep(apply_pipeline, 12);
+    rn_test_fail_each(&allocator, read_jpeg, context, 3);
+    rn_test_fail_each(&allocator, read_cmyk, context, 3);
+    rn_test_fail_each(&allocator, read_short_palette, context, 4);
+    rn_test_fail_each(&allocator, read_bmp, context, 3);
+    rn_test_fail_each(&allocator, create_pipeline, context, 2);
+    rn_test_fail_each(&allocator, apply_pipeline, context, 12);
+    rn_context_destroy(context);
+    assert_int_equal(allocator.live, 0);
 }
 
 int main(void)

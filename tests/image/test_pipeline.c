@@ -2,22 +2,7 @@
 /* Pipelines at work: torchvision's floats, sizes, and random draws that depend on (seed, epoch, sample) alone. */
 #include "image/pictures.h"
 #include "image/pipeline.h"
-
-static rn_context *context;
-
-static int begin(void **state)
-{
-    (void)state;
-    context = rn_test_context(1, RN_ISA_AUTO);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
+#include "support/one_context.h"
 
 static rn_pipeline *make_pipeline(const char *text)
 {
@@ -372,5 +357,5 @@ int main(void)
         cmocka_unit_test(arguments_are_checked),
     };
 
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, make_context, drop_context);
 }

@@ -1,23 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The text of a pipeline: what is understood, what is refused and why, and that printing and parsing are inverse. */
 #include "image/pipeline.h"
-#include "support/support.h"
-
-static rn_context *context;
-
-static int begin(void **state)
-{
-    (void)state;
-    context = rn_test_context(1, RN_ISA_AUTO);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
+#include "support/one_context.h"
 
 static void require_text(const char *text, const char *canonical)
 {
@@ -183,5 +167,5 @@ int main(void)
         cmocka_unit_test(a_pipeline_has_an_end),       cmocka_unit_test(broken_text_is_refused_or_understood),
     };
 
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, make_context, drop_context);
 }

@@ -3,25 +3,11 @@
 #include "ops/pointwise.h"
 
 #include "ops/maps.h"
-#include "support/support.h"
+
+#define RN_TEST_THREADS 3
+#include "support/one_context.h"
 
 enum { N = 5, C = 13 };
-
-static rn_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    context = rn_test_context(3, RN_ISA_AUTO);
-    return 0;
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
 
 /* The derivative needs one more digit than float has, so the definition is in double. */
 static double define(const double *x, int64_t channel)

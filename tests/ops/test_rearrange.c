@@ -3,25 +3,11 @@
 #include "ops/pointwise.h"
 
 #include "ops/maps.h"
-#include "support/support.h"
+
+#define RN_TEST_THREADS 3
+#include "support/one_context.h"
 
 enum { N = 2, H = 5, W = 4, C = 7 };
-
-static rn_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    context = rn_test_context(3, RN_ISA_AUTO);
-    return 0;
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
 
 static void flatten_has_pytorchs_order(void **state)
 {

@@ -4,78 +4,54 @@
 
 #include "optim/fixtures.h"
 #include "optim/trained.h"
-#include "support/support.h"
 
-static rn_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    context = rn_test_context(2, RN_ISA_AUTO);
-    return 0;
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
-
-typedef struct adam_case {
-    const char *what;
-    rn_adam_options options;
-    int64_t step_size;
-    double gamma;
-    const float *first, *last, *exp_avg, *exp_avg_sq;
-    double lr;
-} adam_case;
-
-static void run(const adam_case *it)
-{
-    rn_parameters *const p = rn_test_trained(context);
-    rn_optimizer *adam;
-    rn_scheduler *step_lr = NULL;
-
-    require_ok(context, rn_adam_create(&adam, p, &it->options));
-    if (it->step_size > 0)
-        require_ok(context, rn_step_lr_create(&step_lr, adam,
-                                              RN_OPTIONS(rn_step_lr, .step_size = it->step_size, .gamma = it->gamma)));
-    for (int step = 0; step < TRAINED_STEPS; step++) {
-        rn_test_trained_gradients(p, step);
-        require_ok(context, rn_optimizer_step(adam));
-        if (step_lr != NULL)
-            require_ok(context, rn_scheduler_step(step_lr));
-        if (step == 0)
-            rn_test_trained_check(p, it->first, it->what);
-    }
-    rn_test_trained_check(p, it->last, it->what);
-    rn_test_trained_check_slot(adam, 0, it->exp_avg, it->what);
-    rn_test_trained_check_slot(adam, 1, it->exp_avg_sq, it->what);
-    assert_true(fabs(rn_optimizer_lr(adam) - it->lr) <= 1e-15);
-    rn_scheduler_destroy(step_lr);
-    rn_optimizer_destroy(adam);
-    rn_parameters_release(p);
-}
+#define RN_TEST_THREADS 2
+#include "support/one_context.h"
 
 static void steps_are_those_of_pytorch(void **state)
 {
-    const adam_case cases[] = {
-        { "adam", *RN_OPTIONS(rn_adam, .lr = 1e-2), 0, 0, adam_first, adam_last, adam_slot0, adam_slot1, adam_lr },
-        { "adam, StepLR", *RN_OPTIONS(rn_adam, .lr = 1e-2), 7, 0.3, adam_step_lr_first, adam_step_lr_last,
-          adam_step_lr_slot0, adam_step_lr_slot1, adam_step_lr_lr },
-        { "adam, weight decay",
-          *RN_OPTIONS(rn_adam, .lr = 1e-3, .beta1 = 0.8, .beta2 = 0.99, .eps = 1e-3, .weight_decay = 0.1), 0, 0,
-          adam_weight_decay_first, adam_weight_decay_last, adam_weight_decay_slot0, adam_weight_decay_slot1,
-          adam_weight_decay_lr },
-        { "adam, beta1 = 0", *RN_OPTIONS(rn_adam, .beta1 = RN_ZERO, .beta2 = 0.5), 0, 0, adam_without_momentum_first,
-          adam_without_momentum_last, adam_without_momentum_slot0, adam_without_momentum_slot1,
-          adam_without_momentum_lr },
+    const struct {
+        rn_adam_options options;
+        rn_test_trajectory expected;
+    } cases[] = {
+        { *RN_OPTIONS(rn_adam, .lr = 1e-2),
+          { "adam", 0, 0, adam_first, adam_last, { adam_slot0, adam_slot1 }, adam_lr } },
+        { *RN_OPTIONS(rn_adam, .lr = 1e-2),
+          { "adam, StepLR",
+            7,
+            0.3,
+            adam_step_lr_first,
+            adam_step_lr_last,
+            { adam_step_lr_slot0, adam_step_lr_slot1 },
+            adam_step_lr_lr } },
+        { *RN_OPTIONS(rn_adam, .lr = 1e-3, .beta1 = 0.8, .beta2 = 0.99, .eps = 1e-3, .weight_decay = 0.1),
+          { "adam, weight decay",
+            0,
+            0,
+            adam_weight_decay_first,
+            adam_weight_decay_last,
+            { adam_weight_decay_slot0, adam_weight_decay_slot1 },
+            adam_weight_decay_lr } },
+        { *RN_OPTIONS(rn_adam, .beta1 = RN_ZERO, .beta2 = 0.5),
+          { "adam, beta1 = 0",
+            0,
+            0,
+            adam_without_momentum_first,
+            adam_without_momentum_last,
+            { adam_without_momentum_slot0, adam_without_momentum_slot1 },
+            adam_without_momentum_lr } },
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        run(&cases[i]);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        rn_parameters *const p = rn_test_trained(context);
+        rn_optimizer *adam;
+
+        require_ok(context, rn_adam_create(&adam, p, &cases[i].options));
+        rn_test_trained_follow(adam, &cases[i].expected);
+        rn_optimizer_destroy(adam);
+        rn_parameters_release(p);
+    }
 }
 
 static void zero_options_are_the_defaults_of_pytorch(void **state)

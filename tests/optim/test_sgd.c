@@ -4,75 +4,47 @@
 
 #include "optim/fixtures.h"
 #include "optim/trained.h"
-#include "support/support.h"
 
-static rn_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    context = rn_test_context(2, RN_ISA_AUTO);
-    return 0;
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
-
-typedef struct sgd_case {
-    const char *what;
-    rn_sgd_options options;
-    int64_t step_size;
-    double gamma;
-    const float *first, *last, *momentum_buffer;
-    double lr;
-} sgd_case;
-
-static void run(const sgd_case *it)
-{
-    rn_parameters *const p = rn_test_trained(context);
-    rn_optimizer *sgd;
-    rn_scheduler *step_lr = NULL;
-
-    require_ok(context, rn_sgd_create(&sgd, p, &it->options));
-    if (it->step_size > 0)
-        require_ok(context, rn_step_lr_create(&step_lr, sgd,
-                                              RN_OPTIONS(rn_step_lr, .step_size = it->step_size, .gamma = it->gamma)));
-    for (int step = 0; step < TRAINED_STEPS; step++) {
-        rn_test_trained_gradients(p, step);
-        require_ok(context, rn_optimizer_step(sgd));
-        if (step_lr != NULL)
-            require_ok(context, rn_scheduler_step(step_lr));
-        if (step == 0)
-            rn_test_trained_check(p, it->first, it->what);
-    }
-    rn_test_trained_check(p, it->last, it->what);
-    if (it->momentum_buffer != NULL)
-        rn_test_trained_check_slot(sgd, 0, it->momentum_buffer, it->what);
-    assert_true(fabs(rn_optimizer_lr(sgd) - it->lr) <= 1e-15);
-    rn_scheduler_destroy(step_lr);
-    rn_optimizer_destroy(sgd);
-    rn_parameters_release(p);
-}
+#define RN_TEST_THREADS 2
+#include "support/one_context.h"
 
 static void steps_are_those_of_pytorch(void **state)
 {
-    const sgd_case cases[] = {
-        { "sgd", *RN_OPTIONS(rn_sgd, .lr = 0.1), 0, 0, sgd_first, sgd_last, NULL, sgd_lr },
-        { "sgd, momentum, StepLR", *RN_OPTIONS(rn_sgd, .lr = 1e-2, .momentum = 0.9), 10, 0.1, sgd_momentum_first,
-          sgd_momentum_last, sgd_momentum_slot0, sgd_momentum_lr },
-        { "sgd, dampening", *RN_OPTIONS(rn_sgd, .lr = 1e-2, .momentum = 0.9, .dampening = 0.4, .weight_decay = 0.05), 0,
-          0, sgd_dampening_first, sgd_dampening_last, sgd_dampening_slot0, sgd_dampening_lr },
-        { "sgd, Nesterov", *RN_OPTIONS(rn_sgd, .lr = 1e-2, .momentum = 0.7, .weight_decay = 0.01, .nesterov = 1), 1,
-          0.9, sgd_nesterov_first, sgd_nesterov_last, sgd_nesterov_slot0, sgd_nesterov_lr },
+    const struct {
+        rn_sgd_options options;
+        rn_test_trajectory expected;
+    } cases[] = {
+        { *RN_OPTIONS(rn_sgd, .lr = 0.1), { "sgd", 0, 0, sgd_first, sgd_last, { NULL }, sgd_lr } },
+        { *RN_OPTIONS(rn_sgd, .lr = 1e-2, .momentum = 0.9),
+          { "sgd, momentum, StepLR",
+            10,
+            0.1,
+            sgd_momentum_first,
+            sgd_momentum_last,
+            { sgd_momentum_slot0 },
+            sgd_momentum_lr } },
+        { *RN_OPTIONS(rn_sgd, .lr = 1e-2, .momentum = 0.9, .dampening = 0.4, .weight_decay = 0.05),
+          { "sgd, dampening",
+            0,
+            0,
+            sgd_dampening_first,
+            sgd_dampening_last,
+            { sgd_dampening_slot0 },
+            sgd_dampening_lr } },
+        { *RN_OPTIONS(rn_sgd, .lr = 1e-2, .momentum = 0.7, .weight_decay = 0.01, .nesterov = 1),
+          { "sgd, Nesterov", 1, 0.9, sgd_nesterov_first, sgd_nesterov_last, { sgd_nesterov_slot0 }, sgd_nesterov_lr } },
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        run(&cases[i]);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        rn_parameters *const p = rn_test_trained(context);
+        rn_optimizer *sgd;
+
+        require_ok(context, rn_sgd_create(&sgd, p, &cases[i].options));
+        rn_test_trained_follow(sgd, &cases[i].expected);
+        rn_optimizer_destroy(sgd);
+        rn_parameters_release(p);
+    }
 }
 
 static void without_momentum_nothing_is_kept(void **state)

@@ -72,14 +72,14 @@ static void check(rn_context *context, size_t index, rn_tensor *tensor, const fl
     }
 }
 
-void rn_test_trained_check(const rn_parameters *parameters, const float *expected, const char *what)
+static void check_values(const rn_parameters *parameters, const float *expected, const char *what)
 {
     for (size_t i = 0; i < TRAINED_ENTRIES; i++)
         if (i != TRAINED_MEAN)
             check(parameters->context, i, parameters->entry[i].value, expected, what);
 }
 
-void rn_test_trained_check_slot(const rn_optimizer *optimizer, int32_t slot, const float *expected, const char *what)
+static void check_slot(const rn_optimizer *optimizer, int32_t slot, const float *expected, const char *what)
 {
     rn_context *const context = optimizer->parameters->context;
 
@@ -92,4 +92,30 @@ void rn_test_trained_check_slot(const rn_optimizer *optimizer, int32_t slot, con
             check(context, i, tensor, expected, what);
         rn_tensor_destroy(tensor);
     }
+}
+
+void rn_test_trained_follow(rn_optimizer *optimizer, const rn_test_trajectory *expected)
+{
+    rn_parameters *const p = optimizer->parameters;
+    rn_context *const context = p->context;
+    rn_scheduler *step_lr = NULL;
+
+    if (expected->step_size > 0)
+        require_ok(context, rn_step_lr_create(
+                                &step_lr, optimizer,
+                                RN_OPTIONS(rn_step_lr, .step_size = expected->step_size, .gamma = expected->gamma)));
+    for (int step = 0; step < TRAINED_STEPS; step++) {
+        rn_test_trained_gradients(p, step);
+        require_ok(context, rn_optimizer_step(optimizer));
+        if (step_lr != NULL)
+            require_ok(context, rn_scheduler_step(step_lr));
+        if (step == 0)
+            check_values(p, expected->first, expected->what);
+    }
+    check_values(p, expected->last, expected->what);
+    for (int32_t slot = 0; slot < 2; slot++)
+        if (expected->slot[slot] != NULL)
+            check_slot(optimizer, slot, expected->slot[slot], expected->what);
+    assert_true(fabs(rn_optimizer_lr(optimizer) - expected->lr) <= 1e-15);
+    rn_scheduler_destroy(step_lr);
 }

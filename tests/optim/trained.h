@@ -16,11 +16,19 @@ rn_parameters *rn_test_trained(rn_context *context);
 void rn_test_trained_gradients(rn_parameters *parameters, int step);
 void rn_test_trained_gradient(rn_parameters *parameters, size_t index, int step);
 
+/* Steps with the fixture's gradients, and what PyTorch has after the first and the last of TRAINED_STEPS. */
+typedef struct rn_test_trajectory {
+    const char *what;
+    int64_t step_size; /* of StepLR; 0: none */
+    double gamma;
+    const float *first, *last, *slot[2]; /* slot NULL: the rule has none */
+    double lr;
+} rn_test_trajectory;
+
 /*
- * Fails the test unless the values, or this slot of the optimizer, are the fixture's: both sides round each step, so
- * they may differ by some u = 6e-8 of the numbers that are added up.
+ * Fails the test unless the optimizer's steps are the fixture's: both sides round each step, so they may differ by some
+ * u = 6e-8 of the numbers that are added up.
  */
-void rn_test_trained_check(const rn_parameters *parameters, const float *expected, const char *what);
-void rn_test_trained_check_slot(const rn_optimizer *optimizer, int32_t slot, const float *expected, const char *what);
+void rn_test_trained_follow(rn_optimizer *optimizer, const rn_test_trajectory *expected);
 
 #endif

@@ -2,23 +2,7 @@
 /* The parameter store: layout, versions, gradients, permission to write. */
 #include "params/parameters.h"
 
-#include "support/support.h"
-
-static rn_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    context = rn_test_context(1, RN_ISA_AUTO);
-    return 0;
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
+#include "support/one_context.h"
 
 enum { CONV, MEAN, BATCHES, FC_WEIGHT, FC_BIAS, ENTRIES };
 
@@ -286,8 +270,9 @@ static void null_is_answered_everywhere(void **state)
 }
 
 /* Everything that allocates, the arrays growing included. */
-static rn_status make_everything(rn_test_allocator *hooks)
+static rn_status make_everything(void *payload)
 {
+    rn_test_allocator *const hooks = payload;
     rn_context *own = NULL;
     rn_parameters *p = NULL;
     size_t index;
@@ -321,18 +306,10 @@ static rn_status make_everything(rn_test_allocator *hooks)
 
 static void every_failing_allocation_is_no_memory_and_leaks_nothing(void **state)
 {
-    rn_status status = RN_NO_MEMORY;
-    long n = 0;
+    rn_test_allocator hooks = { 0 };
 
     (void)state;
-    for (; status != RN_OK; n++) {
-        rn_test_allocator hooks = { .fail_at = n };
-
-        status = make_everything(&hooks);
-        assert_true(status == RN_OK || status == RN_NO_MEMORY);
-        assert_int_equal(hooks.live, 0);
-    }
-    assert_true(n > 140);
+    rn_test_fail_each(&hooks, make_everything, &hooks, 140);
 }
 
 int main(void)

@@ -1,23 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Predictions: probabilities, order, names; from logits, from a picture, from a file. */
 #include "graph/graph.h"
-#include "support/support.h"
-
-static rn_context *context;
-
-static int begin(void **state)
-{
-    (void)state;
-    context = rn_test_context(1, RN_ISA_AUTO);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
+#include "support/one_context.h"
 
 /*
  * The class of a picture is its strongest colour: channel means are the logits of six classes, class i looking at
@@ -395,7 +379,7 @@ static void every_failing_allocation_is_answered(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_context, drop_context)
 
 int main(void)
 {

@@ -1,23 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Model files: a network comes back from its file alone; a file that lies is refused by name. */
 #include "store/store.h"
-#include "support/support.h"
-
-static rn_context *context;
-
-static int begin(void **state)
-{
-    (void)state;
-    context = rn_test_context(1, RN_ISA_AUTO);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
+#include "support/one_context.h"
 
 static rn_model *make_model(rn_context *own)
 {
@@ -340,7 +324,7 @@ static void every_failing_allocation_is_answered(void **state)
         assert_true(fail_at < 100000);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_context, drop_context)
 
 int main(void)
 {

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Training files: a run goes on from its file as if it had never stopped; a file of another run changes nothing. */
 #include "store/store.h"
-#include "support/support.h"
-
-static rn_context *context;
+#include "support/one_context.h"
 
 /* A run of two epochs: model, optimizer and scheduler. */
 typedef struct run {
@@ -11,20 +9,6 @@ typedef struct run {
     rn_optimizer *optimizer;
     rn_scheduler *scheduler;
 } run;
-
-static int begin(void **state)
-{
-    (void)state;
-    context = rn_test_context(1, RN_ISA_AUTO);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
 
 static rn_model *make_model(rn_context *own, const char *name, const char *second_folder)
 {
@@ -427,7 +411,7 @@ static void every_failing_allocation_is_answered(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_context, drop_context)
 
 int main(void)
 {

@@ -159,8 +159,10 @@ void *rn_test_allocate(size_t bytes, size_t alignment, void *payload)
     char *base, *memory;
     block_header header;
 
-    if (allocator->fail_at >= 0 && (call == allocator->fail_at || (allocator->sticky && call > allocator->fail_at)))
+    if (allocator->fail_at >= 0 && (call == allocator->fail_at || (allocator->sticky && call > allocator->fail_at))) {
+        allocator->failures++;
         return NULL;
+    }
     base = malloc(bytes + 2 * alignment + sizeof header + sizeof guard_value);
     if (base == NULL)
         return NULL;
@@ -185,4 +187,38 @@ void rn_test_release(void *memory, void *payload)
     }
     allocator->live--;
     free(header.base);
+}
+
+rn_context *rn_test_allocator_context(rn_test_allocator *allocator, int32_t threads)
+{
+    rn_context *context = NULL;
+
+    *allocator = (rn_test_allocator){ .fail_at = -1 };
+    assert_int_equal(
+        rn_context_create(&context, RN_OPTIONS(rn_context, .threads = threads, .allocate = rn_test_allocate,
+                                               .release = rn_test_release, .allocator_payload = allocator)),
+        RN_OK);
+    return context;
+}
+
+void rn_test_fail_each(rn_test_allocator *allocator, rn_status (*attempt)(void *payload), void *payload, long least)
+{
+    const long before = allocator->live;
+
+    for (allocator->sticky = 0; allocator->sticky < 2; allocator->sticky++) {
+        rn_status status = RN_NO_MEMORY;
+
+        for (long n = 0; status != RN_OK; n++) {
+            allocator->calls = 0;
+            allocator->failures = 0;
+            allocator->fail_at = n;
+            status = attempt(payload);
+            assert_int_equal(allocator->live, before);
+            if (status != (allocator->failures > 0 ? RN_NO_MEMORY : RN_OK))
+                fail_msg("allocation %ld: %s, %ld failed", n, rn_status_string(status), allocator->failures);
+            assert_true(status != RN_OK || n >= least);
+        }
+    }
+    allocator->sticky = 0;
+    allocator->fail_at = -1;
 }

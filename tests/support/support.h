@@ -50,11 +50,19 @@ double rn_test_error(const float *a, const float *b, size_t count);
 /* An allocator whose calls can be counted and, from the n-th on, made to fail. Every block carries a guard;
  * rn_test_allocator_live says how many are out. */
 typedef struct rn_test_allocator {
-    long calls, live,
-        fail_at; /* fail_at: the number of the call that fails, counted from 0, and all after it if sticky; -1 never */
+    long calls, live, failures;
+    long fail_at; /* the number of the call that fails, counted from 0, and all after it if sticky; -1: none */
     int sticky;
 } rn_test_allocator;
 void *rn_test_allocate(size_t bytes, size_t alignment, void *payload);
 void rn_test_release(void *memory, void *payload);
+
+/* A context with this allocator, which does not fail yet. */
+rn_context *rn_test_allocator_context(rn_test_allocator *allocator, int32_t threads);
+
+/* Lets call 0, 1, 2, ... of the allocator fail, first alone, then with all that follow it, until `attempt` succeeds.
+ * Until then it must answer RN_NO_MEMORY; whatever it answers, it must leave as many blocks as it found. Fails the test
+ * if less than `least` calls could fail. */
+void rn_test_fail_each(rn_test_allocator *allocator, rn_status (*attempt)(void *payload), void *payload, long least);
 
 #endif

@@ -2,23 +2,7 @@
 /* Tensors: shapes and strides, wrapping, windows, copies, single elements, and what is refused. */
 #include "tensor/tensor.h"
 
-#include "support/support.h"
-
-static rn_context *context;
-
-static int make_context(void **state)
-{
-    (void)state;
-    context = rn_test_context(1, RN_ISA_AUTO);
-    return 0;
-}
-
-static int drop_context(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
+#include "support/one_context.h"
 
 static rn_tensor *numbered(rn_dtype dtype, int32_t rank, const int64_t *shape, rn_order order)
 {
@@ -296,7 +280,7 @@ static void shapes_print_as_tuples(void **state)
 }
 
 /* Everything that allocates, once with each allocation failing. */
-static rn_status make_everything(rn_test_allocator *hooks)
+static rn_status make_everything(void *payload)
 {
     const int64_t shape[] = { 2, 3, 2, 2 };
     rn_context *own = NULL;
@@ -305,7 +289,7 @@ static rn_status make_everything(rn_test_allocator *hooks)
     rn_status status;
 
     status = rn_context_create(&own, RN_OPTIONS(rn_context, .allocate = rn_test_allocate, .release = rn_test_release,
-                                                .allocator_payload = hooks));
+                                                .allocator_payload = payload));
     if (status == RN_OK)
         status = rn_tensor_create(&a, own, RN_FLOAT32, 4, shape, RN_CHANNELS_LAST);
     if (status == RN_OK)
@@ -324,18 +308,10 @@ static rn_status make_everything(rn_test_allocator *hooks)
 
 static void every_failing_allocation_is_no_memory_and_leaks_nothing(void **state)
 {
-    rn_status status = RN_NO_MEMORY;
-    long n = 0;
+    rn_test_allocator hooks = { 0 };
 
     (void)state;
-    for (; status != RN_OK; n++) {
-        rn_test_allocator hooks = { .fail_at = n };
-
-        status = make_everything(&hooks);
-        assert_true(status == RN_OK || status == RN_NO_MEMORY);
-        assert_int_equal(hooks.live, 0);
-    }
-    assert_true(n > 8);
+    rn_test_fail_each(&hooks, make_everything, &hooks, 8);
 }
 
 int main(void)

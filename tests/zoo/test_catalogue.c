@@ -3,26 +3,12 @@
  * Networks by name: options, preprocessing, refusals; every state dict against PyTorch's (names.txt, written by
  * make_names.py).
  */
-#include "support/support.h"
 #include "zoo/zoo.h"
 
+#define RN_TEST_THREADS 0
+#include "support/one_context.h"
+
 #include <inttypes.h>
-
-static rn_context *context;
-
-static int begin(void **state)
-{
-    (void)state;
-    context = rn_test_context(0, RN_ISA_AUTO);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    rn_context_destroy(context);
-    return 0;
-}
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
@@ -202,7 +188,7 @@ static void every_failing_allocation_is_answered(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_context, drop_context)
 
 int main(void)
 {
