@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Convolution as im2col + GEMM in which the im2col matrix never exists: rows of it are packed, a block at a time,
- * straight from the feature map into panels that fit L2.
+ * Convolution as im2col + GEMM in which the im2col matrix never exists: its rows are read where they lie in the feature
+ * map, from a zero-padded band of it, or, where that does not pay, packed a block at a time into panels that fit L2.
  *
  *   forward           y[m, o]  = sum_k  col(x)[m, k] * w[o, k]          m = output pixel, k = (kh, kw, c)
  *   backward data     dx = the same engine over dy with the kernel turned round; stride s gives s*s classes of pixels
