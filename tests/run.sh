@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Installs what is missing, builds, runs all tests, and ends with the line "N passed, N failed, N skipped". Fails if a test did, or if none ran.
 #
-#   tests/run.sh              the build that is shipped, then the same tests under the address and undefined-behaviour sanitizers
+#   tests/run.sh              the build that is shipped; the same tests under the address and undefined-behaviour sanitizers; those of
+#                             pictures in a build without libjpeg-turbo
 #   tests/run.sh PRESET...    these presets instead (CMakePresets.json)
 #
 # RESNET_TEST_DATA names a folder of real photos and weights; tests that need one and find none are counted as skipped.
@@ -57,14 +58,14 @@ everything_is_there || install_packages
 
 jobs=$(nproc)
 passed=0 failed=0 skipped=0
-[ $# -gt 0 ] || set -- release asan-ubsan
+[ $# -gt 0 ] || set -- release asan-ubsan without-jpeg
 for preset in "$@"; do
     echo "== $preset: build"
     build_log=build/$preset.log
     mkdir -p build
     # Sanitizers make compilers see ghosts: there a warning is only a warning.
     werror=ON
-    case $preset in *san*) werror=OFF ;; esac
+    case $preset in *san* | without-jpeg) werror=OFF ;; esac
     cmake --preset "$preset" -DRESNET_WERROR=$werror -DRESNET_BUILD_TESTS=ON >"$build_log" 2>&1 &&
         cmake --build --preset "$preset" -j "$jobs" >>"$build_log" 2>&1 || {
         grep -nE -A 6 'error:|undefined reference|CMake Error' "$build_log" || tail -n 40 "$build_log"

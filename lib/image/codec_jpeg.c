@@ -4,8 +4,6 @@
  * becomes RGB as Pillow's convert('RGB') has it, with Adobe's inverted inks. libjpeg allocates from the C library; its
  * errors come back by longjmp and end here.
  */
-#ifndef RN_WITHOUT_JPEG
-
 #include "image/pixels.h"
 
 #include <setjmp.h>
@@ -182,74 +180,3 @@ rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_workbench *bench, co
     *pixels = d.pixels;
     return status;
 }
-
-#else
-
-#include "image/pixels.h"
-
-/*
- * stb_image as of 2.27 invents what a file that was cut short lacks, and writes past its tables where a Huffman table
- * has over 256 codes. Both are looked for here, marker by marker as stb_image goes. Damage within the coded data stays
- * unnoticed: libjpeg-turbo is the better decoder.
- */
-
-/* Of the segment behind the marker at `at`; 0 if it has none. */
-static size_t segment_length(const uint8_t *bytes, size_t nbytes, size_t at)
-{
-    const uint8_t marker = bytes[at + 1];
-
-    if (marker == 0 || marker == 0x01 || (marker >= 0xd0 && marker <= 0xd9) || nbytes - at < 4)
-        return 0;
-    return (size_t)bytes[at + 2] << 8 | bytes[at + 3];
-}
-
-/* A DHT segment: tables of a byte, 16 counts, and as many symbols. 255 at most: stb_image uses 255 for "none". */
-static bool tables_are_sound(const uint8_t *segment, size_t length)
-{
-    for (size_t at = 2; at < length;) {
-        size_t symbols = 0;
-
-        if (length - at < 17)
-            return false;
-        for (size_t i = 1; i <= 16; i++)
-            symbols += segment[at + i];
-        if (symbols > 255 || length - at - 17 < symbols)
-            return false;
-        at += 17 + symbols;
-    }
-    return true;
-}
-
-static rn_status check_jpeg(const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
-{
-    enum { HUFFMAN_TABLES = 0xc4, END_OF_IMAGE = 0xd9 };
-    size_t at = 2;
-
-    while (at < nbytes && nbytes - at >= 2) {
-        const size_t length = bytes[at] == 0xff ? segment_length(bytes, nbytes, at) : 0;
-
-        if (bytes[at] != 0xff || bytes[at + 1] == 0xff) {
-            at++;
-            continue;
-        }
-        if (bytes[at + 1] == END_OF_IMAGE)
-            return RN_OK;
-        if (length > nbytes - at - 2)
-            break;
-        if (bytes[at + 1] == HUFFMAN_TABLES && !tables_are_sound(bytes + at + 2, length))
-            return rn_fail(message, RN_FORMAT, "%s: the JPEG has a Huffman table that is none", name);
-        at += 2 + length;
-    }
-    return rn_fail(message, RN_FORMAT, "%s: the JPEG is cut short", name);
-}
-
-rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
-                                const char *name, rn_message *message)
-{
-    rn_status status = check_jpeg(bytes, nbytes, name, message);
-
-    *pixels = (rn_pixels){ .bench = bench };
-    return status != RN_OK ? status : rn_pixels_decode_stb(pixels, bench, bytes, nbytes, name, message);
-}
-
-#endif

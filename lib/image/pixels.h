@@ -43,7 +43,7 @@ rn_status rn_pixels_decode(rn_pixels *pixels, const rn_workbench *bench, const u
                            const char *name, rn_message *message);
 /* RN_FORMAT: no pixels; RN_UNSUPPORTED: over RN_MAX_PIXELS. */
 rn_status rn_check_picture_size(int64_t width, int64_t height, const char *name, rn_message *message);
-/* codec_jpeg.c */
+/* codec_jpeg.c, or codec_jpeg_stb.c in builds without libjpeg-turbo */
 rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                                 const char *name, rn_message *message);
 /* codec_stb.c */
