@@ -57,8 +57,8 @@ rn_status rn_adam_create(rn_optimizer **optimizer, rn_parameters *parameters, co
     read.beta2 = rn_option_number(read.beta2, 0.999);
     read.eps = rn_option_number(read.eps, 1e-8);
     read.weight_decay = rn_option_number(read.weight_decay, 0);
-    if (!isfinite(read.lr) || read.lr < 0 || !is_beta(read.beta1) || !is_beta(read.beta2) || !(read.eps >= 0) ||
-        !isfinite(read.eps) || !(read.weight_decay >= 0) || !isfinite(read.weight_decay))
+    if (!rn_is_rate(read.lr) || !is_beta(read.beta1) || !is_beta(read.beta2) || !rn_is_rate(read.eps) ||
+        !rn_is_rate(read.weight_decay))
         return rn_fail(&parameters->context->message, RN_INVALID_ARGUMENT,
                        "Adam: lr %g, betas %g and %g, eps %g, weight decay %g", read.lr, read.beta1, read.beta2,
                        read.eps, read.weight_decay);

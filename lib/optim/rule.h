@@ -5,6 +5,8 @@
 
 #include "optim/optimizer.h"
 
+#include <math.h>
+
 /* An update of numbers [begin, end) of a parameter whose state (with this step counted already) is `state`. */
 typedef struct rn_update {
     const rn_optimizer *optimizer;
@@ -21,6 +23,12 @@ struct rn_optimizer_rule {
     const char *slot_name[2];
     void (*update)(const rn_update *update);
 };
+
+/* What a learning rate or a decay may be. */
+static inline bool rn_is_rate(double rate)
+{
+    return isfinite(rate) && rate >= 0;
+}
 
 extern const rn_optimizer_rule rn_adam_rule, rn_sgd_rule;
 

@@ -32,11 +32,6 @@ static void update(const rn_update *u)
 
 const rn_optimizer_rule rn_sgd_rule = { "sgd", 1, { "momentum_buffer", NULL }, update };
 
-static bool is_rate(double rate)
-{
-    return isfinite(rate) && rate >= 0;
-}
-
 rn_status rn_sgd_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_sgd_options *options)
 {
     rn_sgd_options read;
@@ -53,7 +48,8 @@ rn_status rn_sgd_create(rn_optimizer **optimizer, rn_parameters *parameters, con
     read.momentum = rn_option_number(read.momentum, 0);
     read.dampening = rn_option_number(read.dampening, 0);
     read.weight_decay = rn_option_number(read.weight_decay, 0);
-    if (!is_rate(read.lr) || !is_rate(read.momentum) || !isfinite(read.dampening) || !is_rate(read.weight_decay))
+    if (!rn_is_rate(read.lr) || !rn_is_rate(read.momentum) || !isfinite(read.dampening) ||
+        !rn_is_rate(read.weight_decay))
         return rn_fail(&parameters->context->message, RN_INVALID_ARGUMENT,
                        "SGD: lr %g, momentum %g, dampening %g, weight decay %g", read.lr, read.momentum, read.dampening,
                        read.weight_decay);
