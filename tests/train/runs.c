@@ -240,3 +240,28 @@ char *rn_test_values(rn_model *model, size_t *size)
     }
     return values;
 }
+
+const char *rn_test_undisturbed_photos, *rn_test_undisturbed;
+
+int rn_test_make_undisturbed(void **state)
+{
+    rn_test_run run;
+
+    (void)state;
+    rn_test_undisturbed_photos = rn_test_photo_directory();
+    rn_test_undisturbed = rn_test_new_directory();
+    run = rn_test_run_open(rn_test_undisturbed_photos, 7);
+    require_ok(run.context, rn_test_run_train(&run, rn_test_undisturbed, 0, NULL, NULL));
+    require_ok(run.context, rn_test_run_fit(&run));
+    rn_test_run_close(&run);
+    return 0;
+}
+
+void rn_test_resume_to_the_end(const char *directory)
+{
+    rn_test_run run = rn_test_run_open(rn_test_undisturbed_photos, 7);
+
+    require_ok(run.context, rn_test_run_train(&run, directory, 1, NULL, NULL));
+    require_ok(run.context, rn_test_run_fit(&run));
+    rn_test_run_close(&run);
+}

@@ -52,6 +52,20 @@ rn_status rn_test_run_train(rn_test_run *run, const char *directory, int resume,
 rn_status rn_test_run_fit(rn_test_run *run);
 void rn_test_run_close(rn_test_run *run);
 
+/* Callbacks of a whole run: after each batch of training and of validation, and at the end of each epoch. */
+enum {
+    RUN_TRAIN_BATCHES = 5,
+    RUN_VALID_BATCHES = 3,
+    RUN_EPOCHS = 5,
+    RUN_CALLS = RUN_EPOCHS * (RUN_TRAIN_BATCHES + RUN_VALID_BATCHES + 1)
+};
+
+/* The set-up of a group of tests: a run that nothing happens to, the photos that it reads and the results it leaves. */
+int rn_test_make_undisturbed(void **state);
+extern const char *rn_test_undisturbed_photos, *rn_test_undisturbed;
+/* Goes on with what lies in the directory, in a new process as it were, until its end. */
+void rn_test_resume_to_the_end(const char *directory);
+
 /* A progress callback that cancels at its n-th call (counted from 0); its payload is an int that counts down. */
 int32_t rn_test_cancel(const rn_progress *progress, void *payload);
 
