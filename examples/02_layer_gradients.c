@@ -71,9 +71,9 @@ int main(void)
     TRY(rn_context_create(&context, NULL));
 
     TRY(rn_graph_create(&graph, context));
-    x = rn_graph_input(graph, 2, 3, 3);
+    x = rn_graph_input(graph, "images", 2, 3, 3, NULL);
     x = rn_conv2d(graph, x, "conv", 2, 3, RN_OPTIONS(rn_conv2d, .padding = 1));
-    rn_graph_output(graph, "logits", rn_flatten(graph, x));
+    rn_graph_output(graph, "logits", rn_flatten(graph, x, NULL));
     TRY(rn_model_build(&model, graph, "one convolution", NULL));
 
     TRY(rn_tensor_create(&image, context, RN_FLOAT32, 4, image_shape, RN_CHANNELS_LAST));
@@ -87,7 +87,7 @@ int main(void)
         TRY(rn_tensor_set(start, (int64_t[]){ 0, i }, 0.01 * (i + 1)));
     TRY(rn_session_backward(training));
     TRY(rn_tensor_get(rn_parameters_gradient(rn_model_parameters(model), 0), at, &exact_weight));
-    TRY(rn_session_input_gradient(&pixel_gradient, training));
+    TRY(rn_session_input_gradient(&pixel_gradient, training, 0));
     TRY(rn_tensor_get(pixel_gradient, at, &exact_pixel));
 
     /* The same from the outside. */

@@ -17,12 +17,12 @@ static rn_value block(rn_graph *g, rn_value x, const char *name, int channels, i
 
     rn_graph_enter(g, name);
     y = rn_conv2d(g, x, "conv1", channels, 3, RN_OPTIONS(rn_conv2d, .stride = stride, .padding = 1));
-    y = rn_relu(g, rn_batch_norm2d(g, y, "bn1", NULL));
+    y = rn_relu(g, rn_batch_norm2d(g, y, "bn1", NULL), NULL);
     y = rn_conv2d(g, y, "conv2", channels, 3, RN_OPTIONS(rn_conv2d, .padding = 1));
     y = rn_batch_norm2d(g, y, "bn2", NULL);
     if (stride != 1 || rn_value_channels(g, x) != channels)
         shortcut = rn_conv2d(g, x, "downsample", channels, 1, RN_OPTIONS(rn_conv2d, .stride = stride));
-    return rn_graph_leave(g, rn_relu(g, rn_add(g, y, shortcut)));
+    return rn_graph_leave(g, rn_relu(g, rn_add(g, y, shortcut, NULL), NULL));
 }
 
 static rn_status make_network(rn_model **model, rn_context *context)
@@ -33,9 +33,9 @@ static rn_status make_network(rn_model **model, rn_context *context)
 
     if (status != RN_OK)
         return status;
-    x = rn_graph_input(g, 3, SIDE, SIDE);
+    x = rn_graph_input(g, "images", 3, SIDE, SIDE, NULL);
     x = block(g, block(g, x, "block1", 8, 1), "block2", 16, 2);
-    x = rn_flatten(g, rn_adaptive_avg_pool2d(g, x, 1, 1));
+    x = rn_flatten(g, rn_adaptive_avg_pool2d(g, x, 1, 1, NULL), NULL);
     rn_graph_output(g, "logits", rn_linear(g, x, "fc", CLASSES, NULL));
     rn_graph_head(g, "fc");
     status = rn_model_build(model, g, "stripes", NULL); /* gives the first error of the calls above */
@@ -97,7 +97,7 @@ int main(void)
     for (int step = 0; step < STEPS; step++) {
         draw_batch(pixels, labels, &state);
         TRY(rn_session_forward(training, images));
-        TRY(rn_cross_entropy(&loss, training, targets));
+        TRY(rn_cross_entropy(&loss, training, targets, NULL));
         TRY(rn_session_backward(training));
         TRY(rn_optimizer_step(adam));
         if (step % 10 == 0)

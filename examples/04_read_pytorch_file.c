@@ -19,7 +19,7 @@ static rn_status list_tensors(rn_context *context, const char *path)
 {
     rn_checkpoint *file = NULL;
     rn_status status =
-        rn_checkpoint_open(&file, context, path); /* the container is told by content; nothing in it is executed */
+        rn_checkpoint_open(&file, context, path, NULL); /* the container is told by content; nothing in it is executed */
 
     for (size_t i = 0; status == RN_OK && i < rn_checkpoint_count(file); i++) {
         const rn_tensor *tensor = rn_checkpoint_tensor(file, i);
@@ -43,7 +43,7 @@ static rn_status save_for_pytorch(rn_context *context, rn_model *model, const ch
     TRY(rn_checkpoint_create(&file, context));
     for (size_t i = 0; i < rn_parameters_count(parameters); i++)
         TRY(rn_checkpoint_add(file, rn_parameters_name(parameters, i), rn_parameters_value(parameters, i)));
-    status = rn_checkpoint_save(file, path, RN_FORMAT_TORCH);
+    status = rn_checkpoint_save(file, path, RN_FORMAT_TORCH, NULL);
 out:
     rn_checkpoint_destroy(file);
     return status;

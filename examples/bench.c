@@ -105,7 +105,7 @@ static rn_status step(bench *b)
     TRY(rn_session_forward(b->session, b->images));
     if (b->adam == NULL)
         goto out;
-    TRY(rn_cross_entropy(&loss, b->session, b->labels));
+    TRY(rn_cross_entropy(&loss, b->session, b->labels, NULL));
     TRY(rn_session_backward(b->session));
     status = rn_optimizer_step(b->adam);
 out:

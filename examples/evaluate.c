@@ -28,7 +28,7 @@ static rn_status open_checkpoint(rn_model **model, rn_dataset **photos, rn_conte
 {
     rn_status status;
 
-    TRY(rn_model_open(model, context, s->checkpoint));
+    TRY(rn_model_open(model, context, s->checkpoint, NULL));
     status = rn_image_folder_open(photos, context, s->directory,
                                   RN_OPTIONS(rn_image_folder, .classes = rn_model_classes(*model)));
 out:

@@ -40,14 +40,14 @@ static void print_json(const rn_predictions *p, const char *path)
     args_json_string(stdout, path);
     printf(", \"predictions\": [");
     for (size_t i = 0; i < rn_predictions_count(p); i++) {
-        const char *folder = rn_predictions_folder(p, i);
+        const char *folder = rn_predictions_folder(p, 0, i);
 
-        printf("%s{\"index\": %lld, \"folder\": ", i > 0 ? ", " : "", (long long)rn_predictions_index(p, i));
+        printf("%s{\"index\": %lld, \"folder\": ", i > 0 ? ", " : "", (long long)rn_predictions_index(p, 0, i));
         args_json_string(stdout, folder != NULL ? folder : "");
         printf(", \"name\": ");
-        args_json_string(stdout, rn_predictions_name(p, i));
+        args_json_string(stdout, rn_predictions_name(p, 0, i));
         printf(", \"probability\": ");
-        args_json_number(stdout, rn_predictions_probability(p, i));
+        args_json_number(stdout, rn_predictions_probability(p, 0, i));
         printf("}");
     }
     printf("]}\n");
@@ -57,11 +57,11 @@ static void print_lines(const rn_predictions *p, const char *path, const char *t
 {
     printf("%s%s%s%s\n", path, truth != NULL ? "  (" : "", truth != NULL ? truth : "", truth != NULL ? ")" : "");
     for (size_t i = 0; i < rn_predictions_count(p); i++) {
-        const char *name = rn_predictions_name(p, i);
+        const char *name = rn_predictions_name(p, 0, i);
         const char *colour = strcmp(name, truth != NULL ? truth : "") == 0 ? "\033[32m" : i == 0 ? "\033[31m" : "";
         const int coloured = colours && truth != NULL && *colour != '\0';
 
-        printf("  %s%6.2f %%  %s%s\n", coloured ? colour : "", 100 * rn_predictions_probability(p, i), name,
+        printf("  %s%6.2f %%  %s%s\n", coloured ? colour : "", 100 * rn_predictions_probability(p, 0, i), name,
                coloured ? "\033[0m" : "");
     }
 }
@@ -111,7 +111,7 @@ int main(int argc, char **argv)
     status = rn_context_create(
         &context, RN_OPTIONS(rn_context, .threads = s.threads, .log = args_log, .log_payload = (void *)&program));
     if (status == RN_OK)
-        status = rn_model_open(&model, context, argv[1]);
+        status = rn_model_open(&model, context, argv[1], NULL);
     for (int i = 2; i < argc && status == RN_OK; i++)
         status = predict(model, argv[i], &s);
     answer = status == RN_OK ? 0 : args_failed(&program, status, context);

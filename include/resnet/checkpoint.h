@@ -11,6 +11,8 @@
  * safetensors stay as they are. Limits (RN_FORMAT beyond): 1,000,000 tensors, 100,000,000 bytes of safetensors header,
  * 64 MiB of pickle, nesting 256. The file is mapped and may be replaced by renaming, but must not be shortened in
  * place, while the checkpoint lives.
+ *
+ * Thread safety: a checkpoint belongs to the thread of its context; reading its tensors from several threads is fine.
  */
 #ifndef RESNET_CHECKPOINT_H
 #define RESNET_CHECKPOINT_H
@@ -28,9 +30,14 @@ typedef enum rn_format {
     RN_FORMAT_TORCH = 1 /* zip container; torch.load(weights_only=True) reads it */
 } rn_format;
 
+typedef struct rn_checkpoint_open_options {
+    size_t struct_size;
+} rn_checkpoint_open_options;
+
 /* Opens a file. RN_IO; RN_FORMAT: damaged, or a global that is not allowed (named in the message); RN_UNSUPPORTED:
  * understood but not a set of dense tensors of known types. The caller destroys. */
-RN_API rn_status rn_checkpoint_open(rn_checkpoint **checkpoint, rn_context *context, const char *path);
+RN_API rn_status rn_checkpoint_open(rn_checkpoint **checkpoint, rn_context *context, const char *path,
+                                    const rn_checkpoint_open_options *options);
 /* An empty one. */
 RN_API rn_status rn_checkpoint_create(rn_checkpoint **checkpoint, rn_context *context);
 
@@ -51,12 +58,17 @@ RN_API rn_status rn_checkpoint_set_metadata(rn_checkpoint *checkpoint, const cha
 RN_API size_t rn_checkpoint_metadata_count(const rn_checkpoint *checkpoint);
 RN_API const char *rn_checkpoint_metadata_key(const rn_checkpoint *checkpoint, size_t index);
 
+typedef struct rn_checkpoint_save_options {
+    size_t struct_size;
+} rn_checkpoint_save_options;
+
 /*
  * Writes the file: into a temporary file beside `path`, flushed to the disk, then renamed, so that `path` holds either
  * what it held before or everything. Equal contents give equal bytes. RN_IO: `path` is untouched. RN_FORMAT_TORCH
  * stores the tensors as an OrderedDict and leaves metadata out (torch.load(weights_only=True) would have to build it).
  */
-RN_API rn_status rn_checkpoint_save(const rn_checkpoint *checkpoint, const char *path, rn_format format);
+RN_API rn_status rn_checkpoint_save(const rn_checkpoint *checkpoint, const char *path, rn_format format,
+                                    const rn_checkpoint_save_options *options);
 
 /* NULL is fine. */
 RN_API void rn_checkpoint_destroy(rn_checkpoint *checkpoint);

@@ -9,6 +9,12 @@
  * beside each.
  *
  * Values of images are (N, C, H, W), after rn_flatten (N, features); N is left open until a session runs.
+ *
+ * Every layer has a name that is its own: the one it is given or, for a layer without parameters, its kind ("relu",
+ * "add", "max_pool2d") with "_1", "_2" behind it where there are more under one prefix, as torch.fx does:
+ * "layer1.0.relu_1". Sessions give any layer's output by that name, messages use it, rn_model_layer_name lists them.
+ *
+ * Thread safety: a graph belongs to the thread of its context. Reading sizes of values does not change it.
  */
 #ifndef RESNET_GRAPH_H
 #define RESNET_GRAPH_H
@@ -36,8 +42,16 @@ RN_API void rn_graph_enter(rn_graph *graph, const char *prefix);
 /* Ends the prefix; gives `result` back, renamed to the prefix ("layer1.0"), so that a block can end with `return`. */
 RN_API rn_value rn_graph_leave(rn_graph *graph, rn_value result);
 
-/* The image that comes in: (N, channels, height, width). Exactly one a graph, before any other layer. */
-RN_API rn_value rn_graph_input(rn_graph *graph, int64_t channels, int64_t height, int64_t width);
+typedef struct rn_graph_input_options {
+    size_t struct_size;
+    int32_t dtype;    /* an rn_dtype; 0: RN_FLOAT32, the only one that is built (others: RN_UNSUPPORTED) */
+    int32_t reserved; /* 0 */
+} rn_graph_input_options;
+
+/* What comes in: images (N, channels, height, width), named for messages and for sessions ("images"). Before any other
+ * layer. RN_UNSUPPORTED: a second input. */
+RN_API rn_value rn_graph_input(rn_graph *graph, const char *name, int64_t channels, int64_t height, int64_t width,
+                               const rn_graph_input_options *options);
 /* Names a value that comes out. A classifier has one, "logits". */
 RN_API void rn_graph_output(rn_graph *graph, const char *name, rn_value value);
 /* Says which part is the head: parameters and layers whose names begin with `prefix` ("fc"). The rest is the backbone.
@@ -102,10 +116,19 @@ RN_API rn_value rn_linear(rn_graph *graph, rn_value x, const char *name, int64_t
 
 /* ---- layers without parameters --------------------------------------------------------------------------------- */
 
-RN_API rn_value rn_relu(rn_graph *graph, rn_value x);
+/* `name` in the options below: the layer's name; NULL: its kind, numbered. */
+
+typedef struct rn_relu_options {
+    size_t struct_size;
+    const char *name;
+} rn_relu_options;
+
+/* torch.nn.ReLU */
+RN_API rn_value rn_relu(rn_graph *graph, rn_value x, const rn_relu_options *options);
 
 typedef struct rn_pool2d_options {
     size_t struct_size;
+    const char *name;
     int32_t stride;          /* 0: as kernel */
     int32_t padding;         /* at most half of the kernel */
     int32_t ceil_mode;       /* 1: a last window that is only partly inside counts */
@@ -116,24 +139,66 @@ typedef struct rn_pool2d_options {
 RN_API rn_value rn_max_pool2d(rn_graph *graph, rn_value x, int32_t kernel, const rn_pool2d_options *options);
 /* torch.nn.AvgPool2d */
 RN_API rn_value rn_avg_pool2d(rn_graph *graph, rn_value x, int32_t kernel, const rn_pool2d_options *options);
+
+typedef struct rn_adaptive_avg_pool2d_options {
+    size_t struct_size;
+    const char *name;
+} rn_adaptive_avg_pool2d_options;
+
 /* torch.nn.AdaptiveAvgPool2d */
-RN_API rn_value rn_adaptive_avg_pool2d(rn_graph *graph, rn_value x, int64_t out_height, int64_t out_width);
+RN_API rn_value rn_adaptive_avg_pool2d(rn_graph *graph, rn_value x, int64_t out_height, int64_t out_width,
+                                       const rn_adaptive_avg_pool2d_options *options);
+
+typedef struct rn_dropout_options {
+    size_t struct_size;
+} rn_dropout_options;
 
 /* torch.nn.Dropout: zero with the given probability in training, scaled by 1/(1 - p). Draws are a pure function of
  * (seed, step, element). The name is for freezing. */
-RN_API rn_value rn_dropout(rn_graph *graph, rn_value x, const char *name, double probability);
+RN_API rn_value rn_dropout(rn_graph *graph, rn_value x, const char *name, double probability,
+                           const rn_dropout_options *options);
+
+typedef struct rn_add_options {
+    size_t struct_size;
+    const char *name;
+} rn_add_options;
 
 /* a + b, same shapes. */
-RN_API rn_value rn_add(rn_graph *graph, rn_value a, rn_value b);
+RN_API rn_value rn_add(rn_graph *graph, rn_value a, rn_value b, const rn_add_options *options);
+
+typedef struct rn_concat_options {
+    size_t struct_size;
+    const char *name;
+} rn_concat_options;
+
 /* torch.cat along channels of 1 to 1024 values with equal height and width. */
-RN_API rn_value rn_concat(rn_graph *graph, const rn_value *values, size_t count);
-/* (N, C, H, W) to (N, C*H*W), in PyTorch's order. */
-RN_API rn_value rn_flatten(rn_graph *graph, rn_value x);
+RN_API rn_value rn_concat(rn_graph *graph, const rn_value *values, size_t count, const rn_concat_options *options);
+
+typedef struct rn_flatten_options {
+    size_t struct_size;
+    const char *name;
+} rn_flatten_options;
+
+/* torch.flatten(x, 1): (N, C, H, W) to (N, C*H*W), in PyTorch's order. */
+RN_API rn_value rn_flatten(rn_graph *graph, rn_value x, const rn_flatten_options *options);
+
+typedef struct rn_shortcut_a_options {
+    size_t struct_size;
+    const char *name;
+} rn_shortcut_a_options;
+
 /* Shortcut A of the ResNet paper (arXiv:1512.03385, 3.3): every stride-th pixel, new channels zero, half of them before
  * and half after (as the CIFAR networks in PyTorch have it). */
-RN_API rn_value rn_shortcut_a(rn_graph *graph, rn_value x, int64_t out_channels, int32_t stride);
+RN_API rn_value rn_shortcut_a(rn_graph *graph, rn_value x, int64_t out_channels, int32_t stride,
+                              const rn_shortcut_a_options *options);
+
+typedef struct rn_log_softmax_options {
+    size_t struct_size;
+    const char *name;
+} rn_log_softmax_options;
+
 /* log(softmax(x)) along channels of (N, features). Networks of the zoo end in logits and do not need it. */
-RN_API rn_value rn_log_softmax(rn_graph *graph, rn_value x);
+RN_API rn_value rn_log_softmax(rn_graph *graph, rn_value x, const rn_log_softmax_options *options);
 
 #ifdef __cplusplus
 }

@@ -67,10 +67,12 @@ RN_API const char *rn_pipeline_text(const rn_pipeline *pipeline);
 RN_API int rn_pipeline_is_random(const rn_pipeline *pipeline);
 /* The size of what comes out, or 0 x 0 where it depends on the photo. */
 RN_API void rn_pipeline_output_size(const rn_pipeline *pipeline, int32_t *height, int32_t *width);
-/* Applies the pipeline and makes a float32 tensor (3, height, width), channels fastest in memory. `draw` may be NULL if
- * the pipeline is not random: RN_INVALID_ARGUMENT otherwise. */
-RN_API rn_status rn_pipeline_apply(rn_tensor **tensor, const rn_pipeline *pipeline, const rn_image *image,
-                                   const rn_draw *draw);
+/* Applies the pipeline and makes a float32 tensor (3, height, width), channels fastest in memory, in `context`, whose
+ * memory and message are used: threads with a context each may apply one pipeline at once. `draw` may be NULL if the
+ * pipeline is not random: RN_INVALID_ARGUMENT otherwise. The caller destroys the tensor; rn_tensor_stack makes a batch.
+ */
+RN_API rn_status rn_pipeline_apply(rn_tensor **tensor, rn_context *context, const rn_pipeline *pipeline,
+                                   const rn_image *image, const rn_draw *draw);
 /* NULL is fine. */
 RN_API void rn_pipeline_destroy(rn_pipeline *pipeline);
 

@@ -2,9 +2,13 @@
 /*
  * rn_model: a network with its parameters, its class table and its preprocessing. It holds no activations; sessions do.
  *
- * Thread safety: many inference sessions, each with its own context and thread, may run one model. Whatever changes the
- * model (load, freeze, write, an optimizer step) answers RN_BUSY while one of them runs, RN_STATE while a training
- * session is between forward and backward.
+ * Thread safety: many inference sessions, each with its own context and thread, may run one model while one other
+ * thread, the one of the model's context, changes it: loads, freezes, writes values, sets pipelines and class tables. A
+ * change waits for the forwards that are running and no longer, forwards that come meanwhile wait for the change, and
+ * each answer belongs to exactly one set of weights. A load reads and converts its file before it makes anybody wait.
+ * RN_STATE at once, without waiting: a training session is between forward and backward. What a session's callbacks
+ * (allocator, log) do must not call back into the same model. Pipelines and class tables that were borrowed stay valid
+ * as long as the model, also when others have taken their place.
  */
 #ifndef RESNET_MODEL_H
 #define RESNET_MODEL_H
@@ -49,14 +53,24 @@ RN_API void rn_model_destroy(rn_model *model);
 
 RN_API const char *rn_model_name(const rn_model *model);
 RN_API int64_t rn_model_class_count(const rn_model *model);
-/* Borrowed; NULL if the model has none. */
+/* Borrowed, valid as long as the model; NULL if it has none. */
 RN_API const rn_classes *rn_model_classes(const rn_model *model);
 /* Copies the table. RN_SHAPE: its size is not that of the logits. */
 RN_API rn_status rn_model_set_classes(rn_model *model, const rn_classes *classes);
 RN_API void rn_model_input_size(const rn_model *model, int64_t *channels, int64_t *height, int64_t *width);
 
-/* How photos are prepared for prediction and validation, and for training. Borrowed; NULL if the model has none (a
- * graph of one's own). */
+/*
+ * The layers of the network, in the order they run, by the names that rn_session_options.outputs and freezing take
+ * (graph.h: every layer has one). Borrowed; NULL past the last.
+ */
+RN_API size_t rn_model_layer_count(const rn_model *model);
+RN_API const char *rn_model_layer_name(const rn_model *model, size_t index);
+/* The names of what goes in and of what comes out, in their order. Borrowed; NULL past the last. */
+RN_API const char *rn_model_input_name(const rn_model *model, size_t index);
+RN_API const char *rn_model_output_name(const rn_model *model, size_t index);
+
+/* How photos are prepared for prediction and validation, and for training. Borrowed, valid as long as the model; NULL
+ * if it has none (a graph of one's own). */
 RN_API const rn_pipeline *rn_model_pipeline(const rn_model *model);
 RN_API const rn_pipeline *rn_model_training_pipeline(const rn_model *model);
 /* Sets them from text (image.h). RN_FORMAT; RN_INVALID_ARGUMENT: the evaluation pipeline is random; RN_SHAPE: what
@@ -84,37 +98,95 @@ RN_API rn_status rn_model_freeze_backbone(rn_model *model);
  */
 RN_API rn_status rn_model_summary(const rn_model *model, char *text, size_t size, size_t *length);
 
+/* ---- files ------------------------------------------------------------------------------------------------------ */
+
 typedef enum rn_head_policy {
     RN_HEAD_MUST_FIT = 0,
-    RN_HEAD_SKIP_IF_SIZE_DIFFERS =
-        1, /* fine-tuning: another number of classes leaves the new head as it was initialised */
+    RN_HEAD_SKIP_IF_SIZE_DIFFERS = 1, /* fine-tuning: another number of classes leaves the new head as it was
+                                         initialised; the log says so */
     RN_HEAD_SKIP = 2
 } rn_head_policy;
 
+/* What a load does with a class table that the file carries, if the head is loaded and the model has a table, too. */
+typedef enum rn_class_policy {
+    RN_CLASSES_MUST_AGREE = 0, /* RN_SHAPE unless the folders are the same in the same order */
+    RN_CLASSES_IGNORE = 1      /* the caller vouches that row i of the file's head is class i of the model */
+} rn_class_policy;
+
+/* What a load did, or would have had to do. */
+typedef struct rn_load_report rn_load_report;
+
 typedef struct rn_load_options {
     size_t struct_size;
-    int32_t head;          /* an rn_head_policy */
-    int32_t allow_missing; /* 1: parameters that the file lacks keep their values */
-    int32_t allow_surplus; /* 1: tensors that the model lacks are passed over */
-    int32_t reserved;
+    const char *prefix;      /* which network of the file: what stands before its parameters' names, such as "model_ema"
+                                (with or without the dot; "": nothing). NULL: found, or refused with the candidates */
+    rn_load_report **report; /* if not NULL: receives a report, also if the load fails with RN_SHAPE; else NULL. The
+                                caller destroys it */
+    int32_t head;            /* an rn_head_policy */
+    int32_t classes;         /* an rn_class_policy */
+    int32_t allow_missing;   /* 1: parameters that the file lacks keep their values */
+    int32_t allow_surplus;   /* 1: tensors that the model lacks are passed over */
 } rn_load_options;
 
 /*
- * Takes the parameters' values from a checkpoint file (checkpoint.h), all or none. num_batches_tracked may be missing,
- * as in old files. Where the state dict lies beside other things (a training script's {'state_dict': ..., 'optimizer':
- * ...}), it is found by the name of the first parameter, and what lies elsewhere is not looked at. RN_SHAPE: a tensor
- * does not fit, is missing or is surplus; the message names them. RN_IO, RN_FORMAT as rn_checkpoint_open.
+ * Takes the parameters' values from a checkpoint file (checkpoint.h), all or none, also beside running sessions (above).
+ * num_batches_tracked may be missing, as in old files.
+ *
+ * Where the state dict lies beside other things (a training script's {'state_dict': ..., 'optimizer': ...}), it is found
+ * by the name of the first parameter; what lies elsewhere is not looked at. Where two state dicts fit the network, the
+ * one whose prefix does not speak of an average or a teacher (ema, swa, avg, average, teacher, target, momentum) is
+ * taken and a warning says so; if that does not decide, RN_INVALID_ARGUMENT names the candidates and `prefix` chooses.
+ *
+ * A model without class table or pipelines takes those of the file. RN_SHAPE: a tensor does not fit, is missing or is
+ * surplus (the message names them), or the class tables differ. RN_INVALID_ARGUMENT: no such prefix. RN_STATE,
+ * RN_NO_MEMORY. RN_IO, RN_FORMAT as rn_checkpoint_open.
  */
 RN_API rn_status rn_model_load(rn_model *model, const char *path, const rn_load_options *options);
 RN_API rn_status rn_model_load_checkpoint(rn_model *model, const rn_checkpoint *checkpoint,
                                           const rn_load_options *options);
 
+typedef enum rn_load_fate {
+    RN_LOAD_LOADED = 0,    /* parameters that take their values from the file */
+    RN_LOAD_KEPT = 1,      /* parameters of a head that is skipped */
+    RN_LOAD_MISSING = 2,   /* parameters that the file lacks */
+    RN_LOAD_SURPLUS = 3,   /* tensors of the file's state dict that the model lacks */
+    RN_LOAD_DIFFERENT = 4, /* parameters whose tensor has another shape or type, and what they are */
+    RN_LOAD_CANDIDATES = 5 /* prefixes of the state dicts that fit, if there is more than one */
+} rn_load_fate;
+
+/* How many names there are of a fate (an rn_load_fate), and each; borrowed from the report, NULL past the last. */
+RN_API size_t rn_load_report_count(const rn_load_report *report, int32_t fate);
+RN_API const char *rn_load_report_name(const rn_load_report *report, int32_t fate, size_t index);
+/* The prefix that was taken, with its dot; "" if the names stand alone, NULL if none was. Borrowed. */
+RN_API const char *rn_load_report_prefix(const rn_load_report *report);
+/* 1: the head was left as it was initialised. */
+RN_API int rn_load_report_head_skipped(const rn_load_report *report);
+/* NULL is fine. */
+RN_API void rn_load_report_destroy(rn_load_report *report);
+
+typedef struct rn_model_save_options {
+    size_t struct_size;
+    int32_t format;   /* an rn_format. RN_FORMAT_TORCH holds the state dict alone: no class table, no preprocessing */
+    int32_t reserved; /* 0 */
+} rn_model_save_options;
+
 /* Writes a model file: safetensors with parameters and, as metadata, network name, class table and preprocessing.
- * PyTorch reads the tensors as a state dict. */
-RN_API rn_status rn_model_save(const rn_model *model, const char *path);
+ * PyTorch reads the tensors as a state dict. `path` is replaced as a whole or not at all; what is written is one set of
+ * weights, also beside a training. RN_IO, RN_NO_MEMORY. */
+RN_API rn_status rn_model_save(const rn_model *model, const char *path, const rn_model_save_options *options);
+/* Puts the same tensors and metadata into a checkpoint, for a file of one's own that holds more (an optimizer's state
+ * dict: optimizer.h). The values are those of now, without a copy until the model changes. RN_INVALID_ARGUMENT: a name
+ * is taken. torch.nn.Module.state_dict */
+RN_API rn_status rn_model_state_dict(rn_checkpoint *state, const rn_model *model);
+
+typedef struct rn_model_open_options {
+    size_t struct_size;
+} rn_model_open_options;
+
 /* Makes the model that such a file holds. RN_FORMAT: the file carries no network name; RN_INVALID_ARGUMENT: not a
- * network of the zoo. */
-RN_API rn_status rn_model_open(rn_model **model, rn_context *context, const char *path);
+ * network of the zoo (build it and rn_model_load the file). */
+RN_API rn_status rn_model_open(rn_model **model, rn_context *context, const char *path,
+                               const rn_model_open_options *options);
 
 #ifdef __cplusplus
 }

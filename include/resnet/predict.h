@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Photo in, classes out. The model's own preprocessing is used: prediction and validation cannot differ. */
+/*
+ * Photo in, classes out. The model's own preprocessing is used: prediction and validation cannot differ.
+ *
+ * Thread safety: rn_predict_* work in the context of the model, rn_session_predict_* and rn_predict_logits in that of
+ * the session or the logits, so that threads with a session each may share one model.
+ */
 #ifndef RESNET_PREDICT_H
 #define RESNET_PREDICT_H
 
-#include <resnet/model.h>
+#include <resnet/session.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -17,25 +22,37 @@ typedef struct rn_predict_options {
     int32_t reserved;
 } rn_predict_options;
 
-/* RN_STATE: the model has no preprocessing. RN_IO, RN_FORMAT: the photo. The caller destroys the predictions. For many
- * photos keep a session instead. */
+/* One photo, through a session that is made for it. RN_STATE: the model has no preprocessing. RN_IO, RN_FORMAT: the
+ * photo. The caller destroys the predictions. For many photos keep a session. */
 RN_API rn_status rn_predict_file(rn_predictions **predictions, rn_model *model, const char *path,
                                  const rn_predict_options *options);
 RN_API rn_status rn_predict_image(rn_predictions **predictions, rn_model *model, const rn_image *image,
                                   const rn_predict_options *options);
-/* From logits (N, classes) of a session of one's own: row `row`. Memory and message are those of the logits' context,
- * so that threads with a session each may call it for one model. RN_SHAPE; RN_INVALID_ARGUMENT: no such row, or a logit
- * is not finite (a network that has diverged). */
-RN_API rn_status rn_predict_logits(rn_predictions **predictions, const rn_model *model, const rn_tensor *logits,
-                                   int64_t row, const rn_predict_options *options);
 
+/* The same through an inference session whose output 0 is the logits; its next forward. RN_STATE also: a training
+ * session. */
+RN_API rn_status rn_session_predict_file(rn_predictions **predictions, rn_session *session, const char *path,
+                                         const rn_predict_options *options);
+RN_API rn_status rn_session_predict_image(rn_predictions **predictions, rn_session *session, const rn_image *image,
+                                          const rn_predict_options *options);
+/* Of prepared images (N, C, H, W): N rows of predictions. Errors as rn_session_forward. */
+RN_API rn_status rn_session_predict(rn_predictions **predictions, rn_session *session, const rn_tensor *images,
+                                    const rn_predict_options *options);
+
+/* From logits (N, classes) of a session of one's own: N rows. RN_SHAPE; RN_INVALID_ARGUMENT: a logit is not finite (a
+ * network that has diverged). */
+RN_API rn_status rn_predict_logits(rn_predictions **predictions, const rn_model *model, const rn_tensor *logits,
+                                   const rn_predict_options *options);
+
+/* Rows: one a photo. Answers a row: `top`, at most the number of classes. */
+RN_API size_t rn_predictions_rows(const rn_predictions *predictions);
 RN_API size_t rn_predictions_count(const rn_predictions *predictions);
-/* Of the rank-th answer: class index (-1 if out of range), folder and display name (borrowed; the number as text if the
- * model has no class table; NULL if out of range), probability in [0, 1]. */
-RN_API int64_t rn_predictions_index(const rn_predictions *predictions, size_t rank);
-RN_API const char *rn_predictions_folder(const rn_predictions *predictions, size_t rank);
-RN_API const char *rn_predictions_name(const rn_predictions *predictions, size_t rank);
-RN_API double rn_predictions_probability(const rn_predictions *predictions, size_t rank);
+/* Of a row's rank-th answer: class index (-1 if out of range), folder and display name (borrowed; the number as text if
+ * the model has no class table; NULL if out of range), probability in [0, 1]. */
+RN_API int64_t rn_predictions_index(const rn_predictions *predictions, size_t row, size_t rank);
+RN_API const char *rn_predictions_folder(const rn_predictions *predictions, size_t row, size_t rank);
+RN_API const char *rn_predictions_name(const rn_predictions *predictions, size_t row, size_t rank);
+RN_API double rn_predictions_probability(const rn_predictions *predictions, size_t row, size_t rank);
 /* NULL is fine. */
 RN_API void rn_predictions_destroy(rn_predictions *predictions);
 

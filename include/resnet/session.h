@@ -7,6 +7,11 @@
  *   inference:  forward, output
  *
  * Between forward and backward the plan is pinned: freezing, loading or stepping then is RN_STATE.
+ *
+ * Thread safety: a session belongs to the thread of its context. Any number of inference sessions, each with a context
+ * and a thread of its own, may run one model; loading, freezing and stepping beside them wait for the forwards that are
+ * running, and each forward computes with one set of weights (model.h). Training forward, backward and step have the
+ * model to themselves while they run.
  */
 #ifndef RESNET_SESSION_H
 #define RESNET_SESSION_H
@@ -26,7 +31,9 @@ typedef enum rn_mode {
 
 typedef struct rn_session_options {
     size_t struct_size;
-    const char *const *outputs; /* names of outputs or of layers ("layer4"); NULL: the model's own outputs */
+    const char *const
+        *outputs; /* names of outputs, layers or blocks ("logits", "avgpool", "layer4"; rn_model_layer_name
+                                   lists them); NULL: the model's own outputs */
     size_t output_count;
     uint64_t seed;          /* of dropout; 0: the context's */
     int32_t mode;           /* an rn_mode */
@@ -50,15 +57,31 @@ RN_API rn_status rn_session_forward(rn_session *session, const rn_tensor *images
  * until the next forward. RN_STATE: no forward yet. */
 RN_API rn_status rn_session_output(const rn_tensor **output, rn_session *session, size_t index);
 
+/* What a loss is of. Zero is PyTorch's default everywhere. */
+typedef struct rn_loss_options {
+    size_t struct_size;
+    const rn_tensor *class_weights; /* float32 (classes): of each sample by its label; the mean divides by their sum.
+                                       NULL: all 1 */
+    double weight;                  /* factor of loss and gradient, such as 0.4 for an auxiliary output; 0: 1 */
+    double label_smoothing;         /* in [0, 1]; cross entropy only */
+    int64_t ignore_label;           /* with `ignores`: samples of this label do not count; may be out of range */
+    int32_t ignores;                /* 1: ignore_label is set (PyTorch's default is -100) */
+    int32_t output;                 /* index of the session's output */
+} rn_loss_options;
+
 /*
- * Mean cross entropy of output 0 as logits with `labels`, int64 (N): log-softmax and NLL in one, in double. Stores the
- * gradient where backward starts (training sessions). RN_INVALID_ARGUMENT: a label out of range. RN_SHAPE. RN_STATE: no
- * forward. torch.nn.CrossEntropyLoss
+ * Mean cross entropy of an output as logits with `labels`, int64 (N): log-softmax and NLL in one, in double. Stores the
+ * gradient where backward starts (training sessions): losses of several outputs add up in backward, a second loss of
+ * the same output replaces the first. RN_INVALID_ARGUMENT: a label out of range, a weight that is negative or not
+ * finite. RN_SHAPE: the output is not (N, classes), or labels or class weights have another shape. RN_STATE: no
+ * forward. All samples ignored, or their weights 0: NaN, and the gradient is 0. torch.nn.CrossEntropyLoss
  */
-RN_API rn_status rn_cross_entropy(double *loss, rn_session *session, const rn_tensor *labels);
-/* Mean negative log-likelihood of output 0 as log-probabilities (rn_log_softmax). RN_INVALID_ARGUMENT: some row's
- * exponentials do not sum to 1 (to 1e-3), so logits cannot pass. torch.nn.NLLLoss */
-RN_API rn_status rn_nll_loss(double *loss, rn_session *session, const rn_tensor *labels);
+RN_API rn_status rn_cross_entropy(double *loss, rn_session *session, const rn_tensor *labels,
+                                  const rn_loss_options *options);
+/* Mean negative log-likelihood of an output as log-probabilities (rn_log_softmax). RN_INVALID_ARGUMENT also: some row's
+ * exponentials do not sum to 1 (to 1e-3), so logits cannot pass; or label_smoothing is set. torch.nn.NLLLoss */
+RN_API rn_status rn_nll_loss(double *loss, rn_session *session, const rn_tensor *labels,
+                             const rn_loss_options *options);
 /* For a loss of one's own: the gradient of output `index`, to be written before backward; zeros after each forward.
  * Borrowed. RN_STATE: no training session, no forward. */
 RN_API rn_status rn_session_gradient(rn_tensor **gradient, rn_session *session, size_t index);
@@ -69,9 +92,9 @@ RN_API rn_status rn_session_gradient(rn_tensor **gradient, rn_session *session, 
  */
 RN_API rn_status rn_session_backward(rn_session *session);
 
-/* The gradient of the input (N, C, H, W) after backward, if the options asked for it. Borrowed until the next forward.
- */
-RN_API rn_status rn_session_input_gradient(const rn_tensor **gradient, rn_session *session);
+/* The gradient of input `index` (0: the images, (N, C, H, W)) after backward, if the options asked for it. Borrowed
+ * until the next forward. RN_INVALID_ARGUMENT: no such input. RN_STATE. */
+RN_API rn_status rn_session_input_gradient(const rn_tensor **gradient, rn_session *session, size_t index);
 
 /* Bytes that the session's plan for a batch of this shape takes, known before anything is allocated. */
 RN_API rn_status rn_session_plan_bytes(size_t *nbytes, rn_session *session, int64_t batch, int64_t height,

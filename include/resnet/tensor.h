@@ -4,7 +4,9 @@
  *
  * Shapes follow PyTorch: images are (N, C, H, W), convolution weights (out, in, kh, kw), whatever the order in memory.
  * The library stores four-dimensional float tensors of its own channels-last; strides say so, nothing else does.
- * Thread safety: reading from several threads is fine while none writes.
+ *
+ * Thread safety: reading from several threads is fine while none writes. Calls that make a tensor or can fail use the
+ * tensor's context and belong to its thread.
  */
 #ifndef RESNET_TENSOR_H
 #define RESNET_TENSOR_H
@@ -60,6 +62,12 @@ RN_API rn_status rn_tensor_wrap(rn_tensor **tensor, rn_context *context, rn_dtyp
  * RN_SHAPE: out of range. */
 RN_API rn_status rn_tensor_view(rn_tensor **tensor, rn_tensor *base, int32_t axis, int64_t start, int64_t length);
 
+/* A copy of `count` tensors of one shape and type as one more dimension in front: photos (3, H, W) become a batch
+ * (N, 3, H, W). Rank 3 gives channels last in memory, others row-major. RN_SHAPE: shapes or types differ, or the rank is
+ * RN_MAX_RANK. torch.stack */
+RN_API rn_status rn_tensor_stack(rn_tensor **tensor, rn_context *context, const rn_tensor *const *tensors,
+                                 size_t count);
+
 /* A copy with its own memory, of the given type and order. Conversions round to nearest, ties to even; float to integer
  * truncates and saturates, NaN becomes 0. */
 RN_API rn_status rn_tensor_convert(rn_tensor **copy, const rn_tensor *source, rn_dtype dtype, rn_order order);
@@ -87,9 +95,25 @@ RN_API int32_t rn_tensor_rank(const rn_tensor *tensor);
 RN_API const int64_t *rn_tensor_shape(const rn_tensor *tensor);
 RN_API const int64_t *rn_tensor_strides(const rn_tensor *tensor);
 RN_API int64_t rn_tensor_count(const rn_tensor *tensor);
-/* The address of element (0, ..., 0); borrowed. Use the strides. */
+
+/* Where a tensor's memory lies. More may be appended. */
+typedef enum rn_device {
+    RN_DEVICE_CPU = 0 /* memory of the host */
+} rn_device;
+RN_API rn_device rn_tensor_device(const rn_tensor *tensor);
+/* The address of element (0, ..., 0) in the host's memory; borrowed. Use the strides. NULL if the memory is a device's:
+ * rn_tensor_map works wherever it lies. */
 RN_API void *rn_tensor_data(rn_tensor *tensor);
 RN_API const void *rn_tensor_const_data(const rn_tensor *tensor);
+
+typedef enum rn_access { RN_ACCESS_READ = 1, RN_ACCESS_WRITE = 2, RN_ACCESS_READ_WRITE = 3 } rn_access;
+/*
+ * Makes the elements reachable for the host until rn_tensor_unmap: *data is the address of element (0, ..., 0), to be
+ * used with the strides. On the CPU nothing is copied; a device copies there and, after writing, back. Maps do not nest.
+ * RN_INVALID_ARGUMENT: unknown access. RN_STATE: mapped already, or unmapped without a map.
+ */
+RN_API rn_status rn_tensor_map(void **data, rn_tensor *tensor, rn_access access);
+RN_API rn_status rn_tensor_unmap(rn_tensor *tensor);
 
 /* NULL is fine. */
 RN_API void rn_tensor_destroy(rn_tensor *tensor);

@@ -2,7 +2,10 @@
 /* The checkpoint: tensors and text in the order they came, each found by name through a hash table. */
 #include "checkpoint/checkpoint.h"
 
+#include "base/options.h"
 #include <string.h>
+
+RN_NO_TAIL_PADDING(rn_checkpoint_save_options, struct_size);
 
 rn_status rn_checkpoint_create(rn_checkpoint **checkpoint, rn_context *context)
 {
@@ -260,10 +263,17 @@ rn_status rn_checkpoint_set_metadata(rn_checkpoint *checkpoint, const char *key,
     return RN_OK;
 }
 
-rn_status rn_checkpoint_save(const rn_checkpoint *checkpoint, const char *path, rn_format format)
+rn_status rn_checkpoint_save(const rn_checkpoint *checkpoint, const char *path, rn_format format,
+                             const rn_checkpoint_save_options *options)
 {
+    rn_checkpoint_save_options o;
+    rn_status status;
+
     if (checkpoint == NULL)
         return RN_INVALID_ARGUMENT;
+    status = rn_options_read(&o, sizeof o, options, &checkpoint->context->message);
+    if (status != RN_OK)
+        return status;
     if (path == NULL)
         return rn_fail(&checkpoint->context->message, RN_INVALID_ARGUMENT, "rn_checkpoint_save: path is NULL");
     switch (format) {

@@ -9,7 +9,10 @@
 #include "checkpoint/checkpoint.h"
 
 #include "base/file.h"
+#include "base/options.h"
 #include <string.h>
+
+RN_NO_TAIL_PADDING(rn_checkpoint_open_options, struct_size);
 
 /* What people hand over instead of a checkpoint, by its first bytes. */
 typedef struct known_stranger {
@@ -136,8 +139,10 @@ static void unmap(rn_storage *storage)
     rn_release(allocator, storage->payload);
 }
 
-rn_status rn_checkpoint_open(rn_checkpoint **checkpoint, rn_context *context, const char *path)
+rn_status rn_checkpoint_open(rn_checkpoint **checkpoint, rn_context *context, const char *path,
+                             const rn_checkpoint_open_options *options)
 {
+    rn_checkpoint_open_options o;
     rn_storage *owner = NULL;
     rn_status status;
 
@@ -148,6 +153,9 @@ rn_status rn_checkpoint_open(rn_checkpoint **checkpoint, rn_context *context, co
     if (checkpoint == NULL || path == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_checkpoint_open: %s is NULL",
                        path == NULL ? "path" : "checkpoint");
+    status = rn_options_read(&o, sizeof o, options, &context->message);
+    if (status != RN_OK)
+        return status;
     rn_mapping *mapping = rn_allocate(&context->allocator, sizeof *mapping);
     if (mapping == NULL)
         return rn_fail(&context->message, RN_NO_MEMORY, "%s: no memory", path);

@@ -76,7 +76,7 @@ static rn_status mark(rn_model *model, const char *pattern, bool trainable)
 {
     const layer_selection selection = { model, pattern };
     bool matched = false, changed;
-    rn_status status = rn_parameters_may_write(model->graph->parameters);
+    rn_status status = rn_parameters_begin_change(model->graph->parameters, &model->context->message);
 
     if (status != RN_OK)
         return status;
@@ -84,6 +84,7 @@ static rn_status mark(rn_model *model, const char *pattern, bool trainable)
     changed = mark_layers(&selection, trainable, &matched) || changed;
     if (changed)
         model->freeze_version++;
+    rn_parameters_end_change(model->graph->parameters);
     if (!matched && pattern != NULL)
         return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "nothing of %s matches the pattern '%s'",
                        model->name, pattern);

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const rn_value invalid_value = { -1 };
@@ -86,7 +87,6 @@ void rn_graph_destroy(rn_graph *graph)
     allocator = &context->allocator;
     for (int32_t i = 0; i < graph->count; i++) {
         rn_release(allocator, graph->layer[i].name);
-        rn_release(allocator, graph->layer[i].value_name);
         rn_release(allocator, graph->layer[i].inputs);
     }
     rn_release(allocator, graph->layer);
@@ -176,10 +176,6 @@ static bool is_value(const rn_graph *graph, rn_value value)
 
 rn_value rn_graph_leave(rn_graph *graph, rn_value result)
 {
-    const rn_allocator *allocator;
-    rn_layer *layer;
-    char *name;
-
     if (!is_open(graph))
         return invalid_value;
     if (graph->depth == 0)
@@ -187,14 +183,8 @@ rn_value rn_graph_leave(rn_graph *graph, rn_value result)
     if (!is_value(graph, result))
         return rn_graph_fail(graph, RN_INVALID_ARGUMENT,
                              "rn_graph_leave of '%s': the result is not a value of this graph", graph->prefix);
-    allocator = &graph->context->allocator;
-    name = rn_copy_string(allocator, graph->prefix);
-    if (name == NULL)
-        return fail_memory(graph);
-    layer = &graph->layer[result.index];
-    rn_release(allocator, layer->value_name);
-    layer->value_name = name;
-    if (!add_entry(graph, &graph->alias, &graph->alias_count, rn_copy_string(allocator, name), result.index))
+    if (!add_entry(graph, &graph->alias, &graph->alias_count, rn_copy_string(&graph->context->allocator, graph->prefix),
+                   result.index))
         return invalid_value;
     graph->prefix[graph->level[--graph->depth]] = '\0';
     return result;
@@ -257,6 +247,66 @@ static bool infer_shape(rn_graph *graph, rn_layer *layer)
     return status == RN_OK;
 }
 
+/*
+ * The number behind "prefix.relu" of the next layer without a name: one more than the largest that is taken, 0 where
+ * none is.
+ */
+static unsigned long next_number(const rn_graph *graph, const char *stem)
+{
+    const size_t length = strlen(stem);
+    unsigned long next = 0;
+
+    for (int32_t i = 0; i < graph->count; i++) {
+        const char *const name = graph->layer[i].name;
+        const char *const digits = name + length + 1;
+        unsigned long number;
+
+        if (strncmp(name, stem, length) != 0 || (name[length] != '\0' && name[length] != '_'))
+            continue;
+        if (name[length] == '_' && (*digits == '\0' || strspn(digits, "0123456789") != strlen(digits)))
+            continue;
+        number = name[length] == '\0' ? 1 : strtoul(digits, NULL, 10) + 1;
+        next = number > next ? number : next;
+    }
+    return next;
+}
+
+char *rn_graph_full_name(rn_graph *graph, rn_layer_kind kind, const char *name)
+{
+    const char *const what = rn_layer_kind_name(kind);
+    char numbered[64];
+    char *stem;
+    unsigned long number;
+
+    if (name != NULL)
+        return join_name(graph, what, name);
+    stem = join_name(graph, what, what);
+    if (stem == NULL || (number = next_number(graph, stem)) == 0)
+        return stem;
+    rn_release(&graph->context->allocator, stem);
+    snprintf(numbered, sizeof numbered, "%s_%lu", what, number);
+    return join_name(graph, what, numbered);
+}
+
+rn_value rn_graph_fail_layer(rn_graph *graph, rn_status status, rn_layer_kind kind, const char *name,
+                             const char *format, ...)
+{
+    char text[sizeof graph->message.text];
+    va_list arguments;
+    char *full;
+
+    if (graph == NULL || graph->status != RN_OK)
+        return invalid_value;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    full = rn_graph_full_name(graph, kind, name);
+    if (full != NULL) /* else that is the error */
+        rn_graph_fail(graph, status, "%s %s: %s", rn_layer_kind_name(kind), full, text);
+    rn_release(&graph->context->allocator, full);
+    return invalid_value;
+}
+
 static bool name_is_free(rn_graph *graph, const char *name)
 {
     for (int32_t i = 0; i < graph->count; i++) {
@@ -276,8 +326,8 @@ static bool inputs_are_values(rn_graph *graph, const rn_layer *layer, const char
     }
     for (int32_t i = 0; i < layer->input_count; i++) {
         if (!is_value(graph, (rn_value){ layer->inputs[i] })) {
-            rn_graph_fail(graph, RN_INVALID_ARGUMENT, "%s%s%s: its input is not a value of this graph",
-                          rn_layer_kind_name(layer->kind), name != NULL ? " " : "", name != NULL ? name : "");
+            rn_graph_fail_layer(graph, RN_INVALID_ARGUMENT, layer->kind, name,
+                                "its input is not a value of this graph");
             return false;
         }
     }
@@ -315,23 +365,21 @@ rn_value rn_graph_add_layer(rn_graph *graph, const rn_layer *layer, const char *
     if (!is_open(graph) || !inputs_are_values(graph, layer, name) || !make_room(graph))
         return invalid_value;
     allocator = &graph->context->allocator;
-    added.name = name != NULL ? join_name(graph, rn_layer_kind_name(layer->kind), name) : rn_copy_string(allocator, "");
-    added.value_name = rn_copy_string(allocator, "");
+    added.name = rn_graph_full_name(graph, layer->kind, name);
     added.inputs = rn_allocate_array(allocator, (size_t)layer->input_count, sizeof *added.inputs);
-    if (added.name == NULL || added.value_name == NULL || added.inputs == NULL) {
+    if (added.name == NULL || added.inputs == NULL) {
         fail_memory(graph); /* unless the name was the error: the first one stays */
         goto failed;
     }
     for (int32_t i = 0; i < layer->input_count; i++)
         added.inputs[i] = layer->inputs[i];
     added.weight = added.bias = added.running_mean = added.running_var = added.batches_tracked = -1;
-    if ((name != NULL && !name_is_free(graph, added.name)) || !infer_shape(graph, &added))
+    if (!name_is_free(graph, added.name) || !infer_shape(graph, &added))
         goto failed;
     graph->layer[graph->count] = added;
     return (rn_value){ graph->count++ };
 failed:
     rn_release(allocator, added.inputs);
-    rn_release(allocator, added.value_name);
     rn_release(allocator, added.name);
     return invalid_value;
 }

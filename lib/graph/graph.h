@@ -39,9 +39,8 @@ typedef struct rn_value_shape {
 /* Layer i produces value i: values and layers have the same indices. */
 typedef struct rn_layer {
     rn_layer_kind kind;
-    char *name;       /* full, with dots; "" if it has none */
-    char *value_name; /* the prefix, if rn_graph_leave renamed the value; else "" */
-    int32_t *inputs;  /* values */
+    char *name; /* full, with dots; no two layers have the same */
+    int32_t *inputs; /* values */
     int32_t input_count;
     rn_value_shape shape; /* of its output for the graph's own input size */
     int64_t in_channels;  /* that the weights expect; 0 for layers that take any number */
@@ -96,8 +95,8 @@ rn_status rn_layer_shape(rn_value_shape *shape, const rn_layer *layer, const rn_
 /* "conv2d", "relu": for messages. */
 const char *rn_layer_kind_name(rn_layer_kind kind);
 /*
- * Adds a layer (its strings and arrays are copied; name is relative to what was entered, NULL: none). Gives the value,
- * or an invalid one after an error.
+ * Adds a layer (its strings and arrays are copied; name is relative to what was entered, NULL: the kind, numbered). Gives
+ * the value, or an invalid one after an error.
  */
 rn_value rn_graph_add_layer(rn_graph *graph, const rn_layer *layer, const char *name);
 /* Records the first error of a graph. Gives an invalid value back. */
@@ -105,6 +104,14 @@ rn_value rn_graph_add_layer(rn_graph *graph, const rn_layer *layer, const char *
 __attribute__((format(printf, 3, 4)))
 #endif
 rn_value rn_graph_fail(rn_graph *graph, rn_status status, const char *format, ...);
+/* The same for a layer that is about to be added: "conv2d layer3.5.conv1: ...". */
+#if defined(__GNUC__)
+__attribute__((format(printf, 5, 6)))
+#endif
+rn_value rn_graph_fail_layer(rn_graph *graph, rn_status status, rn_layer_kind kind, const char *name,
+                             const char *format, ...);
+/* The full name that a layer would get; NULL after an error of the graph. */
+char *rn_graph_full_name(rn_graph *graph, rn_layer_kind kind, const char *name);
 /*
  * Gives all parameters of a finished store the values that their layers' initialisation says, a pure function of (seed,
  * name, position).
@@ -116,8 +123,10 @@ struct rn_model {
     rn_context *context;
     rn_graph *graph; /* finished: its parameters have values */
     char *name;
-    rn_classes *classes; /* or NULL */
-    rn_pipeline *pipeline, *training_pipeline;
+    /* What sessions of other threads may be reading: published as pointers, kept until the model goes. */
+    _Atomic(const rn_classes *) classes; /* or NULL */
+    _Atomic(const rn_pipeline *) pipeline, training_pipeline;
+    struct rn_kept *kept;
     uint64_t freeze_version; /* rises when the trainable set changes: plans compare it */
 };
 

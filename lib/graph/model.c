@@ -111,7 +111,7 @@ rn_status rn_model_build(rn_model **model, rn_graph *graph, const char *name, co
     if (created->name == NULL)
         status = rn_fail(&context->message, RN_NO_MEMORY, "no memory for a model");
     if (status == RN_OK && o.classes != NULL)
-        status = copy_classes(&created->classes, context, o.classes);
+        status = rn_model_set_classes(created, o.classes);
     if (status == RN_OK)
         status = rn_parameters_finish(graph->parameters); /* last: a graph whose store is finished is a model's */
     if (status != RN_OK) {
@@ -123,6 +123,13 @@ rn_status rn_model_build(rn_model **model, rn_graph *graph, const char *name, co
     *model = created;
     return RN_OK;
 }
+
+/* A class table or a pipeline that was the model's once: somebody may still hold what was lent. */
+struct rn_kept {
+    struct rn_kept *next;
+    rn_classes *classes;
+    rn_pipeline *pipeline;
+};
 
 void rn_model_retain(rn_model *model)
 {
@@ -136,9 +143,14 @@ void rn_model_destroy(rn_model *model)
     if (model == NULL || !rn_let_go(&model->references))
         return;
     context = model->context;
-    rn_pipeline_destroy(model->pipeline);
-    rn_pipeline_destroy(model->training_pipeline);
-    rn_classes_destroy(model->classes);
+    while (model->kept != NULL) {
+        struct rn_kept *const kept = model->kept;
+
+        model->kept = kept->next;
+        rn_classes_destroy(kept->classes);
+        rn_pipeline_destroy(kept->pipeline);
+        rn_release(&context->allocator, kept);
+    }
     rn_release(&context->allocator, model->name);
     rn_graph_destroy(model->graph);
     rn_release(&context->allocator, model);
@@ -159,7 +171,27 @@ int64_t rn_model_class_count(const rn_model *model)
 
 const rn_classes *rn_model_classes(const rn_model *model)
 {
-    return model != NULL ? model->classes : NULL;
+    return model != NULL ? atomic_load(&model->classes) : NULL;
+}
+
+size_t rn_model_layer_count(const rn_model *model)
+{
+    return model != NULL ? (size_t)model->graph->count : 0;
+}
+
+const char *rn_model_layer_name(const rn_model *model, size_t index)
+{
+    return index < rn_model_layer_count(model) ? model->graph->layer[index].name : NULL;
+}
+
+const char *rn_model_input_name(const rn_model *model, size_t index)
+{
+    return model != NULL && index == 0 ? model->graph->layer[0].name : NULL;
+}
+
+const char *rn_model_output_name(const rn_model *model, size_t index)
+{
+    return model != NULL && index < (size_t)model->graph->output_count ? model->graph->output[index].name : NULL;
 }
 
 void rn_model_input_size(const rn_model *model, int64_t *channels, int64_t *height, int64_t *width)
@@ -177,12 +209,12 @@ void rn_model_input_size(const rn_model *model, int64_t *channels, int64_t *heig
 
 const rn_pipeline *rn_model_pipeline(const rn_model *model)
 {
-    return model != NULL ? model->pipeline : NULL;
+    return model != NULL ? atomic_load(&model->pipeline) : NULL;
 }
 
 const rn_pipeline *rn_model_training_pipeline(const rn_model *model)
 {
-    return model != NULL ? model->training_pipeline : NULL;
+    return model != NULL ? atomic_load(&model->training_pipeline) : NULL;
 }
 
 rn_parameters *rn_model_parameters(rn_model *model)
@@ -222,6 +254,21 @@ int32_t rn_model_find_value(const rn_model *model, const char *name)
 
 /* ---- class table and preprocessing ------------------------------------------------------------------------------- */
 
+/* Takes one of the two over, also on failure. */
+static rn_status keep(rn_model *model, rn_classes *classes, rn_pipeline *pipeline)
+{
+    struct rn_kept *const kept = rn_allocate(&model->context->allocator, sizeof *kept);
+
+    if (kept == NULL) {
+        rn_classes_destroy(classes);
+        rn_pipeline_destroy(pipeline);
+        return rn_fail(&model->context->message, RN_NO_MEMORY, "no memory for what a model says of itself");
+    }
+    *kept = (struct rn_kept){ model->kept, classes, pipeline };
+    model->kept = kept;
+    return RN_OK;
+}
+
 rn_status rn_model_set_classes(rn_model *model, const rn_classes *classes)
 {
     rn_classes *copy = NULL;
@@ -235,14 +282,15 @@ rn_status rn_model_set_classes(rn_model *model, const rn_classes *classes)
         return rn_fail(&model->context->message, RN_SHAPE, "a table of %zu classes for a model of %" PRId64,
                        rn_classes_count(classes), rn_model_class_count(model));
     status = copy_classes(&copy, model->context, classes);
-    if (status != RN_OK)
-        return status;
-    rn_classes_destroy(model->classes);
-    model->classes = copy;
-    return RN_OK;
+    if (status == RN_OK)
+        status = keep(model, copy, NULL);
+    if (status == RN_OK)
+        atomic_store(&model->classes, copy);
+    return status;
 }
 
-static rn_status replace_pipeline(rn_model *model, rn_pipeline **place, const char *text, bool may_be_random)
+static rn_status replace_pipeline(rn_model *model, _Atomic(const rn_pipeline *) *place, const char *text,
+                                  bool may_be_random)
 {
     const rn_value_shape *const input = &model->graph->layer[0].shape;
     rn_message *const message = &model->context->message;
@@ -270,9 +318,10 @@ static rn_status replace_pipeline(rn_model *model, rn_pipeline **place, const ch
         rn_pipeline_destroy(pipeline);
         return status;
     }
-    rn_pipeline_destroy(*place);
-    *place = pipeline;
-    return RN_OK;
+    status = keep(model, NULL, pipeline);
+    if (status == RN_OK)
+        atomic_store(place, pipeline);
+    return status;
 }
 
 rn_status rn_model_set_pipeline(rn_model *model, const char *text)

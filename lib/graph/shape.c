@@ -48,11 +48,10 @@ static const char *describe_shape(char *text, size_t size, const rn_value_shape 
 /* A failure that names the layer and the first input's shape. */
 static rn_status fail_layer(rn_message *message, const rn_layer *layer, const rn_value_shape *input, const char *what)
 {
-    const char *const name = layer->name != NULL ? layer->name : "";
     char shape[96];
 
-    return rn_fail(message, RN_SHAPE, "%s%s%s: input %s %s", rn_layer_kind_name(layer->kind),
-                   name[0] != '\0' ? " " : "", name, describe_shape(shape, sizeof shape, input), what);
+    return rn_fail(message, RN_SHAPE, "%s %s: input %s %s", rn_layer_kind_name(layer->kind), layer->name,
+                   describe_shape(shape, sizeof shape, input), what);
 }
 
 /* floor((in + 2 padding - kernel) / stride) + 1; 0 if the kernel does not fit. */
@@ -106,7 +105,7 @@ static rn_status shape_add(const rn_layer *layer, const rn_value_shape *inputs, 
     if (inputs[0].c == inputs[1].c && inputs[0].h == inputs[1].h && inputs[0].w == inputs[1].w &&
         inputs[0].flat == inputs[1].flat)
         return RN_OK;
-    return rn_fail(message, RN_SHAPE, "%s: shapes %s and %s differ", rn_layer_kind_name(layer->kind),
+    return rn_fail(message, RN_SHAPE, "%s %s: shapes %s and %s differ", rn_layer_kind_name(layer->kind), layer->name,
                    describe_shape(a, sizeof a, &inputs[0]), describe_shape(b, sizeof b, &inputs[1]));
 }
 
@@ -117,8 +116,8 @@ static rn_status shape_concat(rn_value_shape *shape, const rn_layer *layer, cons
 
     for (int32_t i = 1; i < layer->input_count; i++) {
         if (inputs[i].h != inputs[0].h || inputs[i].w != inputs[0].w || inputs[i].flat != inputs[0].flat)
-            return rn_fail(message, RN_SHAPE, "%s: heights and widths of %s and %s differ",
-                           rn_layer_kind_name(layer->kind), describe_shape(a, sizeof a, &inputs[0]),
+            return rn_fail(message, RN_SHAPE, "%s %s: heights and widths of %s and %s differ",
+                           rn_layer_kind_name(layer->kind), layer->name, describe_shape(a, sizeof a, &inputs[0]),
                            describe_shape(b, sizeof b, &inputs[i]));
         shape->c += inputs[i].c;
     }
@@ -140,7 +139,6 @@ static rn_status shape_shortcut(rn_value_shape *shape, const rn_layer *layer, co
 
 static rn_status check_size(const rn_layer *layer, const rn_value_shape *shape, rn_message *message)
 {
-    const char *const name = layer->name != NULL ? layer->name : "";
     char text[96];
     /* A flat value is as long as the image that it came from. */
     const int64_t limit = shape->flat ? max_elements : max_side;
@@ -148,8 +146,8 @@ static rn_status check_size(const rn_layer *layer, const rn_value_shape *shape, 
     if (shape->c <= limit && shape->h <= max_side && shape->w <= max_side &&
         shape->c <= max_elements / shape->h / shape->w)
         return RN_OK;
-    return rn_fail(message, RN_SHAPE, "%s%s%s: a value of shape %s is too large", rn_layer_kind_name(layer->kind),
-                   name[0] != '\0' ? " " : "", name, describe_shape(text, sizeof text, shape));
+    return rn_fail(message, RN_SHAPE, "%s %s: a value of shape %s is too large", rn_layer_kind_name(layer->kind),
+                   layer->name, describe_shape(text, sizeof text, shape));
 }
 
 /* Which layers take pictures only, and which flat values only. */

@@ -70,12 +70,6 @@ static const char *kind_title(rn_layer_kind kind)
     return title[kind];
 }
 
-/* A layer without a name of its own is shown by the name of its value: the ReLU that ends layer1.0. */
-static const char *shown_name(const rn_layer *layer)
-{
-    return layer->name[0] != '\0' ? layer->name : layer->value_name;
-}
-
 static const char *shape_text(char text[SHAPE_SIZE], const rn_value_shape *shape)
 {
     if (shape->flat)
@@ -121,7 +115,7 @@ static void print_row(text_sink *sink, const rn_model *model, const rn_layer *la
     count_parameter(&own, model, layer->bias);
     sum->parameters += own.parameters;
     sum->trainable += own.trainable;
-    print(sink, "%-*s  %-*s  %-*s  %*s  %s\n", name_width, shown_name(layer), KIND_WIDTH, kind_title(layer->kind),
+    print(sink, "%-*s  %-*s  %-*s  %*s  %s\n", name_width, layer->name, KIND_WIDTH, kind_title(layer->kind),
           SHAPE_WIDTH, shape_text(shape, &layer->shape), COUNT_WIDTH,
           own.parameters > 0 ? group_digits(count, own.parameters) : "-", trainable_word(layer, &own));
 }
@@ -141,7 +135,7 @@ static void print_table(text_sink *sink, const rn_model *model)
     char number[NUMBER_SIZE];
 
     for (int32_t i = 0; i < graph->count; i++) {
-        const size_t length = strlen(shown_name(&graph->layer[i]));
+        const size_t length = strlen(graph->layer[i].name);
 
         if (length > (size_t)name_width)
             name_width = length < 60 ? (int)length : 60;

@@ -273,7 +273,8 @@ static rn_status tensor_for(rn_tensor **tensor, rn_context *context, const rn_pi
     return status;
 }
 
-rn_status rn_pipeline_apply(rn_tensor **tensor, const rn_pipeline *pipeline, const rn_image *image, const rn_draw *draw)
+rn_status rn_pipeline_apply(rn_tensor **tensor, rn_context *context, const rn_pipeline *pipeline, const rn_image *image,
+                            const rn_draw *draw)
 {
     rn_workbench bench;
     rn_pixels pixels;
@@ -283,21 +284,22 @@ rn_status rn_pipeline_apply(rn_tensor **tensor, const rn_pipeline *pipeline, con
     if (tensor == NULL)
         return RN_INVALID_ARGUMENT;
     *tensor = NULL;
-    if (pipeline == NULL)
+    if (context == NULL)
         return RN_INVALID_ARGUMENT;
-    message = &pipeline->context->message;
-    if (image == NULL)
-        return rn_fail(message, RN_INVALID_ARGUMENT, "no image");
+    message = &context->message;
+    if (pipeline == NULL || image == NULL)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "rn_pipeline_apply: %s is NULL",
+                       pipeline == NULL ? "pipeline" : "image");
     if (draw == NULL && rn_pipeline_is_random(pipeline))
         return rn_fail(message, RN_INVALID_ARGUMENT, "a random pipeline needs to know which draws to make");
-    bench = rn_workbench_make(pipeline->context, pipeline->context->allocator);
+    bench = rn_workbench_make(context, context->allocator);
     status = rn_pixels_create(&pixels, &bench, image->pixels.width, image->pixels.height, message);
     if (status != RN_OK)
         return status;
     memcpy(pixels.rgb, image->pixels.rgb, (size_t)pixels.width * (size_t)pixels.height * 3);
     status = rn_pipeline_transform(pipeline, &pixels, draw, message);
     if (status == RN_OK)
-        status = tensor_for(tensor, pipeline->context, &pixels);
+        status = tensor_for(tensor, context, &pixels);
     if (status == RN_OK)
         rn_pipeline_to_floats(pipeline, &pixels, rn_tensor_data(*tensor));
     rn_pixels_release(&pixels);

@@ -160,16 +160,12 @@ static void update_units(void *payload, int64_t begin, int64_t end, int32_t thre
     update.optimizer->rule->update(&update);
 }
 
-rn_status rn_optimizer_step(rn_optimizer *optimizer)
+static rn_status step(rn_optimizer *optimizer)
 {
-    rn_parameters *parameters;
-    rn_status status;
+    rn_parameters *const parameters = optimizer->parameters;
+    rn_status status = RN_OK;
     bool any = false;
 
-    if (optimizer == NULL)
-        return RN_INVALID_ARGUMENT;
-    parameters = optimizer->parameters;
-    status = rn_parameters_may_write(parameters);
     for (size_t i = 0; i < parameters->count && status == RN_OK; i++)
         if (steps_on(optimizer, i)) {
             any = true;
@@ -196,6 +192,20 @@ rn_status rn_optimizer_step(rn_optimizer *optimizer)
         rn_parameters_written(parameters, i);
     }
     return RN_OK;
+}
+
+rn_status rn_optimizer_step(rn_optimizer *optimizer)
+{
+    rn_status status;
+
+    if (optimizer == NULL)
+        return RN_INVALID_ARGUMENT;
+    status = rn_parameters_begin_write(optimizer->parameters, message_of(optimizer->parameters));
+    if (status != RN_OK)
+        return status;
+    status = step(optimizer);
+    rn_parameters_end_change(optimizer->parameters);
+    return status;
 }
 
 double rn_optimizer_lr(const rn_optimizer *optimizer)

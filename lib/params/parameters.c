@@ -4,7 +4,7 @@
  * after the other in one arena and makes each entry's tensor a window into it. Gradients have an arena of their own
  * that holds exactly what is trainable: with a frozen backbone it is as small as the head.
  */
-#include "params/parameters.h"
+#include "params/values.h"
 
 #include <string.h>
 
@@ -13,11 +13,6 @@ enum { NAME_SIZE = 1024 };
 static const rn_parameter *entry_at(const rn_parameters *parameters, size_t index)
 {
     return parameters != NULL && index < parameters->count ? &parameters->entry[index] : NULL;
-}
-
-static void release_arena(rn_storage *storage)
-{
-    rn_release(&storage->context->allocator, storage->memory);
 }
 
 /* Declaring ---------------------------------------------------------------------------------------------------- */
@@ -30,14 +25,15 @@ rn_status rn_parameters_create(rn_parameters **parameters, rn_context *context)
     if (made == NULL)
         return rn_fail(&context->message, RN_NO_MEMORY, "no memory for the parameters");
     rn_references_init(&made->references);
-    atomic_init(&made->readers, 0);
     atomic_init(&made->pins, 0);
+    atomic_init(&made->sessions, 0);
     rn_context_retain(context);
     made->context = context;
+    made->gate_exists = rn_gate_init(&made->gate);
     /* The arena has no memory yet, but the tensors over it can be made. */
-    if (rn_storage_create(&made->values, context, NULL, release_arena, NULL) != RN_OK) {
+    if (!made->gate_exists || rn_storage_create(&made->values, context, NULL, rn_arena_release, NULL) != RN_OK) {
         rn_parameters_release(made);
-        return RN_NO_MEMORY;
+        return rn_fail(&context->message, RN_NO_MEMORY, "no memory for the parameters");
     }
     *parameters = made;
     return RN_OK;
@@ -117,15 +113,6 @@ rn_status rn_parameters_declare(size_t *index, rn_parameters *parameters, const 
     return RN_OK;
 }
 
-/* Memory for `floats` floats, zeroed. */
-static rn_status allocate_floats(float **memory, rn_context *context, size_t floats)
-{
-    *memory = rn_allocate_zeroed(&context->allocator, floats, sizeof **memory);
-    return *memory != NULL
-               ? RN_OK
-               : rn_fail(&context->message, RN_NO_MEMORY, "no memory for %zu numbers of parameters", floats);
-}
-
 rn_status rn_parameters_finish(rn_parameters *parameters)
 {
     rn_context *const context = parameters->context;
@@ -143,7 +130,7 @@ rn_status rn_parameters_finish(rn_parameters *parameters)
         if (!rn_size_add(&floats, floats, (size_t)entry->count))
             return rn_fail(&context->message, RN_NO_MEMORY, "the parameters do not fit into memory");
     }
-    status = allocate_floats(&memory, context, floats);
+    status = rn_arena_allocate(&memory, context, floats);
     if (status != RN_OK)
         return status;
     parameters->values->memory = memory;
@@ -189,6 +176,8 @@ void rn_parameters_release(rn_parameters *parameters)
         rn_release(&context->allocator, parameters->entry[i].name);
     }
     rn_storage_release(parameters->values);
+    if (parameters->gate_exists)
+        rn_gate_destroy(&parameters->gate);
     rn_release(&context->allocator, parameters->entry);
     rn_release(&context->allocator, parameters);
     rn_context_release(context);
@@ -196,54 +185,11 @@ void rn_parameters_release(rn_parameters *parameters)
 
 /* Values ------------------------------------------------------------------------------------------------------- */
 
-rn_status rn_parameters_may_write(rn_parameters *parameters)
-{
-    rn_message *const message = &parameters->context->message;
-
-    if (atomic_load(&parameters->readers) > 0)
-        return rn_fail(message, RN_BUSY, "the model is being run: its parameters cannot change now");
-    if (atomic_load(&parameters->pins) > 0)
-        return rn_fail(message, RN_STATE,
-                       "a training session is between forward and backward: the parameters cannot change now");
-    return RN_OK;
-}
-
 float *rn_parameters_floats(const rn_parameters *parameters, size_t index)
 {
     const rn_parameter *const entry = entry_at(parameters, index);
 
     return entry != NULL && entry->offset >= 0 ? (float *)parameters->values->memory + entry->offset : NULL;
-}
-
-void rn_parameters_written(rn_parameters *parameters, size_t index)
-{
-    if (index < parameters->count)
-        parameters->entry[index].version = ++parameters->version;
-}
-
-rn_status rn_parameters_write(rn_parameters *parameters, size_t index, const rn_tensor *value)
-{
-    char have[128], want[128];
-    rn_parameter *entry;
-    rn_status status;
-
-    if (parameters == NULL)
-        return RN_INVALID_ARGUMENT;
-    if (index >= parameters->count || value == NULL)
-        return rn_fail(&parameters->context->message, RN_INVALID_ARGUMENT, "rn_parameters_write: %s",
-                       value == NULL ? "value is NULL" : "no such index");
-    entry = &parameters->entry[index];
-    if (!rn_tensor_same_shape(entry->value, value))
-        return rn_fail(&parameters->context->message, RN_SHAPE, "%s: has shape %s, the new value %s", entry->name,
-                       rn_shape_text(want, sizeof want, entry->value->rank, entry->value->shape),
-                       rn_shape_text(have, sizeof have, value->rank, value->shape));
-    status = rn_parameters_may_write(parameters);
-    if (status != RN_OK)
-        return status;
-    status = rn_tensor_copy(entry->value, value);
-    if (status == RN_OK)
-        rn_parameters_written(parameters, index);
-    return status;
 }
 
 /* Gradients ---------------------------------------------------------------------------------------------------- */
@@ -259,11 +205,11 @@ static rn_status make_gradients(rn_parameters *parameters, size_t floats)
     rn_context *const context = parameters->context;
     float *memory;
     size_t offset = 0;
-    rn_status status = allocate_floats(&memory, context, floats);
+    rn_status status = rn_arena_allocate(&memory, context, floats);
 
     if (status != RN_OK)
         return status;
-    status = rn_storage_create(&parameters->gradients, context, memory, release_arena, NULL);
+    status = rn_storage_create(&parameters->gradients, context, memory, rn_arena_release, NULL);
     if (status != RN_OK) {
         rn_release(&context->allocator, memory);
         return status;
@@ -314,6 +260,11 @@ const rn_tensor *rn_parameters_gradient(const rn_parameters *parameters, size_t 
     const rn_parameter *const entry = entry_at(parameters, index);
 
     return entry != NULL && entry->has_gradient ? entry->gradient : NULL;
+}
+
+rn_tensor *rn_parameters_mutable_gradient(rn_parameters *parameters, size_t index)
+{
+    return rn_parameters_has_gradient(parameters, index) ? parameters->entry[index].gradient : NULL;
 }
 
 void rn_parameters_clear_gradients(rn_parameters *parameters)

@@ -5,12 +5,17 @@
  *
  *   version        rises at every write, of the entry and of the store: folded batch norms, packed weights compare it
  *   has_gradient   backward overwrites where clear, adds where set; a step clears what it used
- *   readers        sessions that are running; pins: training sessions between forward and backward. Writing asks
- *                  rn_parameters_may_write.
+ *
+ * Who may touch what, when: a forward of an inference session reads inside the shared side of the gate, everything that
+ * changes something that it reads (values, statistics, what is frozen) runs inside the exclusive side. So each answer
+ * is of one set of weights, and a writer waits for the forwards that are running and no longer. The arena itself may be
+ * shared with state dicts that somebody is saving: before values change in place, an arena that others hold is left to
+ * them and copied. A load that finds sessions converts into a new arena first and only changes arenas inside.
  */
 #ifndef RN_PARAMS_PARAMETERS_H
 #define RN_PARAMS_PARAMETERS_H
 
+#include "base/gate.h"
 #include "tensor/tensor.h"
 #include <resnet/parameters.h>
 
@@ -34,8 +39,10 @@ struct rn_parameters {
     rn_storage *values;    /* float arena, without memory until finished */
     rn_storage *gradients; /* float arena, NULL until it is needed */
     uint64_t version;
-    atomic_int readers;
-    atomic_int pins;
+    rn_gate gate;
+    bool gate_exists;
+    atomic_int pins;     /* training sessions between forward and backward */
+    atomic_int sessions; /* that run this store */
 };
 
 rn_status rn_parameters_create(rn_parameters **parameters, rn_context *context);
@@ -47,11 +54,25 @@ rn_status rn_parameters_finish(rn_parameters *parameters);
 void rn_parameters_retain(rn_parameters *parameters);
 void rn_parameters_release(rn_parameters *parameters); /* NULL is fine */
 
-/* RN_BUSY or RN_STATE (with a message) if values must not change now. */
-rn_status rn_parameters_may_write(rn_parameters *parameters);
+/* The shared side: what is read until the end is of one set of weights. */
+void rn_parameters_begin_read(const rn_parameters *parameters);
+void rn_parameters_end_read(const rn_parameters *parameters);
 /*
- * Values as floats in storage order, to be read and, between rn_parameters_may_write and rn_parameters_written,
- * changed. NULL for an int64 buffer.
+ * The exclusive side. RN_STATE: a training session is between forward and backward; nothing is held then. _write, for
+ * who changes values in place, also makes sure that no state dict shares them: RN_NO_MEMORY if they cannot be copied.
+ */
+rn_status rn_parameters_begin_change(rn_parameters *parameters, rn_message *message);
+rn_status rn_parameters_begin_write(rn_parameters *parameters, rn_message *message);
+void rn_parameters_end_change(rn_parameters *parameters);
+/*
+ * New values for all entries that have a tensor of their shape in `values` (NULL: keeps its own), all or none, for
+ * forwards beside it at once. RN_STATE as above, RN_NO_MEMORY.
+ */
+rn_status rn_parameters_replace(rn_parameters *parameters, const rn_tensor *const *values, rn_message *message);
+
+/*
+ * Values as floats in storage order, to be read and, between rn_parameters_begin_write and rn_parameters_end_change,
+ * changed; rn_parameters_written says so. NULL for an int64 buffer.
  */
 float *rn_parameters_floats(const rn_parameters *parameters, size_t index);
 void rn_parameters_written(rn_parameters *parameters, size_t index);

@@ -6,8 +6,7 @@
 #include <resnet/predict.h>
 
 #include "base/options.h"
-#include "graph/graph.h"
-#include <resnet/session.h>
+#include "run/session.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -26,8 +25,8 @@ typedef struct prediction {
 
 struct rn_predictions {
     rn_context *context; /* retained */
-    prediction *best;
-    size_t count;
+    prediction *best;    /* rows * count */
+    size_t rows, count;
 };
 
 /* ---- the most probable classes ----------------------------------------------------------------------------------- */
@@ -129,27 +128,36 @@ static rn_status fail_memory(rn_context *context)
     return rn_fail(&context->message, RN_NO_MEMORY, "no memory for predictions");
 }
 
-static rn_status create_predictions(rn_predictions **predictions, rn_context *context, const rn_model *model,
-                                    score *scores, const softmax *scale, size_t top)
+/* One row: the `top` best of the scores. */
+static bool fill_row(rn_predictions *predictions, size_t row, const rn_classes *classes, score *scores,
+                     size_t classes_count, const softmax *scale)
 {
-    const size_t count = (size_t)rn_model_class_count(model);
-    rn_predictions *const created = rn_allocate_zeroed(&context->allocator, 1, sizeof *created);
-    bool fine;
+    bool fine = true;
 
-    if (created == NULL)
+    select_best(scores, classes_count, predictions->count);
+    for (size_t i = 0; fine && i < predictions->count; i++)
+        fine = fill_prediction(&predictions->best[row * predictions->count + i], predictions->context, classes,
+                               scores[classes_count - 1 - i], scale);
+    return fine;
+}
+
+static rn_status create_predictions(rn_predictions **predictions, rn_context *context, size_t rows, size_t top)
+{
+    rn_predictions *const created = rn_allocate_zeroed(&context->allocator, 1, sizeof *created);
+    size_t count;
+
+    *predictions = NULL;
+    if (created == NULL || !rn_size_multiply(&count, rows, top))
         return fail_memory(context);
     rn_context_retain(context);
     created->context = context;
-    created->best = rn_allocate_zeroed(&context->allocator, top, sizeof *created->best);
-    created->count = created->best != NULL ? top : 0;
-    fine = created->best != NULL;
-    select_best(scores, count, top);
-    for (size_t i = 0; fine && i < top; i++)
-        fine = fill_prediction(&created->best[i], context, model->classes, scores[count - 1 - i], scale);
-    if (!fine) {
+    created->best = rn_allocate_zeroed(&context->allocator, count, sizeof *created->best);
+    if (created->best == NULL) {
         rn_predictions_destroy(created);
         return fail_memory(context);
     }
+    created->rows = rows;
+    created->count = top;
     *predictions = created;
     return RN_OK;
 }
@@ -169,12 +177,30 @@ static rn_status read_top(size_t *top, rn_message *message, const rn_predict_opt
     return RN_OK;
 }
 
-rn_status rn_predict_logits(rn_predictions **predictions, const rn_model *model, const rn_tensor *logits, int64_t row,
+static rn_status fill_rows(rn_predictions *predictions, const rn_model *model, const rn_tensor *logits)
+{
+    rn_context *const context = predictions->context;
+    const rn_classes *const classes = rn_model_classes(model);
+    const size_t count = (size_t)rn_model_class_count(model);
+    score *const scores = rn_allocate_array(&context->allocator, count, sizeof *scores);
+    rn_status status = scores != NULL ? RN_OK : fail_memory(context);
+
+    for (size_t row = 0; status == RN_OK && row < predictions->rows; row++) {
+        softmax scale = { 0, 0 };
+
+        status = read_row(scores, &scale, context, logits, (int64_t)row, (int64_t)count);
+        if (status == RN_OK && !fill_row(predictions, row, classes, scores, count, &scale))
+            status = fail_memory(context);
+    }
+    rn_release(&context->allocator, scores);
+    return status;
+}
+
+rn_status rn_predict_logits(rn_predictions **predictions, const rn_model *model, const rn_tensor *logits,
                             const rn_predict_options *options)
 {
+    rn_predictions *created = NULL;
     rn_context *context;
-    score *scores = NULL;
-    softmax scale = { 0, 0 };
     int64_t count;
     size_t top = 0;
     rn_status status;
@@ -194,16 +220,13 @@ rn_status rn_predict_logits(rn_predictions **predictions, const rn_model *model,
     if (rn_tensor_rank(logits) != 2 || rn_tensor_shape(logits)[1] != count)
         return rn_fail(&context->message, RN_SHAPE,
                        "logits of a model of %" PRId64 " classes have the shape (N, %" PRId64 ")", count, count);
-    if (row < 0 || row >= rn_tensor_shape(logits)[0])
-        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "row %" PRId64 " of %" PRId64, row,
-                       rn_tensor_shape(logits)[0]);
-    scores = rn_allocate_array(&context->allocator, (size_t)count, sizeof *scores);
-    if (scores == NULL)
-        return fail_memory(context);
-    status = read_row(scores, &scale, context, logits, row, count);
+    status = create_predictions(&created, context, (size_t)rn_tensor_shape(logits)[0], top);
     if (status == RN_OK)
-        status = create_predictions(predictions, context, model, scores, &scale, top);
-    rn_release(&context->allocator, scores);
+        status = fill_rows(created, model, logits);
+    if (status == RN_OK)
+        *predictions = created;
+    else
+        rn_predictions_destroy(created);
     return status;
 }
 
@@ -220,93 +243,160 @@ static rn_status batch_of_one(rn_tensor **batch, const rn_tensor *image)
     return rn_tensor_over(batch, image->storage, image->data, RN_FLOAT32, 4, batch_shape, batch_strides, RN_ROW_MAJOR);
 }
 
-static rn_status run_model(rn_predictions **predictions, rn_model *model, const rn_tensor *image,
-                           const rn_predict_options *options)
+rn_status rn_session_predict(rn_predictions **predictions, rn_session *session, const rn_tensor *images,
+                             const rn_predict_options *options)
 {
-    rn_tensor *batch = NULL;
-    rn_session *session = NULL;
     const rn_tensor *logits = NULL;
-    rn_status status;
-
-    if ((status = batch_of_one(&batch, image)) == RN_OK &&
-        (status = rn_session_create(&session, model->context, model, RN_OPTIONS(rn_session, .mode = RN_INFER))) ==
-            RN_OK &&
-        (status = rn_session_forward(session, batch)) == RN_OK &&
-        (status = rn_session_output(&logits, session, 0)) == RN_OK)
-        status = rn_predict_logits(predictions, model, logits, 0, options);
-    rn_session_destroy(session);
-    rn_tensor_destroy(batch);
-    return status;
-}
-
-rn_status rn_predict_image(rn_predictions **predictions, rn_model *model, const rn_image *image,
-                           const rn_predict_options *options)
-{
-    rn_tensor *tensor = NULL;
     rn_status status;
 
     if (predictions != NULL)
         *predictions = NULL;
-    if (model == NULL)
+    if (session == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (predictions == NULL)
+        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "rn_session_predict: predictions is NULL");
+    if (session->training)
+        return rn_fail(&session->context->message, RN_STATE, "rn_session_predict: a training session");
+    if ((status = rn_session_forward(session, images)) == RN_OK &&
+        (status = rn_session_output(&logits, session, 0)) == RN_OK)
+        status = rn_predict_logits(predictions, session->model, logits, options);
+    return status;
+}
+
+rn_status rn_session_predict_image(rn_predictions **predictions, rn_session *session, const rn_image *image,
+                                   const rn_predict_options *options)
+{
+    const rn_pipeline *pipeline;
+    rn_tensor *tensor = NULL, *batch = NULL;
+    rn_status status;
+
+    if (predictions != NULL)
+        *predictions = NULL;
+    if (session == NULL)
         return RN_INVALID_ARGUMENT;
     if (predictions == NULL || image == NULL)
-        return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_predict_image: %s is NULL",
+        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "rn_session_predict_image: %s is NULL",
                        image == NULL ? "image" : "predictions");
-    if (model->pipeline == NULL)
-        return rn_fail(&model->context->message, RN_STATE, "%s has no preprocessing: rn_model_set_pipeline first",
-                       model->name);
-    status = rn_pipeline_apply(&tensor, model->pipeline, image, NULL);
+    pipeline = rn_model_pipeline(session->model);
+    if (pipeline == NULL)
+        return rn_fail(&session->context->message, RN_STATE, "%s has no preprocessing: rn_model_set_pipeline first",
+                       session->model->name);
+    status = rn_pipeline_apply(&tensor, session->context, pipeline, image, NULL);
     if (status == RN_OK)
-        status = run_model(predictions, model, tensor, options);
+        status = batch_of_one(&batch, tensor);
+    if (status == RN_OK)
+        status = rn_session_predict(predictions, session, batch, options);
+    rn_tensor_destroy(batch);
     rn_tensor_destroy(tensor);
     return status;
 }
 
-rn_status rn_predict_file(rn_predictions **predictions, rn_model *model, const char *path,
-                          const rn_predict_options *options)
+rn_status rn_session_predict_file(rn_predictions **predictions, rn_session *session, const char *path,
+                                  const rn_predict_options *options)
 {
     rn_image *image = NULL;
     rn_status status;
 
     if (predictions != NULL)
         *predictions = NULL;
-    if (model == NULL)
+    if (session == NULL)
         return RN_INVALID_ARGUMENT;
     if (predictions == NULL || path == NULL)
-        return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_predict_file: %s is NULL",
+        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "rn_session_predict_file: %s is NULL",
                        path == NULL ? "path" : "predictions");
-    status = rn_image_read(&image, model->context, path);
+    status = rn_image_read(&image, session->context, path);
     if (status == RN_OK)
-        status = rn_predict_image(predictions, model, image, options);
+        status = rn_session_predict_image(predictions, session, image, options);
     rn_image_destroy(image);
     return status;
 }
 
+/* What both calls of a model refuse, before anything is made. */
+static rn_status begin_predict(rn_predictions **predictions, const rn_model *model, const void *photo, const char *call)
+{
+    if (predictions != NULL)
+        *predictions = NULL;
+    if (model == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (predictions == NULL || photo == NULL)
+        return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "%s: %s is NULL", call,
+                       photo == NULL ? "the photo" : "predictions");
+    return RN_OK;
+}
+
+rn_status rn_predict_image(rn_predictions **predictions, rn_model *model, const rn_image *image,
+                           const rn_predict_options *options)
+{
+    rn_session *session = NULL;
+    rn_status status = begin_predict(predictions, model, image, "rn_predict_image");
+
+    if (status == RN_OK)
+        status = rn_session_create(&session, model->context, model, NULL);
+    if (status == RN_OK)
+        status = rn_session_predict_image(predictions, session, image, options);
+    rn_session_destroy(session);
+    return status;
+}
+
+rn_status rn_predict_file(rn_predictions **predictions, rn_model *model, const char *path,
+                          const rn_predict_options *options)
+{
+    rn_session *session = NULL;
+    rn_status status = begin_predict(predictions, model, path, "rn_predict_file");
+
+    if (status == RN_OK)
+        status = rn_session_create(&session, model->context, model, NULL);
+    if (status == RN_OK)
+        status = rn_session_predict_file(predictions, session, path, options);
+    rn_session_destroy(session);
+    return status;
+}
+
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
+
+static const prediction *answer_at(const rn_predictions *predictions, size_t row, size_t rank)
+{
+    return row < rn_predictions_rows(predictions) && rank < predictions->count
+               ? &predictions->best[row * predictions->count + rank]
+               : NULL;
+}
+
+size_t rn_predictions_rows(const rn_predictions *predictions)
+{
+    return predictions != NULL ? predictions->rows : 0;
+}
 
 size_t rn_predictions_count(const rn_predictions *predictions)
 {
     return predictions != NULL ? predictions->count : 0;
 }
 
-int64_t rn_predictions_index(const rn_predictions *predictions, size_t rank)
+int64_t rn_predictions_index(const rn_predictions *predictions, size_t row, size_t rank)
 {
-    return rank < rn_predictions_count(predictions) ? predictions->best[rank].index : -1;
+    const prediction *const answer = answer_at(predictions, row, rank);
+
+    return answer != NULL ? answer->index : -1;
 }
 
-const char *rn_predictions_folder(const rn_predictions *predictions, size_t rank)
+const char *rn_predictions_folder(const rn_predictions *predictions, size_t row, size_t rank)
 {
-    return rank < rn_predictions_count(predictions) ? predictions->best[rank].folder : NULL;
+    const prediction *const answer = answer_at(predictions, row, rank);
+
+    return answer != NULL ? answer->folder : NULL;
 }
 
-const char *rn_predictions_name(const rn_predictions *predictions, size_t rank)
+const char *rn_predictions_name(const rn_predictions *predictions, size_t row, size_t rank)
 {
-    return rank < rn_predictions_count(predictions) ? predictions->best[rank].name : NULL;
+    const prediction *const answer = answer_at(predictions, row, rank);
+
+    return answer != NULL ? answer->name : NULL;
 }
 
-double rn_predictions_probability(const rn_predictions *predictions, size_t rank)
+double rn_predictions_probability(const rn_predictions *predictions, size_t row, size_t rank)
 {
-    return rank < rn_predictions_count(predictions) ? predictions->best[rank].probability : 0;
+    const prediction *const answer = answer_at(predictions, row, rank);
+
+    return answer != NULL ? answer->probability : 0;
 }
 
 void rn_predictions_destroy(rn_predictions *predictions)
@@ -316,7 +406,7 @@ void rn_predictions_destroy(rn_predictions *predictions)
     if (predictions == NULL)
         return;
     context = predictions->context;
-    for (size_t i = 0; i < predictions->count; i++) {
+    for (size_t i = 0; i < predictions->rows * predictions->count; i++) {
         rn_release(&context->allocator, predictions->best[i].folder);
         rn_release(&context->allocator, predictions->best[i].name);
     }

@@ -68,6 +68,7 @@ rn_status rn_session_create(rn_session **session, rn_context *context, rn_model 
     made->model = model;
     rn_context_retain(context);
     rn_model_retain(model);
+    atomic_fetch_add(&model->graph->parameters->sessions, 1);
     made->training = read.mode == RN_TRAIN;
     made->input_gradient = read.input_gradient != 0;
     made->seed = read.seed != 0 ? read.seed : context->seed;
@@ -122,6 +123,7 @@ void rn_session_destroy(rn_session *session)
     rn_release(&context->allocator, session->output);
     rn_release(&context->allocator, session->result);
     rn_release(&context->allocator, session->gradient);
+    atomic_fetch_sub(&session->model->graph->parameters->sessions, 1);
     rn_model_destroy(session->model);
     rn_release(&context->allocator, session);
     rn_context_release(context);
@@ -143,6 +145,12 @@ static rn_plan_request request_for(const rn_session *session, int64_t batch, int
                               .input_gradient = session->input_gradient };
 }
 
+/* What is frozen decides what backward needs; inference has none. */
+static bool is_outdated(const rn_session *session, const rn_plan *plan)
+{
+    return session->training && plan->freeze_version != session->model->freeze_version;
+}
+
 /* The slot of a plan for this shape, or of the one to be replaced: an empty one, an outdated one, the least recently
  * used. */
 static int32_t find_slot(const rn_session *session, int64_t batch, int64_t height, int64_t width)
@@ -153,13 +161,13 @@ static int32_t find_slot(const rn_session *session, int64_t batch, int64_t heigh
         const rn_plan *const plan = session->plan[i];
 
         if (plan != NULL && plan->batch == batch && plan->height == height && plan->width == width &&
-            plan->freeze_version == session->model->freeze_version)
+            !is_outdated(session, plan))
             return i;
     }
     for (int32_t i = 0; i < RN_SESSION_PLANS; i++) {
         const rn_plan *const plan = session->plan[i];
 
-        if (plan == NULL || plan->freeze_version != session->model->freeze_version)
+        if (plan == NULL || is_outdated(session, plan))
             return i;
         if (plan->used < session->plan[oldest]->used)
             oldest = i;
@@ -206,7 +214,7 @@ static rn_status find_plan(rn_plan **plan, rn_session *session, int64_t batch, i
     rn_plan *found = session->plan[slot];
 
     if (found == NULL || found->batch != batch || found->height != height || found->width != width ||
-        found->freeze_version != session->model->freeze_version) {
+        is_outdated(session, found)) {
         const rn_plan_request request = request_for(session, batch, height, width);
         rn_status status = rn_plan_create(&found, &request);
 
@@ -315,10 +323,54 @@ static void clear_map(const rn_map *map)
             map->data[i * map->pitch + c] = 0;
 }
 
+/* Training writes running statistics, inference reads only (params/parameters.h). */
+static rn_status begin_forward(rn_session *session)
+{
+    rn_parameters *const parameters = session->model->graph->parameters;
+
+    if (session->training)
+        return rn_parameters_begin_write(parameters, &session->context->message);
+    rn_parameters_begin_read(parameters);
+    return RN_OK;
+}
+
+static void end_forward(rn_session *session)
+{
+    rn_parameters *const parameters = session->model->graph->parameters;
+
+    if (session->training)
+        rn_parameters_end_change(parameters);
+    else
+        rn_parameters_end_read(parameters);
+}
+
+static rn_status run_forward(rn_session *session, const rn_tensor *images)
+{
+    rn_plan *plan;
+    rn_status status = find_plan(&plan, session, images->shape[0], images->shape[2], images->shape[3]);
+
+    if (status == RN_OK)
+        status = copy_input(session, plan, images);
+    if (status != RN_OK) {
+        session->current = NULL;
+        return status;
+    }
+    session->current = plan;
+    plan->dropout_seed = session->seed;
+    plan->dropout_step = session->step_count;
+    rn_plan_forward(plan);
+    if (session->training) {
+        for (int32_t i = 0; i < session->output_count; i++)
+            clear_map(rn_plan_gradient(plan, session->output[i]));
+        session->step_count++;
+        session->pinned = true;
+        atomic_fetch_add(&session->model->graph->parameters->pins, 1);
+    }
+    return RN_OK;
+}
+
 rn_status rn_session_forward(rn_session *session, const rn_tensor *images)
 {
-    rn_parameters *parameters;
-    rn_plan *plan;
     rn_status status;
 
     if (session == NULL)
@@ -330,37 +382,17 @@ rn_status rn_session_forward(rn_session *session, const rn_tensor *images)
         return status;
     unpin(session);
     session->has_loss = session->went_back = false;
-    parameters = session->model->graph->parameters;
-    if (session->training) { /* running statistics will be written */
-        status = rn_parameters_may_write(parameters);
-        if (status != RN_OK)
-            return rn_fail(&session->context->message, status, "the model is in use by another session");
-    }
-    status = find_plan(&plan, session, images->shape[0], images->shape[2], images->shape[3]);
-    if (status == RN_OK)
-        status = copy_input(session, plan, images);
-    if (status != RN_OK) {
-        session->current = NULL;
+    status = begin_forward(session);
+    if (status != RN_OK)
         return status;
-    }
-    session->current = plan;
-    plan->dropout_seed = session->seed;
-    plan->dropout_step = session->step_count;
-    atomic_fetch_add(&parameters->readers, 1);
-    rn_plan_forward(plan);
-    atomic_fetch_sub(&parameters->readers, 1);
-    if (session->training) {
-        for (int32_t i = 0; i < session->output_count; i++)
-            clear_map(rn_plan_gradient(plan, session->output[i]));
-        session->step_count++;
-        session->pinned = true;
-        atomic_fetch_add(&parameters->pins, 1);
-    }
-    return RN_OK;
+    status = run_forward(session, images);
+    end_forward(session);
+    return status;
 }
 
 rn_status rn_session_backward(rn_session *session)
 {
+    rn_parameters *parameters;
     rn_status status;
 
     if (session == NULL)
@@ -373,13 +405,16 @@ rn_status rn_session_backward(rn_session *session)
         return rn_fail(&session->context->message, RN_STATE, "backward without a loss or a gradient of an output");
     if (!rn_plan_differentiates(session->current))
         return rn_fail(&session->context->message, RN_STATE, "backward has nothing to reach: nothing is trainable");
-    status = rn_parameters_gradients_ready(session->model->graph->parameters);
-    if (status != RN_OK)
-        return status == RN_NO_MEMORY ? rn_fail(&session->context->message, status, "no memory for gradients") : status;
-    rn_plan_backward(session->current);
-    session->went_back = true;
-    unpin(session);
-    return RN_OK;
+    parameters = session->model->graph->parameters;
+    rn_gate_enter_exclusive(&parameters->gate); /* gradients are the model's; the session's own pin stands */
+    status = rn_parameters_gradients_ready(parameters);
+    if (status == RN_OK) {
+        rn_plan_backward(session->current);
+        session->went_back = true;
+        unpin(session);
+    }
+    rn_gate_leave_exclusive(&parameters->gate);
+    return status == RN_NO_MEMORY ? rn_fail(&session->context->message, status, "no memory for gradients") : status;
 }
 
 /* ---- what comes out -------------------------------------------------------------------------------------------- */
@@ -443,13 +478,17 @@ rn_status rn_session_gradient(rn_tensor **gradient, rn_session *session, size_t 
     return status;
 }
 
-rn_status rn_session_input_gradient(const rn_tensor **gradient, rn_session *session)
+rn_status rn_session_input_gradient(const rn_tensor **gradient, rn_session *session, size_t index)
 {
     rn_status status = RN_OK;
 
-    if (gradient == NULL || session == NULL)
+    if (gradient != NULL)
+        *gradient = NULL;
+    if (session == NULL)
         return RN_INVALID_ARGUMENT;
-    *gradient = NULL;
+    if (gradient == NULL || index > 0)
+        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "rn_session_input_gradient: %s",
+                       gradient == NULL ? "gradient is NULL" : "the network has one input");
     if (!session->input_gradient || session->current == NULL || !session->went_back)
         return rn_fail(&session->context->message, RN_STATE,
                        "no backward has run that was asked for the input's gradient");
@@ -460,19 +499,21 @@ rn_status rn_session_input_gradient(const rn_tensor **gradient, rn_session *sess
     return status;
 }
 
-rn_status rn_session_loss_maps(rn_session *session, rn_map *logits, rn_map *gradient)
+rn_status rn_session_loss_maps(rn_session *session, size_t output, rn_map *logits, rn_map *gradient)
 {
+    int32_t value;
+
     if (session->current == NULL)
         return rn_fail(&session->context->message, RN_STATE, "%s", no_forward);
     if (session->training && session->went_back)
         return rn_fail(&session->context->message, RN_STATE, "a loss belongs between forward and backward");
-    if (!session->current->value[session->output[0]].shape.flat)
+    value = session->output[output];
+    if (!session->current->value[value].shape.flat)
         return rn_fail(&session->context->message, RN_SHAPE, "the loss needs an output of shape (N, classes)");
-    *logits = *rn_plan_map(session->current, session->output[0]);
-    *gradient = *rn_plan_gradient(session->current, session->output[0]);
+    *logits = *rn_plan_map(session->current, value);
+    *gradient = *rn_plan_gradient(session->current, value);
     if (!session->training)
         gradient->data = NULL;
-    session->has_loss = true;
     return RN_OK;
 }
 

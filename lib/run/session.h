@@ -30,7 +30,8 @@ struct rn_session {
     uint64_t seed, step_count;
 };
 
-/* The logits' map of the last forward and, in training, where their gradient goes. RN_STATE: no forward. */
-rn_status rn_session_loss_maps(rn_session *session, rn_map *logits, rn_map *gradient);
+/* The map of an output (N, classes) of the last forward and, in training, where its gradient goes (else data NULL).
+ * RN_STATE: no forward. RN_SHAPE. */
+rn_status rn_session_loss_maps(rn_session *session, size_t output, rn_map *logits, rn_map *gradient);
 
 #endif

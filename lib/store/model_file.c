@@ -5,6 +5,7 @@
  */
 #include "store/store.h"
 #include "base/json.h"
+#include "base/options.h"
 #include "checkpoint/checkpoint.h"
 #include "store/keys.h"
 #include "zoo/zoo.h"
@@ -14,6 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+RN_NO_TAIL_PADDING(rn_model_save_options, reserved);
+RN_NO_TAIL_PADDING(rn_model_open_options, struct_size);
 
 enum { MAX_CLASSES = 1000000, MAX_SIDE = 1 << 14 };
 
@@ -81,9 +85,9 @@ static rn_status set_metadata(rn_checkpoint *file, const rn_model *model, const 
         (status = rn_checkpoint_set_metadata(file, RN_KEY_CLASS_COUNT, count)) != RN_OK ||
         (status = rn_checkpoint_set_metadata(file, RN_KEY_INPUT, input)) != RN_OK ||
         (status = rn_checkpoint_set_metadata(file, RN_KEY_NUMERICS, numerics)) != RN_OK ||
-        (status = set_classes_text(file, model->context, model->classes)) != RN_OK ||
-        (status = set_pipeline_text(file, RN_KEY_PIPELINE, model->pipeline)) != RN_OK ||
-        (status = set_pipeline_text(file, RN_KEY_TRAINING_PIPELINE, model->training_pipeline)) != RN_OK)
+        (status = set_classes_text(file, model->context, rn_model_classes(model))) != RN_OK ||
+        (status = set_pipeline_text(file, RN_KEY_PIPELINE, rn_model_pipeline(model))) != RN_OK ||
+        (status = set_pipeline_text(file, RN_KEY_TRAINING_PIPELINE, rn_model_training_pipeline(model))) != RN_OK)
         return status;
     return RN_OK;
 }
@@ -93,18 +97,31 @@ rn_status rn_model_describe(rn_checkpoint *file, const rn_model *model, const ch
     const rn_parameters *const parameters = model->graph->parameters;
     rn_status status = RN_OK;
 
-    for (size_t i = 0; status == RN_OK && i < parameters->count; i++)
-        status = rn_checkpoint_share(file, parameters->entry[i].name, parameters->entry[i].value);
+    rn_parameters_begin_read(parameters); /* one set of weights, whoever trains beside */
+    for (size_t i = 0; status == RN_OK && i < parameters->count; i++) {
+        const rn_parameter *const entry = &parameters->entry[i];
+
+        status = entry->offset >= 0 ? rn_checkpoint_share(file, entry->name, entry->value)
+                                    : rn_checkpoint_add(file, entry->name, entry->value);
+    }
+    rn_parameters_end_read(parameters);
     return status == RN_OK ? set_metadata(file, model, kind) : status;
 }
 
-rn_status rn_model_save_with_state(const rn_model *model, const char *state, const char *path)
+rn_status rn_model_state_dict(rn_checkpoint *state, const rn_model *model)
+{
+    if (model == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (state == NULL)
+        return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_model_state_dict: state is NULL");
+    return rn_model_describe(state, model, RN_KIND_MODEL);
+}
+
+static rn_status save(const rn_model *model, const char *state, const char *path, rn_format format)
 {
     rn_checkpoint *file = NULL;
     rn_status status;
 
-    if (model == NULL)
-        return RN_INVALID_ARGUMENT;
     if (path == NULL)
         return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_model_save: path is NULL");
     status = rn_checkpoint_create(&file, model->context);
@@ -113,14 +130,27 @@ rn_status rn_model_save_with_state(const rn_model *model, const char *state, con
     if (status == RN_OK && state != NULL)
         status = rn_checkpoint_set_metadata(file, RN_KEY_STATE, state);
     if (status == RN_OK)
-        status = rn_checkpoint_save(file, path, RN_FORMAT_SAFETENSORS);
+        status = rn_checkpoint_save(file, path, format, NULL);
     rn_checkpoint_destroy(file);
     return status;
 }
 
-rn_status rn_model_save(const rn_model *model, const char *path)
+rn_status rn_model_save_with_state(const rn_model *model, const char *state, const char *path)
 {
-    return rn_model_save_with_state(model, NULL, path);
+    return model == NULL ? RN_INVALID_ARGUMENT : save(model, state, path, RN_FORMAT_SAFETENSORS);
+}
+
+rn_status rn_model_save(const rn_model *model, const char *path, const rn_model_save_options *options)
+{
+    rn_model_save_options o;
+    rn_status status;
+
+    if (model == NULL)
+        return RN_INVALID_ARGUMENT;
+    status = rn_options_read(&o, sizeof o, options, &model->context->message);
+    if (status == RN_OK && o.reserved != 0)
+        status = rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_model_save: a reserved option is set");
+    return status == RN_OK ? save(model, NULL, path, (rn_format)o.format) : status;
 }
 
 /* ---- reading --------------------------------------------------------------------------------------------------- */
@@ -321,9 +351,10 @@ static rn_status open_model(rn_model **model, rn_context *context, const rn_chec
     return status;
 }
 
-rn_status rn_model_open(rn_model **model, rn_context *context, const char *path)
+rn_status rn_model_open(rn_model **model, rn_context *context, const char *path, const rn_model_open_options *options)
 {
     rn_checkpoint *file = NULL;
+    rn_model_open_options o;
     rn_status status;
 
     if (model != NULL)
@@ -333,7 +364,9 @@ rn_status rn_model_open(rn_model **model, rn_context *context, const char *path)
     if (model == NULL || path == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_model_open: %s is NULL",
                        model == NULL ? "model" : "path");
-    status = rn_checkpoint_open(&file, context, path);
+    status = rn_options_read(&o, sizeof o, options, &context->message);
+    if (status == RN_OK)
+        status = rn_checkpoint_open(&file, context, path, NULL);
     if (status == RN_OK)
         status = open_model(model, context, file, path);
     rn_checkpoint_destroy(file);

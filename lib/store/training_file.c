@@ -135,7 +135,7 @@ rn_status rn_training_save(const rn_model *model, const rn_training_state *state
     if (status == RN_OK)
         status = write_state(file, model->context, state);
     if (status == RN_OK)
-        status = rn_checkpoint_save(file, path, RN_FORMAT_SAFETENSORS);
+        status = rn_checkpoint_save(file, path, RN_FORMAT_SAFETENSORS, NULL);
     rn_checkpoint_destroy(file);
     return status;
 }
@@ -180,7 +180,7 @@ static rn_status check_identity(const rn_model *model, const rn_checkpoint *file
         return rn_fail(&context->message, RN_STATE, "the training file is of %s, the model is %s", network,
                        model->name);
     status = rn_file_classes(&classes, context, file, "the training file");
-    if (status == RN_OK && !same_tables(classes, model->classes))
+    if (status == RN_OK && !same_tables(classes, rn_model_classes(model)))
         status = rn_fail(&context->message, RN_STATE, "the training file's class table differs from the model's");
     rn_classes_destroy(classes);
     return status;

@@ -221,6 +221,53 @@ rn_status rn_tensor_convert(rn_tensor **copy, const rn_tensor *source, rn_dtype 
     return status == RN_OK ? rn_tensor_copy(*copy, source) : status;
 }
 
+static rn_status check_stack(rn_context *context, const rn_tensor *const *tensors, size_t count)
+{
+    rn_message *const message = &context->message;
+
+    if (tensors == NULL || count < 1 || count > INT32_MAX)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "rn_tensor_stack: %zu tensors", tensors != NULL ? count : 0);
+    for (size_t i = 0; i < count; i++) {
+        if (tensors[i] == NULL)
+            return rn_fail(message, RN_INVALID_ARGUMENT, "rn_tensor_stack: tensor %zu is NULL", i);
+        if (tensors[i]->dtype != tensors[0]->dtype || !rn_tensor_same_shape(tensors[i], tensors[0]))
+            return rn_fail(message, RN_SHAPE, "rn_tensor_stack: tensor %zu has another shape or type than the first",
+                           i);
+    }
+    if (tensors[0]->rank == RN_MAX_RANK)
+        return rn_fail(message, RN_SHAPE, "rn_tensor_stack: tensors of rank %d cannot have one dimension more",
+                       RN_MAX_RANK);
+    return RN_OK;
+}
+
+rn_status rn_tensor_stack(rn_tensor **tensor, rn_context *context, const rn_tensor *const *tensors, size_t count)
+{
+    int64_t shape[RN_MAX_RANK];
+    const rn_tensor *first;
+    rn_status status;
+
+    if (tensor != NULL)
+        *tensor = NULL;
+    if (context == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (tensor == NULL)
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_tensor_stack: no place for the tensor");
+    status = check_stack(context, tensors, count);
+    if (status != RN_OK)
+        return status;
+    first = tensors[0];
+    shape[0] = (int64_t)count;
+    for (int32_t i = 0; i < first->rank; i++)
+        shape[i + 1] = first->shape[i];
+    status = rn_tensor_create(tensor, context, first->dtype, first->rank + 1, shape,
+                              first->rank == 3 ? RN_CHANNELS_LAST : RN_ROW_MAJOR);
+    for (size_t i = 0; status == RN_OK && i < count; i++)
+        rn_copy_elements((*tensor)->data + (int64_t)i * (*tensor)->strides[0] * (int64_t)rn_dtype_size(first->dtype),
+                         first->dtype, (*tensor)->strides + 1, tensors[i]->data, first->dtype, tensors[i]->strides,
+                         first->rank, first->shape);
+    return status;
+}
+
 /* The strides of row-major data of `nbytes` bytes that hold exactly the elements of the tensor. */
 static rn_status row_major(int64_t *strides, const rn_tensor *tensor, rn_dtype dtype, const void *data, size_t nbytes)
 {
@@ -359,6 +406,38 @@ int64_t rn_tensor_count(const rn_tensor *tensor)
     for (int32_t i = 0; i < tensor->rank; i++)
         count *= tensor->shape[i];
     return count;
+}
+
+rn_device rn_tensor_device(const rn_tensor *tensor)
+{
+    (void)tensor; /* there is no other yet */
+    return RN_DEVICE_CPU;
+}
+
+rn_status rn_tensor_map(void **data, rn_tensor *tensor, rn_access access)
+{
+    if (data != NULL)
+        *data = NULL;
+    if (tensor == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (data == NULL || access < RN_ACCESS_READ || access > RN_ACCESS_READ_WRITE)
+        return rn_fail(&tensor->context->message, RN_INVALID_ARGUMENT, "rn_tensor_map: %s",
+                       data == NULL ? "data is NULL" : "no such access");
+    if (tensor->mapped)
+        return rn_fail(&tensor->context->message, RN_STATE, "rn_tensor_map: the tensor is mapped already");
+    tensor->mapped = true;
+    *data = tensor->data;
+    return RN_OK;
+}
+
+rn_status rn_tensor_unmap(rn_tensor *tensor)
+{
+    if (tensor == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (!tensor->mapped)
+        return rn_fail(&tensor->context->message, RN_STATE, "rn_tensor_unmap: the tensor is not mapped");
+    tensor->mapped = false;
+    return RN_OK;
 }
 
 void *rn_tensor_data(rn_tensor *tensor)

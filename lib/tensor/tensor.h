@@ -29,6 +29,7 @@ struct rn_tensor {
     char *data;
     rn_dtype dtype;
     int32_t rank;
+    bool mapped; /* between rn_tensor_map and rn_tensor_unmap */
     int64_t shape[RN_MAX_RANK];
     int64_t strides[RN_MAX_RANK]; /* in elements */
 };

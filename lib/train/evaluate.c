@@ -30,7 +30,7 @@ static rn_status evaluate_batch(rn_metrics *metrics, rn_session *session, const 
     rn_status status = rn_session_forward(session, rn_batch_images(batch));
 
     if (status == RN_OK)
-        status = rn_cross_entropy(&loss, session, rn_batch_labels(batch));
+        status = rn_cross_entropy(&loss, session, rn_batch_labels(batch), NULL);
     if (status == RN_OK)
         status = rn_session_output(&logits, session, 0);
     if (status != RN_OK)

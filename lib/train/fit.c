@@ -117,7 +117,7 @@ static rn_status train_batch(fit *f, const rn_batch *batch)
     rn_status status = rn_session_forward(trainer->training, rn_batch_images(batch));
 
     if (status == RN_OK)
-        status = rn_cross_entropy(&loss, trainer->training, labels);
+        status = rn_cross_entropy(&loss, trainer->training, labels, NULL);
     if (status == RN_OK && !isfinite(loss))
         status = rn_fail(
             &trainer->context->message, RN_INVALID_ARGUMENT,

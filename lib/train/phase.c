@@ -134,7 +134,7 @@ void rn_phase_release_optimizer(rn_trainer *trainer)
 static rn_status load_last(rn_trainer *trainer)
 {
     rn_checkpoint *file = NULL;
-    rn_status status = rn_checkpoint_open(&file, trainer->context, trainer->last_path);
+    rn_status status = rn_checkpoint_open(&file, trainer->context, trainer->last_path, NULL);
 
     if (status == RN_OK)
         status = rn_training_load(

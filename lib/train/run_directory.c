@@ -47,7 +47,7 @@ static rn_status take_up_last(rn_trainer *trainer)
     rn_message *message = &trainer->context->message;
     rn_checkpoint *file = NULL;
     rn_train_state found = { 0 };
-    rn_status status = rn_checkpoint_open(&file, trainer->context, trainer->last_path);
+    rn_status status = rn_checkpoint_open(&file, trainer->context, trainer->last_path, NULL);
 
     if (status == RN_OK && rn_training_state_text(file) == NULL)
         status = rn_fail(message, RN_FORMAT, "%s is not a training file", trainer->last_path);

@@ -19,12 +19,12 @@ static rn_value block(rn_graph *graph, rn_value x, int64_t channels, int32_t str
 {
     rn_value y = conv(graph, x, "conv1", channels, stride);
 
-    y = rn_relu(graph, rn_batch_norm2d(graph, y, "bn1", NULL));
+    y = rn_relu(graph, rn_batch_norm2d(graph, y, "bn1", NULL), NULL);
     y = conv(graph, y, "conv2", channels, 1);
     y = rn_batch_norm2d(graph, y, "bn2", NULL);
     if (stride != 1 || rn_value_channels(graph, x) != channels)
-        x = rn_shortcut_a(graph, x, channels, stride);
-    return rn_relu(graph, rn_add(graph, y, x));
+        x = rn_shortcut_a(graph, x, channels, stride, NULL);
+    return rn_relu(graph, rn_add(graph, y, x, NULL), NULL);
 }
 
 static rn_value stage(rn_graph *graph, rn_value x, int32_t index, int32_t blocks)
@@ -44,13 +44,13 @@ static rn_value stage(rn_graph *graph, rn_value x, int32_t index, int32_t blocks
 void rn_write_cifar_resnet(rn_graph *graph, const rn_zoo_entry *entry, int64_t classes, int64_t height, int64_t width)
 {
     const int32_t blocks = (entry->variant - 2) / 6;
-    rn_value x = rn_graph_input(graph, 3, height, width);
+    rn_value x = rn_graph_input(graph, "images", 3, height, width, NULL);
 
     x = conv(graph, x, "conv1", 16, 1);
-    x = rn_relu(graph, rn_batch_norm2d(graph, x, "bn1", NULL));
+    x = rn_relu(graph, rn_batch_norm2d(graph, x, "bn1", NULL), NULL);
     for (int32_t i = 0; i < 3; i++)
         x = stage(graph, x, i, blocks);
-    x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1));
+    x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1, NULL), NULL);
     x = rn_linear(graph, x, "linear", classes, RN_OPTIONS(rn_linear, .init = RN_INIT_KAIMING_FAN_IN));
     rn_graph_output(graph, "logits", x);
     rn_graph_head(graph, "linear");

@@ -36,22 +36,22 @@ static rn_value basic_block(rn_graph *graph, rn_value x, int64_t channels, int32
 {
     rn_value y = conv(graph, x, "conv1", channels, 3, stride);
 
-    y = rn_relu(graph, rn_batch_norm2d(graph, y, "bn1", NULL));
+    y = rn_relu(graph, rn_batch_norm2d(graph, y, "bn1", NULL), NULL);
     y = conv(graph, y, "conv2", channels, 3, 1);
     y = rn_batch_norm2d(graph, y, "bn2", NULL);
-    return rn_relu(graph, rn_add(graph, y, shortcut(graph, x, channels, stride)));
+    return rn_relu(graph, rn_add(graph, y, shortcut(graph, x, channels, stride), NULL), NULL);
 }
 
 static rn_value bottleneck(rn_graph *graph, rn_value x, int64_t channels, int32_t stride)
 {
     rn_value y = conv(graph, x, "conv1", channels, 1, 1);
 
-    y = rn_relu(graph, rn_batch_norm2d(graph, y, "bn1", NULL));
+    y = rn_relu(graph, rn_batch_norm2d(graph, y, "bn1", NULL), NULL);
     y = conv(graph, y, "conv2", channels, 3, stride);
-    y = rn_relu(graph, rn_batch_norm2d(graph, y, "bn2", NULL));
+    y = rn_relu(graph, rn_batch_norm2d(graph, y, "bn2", NULL), NULL);
     y = conv(graph, y, "conv3", 4 * channels, 1, 1);
     y = rn_batch_norm2d(graph, y, "bn3", NULL);
-    return rn_relu(graph, rn_add(graph, y, shortcut(graph, x, 4 * channels, stride)));
+    return rn_relu(graph, rn_add(graph, y, shortcut(graph, x, 4 * channels, stride), NULL), NULL);
 }
 
 static const resnet_plan plans[] = {
@@ -77,16 +77,16 @@ static rn_value stage(rn_graph *graph, rn_value x, const resnet_plan *plan, int3
 void rn_write_resnet(rn_graph *graph, const rn_zoo_entry *entry, int64_t classes, int64_t height, int64_t width)
 {
     const resnet_plan *plan = plans;
-    rn_value x = rn_graph_input(graph, 3, height, width);
+    rn_value x = rn_graph_input(graph, "images", 3, height, width, NULL);
 
     while (plan->depth != entry->variant)
         plan++;
     x = conv(graph, x, "conv1", 64, 7, 2);
-    x = rn_relu(graph, rn_batch_norm2d(graph, x, "bn1", NULL));
+    x = rn_relu(graph, rn_batch_norm2d(graph, x, "bn1", NULL), NULL);
     x = rn_max_pool2d(graph, x, 3, RN_OPTIONS(rn_pool2d, .stride = 2, .padding = 1));
     for (int32_t i = 0; i < 4; i++)
         x = stage(graph, x, plan, i);
-    x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1));
+    x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1, NULL), NULL);
     x = rn_linear(graph, x, "fc", classes, NULL);
     rn_graph_output(graph, "logits", x);
     rn_graph_head(graph, "fc");

@@ -10,7 +10,7 @@ static rn_value conv_relu(rn_graph *graph, rn_value x, const char *name, int64_t
     x = rn_conv2d(
         graph, x, name, channels, kernel,
         RN_OPTIONS(rn_conv2d, .stride = stride, .padding = padding, .bias = 1, .init = RN_INIT_KAIMING_UNIFORM));
-    return rn_relu(graph, x);
+    return rn_relu(graph, x, NULL);
 }
 
 /* Squeezes to few channels, expands them by 1 x 1 and by 3 x 3 convolutions side by side. */
@@ -24,7 +24,7 @@ static rn_value fire(rn_graph *graph, rn_value x, int32_t index, int64_t squeeze
     x = conv_relu(graph, x, "squeeze", squeeze, 1, 0, 1);
     pair[0] = conv_relu(graph, x, "expand1x1", expand, 1, 0, 1);
     pair[1] = conv_relu(graph, x, "expand3x3", expand, 3, 1, 1);
-    return rn_graph_leave(graph, rn_concat(graph, pair, 2));
+    return rn_graph_leave(graph, rn_concat(graph, pair, 2, NULL));
 }
 
 static rn_value pool(rn_graph *graph, rn_value x)
@@ -34,7 +34,7 @@ static rn_value pool(rn_graph *graph, rn_value x)
 
 void rn_write_squeezenet(rn_graph *graph, const rn_zoo_entry *entry, int64_t classes, int64_t height, int64_t width)
 {
-    rn_value x = rn_graph_input(graph, 3, height, width);
+    rn_value x = rn_graph_input(graph, "images", 3, height, width, NULL);
 
     (void)entry;
     rn_graph_enter(graph, "features");
@@ -48,15 +48,15 @@ void rn_write_squeezenet(rn_graph *graph, const rn_zoo_entry *entry, int64_t cla
     x = pool(graph, fire(graph, x, 10, 64, 256));
     x = rn_graph_leave(graph, fire(graph, x, 12, 64, 256));
     rn_graph_enter(graph, "classifier");
-    x = rn_dropout(graph, x, "0", 0.5);
+    x = rn_dropout(graph, x, "0", 0.5, NULL);
     /*
      * torchvision draws the head from N(0, 0.01), which suits training from nothing. Behind a ReLU such a head learns
      * slowly when it is fine-tuned; the tutorial's new layer, and every nn.Conv2d that replaces a head, begins with
      * torch.nn's default.
      */
     x = rn_conv2d(graph, x, "1", classes, 1, RN_OPTIONS(rn_conv2d, .bias = 1));
-    x = rn_adaptive_avg_pool2d(graph, rn_relu(graph, x), 1, 1);
-    x = rn_graph_leave(graph, rn_flatten(graph, x));
+    x = rn_adaptive_avg_pool2d(graph, rn_relu(graph, x, NULL), 1, 1, NULL);
+    x = rn_graph_leave(graph, rn_flatten(graph, x, NULL));
     rn_graph_output(graph, "logits", x);
     rn_graph_head(graph, "classifier");
 }

@@ -57,7 +57,7 @@ static inline void expect_fixture(rn_context *context, const char *file)
     size_t lines = 0, tensors = 0;
 
     snprintf(path, sizeof path, "checkpoint/fixtures/%s", file);
-    const rn_status status = rn_checkpoint_open(&checkpoint, context, rn_test_fixture(path));
+    const rn_status status = rn_checkpoint_open(&checkpoint, context, rn_test_fixture(path), NULL);
     FILE *table = fopen(rn_test_fixture("checkpoint/fixtures/expect.tsv"), "r");
     assert_non_null(table);
     while (fgets(line, sizeof line, table) != NULL) {

@@ -99,7 +99,7 @@ static void real_files_hold_what_pytorch_reads(void **state)
 
         if (path == NULL)
             continue;
-        require_ok(context, rn_checkpoint_open(&checkpoint, context, path));
+        require_ok(context, rn_checkpoint_open(&checkpoint, context, path, NULL));
         assert_int_equal(rn_checkpoint_count(checkpoint), readable[i].count);
         if (crc_of(checkpoint) != readable[i].crc)
             fail_msg("%s has other values than PyTorch's", path);
@@ -121,7 +121,7 @@ static void others_are_refused_with_a_sentence_that_helps(void **state)
 
         if (path == NULL)
             continue;
-        require_status(context, rn_checkpoint_open(&checkpoint, context, path), refused[i].status);
+        require_status(context, rn_checkpoint_open(&checkpoint, context, path, NULL), refused[i].status);
         assert_non_null(strstr(rn_context_message(context), refused[i].part));
         assert_non_null(strstr(rn_context_message(context), path));
     }
@@ -136,7 +136,7 @@ static void names_and_metadata_of_a_trained_network_are_bare(void **state)
 
     (void)state;
     context = rn_test_context(1, RN_ISA_AUTO);
-    require_ok(context, rn_checkpoint_open(&checkpoint, context, path));
+    require_ok(context, rn_checkpoint_open(&checkpoint, context, path, NULL));
     assert_non_null(rn_checkpoint_find(checkpoint, "layer1.0.conv1.weight"));
     assert_string_equal(rn_checkpoint_metadata(checkpoint, "rn.nesting"), "state_dict");
     assert_string_equal(rn_checkpoint_metadata(checkpoint, "rn.prefix"), "module.");

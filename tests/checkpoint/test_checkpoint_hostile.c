@@ -181,7 +181,7 @@ static void mutated_safetensors_are_read_or_refused(void **state)
                                                             .release = watch_release, .allocator_payload = &w)),
                      RN_OK);
     rn_checkpoint *checkpoint = make_checkpoint(context);
-    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_SAFETENSORS));
+    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_SAFETENSORS, NULL));
     rn_checkpoint_destroy(checkpoint);
     unsigned char *bytes = whole_file(&nbytes, path);
     for (int i = 0; i < 10; i++)

@@ -13,7 +13,7 @@ static rn_status open_checkpoint(void *payload)
 {
     const opening *const job = payload;
     rn_checkpoint *checkpoint;
-    const rn_status status = rn_checkpoint_open(&checkpoint, job->context, job->path);
+    const rn_status status = rn_checkpoint_open(&checkpoint, job->context, job->path, NULL);
 
     assert_true((checkpoint == NULL) == (status != RN_OK));
     rn_checkpoint_destroy(checkpoint);
@@ -68,7 +68,7 @@ static rn_status save_checkpoint(void *payload)
     rn_status status;
 
     remove(job->path);
-    status = rn_checkpoint_save(job->checkpoint, job->path, job->format);
+    status = rn_checkpoint_save(job->checkpoint, job->path, job->format, NULL);
     assert_int_equal(files_in(job->directory), status == RN_OK ? 1 : 0);
     return status;
 }

@@ -74,8 +74,8 @@ static void names_that_cannot_be_are_refused(void **state)
     require_status(context, rn_checkpoint_add(checkpoint, "x", NULL), RN_INVALID_ARGUMENT);
     require_status(context, rn_checkpoint_set_metadata(checkpoint, NULL, "x"), RN_INVALID_ARGUMENT);
     require_status(context, rn_checkpoint_set_metadata(checkpoint, "x", "\xc0\x80"), RN_INVALID_ARGUMENT);
-    require_status(context, rn_checkpoint_save(checkpoint, NULL, RN_FORMAT_TORCH), RN_INVALID_ARGUMENT);
-    require_status(context, rn_checkpoint_save(checkpoint, "/tmp/x", (rn_format)9), RN_INVALID_ARGUMENT);
+    require_status(context, rn_checkpoint_save(checkpoint, NULL, RN_FORMAT_TORCH, NULL), RN_INVALID_ARGUMENT);
+    require_status(context, rn_checkpoint_save(checkpoint, "/tmp/x", (rn_format)9, NULL), RN_INVALID_ARGUMENT);
     assert_int_equal(rn_checkpoint_count(checkpoint), 1);
     rn_tensor_destroy(tensor);
     rn_checkpoint_destroy(checkpoint);
@@ -94,7 +94,7 @@ static void nothing_is_fine(void **state)
     assert_int_equal(rn_checkpoint_add(NULL, "x", NULL), RN_INVALID_ARGUMENT);
     assert_int_equal(rn_checkpoint_share(NULL, "x", NULL), RN_INVALID_ARGUMENT);
     assert_int_equal(rn_checkpoint_set_metadata(NULL, "x", NULL), RN_INVALID_ARGUMENT);
-    assert_int_equal(rn_checkpoint_save(NULL, "x", RN_FORMAT_TORCH), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_checkpoint_save(NULL, "x", RN_FORMAT_TORCH, NULL), RN_INVALID_ARGUMENT);
     assert_int_equal(rn_checkpoint_count(NULL), 0);
     assert_int_equal(rn_checkpoint_metadata_count(NULL), 0);
     assert_null(rn_checkpoint_name(NULL, 0));

@@ -15,13 +15,13 @@ static void arguments_are_checked(void **state)
     rn_checkpoint *checkpoint = (rn_checkpoint *)context;
 
     (void)state;
-    assert_int_equal(rn_checkpoint_open(&checkpoint, NULL, "x"), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_checkpoint_open(&checkpoint, NULL, "x", NULL), RN_INVALID_ARGUMENT);
     assert_null(checkpoint);
-    require_status(context, rn_checkpoint_open(&checkpoint, context, NULL), RN_INVALID_ARGUMENT);
-    require_status(context, rn_checkpoint_open(NULL, context, "x"), RN_INVALID_ARGUMENT);
-    require_status(context, rn_checkpoint_open(&checkpoint, context, "no/such/file.pth"), RN_IO);
+    require_status(context, rn_checkpoint_open(&checkpoint, context, NULL, NULL), RN_INVALID_ARGUMENT);
+    require_status(context, rn_checkpoint_open(NULL, context, "x", NULL), RN_INVALID_ARGUMENT);
+    require_status(context, rn_checkpoint_open(&checkpoint, context, "no/such/file.pth", NULL), RN_IO);
     assert_non_null(strstr(rn_context_message(context), "no/such/file.pth"));
-    require_status(context, rn_checkpoint_open(&checkpoint, context, rn_test_directory()), RN_IO);
+    require_status(context, rn_checkpoint_open(&checkpoint, context, rn_test_directory(), NULL), RN_IO);
     assert_null(checkpoint);
     rn_context_destroy(context);
 }

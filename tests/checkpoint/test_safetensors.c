@@ -37,7 +37,7 @@ static rn_status open_example(rn_checkpoint **checkpoint, rn_context *context, c
     assert_int_equal(fwrite(bytes, 1, nbytes, file), nbytes);
     assert_int_equal(fclose(file), 0);
     free(bytes);
-    return rn_checkpoint_open(checkpoint, context, path);
+    return rn_checkpoint_open(checkpoint, context, path, NULL);
 }
 
 static void check(const example *examples, size_t count)

@@ -8,8 +8,8 @@ static void what_is_saved_is_read_back(void **state)
     const char *path = rn_test_path(rn_test_directory(), "x.safetensors");
 
     (void)state;
-    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_SAFETENSORS));
-    require_ok(context, rn_checkpoint_open(&again, context, path));
+    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_SAFETENSORS, NULL));
+    require_ok(context, rn_checkpoint_open(&again, context, path, NULL));
     assert_same_tensors(checkpoint, again);
     assert_int_equal(rn_checkpoint_metadata_count(again), 2);
     assert_string_equal(rn_checkpoint_metadata(again, "z"), rn_checkpoint_metadata(checkpoint, "z"));
@@ -42,7 +42,7 @@ static void the_bytes_are_those_of_the_format(void **state)
     require_ok(context, rn_checkpoint_add(checkpoint, "scalar", tensor));
     rn_tensor_destroy(tensor);
     require_ok(context, rn_checkpoint_set_metadata(checkpoint, "k", "v"));
-    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_SAFETENSORS));
+    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_SAFETENSORS, NULL));
     unsigned char *bytes = whole_file(&nbytes, path);
     assert_int_equal(nbytes, 8 + length + 7);
     assert_int_equal(rn_get_u64(bytes), length);
@@ -66,13 +66,13 @@ static void equal_contents_give_equal_bytes(void **state)
     (void)state;
     require_ok(context, rn_checkpoint_set_metadata(other, "z", NULL)); /* metadata has no order */
     require_ok(context, rn_checkpoint_set_metadata(other, "z", rn_checkpoint_metadata(one, "z")));
-    require_ok(context, rn_checkpoint_save(one, first, RN_FORMAT_SAFETENSORS));
-    require_ok(context, rn_checkpoint_save(other, second, RN_FORMAT_SAFETENSORS));
+    require_ok(context, rn_checkpoint_save(one, first, RN_FORMAT_SAFETENSORS, NULL));
+    require_ok(context, rn_checkpoint_save(other, second, RN_FORMAT_SAFETENSORS, NULL));
     assert_same_file(first, second);
-    require_ok(context, rn_checkpoint_open(&again, context, first));
-    require_ok(context, rn_checkpoint_save(again, third, RN_FORMAT_SAFETENSORS));
+    require_ok(context, rn_checkpoint_open(&again, context, first, NULL));
+    require_ok(context, rn_checkpoint_save(again, third, RN_FORMAT_SAFETENSORS, NULL));
     assert_same_file(first, third);
-    require_ok(context, rn_checkpoint_save(again, first, RN_FORMAT_SAFETENSORS)); /* over the file that it views */
+    require_ok(context, rn_checkpoint_save(again, first, RN_FORMAT_SAFETENSORS, NULL)); /* over the file that it views */
     assert_same_file(first, third);
     rn_checkpoint_destroy(again);
     rn_checkpoint_destroy(one);
@@ -87,8 +87,8 @@ static void every_tensor_is_aligned_in_the_file(void **state)
     const char *path = rn_test_path(rn_test_directory(), "x.safetensors");
 
     (void)state;
-    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_SAFETENSORS));
-    require_ok(context, rn_checkpoint_open(&again, context, path));
+    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_SAFETENSORS, NULL));
+    require_ok(context, rn_checkpoint_open(&again, context, path, NULL));
     for (size_t i = 1; i < rn_checkpoint_count(again); i++) /* all view the one mapping */
         assert_ptr_equal(rn_checkpoint_tensor(again, i)->storage, rn_checkpoint_tensor(again, 0)->storage);
     rn_checkpoint_destroy(again);
@@ -104,9 +104,9 @@ static void an_empty_checkpoint_is_a_file_too(void **state)
 
     (void)state;
     require_ok(context, rn_checkpoint_create(&checkpoint, context));
-    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_SAFETENSORS));
+    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_SAFETENSORS, NULL));
     rn_checkpoint_destroy(checkpoint);
-    require_ok(context, rn_checkpoint_open(&checkpoint, context, path));
+    require_ok(context, rn_checkpoint_open(&checkpoint, context, path, NULL));
     assert_int_equal(rn_checkpoint_count(checkpoint), 0);
     rn_checkpoint_destroy(checkpoint);
     rn_context_destroy(context);
@@ -120,12 +120,12 @@ static void what_cannot_be_written_leaves_the_file_alone(void **state)
                *copy = rn_test_path(directory, "copy");
 
     (void)state;
-    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_SAFETENSORS));
-    require_ok(context, rn_checkpoint_save(checkpoint, copy, RN_FORMAT_SAFETENSORS));
+    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_SAFETENSORS, NULL));
+    require_ok(context, rn_checkpoint_save(checkpoint, copy, RN_FORMAT_SAFETENSORS, NULL));
     require_ok(context, rn_checkpoint_share(checkpoint, "__metadata__", rn_checkpoint_tensor(checkpoint, 0)));
-    require_status(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_SAFETENSORS), RN_INVALID_ARGUMENT);
+    require_status(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_SAFETENSORS, NULL), RN_INVALID_ARGUMENT);
     assert_same_file(path, copy);
-    require_status(context, rn_checkpoint_save(checkpoint, rn_test_path(directory, "no/such/x"), RN_FORMAT_TORCH),
+    require_status(context, rn_checkpoint_save(checkpoint, rn_test_path(directory, "no/such/x"), RN_FORMAT_TORCH, NULL),
                    RN_IO);
     rn_checkpoint_destroy(checkpoint);
     rn_context_destroy(context);

@@ -15,7 +15,7 @@ static void dictionaries_and_lists_give_dotted_names_and_numbers_metadata(void *
     (void)state;
     EXPECT_FIXTURES("nested.zip.pth", "nested.legacy.pth");
     require_ok(context,
-               rn_checkpoint_open(&checkpoint, context, rn_test_fixture("checkpoint/fixtures/nested.zip.pth")));
+               rn_checkpoint_open(&checkpoint, context, rn_test_fixture("checkpoint/fixtures/nested.zip.pth"), NULL));
     assert_string_equal(rn_checkpoint_name(checkpoint, 0), "encoder.layers.0.weight"); /* the order of the file */
     assert_null(rn_checkpoint_metadata(checkpoint, "rn.nesting"));                     /* tensors lie under two keys */
     for (size_t i = 0; i < rn_checkpoint_metadata_count(checkpoint); i++)

@@ -32,7 +32,7 @@ static void aligned_tensors_view_the_file(void **state)
     rn_checkpoint *checkpoint;
 
     (void)state;
-    require_ok(context, rn_checkpoint_open(&checkpoint, context, rn_test_fixture("checkpoint/fixtures/views.zip.pth")));
+    require_ok(context, rn_checkpoint_open(&checkpoint, context, rn_test_fixture("checkpoint/fixtures/views.zip.pth"), NULL));
     const char *base = rn_tensor_const_data(rn_checkpoint_find(checkpoint, "base"));
     const char *window = rn_tensor_const_data(rn_checkpoint_find(checkpoint, "window"));
     assert_int_equal(window - base, 5 * 4); /* shared storage stays shared */

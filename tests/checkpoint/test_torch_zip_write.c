@@ -8,8 +8,8 @@ static void what_is_saved_is_read_back_without_metadata(void **state)
     const char *path = rn_test_path(rn_test_directory(), "x.pth");
 
     (void)state;
-    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_TORCH));
-    require_ok(context, rn_checkpoint_open(&again, context, path));
+    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_TORCH, NULL));
+    require_ok(context, rn_checkpoint_open(&again, context, path, NULL));
     assert_same_tensors(checkpoint, again);
     assert_int_equal(rn_checkpoint_metadata_count(again), 0);
     rn_checkpoint_destroy(again);
@@ -26,11 +26,11 @@ static void equal_contents_give_equal_bytes_under_any_name(void **state)
                *third = rn_test_path(directory, "third");
 
     (void)state;
-    require_ok(context, rn_checkpoint_save(one, first, RN_FORMAT_TORCH));
-    require_ok(context, rn_checkpoint_save(other, second, RN_FORMAT_TORCH));
+    require_ok(context, rn_checkpoint_save(one, first, RN_FORMAT_TORCH, NULL));
+    require_ok(context, rn_checkpoint_save(other, second, RN_FORMAT_TORCH, NULL));
     assert_same_file(first, second);
-    require_ok(context, rn_checkpoint_open(&again, context, first));
-    require_ok(context, rn_checkpoint_save(again, third, RN_FORMAT_TORCH));
+    require_ok(context, rn_checkpoint_open(&again, context, first, NULL));
+    require_ok(context, rn_checkpoint_save(again, third, RN_FORMAT_TORCH, NULL));
     assert_same_file(first, third);
     rn_checkpoint_destroy(again);
     rn_checkpoint_destroy(one);
@@ -45,8 +45,8 @@ static void data_is_aligned_to_64_bytes(void **state)
     const char *path = rn_test_path(rn_test_directory(), "x.pth");
 
     (void)state;
-    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_TORCH));
-    require_ok(context, rn_checkpoint_open(&again, context, path));
+    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_TORCH, NULL));
+    require_ok(context, rn_checkpoint_open(&again, context, path, NULL));
     for (size_t i = 0; i < rn_checkpoint_count(again); i++) {
         assert_ptr_equal(rn_checkpoint_tensor(again, i)->storage,
                          rn_checkpoint_tensor(again, 0)->storage); /* the mapping */
@@ -88,9 +88,9 @@ static void pytorch_reads_it(void **state)
     }
     context = rn_test_context(1, RN_ISA_AUTO);
     checkpoint = make_checkpoint(context);
-    require_ok(context, rn_checkpoint_save(checkpoint, rn_test_path(directory, "x.pth"), RN_FORMAT_TORCH));
+    require_ok(context, rn_checkpoint_save(checkpoint, rn_test_path(directory, "x.pth"), RN_FORMAT_TORCH, NULL));
     require_ok(context,
-               rn_checkpoint_save(checkpoint, rn_test_path(directory, "x.safetensors"), RN_FORMAT_SAFETENSORS));
+               rn_checkpoint_save(checkpoint, rn_test_path(directory, "x.safetensors"), RN_FORMAT_SAFETENSORS, NULL));
     FILE *file = fopen(rn_test_path(directory, "check.py"), "w");
     assert_non_null(file);
     assert_true(fputs(script, file) >= 0);

@@ -58,7 +58,7 @@ static void write_weights(const char *path)
     rn_model *model = NULL;
 
     require_ok(context, rn_model_create(&model, context, "cifar_resnet20", RN_OPTIONS(rn_model, .seed = 9)));
-    require_ok(context, rn_model_save(model, path));
+    require_ok(context, rn_model_save(model, path, NULL));
     rn_model_destroy(model);
     rn_context_destroy(context);
 }

@@ -75,7 +75,7 @@ static int set_up(void **state)
     rn_test_photos(rn_test_path(work, "photos"), "valid", CLASSES, VALID, SIDE, 2);
     rn_test_write_file(rn_test_path(work, "labels.json"), labels, sizeof labels - 1);
     require_ok(context, rn_model_create(&model, context, "cifar_resnet20", RN_OPTIONS(rn_model, .seed = 9)));
-    require_ok(context, rn_model_save(model, rn_test_path(work, "base.safetensors")));
+    require_ok(context, rn_model_save(model, rn_test_path(work, "base.safetensors"), NULL));
     rn_model_destroy(model);
     rn_context_destroy(context);
     return 0;

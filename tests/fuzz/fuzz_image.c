@@ -57,7 +57,7 @@ static void use(rn_context *context, const rn_image *image)
 
     if (rn_pipeline_create(&pipeline, context, text) != RN_OK)
         abort();
-    if (rn_pipeline_apply(&tensor, pipeline, image, &draw) == RN_OK)
+    if (rn_pipeline_apply(&tensor, context, pipeline, image, &draw) == RN_OK)
         rn_tensor_destroy(tensor);
     rn_pipeline_destroy(pipeline);
 }

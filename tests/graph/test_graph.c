@@ -27,14 +27,14 @@ static void names_are_joined_with_dots(void **state)
 {
     rn_context *context = rn_test_context(1, RN_ISA_AUTO);
     rn_graph *graph = new_graph(context);
-    rn_value x = rn_graph_input(graph, 3, 8, 8), inner;
+    rn_value x = rn_graph_input(graph, "images", 3, 8, 8, NULL), inner;
     rn_model *model = NULL;
 
     (void)state;
     rn_graph_enter(graph, "layer1");
     rn_graph_enter(graph, "0.part");
     x = rn_conv2d(graph, x, "conv", 4, 3, NULL);
-    inner = rn_graph_leave(graph, rn_relu(graph, x));
+    inner = rn_graph_leave(graph, rn_relu(graph, x, NULL));
     x = rn_graph_leave(graph, inner);
     assert_int_equal(x.index, inner.index);
     x = rn_conv2d(graph, x, "last", 2, 1, NULL);
@@ -47,7 +47,7 @@ static void names_are_joined_with_dots(void **state)
     assert_int_equal(rn_model_find_value(model, "layer1.0.part.conv"), 1);
     assert_int_equal(rn_model_find_value(model, "layer1.0.part"), 2);
     assert_int_equal(rn_model_find_value(model, "layer1"), 2);
-    assert_string_equal(model->graph->layer[2].value_name, "layer1");
+    assert_string_equal(rn_model_layer_name(model, 2), "layer1.0.part.relu");
     assert_int_equal(rn_model_find_value(model, "last"), 3);
     assert_int_equal(rn_model_find_value(model, "maps"), 3);
     assert_int_equal(rn_model_find_value(model, ""), -1);
@@ -60,7 +60,7 @@ static void the_first_error_stays_and_later_calls_do_nothing(void **state)
 {
     rn_context *context = rn_test_context(1, RN_ISA_AUTO);
     rn_graph *graph = new_graph(context);
-    rn_value x = rn_graph_input(graph, 3, 8, 8);
+    rn_value x = rn_graph_input(graph, "images", 3, 8, 8, NULL);
 
     (void)state;
     rn_graph_enter(graph, "block");
@@ -69,9 +69,9 @@ static void the_first_error_stays_and_later_calls_do_nothing(void **state)
     assert_int_equal(rn_value_channels(graph, x), 0);
     x = rn_batch_norm2d(graph, x, "bn", RN_OPTIONS(rn_batch_norm2d, .eps = -1));
     assert_true(x.index < 0);
-    x = rn_graph_leave(graph, rn_add(graph, rn_relu(graph, x), x));
+    x = rn_graph_leave(graph, rn_add(graph, rn_relu(graph, x, NULL), x, NULL));
     assert_true(x.index < 0);
-    x = rn_linear(graph, rn_flatten(graph, x), "fc", 10, NULL);
+    x = rn_linear(graph, rn_flatten(graph, x, NULL), "fc", 10, NULL);
     rn_graph_output(graph, "logits", x);
     rn_graph_head(graph, "fc");
     require_refusal(context, graph, RN_SHAPE, "block.wrong");
@@ -86,45 +86,45 @@ static void every_misuse_is_refused_by_name(void **state)
 
     (void)state;
     graph = new_graph(context);
-    rn_relu(graph, (rn_value){ 0 });
+    rn_relu(graph, (rn_value){ 0 }, NULL);
     require_refusal(context, graph, RN_INVALID_ARGUMENT, "rn_graph_input");
 
     graph = new_graph(context);
-    rn_graph_input(graph, 3, 8, 8);
-    rn_graph_input(graph, 3, 8, 8);
-    require_refusal(context, graph, RN_INVALID_ARGUMENT, "one input");
+    rn_graph_input(graph, "images", 3, 8, 8, NULL);
+    rn_graph_input(graph, "images", 3, 8, 8, NULL);
+    require_refusal(context, graph, RN_UNSUPPORTED, "one input");
 
     graph = new_graph(context);
-    rn_graph_input(graph, 3, 0, 8);
+    rn_graph_input(graph, "images", 3, 0, 8, NULL);
     require_refusal(context, graph, RN_INVALID_ARGUMENT, "(3, 0, 8)");
 
     graph = new_graph(context);
-    rn_graph_input(graph, 3, 8, 8);
+    rn_graph_input(graph, "images", 3, 8, 8, NULL);
     rn_conv2d(graph, (rn_value){ 7 }, "c", 4, 3, NULL);
     require_refusal(context, graph, RN_INVALID_ARGUMENT, "conv2d c: its input is not a value");
 
     graph = new_graph(context);
-    x = rn_graph_input(graph, 3, 8, 8);
+    x = rn_graph_input(graph, "images", 3, 8, 8, NULL);
     rn_conv2d(graph, rn_conv2d(graph, x, "c", 3, 1, NULL), "c", 3, 1, NULL);
     require_refusal(context, graph, RN_INVALID_ARGUMENT, "two layers 'c'");
 
     graph = new_graph(context);
-    x = rn_graph_input(graph, 3, 8, 8);
+    x = rn_graph_input(graph, "images", 3, 8, 8, NULL);
     rn_conv2d(graph, x, "a..b", 3, 1, NULL);
     require_refusal(context, graph, RN_INVALID_ARGUMENT, "a..b");
 
     graph = new_graph(context);
-    x = rn_graph_input(graph, 3, 8, 8);
-    rn_dropout(graph, x, NULL, 0.5);
+    x = rn_graph_input(graph, "images", 3, 8, 8, NULL);
+    rn_dropout(graph, x, NULL, 0.5, NULL);
     require_refusal(context, graph, RN_INVALID_ARGUMENT, "dropout");
 
     graph = new_graph(context);
-    x = rn_graph_input(graph, 3, 8, 8);
+    x = rn_graph_input(graph, "images", 3, 8, 8, NULL);
     rn_graph_leave(graph, x);
     require_refusal(context, graph, RN_INVALID_ARGUMENT, "without rn_graph_enter");
 
     graph = new_graph(context);
-    x = rn_graph_input(graph, 3, 8, 8);
+    x = rn_graph_input(graph, "images", 3, 8, 8, NULL);
     rn_graph_enter(graph, "open");
     rn_graph_output(graph, "logits", x);
     require_refusal(context, graph, RN_INVALID_ARGUMENT, "'open' without rn_graph_leave");
@@ -139,22 +139,22 @@ static void every_misuse_is_refused_by_name(void **state)
     require_refusal(context, graph, RN_INVALID_ARGUMENT, "levels");
 
     graph = new_graph(context);
-    x = rn_graph_input(graph, 3, 8, 8);
+    x = rn_graph_input(graph, "images", 3, 8, 8, NULL);
     rn_graph_output(graph, "logits", x);
     rn_graph_output(graph, "logits", x);
     require_refusal(context, graph, RN_INVALID_ARGUMENT, "two outputs 'logits'");
 
     graph = new_graph(context);
-    rn_graph_input(graph, 3, 8, 8);
+    rn_graph_input(graph, "images", 3, 8, 8, NULL);
     rn_graph_output(graph, "logits", (rn_value){ -1 });
     require_refusal(context, graph, RN_INVALID_ARGUMENT, "output 'logits'");
 
     graph = new_graph(context);
-    rn_graph_input(graph, 3, 8, 8);
+    rn_graph_input(graph, "images", 3, 8, 8, NULL);
     require_refusal(context, graph, RN_INVALID_ARGUMENT, "no output");
 
     graph = new_graph(context);
-    x = rn_graph_input(graph, 3, 8, 8);
+    x = rn_graph_input(graph, "images", 3, 8, 8, NULL);
     rn_graph_output(graph, "logits", x);
     rn_graph_head(graph, "fc");
     require_refusal(context, graph, RN_INVALID_ARGUMENT, "head 'fc'");
@@ -171,12 +171,12 @@ static void a_graph_makes_one_model_and_may_go_before_it(void **state)
     rn_context *context = rn_test_context(1, RN_ISA_AUTO);
     rn_graph *graph = new_graph(context);
     rn_model *model = NULL, *second = NULL;
-    rn_value x = rn_conv2d(graph, rn_graph_input(graph, 3, 8, 8), "c", 4, 3, NULL);
+    rn_value x = rn_conv2d(graph, rn_graph_input(graph, "images", 3, 8, 8, NULL), "c", 4, 3, NULL);
 
     (void)state;
     rn_graph_output(graph, "maps", x);
     require_ok(context, rn_model_build(&model, graph, "test", NULL));
-    assert_true(rn_relu(graph, x).index < 0);
+    assert_true(rn_relu(graph, x, NULL).index < 0);
     require_status(context, rn_model_build(&second, graph, "test", NULL), RN_STATE);
     assert_null(second);
     assert_int_equal(model->graph->count, 2);
@@ -202,20 +202,20 @@ static void null_is_answered(void **state)
     rn_graph_output(NULL, "x", x);
     rn_graph_head(NULL, "x");
     assert_true(rn_graph_leave(NULL, x).index < 0);
-    assert_true(rn_graph_input(NULL, 1, 1, 1).index < 0);
+    assert_true(rn_graph_input(NULL, "images", 1, 1, 1, NULL).index < 0);
     assert_true(rn_conv2d(NULL, x, "c", 1, 1, NULL).index < 0);
     assert_true(rn_batch_norm2d(NULL, x, "c", NULL).index < 0);
     assert_true(rn_linear(NULL, x, "c", 1, NULL).index < 0);
-    assert_true(rn_relu(NULL, x).index < 0);
+    assert_true(rn_relu(NULL, x, NULL).index < 0);
     assert_true(rn_max_pool2d(NULL, x, 1, NULL).index < 0);
     assert_true(rn_avg_pool2d(NULL, x, 1, NULL).index < 0);
-    assert_true(rn_adaptive_avg_pool2d(NULL, x, 1, 1).index < 0);
-    assert_true(rn_dropout(NULL, x, "d", 0).index < 0);
-    assert_true(rn_add(NULL, x, x).index < 0);
-    assert_true(rn_concat(NULL, &x, 1).index < 0);
-    assert_true(rn_flatten(NULL, x).index < 0);
-    assert_true(rn_shortcut_a(NULL, x, 1, 1).index < 0);
-    assert_true(rn_log_softmax(NULL, x).index < 0);
+    assert_true(rn_adaptive_avg_pool2d(NULL, x, 1, 1, NULL).index < 0);
+    assert_true(rn_dropout(NULL, x, "d", 0, NULL).index < 0);
+    assert_true(rn_add(NULL, x, x, NULL).index < 0);
+    assert_true(rn_concat(NULL, &x, 1, NULL).index < 0);
+    assert_true(rn_flatten(NULL, x, NULL).index < 0);
+    assert_true(rn_shortcut_a(NULL, x, 1, 1, NULL).index < 0);
+    assert_true(rn_log_softmax(NULL, x, NULL).index < 0);
     assert_int_equal(rn_value_channels(NULL, x), 0);
     assert_int_equal(rn_value_height(NULL, x), 0);
     assert_int_equal(rn_value_width(NULL, x), 0);
@@ -231,15 +231,15 @@ static rn_status write_and_build(rn_model **model, rn_context *context)
 
     if (status != RN_OK)
         return status;
-    x = rn_graph_input(graph, 3, 8, 8);
+    x = rn_graph_input(graph, "images", 3, 8, 8, NULL);
     rn_graph_enter(graph, "body");
-    x = rn_relu(graph, rn_batch_norm2d(graph, rn_conv2d(graph, x, "conv", 4, 3, NULL), "bn", NULL));
-    pair[0] = rn_add(graph, x, x);
+    x = rn_relu(graph, rn_batch_norm2d(graph, rn_conv2d(graph, x, "conv", 4, 3, NULL), "bn", NULL), NULL);
+    pair[0] = rn_add(graph, x, x, NULL);
     pair[1] = rn_max_pool2d(graph, x, 3, RN_OPTIONS(rn_pool2d, .stride = 1, .padding = 1));
-    x = rn_graph_leave(graph, rn_concat(graph, pair, 2));
-    x = rn_dropout(graph, rn_shortcut_a(graph, x, 16, 2), "drop", 0.5);
-    x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, rn_avg_pool2d(graph, x, 2, NULL), 1, 1));
-    x = rn_log_softmax(graph, rn_linear(graph, x, "fc", 5, NULL));
+    x = rn_graph_leave(graph, rn_concat(graph, pair, 2, NULL));
+    x = rn_dropout(graph, rn_shortcut_a(graph, x, 16, 2, NULL), "drop", 0.5, NULL);
+    x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, rn_avg_pool2d(graph, x, 2, NULL), 1, 1, NULL), NULL);
+    x = rn_log_softmax(graph, rn_linear(graph, x, "fc", 5, NULL), NULL);
     rn_graph_output(graph, "logits", x);
     rn_graph_head(graph, "fc");
     status = rn_model_build(model, graph, "test", NULL);

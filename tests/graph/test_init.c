@@ -14,12 +14,12 @@ static rn_model *make_model(rn_context *context, int32_t init, uint64_t seed, in
     rn_value x;
 
     require_ok(context, rn_graph_create(&graph, context));
-    x = rn_graph_input(graph, 32, 8, 8);
+    x = rn_graph_input(graph, "images", 32, 8, 8, NULL);
     for (int i = 0; i < extra_layers; i++)
         x = rn_conv2d(graph, x, i == 0 ? "e0" : "e1", 32, 1, NULL);
     x = rn_conv2d(graph, x, "conv", 64, 3, RN_OPTIONS(rn_conv2d, .bias = 1, .init = init));
     x = rn_batch_norm2d(graph, x, "bn", NULL);
-    x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1));
+    x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1, NULL), NULL);
     x = rn_linear(graph, x, "fc", 300, RN_OPTIONS(rn_linear, .init = init));
     rn_graph_output(graph, "logits", x);
     require_ok(context, rn_model_build(&model, graph, "test", RN_OPTIONS(rn_model, .seed = seed)));

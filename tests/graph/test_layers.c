@@ -13,7 +13,7 @@ static int begin(void **state)
     context = rn_test_context(1, RN_ISA_AUTO);
     if (rn_graph_create(&graph, context) != RN_OK)
         return -1;
-    image = rn_graph_input(graph, 6, 20, 16);
+    image = rn_graph_input(graph, "images", 6, 20, 16, NULL);
     return 0;
 }
 
@@ -56,7 +56,7 @@ static void require_failure(rn_value value, rn_status expected, const char *word
         fail_msg("the message '%s' lacks '%s'", graph->message.text, words);
     rn_graph_destroy(graph);
     require_ok(context, rn_graph_create(&graph, context));
-    image = rn_graph_input(graph, 6, 20, 16);
+    image = rn_graph_input(graph, "images", 6, 20, 16, NULL);
 }
 
 static void convolution_declares_weight_and_bias(void **state)
@@ -120,7 +120,7 @@ static void batch_norm_declares_parameters_and_buffers(void **state)
 
 static void linear_declares_weight_and_bias(void **state)
 {
-    const rn_value flat = rn_flatten(graph, image);
+    const rn_value flat = rn_flatten(graph, image, NULL);
     const rn_layer *layer = layer_of(rn_linear(graph, flat, "fc", 10, NULL));
 
     (void)state;
@@ -133,7 +133,7 @@ static void linear_declares_weight_and_bias(void **state)
 
 static void builders_can_ask_for_sizes(void **state)
 {
-    const rn_value map = rn_conv2d(graph, image, "c", 4, 3, NULL), flat = rn_flatten(graph, map);
+    const rn_value map = rn_conv2d(graph, image, "c", 4, 3, NULL), flat = rn_flatten(graph, map, NULL);
 
     (void)state;
     assert_int_equal(rn_value_channels(graph, map), 4);
@@ -148,15 +148,15 @@ static void builders_can_ask_for_sizes(void **state)
 
 static void layers_keep_their_inputs_in_order(void **state)
 {
-    const rn_value a = rn_relu(graph, image), b = rn_relu(graph, image);
-    const rn_layer *layer = layer_of(rn_concat(graph, (const rn_value[]){ b, image, a }, 3));
+    const rn_value a = rn_relu(graph, image, NULL), b = rn_relu(graph, image, NULL);
+    const rn_layer *layer = layer_of(rn_concat(graph, (const rn_value[]){ b, image, a }, 3, NULL));
 
     (void)state;
     assert_int_equal(layer->input_count, 3);
     assert_int_equal(layer->inputs[0], b.index);
     assert_int_equal(layer->inputs[1], image.index);
     assert_int_equal(layer->inputs[2], a.index);
-    layer = layer_of(rn_add(graph, b, a));
+    layer = layer_of(rn_add(graph, b, a, NULL));
     assert_int_equal(layer->inputs[0], b.index);
     assert_int_equal(layer->inputs[1], a.index);
 }
@@ -193,14 +193,14 @@ static void senseless_other_layers_are_refused(void **state)
 
     (void)state;
     require_failure(rn_linear(graph, image, "fc", 4, NULL), RN_SHAPE, "fc: input (6, 20, 16) is a picture");
-    require_failure(rn_linear(graph, rn_flatten(graph, image), "fc", 0, NULL), RN_INVALID_ARGUMENT, "fc");
-    require_failure(rn_linear(graph, rn_flatten(graph, image), "fc", 1, RN_OPTIONS(rn_linear, .init = -1)),
+    require_failure(rn_linear(graph, rn_flatten(graph, image, NULL), "fc", 0, NULL), RN_INVALID_ARGUMENT, "fc");
+    require_failure(rn_linear(graph, rn_flatten(graph, image, NULL), "fc", 1, RN_OPTIONS(rn_linear, .init = -1)),
                     RN_INVALID_ARGUMENT, "-1");
     require_failure(rn_batch_norm2d(graph, image, "bn", RN_OPTIONS(rn_batch_norm2d, .eps = nan)), RN_INVALID_ARGUMENT,
                     "bn");
     require_failure(rn_batch_norm2d(graph, image, "bn", RN_OPTIONS(rn_batch_norm2d, .momentum = 1.5)),
                     RN_INVALID_ARGUMENT, "bn");
-    require_failure(rn_batch_norm2d(graph, rn_flatten(graph, image), "bn", NULL), RN_SHAPE, "no picture");
+    require_failure(rn_batch_norm2d(graph, rn_flatten(graph, image, NULL), "bn", NULL), RN_SHAPE, "no picture");
     require_failure(rn_max_pool2d(graph, image, 0, NULL), RN_INVALID_ARGUMENT, "max_pool2d");
     require_failure(rn_max_pool2d(graph, image, 16, NULL), RN_UNSUPPORTED, "max_pool2d");
     require_failure(rn_max_pool2d(graph, image, 3, RN_OPTIONS(rn_pool2d, .padding = 2)), RN_INVALID_ARGUMENT, "half");
@@ -210,16 +210,16 @@ static void senseless_other_layers_are_refused(void **state)
                     "avg_pool2d");
     require_failure(rn_avg_pool2d(graph, image, INT32_MAX, RN_OPTIONS(rn_pool2d, .padding = INT32_MAX / 2)),
                     RN_UNSUPPORTED, "avg_pool2d");
-    require_failure(rn_adaptive_avg_pool2d(graph, image, 0, 1), RN_INVALID_ARGUMENT, "0 x 1");
-    require_failure(rn_adaptive_avg_pool2d(graph, image, INT64_MAX, 1), RN_SHAPE, "too large");
-    require_failure(rn_dropout(graph, image, "d", 1.01), RN_INVALID_ARGUMENT, "d: a probability");
-    require_failure(rn_dropout(graph, image, "d", nan), RN_INVALID_ARGUMENT, "probability");
-    require_failure(rn_concat(graph, NULL, 2), RN_INVALID_ARGUMENT, "concat");
-    require_failure(rn_concat(graph, &image, 0), RN_INVALID_ARGUMENT, "concat");
-    require_failure(rn_concat(graph, &image, 1025), RN_INVALID_ARGUMENT, "1024");
-    require_failure(rn_shortcut_a(graph, image, 12, 0), RN_INVALID_ARGUMENT, "stride");
-    require_failure(rn_shortcut_a(graph, image, 4, 1), RN_SHAPE, "shortcut_a");
-    require_failure(rn_log_softmax(graph, image), RN_SHAPE, "rn_flatten");
+    require_failure(rn_adaptive_avg_pool2d(graph, image, 0, 1, NULL), RN_INVALID_ARGUMENT, "0 x 1");
+    require_failure(rn_adaptive_avg_pool2d(graph, image, INT64_MAX, 1, NULL), RN_SHAPE, "too large");
+    require_failure(rn_dropout(graph, image, "d", 1.01, NULL), RN_INVALID_ARGUMENT, "d: a probability");
+    require_failure(rn_dropout(graph, image, "d", nan, NULL), RN_INVALID_ARGUMENT, "probability");
+    require_failure(rn_concat(graph, NULL, 2, NULL), RN_INVALID_ARGUMENT, "concat");
+    require_failure(rn_concat(graph, &image, 0, NULL), RN_INVALID_ARGUMENT, "concat");
+    require_failure(rn_concat(graph, &image, 1025, NULL), RN_INVALID_ARGUMENT, "1024");
+    require_failure(rn_shortcut_a(graph, image, 12, 0, NULL), RN_INVALID_ARGUMENT, "stride");
+    require_failure(rn_shortcut_a(graph, image, 4, 1, NULL), RN_SHAPE, "shortcut_a");
+    require_failure(rn_log_softmax(graph, image, NULL), RN_SHAPE, "rn_flatten");
 }
 
 static void averages_take_windows_of_the_whole_image(void **state)

@@ -10,9 +10,10 @@ static rn_graph *write_graph(int64_t channels, int64_t classes)
     rn_value x;
 
     require_ok(context, rn_graph_create(&graph, context));
-    x = rn_conv2d(graph, rn_graph_input(graph, channels, 24, 32), "conv1", 4, 3, NULL);
-    rn_graph_output(graph, "logits",
-                    rn_linear(graph, rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1)), "fc", classes, NULL));
+    x = rn_conv2d(graph, rn_graph_input(graph, "images", channels, 24, 32, NULL), "conv1", 4, 3, NULL);
+    rn_graph_output(
+        graph, "logits",
+        rn_linear(graph, rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1, NULL), NULL), "fc", classes, NULL));
     rn_graph_output(graph, "maps", x);
     rn_graph_head(graph, "fc");
     return graph;

@@ -22,7 +22,7 @@ static rn_layer conv_layer(int32_t kernel_h, int32_t kernel_w, int32_t stride, i
 
 static rn_layer pool_layer(rn_layer_kind kind, int32_t kernel, int32_t stride, int32_t padding, bool ceil_mode)
 {
-    rn_layer layer = { .kind = kind, .input_count = 1 };
+    rn_layer layer = { .kind = kind, .name = (char *)"it", .input_count = 1 };
 
     layer.as.pool.kernel = kernel;
     layer.as.pool.stride = stride;
@@ -112,25 +112,35 @@ static void other_layers_follow_their_definitions(void **state)
     (void)state;
     require_shape(&layer, &map, 1008, 1, 1, true);
     require_shape(&layer, &flat, 1008, 1, 1, true);
-    layer = (rn_layer){ .kind = RN_LAYER_LINEAR, .input_count = 1, .shape = { 10, 0, 0, false }, .in_channels = 1008 };
+    layer = (rn_layer){ .name = (char *)"it",
+                        .kind = RN_LAYER_LINEAR,
+                        .input_count = 1,
+                        .shape = { 10, 0, 0, false },
+                        .in_channels = 1008 };
     require_shape(&layer, &flat, 10, 1, 1, true);
-    layer = (rn_layer){ .kind = RN_LAYER_ADAPTIVE_AVG_POOL2D, .input_count = 1, .shape = { 0, 3, 12, false } };
+    layer = (rn_layer){
+        .name = (char *)"it", .kind = RN_LAYER_ADAPTIVE_AVG_POOL2D, .input_count = 1, .shape = { 0, 3, 12, false }
+    };
     require_shape(&layer, &map, 16, 3, 12, false);
-    layer =
-        (rn_layer){ .kind = RN_LAYER_SHORTCUT_A, .input_count = 1, .shape = { 32, 0, 0, false }, .as.shortcut = { 2 } };
+    layer = (rn_layer){ .name = (char *)"it",
+                        .kind = RN_LAYER_SHORTCUT_A,
+                        .input_count = 1,
+                        .shape = { 32, 0, 0, false },
+                        .as.shortcut = { 2 } };
     require_shape(&layer, &map, 32, 4, 5, false);
-    layer = (rn_layer){ .kind = RN_LAYER_CONCAT, .input_count = 3 };
+    layer = (rn_layer){ .name = (char *)"it", .kind = RN_LAYER_CONCAT, .input_count = 3 };
     require_shape(&layer, three, 22, 7, 9, false);
-    layer = (rn_layer){ .kind = RN_LAYER_ADD, .input_count = 2 };
+    layer = (rn_layer){ .name = (char *)"it", .kind = RN_LAYER_ADD, .input_count = 2 };
     require_shape(&layer, twice, 16, 7, 9, false);
     for (int i = 0; i < 3; i++) {
-        layer = (rn_layer){ .kind = (rn_layer_kind[]){ RN_LAYER_RELU, RN_LAYER_DROPOUT, RN_LAYER_BATCH_NORM2D }[i],
+        layer = (rn_layer){ .name = (char *)"it",
+                            .kind = (rn_layer_kind[]){ RN_LAYER_RELU, RN_LAYER_DROPOUT, RN_LAYER_BATCH_NORM2D }[i],
                             .input_count = 1 };
         require_shape(&layer, &map, 16, 7, 9, false);
     }
-    layer = (rn_layer){ .kind = RN_LAYER_LOG_SOFTMAX, .input_count = 1 };
+    layer = (rn_layer){ .name = (char *)"it", .kind = RN_LAYER_LOG_SOFTMAX, .input_count = 1 };
     require_shape(&layer, &flat, 1008, 1, 1, true);
-    layer = (rn_layer){ .kind = RN_LAYER_INPUT, .shape = { 3, 8, 9, false } };
+    layer = (rn_layer){ .name = (char *)"it", .kind = RN_LAYER_INPUT, .shape = { 3, 8, 9, false } };
     require_shape(&layer, NULL, 3, 8, 9, false);
 }
 
@@ -150,26 +160,32 @@ static void what_does_not_fit_is_refused_by_name(void **state)
     layer = conv_layer(3, 3, 1, INT32_MAX, INT32_MAX);
     require_refusal(&layer, &small, "too large");
     layer = pool_layer(RN_LAYER_AVG_POOL2D, 3, 2, 0, false);
-    require_refusal(&layer, &small, "avg_pool2d: input (3, 2, 2) is smaller than the window");
+    require_refusal(&layer, &small, "avg_pool2d it: input (3, 2, 2) is smaller than the window");
     layer = pool_layer(RN_LAYER_AVG_POOL2D, 5, 2, 0, true);
     require_refusal(&layer, &small, "avg_pool2d");
-    layer = (rn_layer){ .kind = RN_LAYER_ADD, .input_count = 2 };
-    require_refusal(&layer, unequal, "add: shapes (3, 4, 4) and (3, 4, 5) differ");
+    layer = (rn_layer){ .name = (char *)"it", .kind = RN_LAYER_ADD, .input_count = 2 };
+    require_refusal(&layer, unequal, "add it: shapes (3, 4, 4) and (3, 4, 5) differ");
     require_refusal(&layer, mixed, "(3 features)");
-    layer = (rn_layer){ .kind = RN_LAYER_CONCAT, .input_count = 2 };
+    layer = (rn_layer){ .name = (char *)"it", .kind = RN_LAYER_CONCAT, .input_count = 2 };
     require_refusal(&layer, unequal, "concat");
     require_refusal(&layer, mixed, "concat");
-    layer = (rn_layer){ .kind = RN_LAYER_LINEAR, .input_count = 1, .shape = { 10, 0, 0, false }, .in_channels = 12 };
+    layer = (rn_layer){
+        .name = (char *)"it", .kind = RN_LAYER_LINEAR, .input_count = 1, .shape = { 10, 0, 0, false }, .in_channels = 12
+    };
     require_refusal(&layer, &small, "rn_flatten");
     require_refusal(&layer, &flat, "another number");
-    layer =
-        (rn_layer){ .kind = RN_LAYER_SHORTCUT_A, .input_count = 1, .shape = { 2, 0, 0, false }, .as.shortcut = { 1 } };
+    layer = (rn_layer){ .name = (char *)"it",
+                        .kind = RN_LAYER_SHORTCUT_A,
+                        .input_count = 1,
+                        .shape = { 2, 0, 0, false },
+                        .as.shortcut = { 1 } };
     require_refusal(&layer, &small, "shortcut_a");
     layer.shape.c = 4;
     require_refusal(&layer, &small, "halved");
-    layer = (rn_layer){ .kind = RN_LAYER_FLATTEN, .input_count = 1 };
+    layer = (rn_layer){ .name = (char *)"it", .kind = RN_LAYER_FLATTEN, .input_count = 1 };
     require_refusal(&layer, &huge, "too large");
-    layer = (rn_layer){ .kind = RN_LAYER_INPUT, .shape = { INT64_MAX, INT64_MAX, INT64_MAX, false } };
+    layer =
+        (rn_layer){ .name = (char *)"it", .kind = RN_LAYER_INPUT, .shape = { INT64_MAX, INT64_MAX, INT64_MAX, false } };
     require_refusal(&layer, NULL, "too large");
 }
 

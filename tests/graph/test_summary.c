@@ -7,12 +7,12 @@ static const char expected[] = "small\n"
                                "===============================================================================\n"
                                "Layer    Kind                Output shape                 Parameters  Trainable\n"
                                "===============================================================================\n"
-                               "         Input               (N, 3, 8, 8)                          -  -\n"
+                               "images   Input               (N, 3, 8, 8)                          -  -\n"
                                "a.conv1  Conv2d              (N, 16, 4, 4)                       448  no\n"
                                "a.bn1    BatchNorm2d         (N, 16, 4, 4)                        32  partly\n"
-                               "a        ReLU                (N, 16, 4, 4)                         -  -\n"
+                               "a.relu   ReLU                (N, 16, 4, 4)                         -  -\n"
                                "drop     Dropout             (N, 16, 4, 4)                         -  no\n"
-                               "         Flatten             (N, 256)                              -  -\n"
+                               "flatten  Flatten             (N, 256)                              -  -\n"
                                "fc       Linear              (N, 10)                           2,570  yes\n"
                                "===============================================================================\n"
                                "Parameters:                    3,050\n"
@@ -26,11 +26,11 @@ static rn_model *make_model(rn_context *context)
     rn_value x;
 
     require_ok(context, rn_graph_create(&graph, context));
-    x = rn_graph_input(graph, 3, 8, 8);
+    x = rn_graph_input(graph, "images", 3, 8, 8, NULL);
     rn_graph_enter(graph, "a");
     x = rn_conv2d(graph, x, "conv1", 16, 3, RN_OPTIONS(rn_conv2d, .stride = 2, .padding = 1, .bias = 1));
-    x = rn_graph_leave(graph, rn_relu(graph, rn_batch_norm2d(graph, x, "bn1", NULL)));
-    x = rn_flatten(graph, rn_dropout(graph, x, "drop", 0.5));
+    x = rn_graph_leave(graph, rn_relu(graph, rn_batch_norm2d(graph, x, "bn1", NULL), NULL));
+    x = rn_flatten(graph, rn_dropout(graph, x, "drop", 0.5, NULL), NULL);
     rn_graph_output(graph, "logits", rn_linear(graph, x, "fc", 10, NULL));
     require_ok(context, rn_model_build(&model, graph, "small", NULL));
     rn_graph_destroy(graph);

@@ -61,7 +61,7 @@ static rn_status apply_pipeline(void *context)
                                     "Resize(15), RandomRotation(45), CenterCrop(16), RandomVerticalFlip(1), "
                                     "ColorJitter(0.1, 0.1, 0.1, 0.1), Resize(9, 16), CenterCrop(5), ToTensor()");
     if (status == RN_OK)
-        status = rn_pipeline_apply(&tensor, pipeline, image, &draw);
+        status = rn_pipeline_apply(&tensor, context, pipeline, image, &draw);
     if (status != RN_OK)
         assert_null(tensor);
     rn_tensor_destroy(tensor);

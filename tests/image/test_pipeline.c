@@ -52,7 +52,7 @@ static void check_floats(const expected_picture *e)
     snprintf(text, sizeof text, "Resize(%d), CenterCrop(%d), ToTensor()%s", (int)e->number[0], (int)e->number[1],
              e->number[2] != 0 ? ", Normalize(0.485 0.456 0.406, 0.229 0.224 0.225)" : "");
     pipeline = make_pipeline(text);
-    require_ok(context, rn_pipeline_apply(&tensor, pipeline, image, NULL));
+    require_ok(context, rn_pipeline_apply(&tensor, context, pipeline, image, NULL));
     if (crc_of(floats_of(tensor, e->height, e->width), (size_t)(e->height * e->width) * 12) != e->crc)
         fail_msg("%s: other floats than torch's", text);
     rn_tensor_destroy(tensor);
@@ -161,7 +161,7 @@ static void randomness_is_known(void **state)
         snprintf(text, sizeof text, "%s, ToTensor()", random[i]);
         pipeline = make_pipeline(text);
         assert_int_equal(rn_pipeline_is_random(pipeline), 1);
-        require_status(context, rn_pipeline_apply(&tensor, pipeline, image, NULL), RN_INVALID_ARGUMENT);
+        require_status(context, rn_pipeline_apply(&tensor, context, pipeline, image, NULL), RN_INVALID_ARGUMENT);
         assert_null(tensor);
         rn_pipeline_destroy(pipeline);
         rn_image_destroy(image);
@@ -173,7 +173,7 @@ static uint32_t crc_with(const rn_pipeline *pipeline, const rn_image *image, con
     rn_tensor *tensor;
     uint32_t crc;
 
-    require_ok(context, rn_pipeline_apply(&tensor, pipeline, image, draw));
+    require_ok(context, rn_pipeline_apply(&tensor, context, pipeline, image, draw));
     crc = crc_of(floats_of(tensor, 24, 24), 24 * 24 * 12);
     rn_tensor_destroy(tensor);
     return crc;
@@ -274,7 +274,7 @@ static void all_instruction_sets_give_the_same_bits(void **state)
             continue;
         own = rn_test_context(1, isa);
         require_ok(own, rn_pipeline_create(&pipeline, own, "Resize(31), CenterCrop(24), ToTensor()"));
-        require_ok(own, rn_pipeline_apply(&tensor, pipeline, image, NULL));
+        require_ok(own, rn_pipeline_apply(&tensor, own, pipeline, image, NULL));
         found = crc_of(floats_of(tensor, 24, 24), 24 * 24 * 12);
         assert_true(crc == 0 || crc == found);
         crc = found;
@@ -308,7 +308,7 @@ static void a_picture_too_narrow_to_resize_is_refused(void **state)
     rn_tensor *tensor;
 
     (void)state;
-    require_status(context, rn_pipeline_apply(&tensor, pipeline, image, NULL), RN_UNSUPPORTED);
+    require_status(context, rn_pipeline_apply(&tensor, context, pipeline, image, NULL), RN_UNSUPPORTED);
     assert_null(tensor);
     rn_image_destroy(image);
     rn_pipeline_destroy(pipeline);
@@ -322,10 +322,10 @@ static void arguments_are_checked(void **state)
     int32_t side = 5;
 
     (void)state;
-    assert_int_equal(rn_pipeline_apply(NULL, pipeline, image, NULL), RN_INVALID_ARGUMENT);
-    assert_int_equal(rn_pipeline_apply(&tensor, NULL, image, NULL), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_pipeline_apply(NULL, context, pipeline, image, NULL), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_pipeline_apply(&tensor, context, NULL, image, NULL), RN_INVALID_ARGUMENT);
     assert_null(tensor);
-    require_status(context, rn_pipeline_apply(&tensor, pipeline, NULL, NULL), RN_INVALID_ARGUMENT);
+    require_status(context, rn_pipeline_apply(&tensor, context, pipeline, NULL, NULL), RN_INVALID_ARGUMENT);
     rn_pipeline_output_size(pipeline, NULL, NULL);
     rn_pipeline_output_size(NULL, &side, NULL);
     assert_int_equal(side, 0);

@@ -22,9 +22,9 @@ static rn_status run_tiny_network(rn_context *context)
     rn_status status = rn_graph_create(&graph, context);
 
     if (status == RN_OK) {
-        x = rn_graph_input(graph, 3, 8, 8);
-        x = rn_relu(graph, rn_conv2d(graph, x, "conv1", 4, 3, RN_OPTIONS(rn_conv2d, .padding = 1, .bias = 1)));
-        x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1));
+        x = rn_graph_input(graph, "images", 3, 8, 8, NULL);
+        x = rn_relu(graph, rn_conv2d(graph, x, "conv1", 4, 3, RN_OPTIONS(rn_conv2d, .padding = 1, .bias = 1)), NULL);
+        x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1, NULL), NULL);
         rn_graph_output(graph, "logits", rn_linear(graph, x, "fc", 5, NULL));
         status = rn_model_build(&model, graph, "tiny", NULL);
     }
@@ -51,7 +51,7 @@ static rn_status write_model(rn_context *context, const char *path)
     rn_status status = rn_model_create(&model, context, "resnet18", NULL);
 
     if (status == RN_OK)
-        status = rn_model_save(model, path);
+        status = rn_model_save(model, path, NULL);
     rn_model_destroy(model);
     return status;
 }

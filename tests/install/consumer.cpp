@@ -108,11 +108,11 @@ model_handle small_network(const context_handle &context, const rn_classes *clas
     convolution.padding = 1;
     convolution.stride = 2;
 
-    rn_value x = rn_graph_input(graph, 3, 16, 16);
+    rn_value x = rn_graph_input(graph, "images", 3, 16, 16, NULL);
     rn_graph_enter(graph, "stem");
     x = rn_conv2d(graph, x, "conv", 8, 3, &convolution);
-    x = rn_graph_leave(graph, rn_relu(graph, rn_batch_norm2d(graph, x, "bn", nullptr)));
-    x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1));
+    x = rn_graph_leave(graph, rn_relu(graph, rn_batch_norm2d(graph, x, "bn", nullptr), NULL));
+    x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1, NULL), NULL);
     rn_graph_output(graph, "logits", rn_linear(graph, x, "fc", 2, nullptr));
 
     auto options = rn::options<rn_model_options>();
@@ -166,8 +166,8 @@ void work(const std::filesystem::path &directory, const context_handle &context)
     const std::filesystem::path photo = directory / "valid" / "red" / "0.bmp";
     require(context, rn_predict_file(&answers, model.get(), photo.c_str(), nullptr), "predict");
     const predictions_handle predictions(answers);
-    if (std::string(rn_predictions_name(answers, 0)) != "red")
-        throw std::runtime_error("a red picture is called " + std::string(rn_predictions_name(answers, 0)));
+    if (std::string(rn_predictions_name(answers, 0, 0)) != "red")
+        throw std::runtime_error("a red picture is called " + std::string(rn_predictions_name(answers, 0, 0)));
 }
 
 }

@@ -123,7 +123,7 @@ rn_checkpoint *oracle_open(rn_context *context, const char *name)
     char path[NAME_SIZE];
 
     snprintf(path, sizeof path, "parity/fixtures/%s.safetensors", name);
-    require_ok(context, rn_checkpoint_open(&answers, context, rn_test_fixture(path)));
+    require_ok(context, rn_checkpoint_open(&answers, context, rn_test_fixture(path), NULL));
     return answers;
 }
 

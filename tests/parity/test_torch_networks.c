@@ -49,10 +49,10 @@ static void check_training(rn_context *context, const rn_checkpoint *answers, co
     require_ok(context, rn_session_forward(session, images));
     require_ok(context, rn_session_output(&y, session, 0));
     oracle_expect(answers, y, tolerance, "%s/y", it->name);
-    require_ok(context, rn_cross_entropy(&loss, session, labels));
+    require_ok(context, rn_cross_entropy(&loss, session, labels, NULL));
     oracle_expect_number(answers, loss, tolerance, "%s/loss", it->name);
     require_ok(context, rn_session_backward(session));
-    require_ok(context, rn_session_input_gradient(&dx, session));
+    require_ok(context, rn_session_input_gradient(&dx, session, 0));
     oracle_expect(answers, dx, tolerance, "%s/dx", it->name);
     oracle_expect_gradients(answers, model, it->name, tolerance);
     oracle_expect_buffers(answers, model, it->name, tolerance);

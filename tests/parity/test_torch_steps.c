@@ -79,7 +79,7 @@ static double train_step(rn_context *context, rn_session *session, rn_optimizer 
     images = oracle_tensor(context, x, 4, shape, 1.7f, 0, 0);
     labels = oracle_labels(context, y, BATCH, SMALL_CLASSES, 0);
     require_ok(context, rn_session_forward(session, images));
-    require_ok(context, rn_cross_entropy(&loss, session, labels));
+    require_ok(context, rn_cross_entropy(&loss, session, labels, NULL));
     require_ok(context, rn_session_backward(session));
     require_ok(context, rn_optimizer_step(optimizer));
     rn_tensor_destroy(labels);

@@ -150,7 +150,7 @@ static void check_training_step(const char *name, int64_t batch)
     labels = oracle_labels(context, key, batch, CLASSES, salt);
     require_ok(context, rn_session_create(&session, context, model, RN_OPTIONS(rn_session, .mode = RN_TRAIN)));
     require_ok(context, rn_session_forward(session, images));
-    require_ok(context, rn_cross_entropy(&loss, session, labels));
+    require_ok(context, rn_cross_entropy(&loss, session, labels, NULL));
     oracle_expect_number(answers, loss, 1e-4, "%s/loss", name);
     require_ok(context, rn_session_backward(session));
     check_norms(answers, rn_model_parameters(model), name);

@@ -18,7 +18,8 @@ static rn_model *make_model(rn_context *own, bool table)
     rn_status status = rn_graph_create(&graph, own);
 
     if (status == RN_OK) {
-        const rn_value x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, rn_graph_input(graph, 3, 4, 4), 1, 1));
+        const rn_value x = rn_flatten(
+            graph, rn_adaptive_avg_pool2d(graph, rn_graph_input(graph, "images", 3, 4, 4, NULL), 1, 1, NULL), NULL);
 
         rn_graph_output(graph, "logits", rn_linear(graph, x, "fc", 6, NULL));
         if (table)
@@ -81,22 +82,25 @@ static void logits_become_probabilities_in_order(void **state)
     (void)state;
     for (int i = 6; i < 12; i++)
         scale += exp((double)values[i]);
-    require_ok(context, rn_predict_logits(&found, model, logits, 1, RN_OPTIONS(rn_predict, .top = 100)));
+    require_ok(context, rn_predict_logits(&found, model, logits, RN_OPTIONS(rn_predict, .top = 100)));
+    assert_int_equal(rn_predictions_rows(found), 2);
     assert_int_equal(rn_predictions_count(found), 6);
+    assert_int_equal(rn_predictions_index(found, 0, 5), 5); /* the first row's equals, by index */
     for (size_t i = 0; i < 6; i++) {
-        assert_int_equal(rn_predictions_index(found, i), order[i]);
-        assert_true(fabs(rn_predictions_probability(found, i) - exp((double)values[6 + order[i]]) / scale) < 1e-15);
-        sum += rn_predictions_probability(found, i);
+        assert_int_equal(rn_predictions_index(found, 1, i), order[i]);
+        assert_true(fabs(rn_predictions_probability(found, 1, i) - exp((double)values[6 + order[i]]) / scale) < 1e-15);
+        sum += rn_predictions_probability(found, 1, i);
     }
     assert_true(fabs(sum - 1) < 1e-15);
     for (size_t i = 0; i < 3; i++) {
-        assert_string_equal(rn_predictions_folder(found, i), folders[i]);
-        assert_string_equal(rn_predictions_name(found, i), names[i]);
+        assert_string_equal(rn_predictions_folder(found, 1, i), folders[i]);
+        assert_string_equal(rn_predictions_name(found, 1, i), names[i]);
     }
-    assert_int_equal(rn_predictions_index(found, 6), -1);
-    assert_null(rn_predictions_folder(found, 6));
-    assert_null(rn_predictions_name(found, SIZE_MAX));
-    assert_true(rn_predictions_probability(found, 6) == 0);
+    assert_int_equal(rn_predictions_index(found, 1, 6), -1);
+    assert_null(rn_predictions_folder(found, 1, 6));
+    assert_null(rn_predictions_name(found, 1, SIZE_MAX));
+    assert_true(rn_predictions_probability(found, 1, 6) == 0);
+    assert_int_equal(rn_predictions_index(found, 2, 0), -1);
     rn_predictions_destroy(found);
     rn_tensor_destroy(logits);
     rn_model_destroy(model);
@@ -109,16 +113,14 @@ static void equal_logits_go_by_index(void **state)
                                          { 3, 4, 1, 5, 0, 2 } }; /* 2e-20 comes before 1e-20, however close */
     rn_model *model = make_model(context, true);
     rn_tensor *logits = make_logits(values, 2);
+    rn_predictions *found = NULL;
 
     (void)state;
-    for (int64_t row = 0; row < 2; row++) {
-        rn_predictions *found = NULL;
-
-        require_ok(context, rn_predict_logits(&found, model, logits, row, RN_OPTIONS(rn_predict, .top = 6)));
+    require_ok(context, rn_predict_logits(&found, model, logits, RN_OPTIONS(rn_predict, .top = 6)));
+    for (size_t row = 0; row < 2; row++)
         for (size_t i = 0; i < 6; i++)
-            assert_int_equal(rn_predictions_index(found, i), order[row][i]);
-        rn_predictions_destroy(found);
-    }
+            assert_int_equal(rn_predictions_index(found, row, i), order[row][i]);
+    rn_predictions_destroy(found);
     rn_tensor_destroy(logits);
     rn_model_destroy(model);
 }
@@ -131,12 +133,12 @@ static void five_are_given_unless_asked_otherwise(void **state)
     rn_predictions *found = NULL;
 
     (void)state;
-    require_ok(context, rn_predict_logits(&found, model, logits, 0, NULL));
+    require_ok(context, rn_predict_logits(&found, model, logits, NULL));
     assert_int_equal(rn_predictions_count(found), 5);
     rn_predictions_destroy(found);
-    require_ok(context, rn_predict_logits(&found, model, logits, 0, RN_OPTIONS(rn_predict, .top = 1)));
+    require_ok(context, rn_predict_logits(&found, model, logits, RN_OPTIONS(rn_predict, .top = 1)));
     assert_int_equal(rn_predictions_count(found), 1);
-    assert_int_equal(rn_predictions_index(found, 0), 5);
+    assert_int_equal(rn_predictions_index(found, 0, 0), 5);
     rn_predictions_destroy(found);
     rn_tensor_destroy(logits);
     rn_model_destroy(model);
@@ -150,11 +152,11 @@ static void extreme_logits_are_no_trouble(void **state)
     rn_predictions *found = NULL;
 
     (void)state;
-    require_ok(context, rn_predict_logits(&found, model, logits, 0, RN_OPTIONS(rn_predict, .top = 6)));
-    assert_true(rn_predictions_probability(found, 0) == 0.5 && rn_predictions_probability(found, 1) == 0.5);
-    assert_int_equal(rn_predictions_index(found, 1), 4);
-    assert_int_equal(rn_predictions_index(found, 5), 3);
-    assert_true(rn_predictions_probability(found, 5) == 0);
+    require_ok(context, rn_predict_logits(&found, model, logits, RN_OPTIONS(rn_predict, .top = 6)));
+    assert_true(rn_predictions_probability(found, 0, 0) == 0.5 && rn_predictions_probability(found, 0, 1) == 0.5);
+    assert_int_equal(rn_predictions_index(found, 0, 1), 4);
+    assert_int_equal(rn_predictions_index(found, 0, 5), 3);
+    assert_true(rn_predictions_probability(found, 0, 5) == 0);
     rn_predictions_destroy(found);
     rn_tensor_destroy(logits);
     rn_model_destroy(model);
@@ -166,16 +168,16 @@ static void a_diverged_network_is_reported(void **state)
         1, 2, NAN, 4, 5, 6, 1, 2, 3, INFINITY, 5, 6, -INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY
     };
     rn_model *model = make_model(context, true);
-    rn_tensor *logits = make_logits(values, 3);
 
     (void)state;
-    for (int64_t row = 0; row < 3; row++) {
+    for (int row = 0; row < 3; row++) {
+        rn_tensor *logits = make_logits(values + 6 * row, 1);
         rn_predictions *found = (rn_predictions *)&row;
 
-        require_status(context, rn_predict_logits(&found, model, logits, row, NULL), RN_INVALID_ARGUMENT);
+        require_status(context, rn_predict_logits(&found, model, logits, NULL), RN_INVALID_ARGUMENT);
         assert_null(found);
+        rn_tensor_destroy(logits);
     }
-    rn_tensor_destroy(logits);
     rn_model_destroy(model);
 }
 
@@ -194,11 +196,11 @@ static void a_server_thread_keeps_to_its_own_context(void **state)
                                                         .release = rn_test_release, .allocator_payload = &allocator)));
     require_ok(own, rn_tensor_create(&logits, own, RN_FLOAT32, 2, (const int64_t[]){ 1, 6 }, RN_ROW_MAJOR));
     snprintf(before, sizeof before, "%s", rn_context_message(context));
-    require_status(own, rn_predict_logits(&found, model, logits, 7, NULL), RN_INVALID_ARGUMENT);
-    assert_non_null(strstr(rn_context_message(own), "row 7 of 1"));
+    require_status(own, rn_predict_logits(NULL, model, logits, NULL), RN_INVALID_ARGUMENT);
+    assert_non_null(strstr(rn_context_message(own), "predictions is NULL"));
     assert_string_equal(rn_context_message(context), before);
     live = allocator.live;
-    require_ok(own, rn_predict_logits(&found, model, logits, 0, NULL));
+    require_ok(own, rn_predict_logits(&found, model, logits, NULL));
     assert_true(allocator.live > live);
     rn_predictions_destroy(found);
     rn_tensor_destroy(logits);
@@ -215,9 +217,9 @@ static void without_a_table_the_number_is_the_name(void **state)
     rn_predictions *found = NULL;
 
     (void)state;
-    require_ok(context, rn_predict_logits(&found, model, logits, 0, NULL));
-    assert_string_equal(rn_predictions_folder(found, 0), "2");
-    assert_string_equal(rn_predictions_name(found, 0), "2");
+    require_ok(context, rn_predict_logits(&found, model, logits, NULL));
+    assert_string_equal(rn_predictions_folder(found, 0, 0), "2");
+    assert_string_equal(rn_predictions_name(found, 0, 0), "2");
     rn_predictions_destroy(found);
     rn_tensor_destroy(logits);
     rn_model_destroy(model);
@@ -231,10 +233,10 @@ static void predictions_outlive_their_model(void **state)
     rn_predictions *found = NULL;
 
     (void)state;
-    require_ok(context, rn_predict_logits(&found, model, logits, 0, NULL));
+    require_ok(context, rn_predict_logits(&found, model, logits, NULL));
     rn_tensor_destroy(logits);
     rn_model_destroy(model);
-    assert_string_equal(rn_predictions_name(found, 0), "blue");
+    assert_string_equal(rn_predictions_name(found, 0, 0), "blue");
     rn_predictions_destroy(found);
 }
 
@@ -252,9 +254,9 @@ static void a_picture_is_classified(void **state)
         scale += exp(10 * mean[i]) + exp(5 * mean[i]);
     require_ok(context, rn_predict_image(&found, model, image, RN_OPTIONS(rn_predict, .top = 2)));
     assert_int_equal(rn_predictions_count(found), 2);
-    assert_string_equal(rn_predictions_name(found, 0), "blue");
-    assert_string_equal(rn_predictions_name(found, 1), "navy");
-    assert_true(fabs(rn_predictions_probability(found, 0) - exp(10 * mean[2]) / scale) < 1e-5);
+    assert_string_equal(rn_predictions_name(found, 0, 0), "blue");
+    assert_string_equal(rn_predictions_name(found, 0, 1), "navy");
+    assert_true(fabs(rn_predictions_probability(found, 0, 0) - exp(10 * mean[2]) / scale) < 1e-5);
     rn_predictions_destroy(found);
     rn_image_destroy(image);
     rn_model_destroy(model);
@@ -287,8 +289,8 @@ static void a_photo_is_classified(void **state)
 
     (void)state;
     require_ok(context, rn_predict_file(&found, model, path, NULL));
-    assert_string_equal(rn_predictions_name(found, 0), "red");
-    assert_string_equal(rn_predictions_folder(found, 0), "21");
+    assert_string_equal(rn_predictions_name(found, 0, 0), "red");
+    assert_string_equal(rn_predictions_folder(found, 0, 0), "21");
     rn_predictions_destroy(found);
     require_status(context, rn_predict_file(&found, model, "/nowhere/at/all.jpg", NULL), RN_IO);
     assert_null(found);
@@ -305,15 +307,13 @@ static void wrong_arguments_are_refused(void **state)
 
     (void)state;
     require_ok(context, rn_tensor_create(&narrow, context, RN_FLOAT32, 2, (const int64_t[]){ 1, 5 }, RN_ROW_MAJOR));
-    require_status(context, rn_predict_logits(&found, model, narrow, 0, NULL), RN_SHAPE);
+    require_status(context, rn_predict_logits(&found, model, narrow, NULL), RN_SHAPE);
     rn_tensor_destroy(narrow);
-    require_status(context, rn_predict_logits(&found, model, logits, 1, NULL), RN_INVALID_ARGUMENT);
-    require_status(context, rn_predict_logits(&found, model, logits, -1, NULL), RN_INVALID_ARGUMENT);
-    require_status(context, rn_predict_logits(&found, model, logits, 0, RN_OPTIONS(rn_predict, .top = -1)),
+    require_status(context, rn_predict_logits(&found, model, logits, RN_OPTIONS(rn_predict, .top = -1)),
                    RN_INVALID_ARGUMENT);
-    require_status(context, rn_predict_logits(NULL, model, logits, 0, NULL), RN_INVALID_ARGUMENT);
-    require_status(context, rn_predict_logits(&found, model, NULL, 0, NULL), RN_INVALID_ARGUMENT);
-    assert_int_equal(rn_predict_logits(&found, NULL, logits, 0, NULL), RN_INVALID_ARGUMENT);
+    require_status(context, rn_predict_logits(NULL, model, logits, NULL), RN_INVALID_ARGUMENT);
+    require_status(context, rn_predict_logits(&found, model, NULL, NULL), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_predict_logits(&found, NULL, logits, NULL), RN_INVALID_ARGUMENT);
     require_status(context, rn_predict_image(&found, model, NULL, NULL), RN_INVALID_ARGUMENT);
     require_status(context, rn_predict_image(NULL, model, image, NULL), RN_INVALID_ARGUMENT);
     assert_int_equal(rn_predict_image(&found, NULL, image, NULL), RN_INVALID_ARGUMENT);
@@ -321,8 +321,8 @@ static void wrong_arguments_are_refused(void **state)
     require_status(context, rn_predict_file(NULL, model, "x", NULL), RN_INVALID_ARGUMENT);
     assert_int_equal(rn_predict_file(&found, NULL, "x", NULL), RN_INVALID_ARGUMENT);
     assert_int_equal(rn_predictions_count(NULL), 0);
-    assert_int_equal(rn_predictions_index(NULL, 0), -1);
-    assert_null(rn_predictions_name(NULL, 0));
+    assert_int_equal(rn_predictions_index(NULL, 0, 0), -1);
+    assert_null(rn_predictions_name(NULL, 0, 0));
     rn_predictions_destroy(NULL);
     rn_image_destroy(image);
     rn_tensor_destroy(logits);
@@ -338,7 +338,7 @@ static void a_model_without_preprocessing_takes_no_photos(void **state)
 
     (void)state;
     require_ok(context, rn_graph_create(&graph, context));
-    rn_graph_output(graph, "logits", rn_flatten(graph, rn_graph_input(graph, 3, 1, 1)));
+    rn_graph_output(graph, "logits", rn_flatten(graph, rn_graph_input(graph, "images", 3, 1, 1, NULL), NULL));
     require_ok(context, rn_model_build(&model, graph, "bare", NULL));
     rn_graph_destroy(graph);
     require_status(context, rn_predict_image(&found, model, image, NULL), RN_STATE);

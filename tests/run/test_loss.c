@@ -14,9 +14,9 @@ static rn_model *identity_network(rn_context *context, int log_softmax)
     rn_value x;
 
     require_ok(context, rn_graph_create(&g, context));
-    x = rn_flatten(g, rn_graph_input(g, CLASSES, 1, 1));
+    x = rn_flatten(g, rn_graph_input(g, "images", CLASSES, 1, 1, NULL), NULL);
     x = rn_linear(g, x, "fc", CLASSES, RN_OPTIONS(rn_linear, .no_bias = 1));
-    rn_graph_output(g, "logits", log_softmax ? rn_log_softmax(g, x) : x);
+    rn_graph_output(g, "logits", log_softmax ? rn_log_softmax(g, x, NULL) : x);
     require_ok(context, rn_model_build(&model, g, "identity", NULL));
     rn_graph_destroy(g);
     require_ok(context, rn_tensor_create(&eye, context, RN_FLOAT32, 2, shape, RN_ROW_MAJOR));
@@ -87,7 +87,7 @@ static void cross_entropy_is_the_mean_of_minus_log_softmax(void **state)
 
     (void)state;
     begin(&f, 0);
-    require_ok(f.context, rn_cross_entropy(&loss, f.session, f.labels));
+    require_ok(f.context, rn_cross_entropy(&loss, f.session, f.labels, NULL));
     assert_true(fabs(loss - expected_loss()) < 1e-6 * expected_loss());
     require_ok(f.context, rn_session_gradient(&gradient, f.session, 0));
     for (int64_t n = 0; n < N; n++) {
@@ -113,12 +113,12 @@ static void nll_takes_log_probabilities_and_refuses_logits(void **state)
 
     (void)state;
     begin(&f, 1);
-    require_ok(f.context, rn_nll_loss(&loss, f.session, f.labels));
+    require_ok(f.context, rn_nll_loss(&loss, f.session, f.labels, NULL));
     assert_true(fabs(loss - expected_loss()) < 1e-6 * expected_loss());
     require_ok(f.context, rn_session_backward(f.session));
     end(&f);
     begin(&f, 0);
-    require_status(f.context, rn_nll_loss(&loss, f.session, f.labels), RN_INVALID_ARGUMENT);
+    require_status(f.context, rn_nll_loss(&loss, f.session, f.labels, NULL), RN_INVALID_ARGUMENT);
     require_status(f.context, rn_session_backward(f.session), RN_STATE);
     end(&f);
 }
@@ -133,11 +133,11 @@ static void labels_out_of_range_or_of_another_type_are_refused(void **state)
     (void)state;
     begin(&f, 0);
     ((int64_t *)rn_tensor_data(f.labels))[1] = CLASSES;
-    require_status(f.context, rn_cross_entropy(&loss, f.session, f.labels), RN_INVALID_ARGUMENT);
+    require_status(f.context, rn_cross_entropy(&loss, f.session, f.labels, NULL), RN_INVALID_ARGUMENT);
     ((int64_t *)rn_tensor_data(f.labels))[1] = -1;
-    require_status(f.context, rn_cross_entropy(&loss, f.session, f.labels), RN_INVALID_ARGUMENT);
+    require_status(f.context, rn_cross_entropy(&loss, f.session, f.labels, NULL), RN_INVALID_ARGUMENT);
     require_ok(f.context, rn_tensor_create(&wrong, f.context, RN_INT32, 1, &count, RN_ROW_MAJOR));
-    require_status(f.context, rn_cross_entropy(&loss, f.session, wrong), RN_SHAPE);
+    require_status(f.context, rn_cross_entropy(&loss, f.session, wrong, NULL), RN_SHAPE);
     rn_tensor_destroy(wrong);
     require_status(f.context, rn_session_backward(f.session), RN_STATE);
     end(&f);

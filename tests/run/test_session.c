@@ -17,19 +17,19 @@ static void calls_out_of_order_are_refused(void **state)
     training_begin(&t, 1, RN_ISA_AUTO, 0);
     require_status(t.context, rn_session_output(&output, t.session, 0), RN_STATE);
     require_status(t.context, rn_session_backward(t.session), RN_STATE);
-    require_status(t.context, rn_cross_entropy(&loss, t.session, t.labels), RN_STATE);
+    require_status(t.context, rn_cross_entropy(&loss, t.session, t.labels, NULL), RN_STATE);
     require_status(t.context, rn_optimizer_step(t.adam), RN_STATE);
     require_ok(t.context, rn_session_forward(t.session, t.images));
     require_status(t.context, rn_session_backward(t.session), RN_STATE); /* no loss */
     require_status(t.context, rn_model_freeze(t.model, "*"), RN_STATE);  /* pinned */
     require_status(t.context, rn_session_gradient(&gradient, t.session, 1), RN_INVALID_ARGUMENT);
-    require_ok(t.context, rn_cross_entropy(&loss, t.session, t.labels));
+    require_ok(t.context, rn_cross_entropy(&loss, t.session, t.labels, NULL));
     require_ok(t.context, rn_session_backward(t.session));
     require_status(t.context, rn_session_backward(t.session), RN_STATE);
-    require_status(t.context, rn_cross_entropy(&loss, t.session, t.labels), RN_STATE);
+    require_status(t.context, rn_cross_entropy(&loss, t.session, t.labels, NULL), RN_STATE);
     require_ok(t.context, rn_model_freeze(t.model, "*"));
     require_ok(t.context, rn_session_forward(t.session, t.images));
-    require_ok(t.context, rn_cross_entropy(&loss, t.session, t.labels));
+    require_ok(t.context, rn_cross_entropy(&loss, t.session, t.labels, NULL));
     if (rn_session_backward(t.session) != RN_OK)
         assert_non_null(strstr(rn_context_message(t.context), "trainable"));
     training_end(&t);
@@ -131,7 +131,7 @@ static void every_allocation_of_a_step_may_fail(void **state)
         counter.fail_at = counter.calls + n;
         status = rn_session_forward(t.session, t.images);
         if (status == RN_OK)
-            status = rn_cross_entropy(&loss, t.session, t.labels);
+            status = rn_cross_entropy(&loss, t.session, t.labels, NULL);
         if (status == RN_OK)
             status = rn_session_backward(t.session);
         if (status == RN_OK)

@@ -133,7 +133,7 @@ static double loss_of(training *t)
     double loss;
 
     require_ok(t->context, rn_session_forward(t->session, t->images));
-    require_ok(t->context, rn_cross_entropy(&loss, t->session, t->labels));
+    require_ok(t->context, rn_cross_entropy(&loss, t->session, t->labels, NULL));
     return loss;
 }
 

@@ -32,7 +32,7 @@ double training_backward(training *t)
     double loss;
 
     require_ok(t->context, rn_session_forward(t->session, t->images));
-    require_ok(t->context, rn_cross_entropy(&loss, t->session, t->labels));
+    require_ok(t->context, rn_cross_entropy(&loss, t->session, t->labels, NULL));
     require_ok(t->context, rn_session_backward(t->session));
     return loss;
 }

@@ -41,8 +41,8 @@ static void a_model_comes_back_whole(void **state)
     require_ok(context, rn_parameters_find(&tracked, rn_model_parameters(model), "bn1.num_batches_tracked"));
     require_ok(context, rn_tensor_fill(model->graph->parameters->entry[tracked].value, 1234567890123.0));
     require_ok(context, rn_model_set_training_pipeline(model, "CenterCrop(24, 40), RandomGrayscale(0.5), ToTensor()"));
-    require_ok(context, rn_model_save(model, path));
-    require_ok(context, rn_model_open(&back, context, path));
+    require_ok(context, rn_model_save(model, path, NULL));
+    require_ok(context, rn_model_open(&back, context, path, NULL));
     assert_string_equal(rn_model_name(back), "cifar_resnet20");
     rn_model_input_size(back, NULL, &h, &w);
     assert_true(h == 24 && w == 40);
@@ -67,8 +67,8 @@ static void a_model_without_a_table_keeps_its_number_of_classes(void **state)
 
     (void)state;
     require_ok(context, rn_model_create(&model, context, "cifar_resnet20", RN_OPTIONS(rn_model, .class_count = 7)));
-    require_ok(context, rn_model_save(model, path));
-    require_ok(context, rn_model_open(&back, context, path));
+    require_ok(context, rn_model_save(model, path, NULL));
+    require_ok(context, rn_model_open(&back, context, path, NULL));
     assert_int_equal(rn_model_class_count(back), 7);
     assert_null(rn_model_classes(back));
     require_same_values(model, back);
@@ -88,7 +88,7 @@ static void equal_models_give_equal_bytes(void **state)
         rn_model *model = make_model(context);
         FILE *file;
 
-        require_ok(context, rn_model_save(model, path[i]));
+        require_ok(context, rn_model_save(model, path[i], NULL));
         rn_model_destroy(model);
         file = fopen(path[i], "rb");
         assert_non_null(file);
@@ -114,14 +114,14 @@ static void state_text_travels_with_a_model(void **state)
 
     (void)state;
     require_ok(context, rn_model_save_with_state(model, "{\"epoch\": 3}", path));
-    require_ok(context, rn_checkpoint_open(&file, context, path));
+    require_ok(context, rn_checkpoint_open(&file, context, path, NULL));
     assert_string_equal(rn_checkpoint_metadata(file, "rn.state"), "{\"epoch\": 3}");
     assert_string_equal(rn_checkpoint_metadata(file, "rn.kind"), "model");
     rn_checkpoint_destroy(file);
-    require_ok(context, rn_model_open(&back, context, path));
+    require_ok(context, rn_model_open(&back, context, path, NULL));
     rn_model_destroy(back);
-    require_ok(context, rn_model_save(model, path));
-    require_ok(context, rn_checkpoint_open(&file, context, path));
+    require_ok(context, rn_model_save(model, path, NULL));
+    require_ok(context, rn_checkpoint_open(&file, context, path, NULL));
     assert_null(rn_checkpoint_metadata(file, "rn.state"));
     rn_checkpoint_destroy(file);
     rn_model_destroy(model);
@@ -132,10 +132,10 @@ static void what_cannot_be_written_is_refused(void **state)
     rn_model *model = make_model(context);
 
     (void)state;
-    require_status(context, rn_model_save(model, "/nowhere/at/all/model.safetensors"), RN_IO);
+    require_status(context, rn_model_save(model, "/nowhere/at/all/model.safetensors", NULL), RN_IO);
     assert_non_null(strstr(rn_context_message(context), "/nowhere/at/all"));
-    require_status(context, rn_model_save(model, NULL), RN_INVALID_ARGUMENT);
-    assert_int_equal(rn_model_save(NULL, "x"), RN_INVALID_ARGUMENT);
+    require_status(context, rn_model_save(model, NULL, NULL), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_model_save(NULL, "x", NULL), RN_INVALID_ARGUMENT);
     rn_model_destroy(model);
 }
 
@@ -146,7 +146,7 @@ static void require_refusal(const char *path, rn_status expected, const char *wo
 {
     rn_model *model = (rn_model *)&expected;
 
-    require_status(context, rn_model_open(&model, context, path), expected);
+    require_status(context, rn_model_open(&model, context, path, NULL), expected);
     assert_null(model);
     if (strstr(rn_context_message(context), words) == NULL || strstr(rn_context_message(context), path) == NULL)
         fail_msg("the message '%s' lacks '%s' or the file's name", rn_context_message(context), words);
@@ -199,14 +199,14 @@ static void wrong_metadata_is_refused(void **state)
     rn_model *model = make_model(context);
 
     (void)state;
-    require_ok(context, rn_model_save(model, good));
+    require_ok(context, rn_model_save(model, good, NULL));
     rn_model_destroy(model);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         rn_checkpoint *file = NULL;
 
-        require_ok(context, rn_checkpoint_open(&file, context, good));
+        require_ok(context, rn_checkpoint_open(&file, context, good, NULL));
         require_ok(context, rn_checkpoint_set_metadata(file, wrong[i].key, wrong[i].value));
-        require_ok(context, rn_checkpoint_save(file, bad, RN_FORMAT_SAFETENSORS));
+        require_ok(context, rn_checkpoint_save(file, bad, RN_FORMAT_SAFETENSORS, NULL));
         rn_checkpoint_destroy(file);
         require_refusal(bad, wrong[i].status, wrong[i].words);
     }
@@ -222,14 +222,14 @@ static void metadata_that_is_missing_is_the_networks_own(void **state)
 
     (void)state;
     require_ok(context, rn_model_create(&model, context, "cifar_resnet20", NULL));
-    require_ok(context, rn_model_save(model, path));
+    require_ok(context, rn_model_save(model, path, NULL));
     rn_model_destroy(model);
-    require_ok(context, rn_checkpoint_open(&file, context, path));
+    require_ok(context, rn_checkpoint_open(&file, context, path, NULL));
     for (size_t i = 0; i < sizeof optional / sizeof optional[0]; i++)
         require_ok(context, rn_checkpoint_set_metadata(file, optional[i], NULL));
-    require_ok(context, rn_checkpoint_save(file, path, RN_FORMAT_SAFETENSORS));
+    require_ok(context, rn_checkpoint_save(file, path, RN_FORMAT_SAFETENSORS, NULL));
     rn_checkpoint_destroy(file);
-    require_ok(context, rn_model_open(&model, context, path));
+    require_ok(context, rn_model_open(&model, context, path, NULL));
     assert_int_equal(rn_model_class_count(model), 10);
     assert_non_null(rn_model_pipeline(model));
     rn_model_destroy(model);
@@ -245,16 +245,16 @@ static void a_small_file_cannot_ask_for_a_large_model(void **state)
     require_ok(context, rn_checkpoint_create(&file, context));
     require_ok(context, rn_checkpoint_set_metadata(file, "rn.network", "resnet152"));
     require_ok(context, rn_checkpoint_set_metadata(file, "rn.class_count", "1000000"));
-    require_ok(context, rn_checkpoint_save(file, path, RN_FORMAT_SAFETENSORS));
+    require_ok(context, rn_checkpoint_save(file, path, RN_FORMAT_SAFETENSORS, NULL));
     rn_checkpoint_destroy(file);
     require_refusal(path, RN_FORMAT, "1000000 classes");
 
     /* nor with a tensor of that many rows of nothing */
-    require_ok(context, rn_checkpoint_open(&file, context, path));
+    require_ok(context, rn_checkpoint_open(&file, context, path, NULL));
     require_ok(context,
                rn_tensor_create(&empty, context, RN_FLOAT32, 2, (const int64_t[]){ 1000000, 0 }, RN_ROW_MAJOR));
     require_ok(context, rn_checkpoint_add(file, "fc.weight", empty));
-    require_ok(context, rn_checkpoint_save(file, path, RN_FORMAT_SAFETENSORS));
+    require_ok(context, rn_checkpoint_save(file, path, RN_FORMAT_SAFETENSORS, NULL));
     rn_checkpoint_destroy(file);
     rn_tensor_destroy(empty);
     require_refusal(path, RN_FORMAT, "1000000 classes");
@@ -273,11 +273,11 @@ static void wrong_arguments_are_refused(void **state)
     rn_model *model = (rn_model *)&model;
 
     (void)state;
-    assert_int_equal(rn_model_open(&model, NULL, "x"), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_model_open(&model, NULL, "x", NULL), RN_INVALID_ARGUMENT);
     assert_null(model);
-    require_status(context, rn_model_open(NULL, context, "x"), RN_INVALID_ARGUMENT);
-    require_status(context, rn_model_open(&model, context, NULL), RN_INVALID_ARGUMENT);
-    require_status(context, rn_model_open(&model, context, "/nowhere/at/all"), RN_IO);
+    require_status(context, rn_model_open(NULL, context, "x", NULL), RN_INVALID_ARGUMENT);
+    require_status(context, rn_model_open(&model, context, NULL, NULL), RN_INVALID_ARGUMENT);
+    require_status(context, rn_model_open(&model, context, "/nowhere/at/all", NULL), RN_IO);
     assert_null(model);
 }
 
@@ -296,9 +296,9 @@ static bool round_trip(const char *from, const char *to, long fail_at)
                rn_context_create(&small, RN_OPTIONS(rn_context, .threads = 1, .allocate = rn_test_allocate,
                                                     .release = rn_test_release, .allocator_payload = &allocator)));
     allocator.fail_at = allocator.calls + fail_at;
-    status = rn_model_open(&model, small, from);
+    status = rn_model_open(&model, small, from, NULL);
     if (status == RN_OK)
-        status = rn_model_save(model, to);
+        status = rn_model_save(model, to, NULL);
     whole = allocator.calls <= allocator.fail_at;
     if (status != RN_OK)
         require_status(small, status, RN_NO_MEMORY);
@@ -317,7 +317,7 @@ static void every_failing_allocation_is_answered(void **state)
     rn_model *model = make_model(context);
 
     (void)state;
-    require_ok(context, rn_model_save(model, from));
+    require_ok(context, rn_model_save(model, from, NULL));
     rn_model_destroy(model);
     /* more than a thousand allocations, most of them alike: every one of the first hundred, then every eleventh */
     for (long fail_at = 0; !round_trip(from, to, fail_at); fail_at += fail_at < 100 ? 1 : 11)

@@ -20,8 +20,8 @@ static rn_model *make_model(rn_context *own, const char *name, const char *secon
 
     require_ok(own, rn_classes_create(&classes, own, folders, NULL, 2));
     require_ok(own, rn_graph_create(&graph, own));
-    x = rn_batch_norm2d(graph, rn_conv2d(graph, rn_graph_input(graph, 3, 8, 8), "conv", 4, 3, NULL), "bn", NULL);
-    x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1));
+    x = rn_batch_norm2d(graph, rn_conv2d(graph, rn_graph_input(graph, "images", 3, 8, 8, NULL), "conv", 4, 3, NULL), "bn", NULL);
+    x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1, NULL), NULL);
     rn_graph_output(graph, "logits", rn_linear(graph, x, "fc", 2, NULL));
     rn_graph_head(graph, "fc");
     require_ok(own, rn_model_build(&model, graph, name, RN_OPTIONS(rn_model, .classes = classes)));
@@ -102,7 +102,7 @@ static rn_status load_run(run *running, const char *path)
     rn_checkpoint *file = NULL;
     rn_status status;
 
-    require_ok(context, rn_checkpoint_open(&file, context, path));
+    require_ok(context, rn_checkpoint_open(&file, context, path, NULL));
     status =
         rn_training_load(running->model, &(rn_training_state){ running->optimizer, running->scheduler, NULL }, file);
     rn_checkpoint_destroy(file);
@@ -160,11 +160,11 @@ static void state_text_comes_back(void **state)
 
     (void)state;
     save_run(&first, path);
-    require_ok(context, rn_checkpoint_open(&file, context, path));
+    require_ok(context, rn_checkpoint_open(&file, context, path, NULL));
     assert_string_equal(rn_training_state_text(file), "{\"epoch\": 3}");
     rn_checkpoint_destroy(file);
     require_ok(context, rn_model_save_with_state(first.model, "{}", best));
-    require_ok(context, rn_checkpoint_open(&file, context, best));
+    require_ok(context, rn_checkpoint_open(&file, context, best, NULL));
     assert_null(rn_training_state_text(file));
     rn_checkpoint_destroy(file);
     assert_null(rn_training_state_text(NULL));
@@ -180,7 +180,7 @@ static void a_completed_phase_has_no_optimizer(void **state)
     (void)state;
     train(&first);
     require_ok(context, rn_training_save(first.model, &(rn_training_state){ NULL, NULL, "{}" }, path));
-    require_ok(context, rn_checkpoint_open(&file, context, path));
+    require_ok(context, rn_checkpoint_open(&file, context, path, NULL));
     require_ok(context, rn_training_load(second.model, &(rn_training_state){ 0 }, file));
     require_same_values(first.model, second.model);
     require_status(context, rn_training_load(second.model, &(rn_training_state){ .optimizer = second.optimizer }, file),
@@ -202,7 +202,7 @@ static void require_refusal(const char *path, rn_model *other, bool adam, rn_sta
     rn_model *untouched = make_model(context, "small", "rose");
     rn_checkpoint *file = NULL;
 
-    require_ok(context, rn_checkpoint_open(&file, context, path));
+    require_ok(context, rn_checkpoint_open(&file, context, path, NULL));
     require_status(context,
                    rn_training_load(other != NULL ? other : fresh.model,
                                     &(rn_training_state){ fresh.optimizer, fresh.scheduler, NULL }, file),
@@ -232,7 +232,7 @@ static void files_of_another_run_are_refused(void **state)
     require_refusal(path, network, true, RN_STATE, "of small, the model is large");
     require_refusal(path, table, true, RN_STATE, "class table");
     require_refusal(path, NULL, false, RN_STATE, "adam");
-    require_ok(context, rn_model_save(first.model, best));
+    require_ok(context, rn_model_save(first.model, best, NULL));
     require_refusal(best, NULL, true, RN_FORMAT, "no training file");
     rn_model_destroy(network);
     rn_model_destroy(table);
@@ -275,9 +275,9 @@ static void damaged_metadata_is_refused(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         rn_checkpoint *file = NULL;
 
-        require_ok(context, rn_checkpoint_open(&file, context, good));
+        require_ok(context, rn_checkpoint_open(&file, context, good, NULL));
         require_ok(context, rn_checkpoint_set_metadata(file, wrong[i].key, wrong[i].value));
-        require_ok(context, rn_checkpoint_save(file, bad, RN_FORMAT_SAFETENSORS));
+        require_ok(context, rn_checkpoint_save(file, bad, RN_FORMAT_SAFETENSORS, NULL));
         rn_checkpoint_destroy(file);
         require_refusal(bad, NULL, true, wrong[i].status, wrong[i].words);
     }
@@ -289,7 +289,7 @@ static void replace_tensor(const char *good, const char *bad, const char *name, 
 {
     rn_checkpoint *file = NULL, *changed = NULL;
 
-    require_ok(context, rn_checkpoint_open(&file, context, good));
+    require_ok(context, rn_checkpoint_open(&file, context, good, NULL));
     require_ok(context, rn_checkpoint_create(&changed, context));
     for (size_t i = 0; i < rn_checkpoint_count(file); i++) {
         if (strcmp(rn_checkpoint_name(file, i), name) != 0)
@@ -307,7 +307,7 @@ static void replace_tensor(const char *good, const char *bad, const char *name, 
 
         require_ok(context, rn_checkpoint_set_metadata(changed, key, rn_checkpoint_metadata(file, key)));
     }
-    require_ok(context, rn_checkpoint_save(changed, bad, RN_FORMAT_SAFETENSORS));
+    require_ok(context, rn_checkpoint_save(changed, bad, RN_FORMAT_SAFETENSORS, NULL));
     rn_checkpoint_destroy(changed);
     rn_checkpoint_destroy(file);
 }
@@ -397,7 +397,7 @@ static void every_failing_allocation_is_answered(void **state)
                                                         .release = rn_test_release, .allocator_payload = &allocator)));
         own = make_run(small, true);
         allocator.fail_at = allocator.calls + fail_at;
-        status = rn_checkpoint_open(&file, small, from);
+        status = rn_checkpoint_open(&file, small, from, NULL);
         if (status == RN_OK)
             status = rn_training_load(own.model, &(rn_training_state){ own.optimizer, own.scheduler, NULL }, file);
         if (status == RN_OK)

@@ -96,12 +96,12 @@ rn_model *rn_test_network(rn_context *context, const rn_classes *classes, uint64
     rn_value x;
 
     require_ok(context, rn_graph_create(&g, context));
-    x = rn_graph_input(g, 3, RUN_SIDE, RUN_SIDE);
+    x = rn_graph_input(g, "images", 3, RUN_SIDE, RUN_SIDE, NULL);
     x = rn_conv2d(g, x, "conv1", 8, 3, RN_OPTIONS(rn_conv2d, .padding = 1));
-    x = rn_relu(g, rn_batch_norm2d(g, x, "bn1", NULL));
+    x = rn_relu(g, rn_batch_norm2d(g, x, "bn1", NULL), NULL);
     x = rn_conv2d(g, x, "conv2", 8, 3, RN_OPTIONS(rn_conv2d, .padding = 1, .stride = 2));
-    x = rn_relu(g, rn_batch_norm2d(g, x, "bn2", NULL));
-    x = rn_dropout(g, rn_flatten(g, x), "dropout", 0.25);
+    x = rn_relu(g, rn_batch_norm2d(g, x, "bn2", NULL), NULL);
+    x = rn_dropout(g, rn_flatten(g, x, NULL), "dropout", 0.25, NULL);
     rn_graph_output(g, "logits", rn_linear(g, x, "fc", (int64_t)rn_classes_count(classes), NULL));
     rn_graph_head(g, "fc");
     require_ok(context, rn_model_build(&model, g, "tiny", RN_OPTIONS(rn_model, .classes = classes, .seed = seed)));

@@ -265,7 +265,7 @@ static void one_epoch(rn_test_run *run, rn_session *session, rn_loader *loader, 
     require_ok(run->context, rn_loader_start(loader, epoch));
     while ((status = rn_loader_next(&batch, loader)) == RN_OK) {
         require_ok(run->context, rn_session_forward(session, rn_batch_images(batch)));
-        require_ok(run->context, rn_cross_entropy(&loss, session, rn_batch_labels(batch)));
+        require_ok(run->context, rn_cross_entropy(&loss, session, rn_batch_labels(batch), NULL));
         require_ok(run->context, rn_session_backward(session));
         require_ok(run->context, rn_optimizer_step(adam));
     }

@@ -169,7 +169,7 @@ static void best_is_written_before_last_and_last_before_history(void **state)
             rn_checkpoint *file = NULL;
 
             require_ok(run.context,
-                       rn_checkpoint_open(&file, run.context, rn_test_path(directory, "last.safetensors")));
+                       rn_checkpoint_open(&file, run.context, rn_test_path(directory, "last.safetensors"), NULL));
             assert_non_null(strstr(rn_checkpoint_metadata(file, "rn.state"), "\"epoch\":1,\"batch\":0"));
             rn_checkpoint_destroy(file);
         }
@@ -190,7 +190,7 @@ static void a_best_from_elsewhere_is_not_taken(void **state)
     rn_test_run_close(&run);
 
     run = rn_test_run_open(rn_test_undisturbed_photos, 7);
-    require_ok(run.context, rn_model_save(run.model, rn_test_path(directory, "best.safetensors")));
+    require_ok(run.context, rn_model_save(run.model, rn_test_path(directory, "best.safetensors"), NULL));
     require_ok(run.context, rn_test_run_train(&run, directory, 1, NULL, NULL));
     require_status(run.context, rn_test_run_fit(&run), RN_FORMAT);
     assert_non_null(strstr(rn_context_message(run.context), "best.safetensors"));

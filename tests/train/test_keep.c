@@ -66,7 +66,7 @@ static void best_is_a_model_file_that_says_its_id(void **state)
     (void)state;
     require_ok(run.context, rn_test_run_train(&run, directory, 0, NULL, NULL));
     keep(&run);
-    require_ok(run.context, rn_checkpoint_open(&file, run.context, rn_test_path(directory, "best.safetensors")));
+    require_ok(run.context, rn_checkpoint_open(&file, run.context, rn_test_path(directory, "best.safetensors"), NULL));
     assert_int_equal(rn_checkpoint_count(file), rn_parameters_count(rn_model_parameters(run.model)));
     snprintf(id, sizeof id, "%016llx", (unsigned long long)run.trainer->state.best.id);
     assert_non_null(strstr(rn_checkpoint_metadata(file, "rn.state"), id));
@@ -84,7 +84,7 @@ static void another_file_in_the_place_of_the_best_is_refused(void **state)
     require_ok(run.context, rn_test_run_train(&run, directory, 0, NULL, NULL));
     keep(&run);
     add_to_first(run.model, 1);
-    require_ok(run.context, rn_model_save(run.model, rn_test_path(directory, "best.safetensors")));
+    require_ok(run.context, rn_model_save(run.model, rn_test_path(directory, "best.safetensors"), NULL));
     require_status(run.context, rn_trainer_load_best(run.trainer), RN_FORMAT);
     assert_int_equal(remove(rn_test_path(directory, "best.safetensors")), 0);
     require_status(run.context, rn_trainer_load_best(run.trainer), RN_IO);
@@ -106,7 +106,7 @@ static void last_is_written_where_there_is_a_directory(void **state)
     keep(&run);
     require_ok(run.context, rn_trainer_save_last(run.trainer));
     assert_true(run.trainer->has_last);
-    require_ok(run.context, rn_checkpoint_open(&file, run.context, rn_test_path(directory, "last.safetensors")));
+    require_ok(run.context, rn_checkpoint_open(&file, run.context, rn_test_path(directory, "last.safetensors"), NULL));
     require_ok(run.context, rn_train_state_read(&back, rn_training_state_text(file), &run.context->allocator,
                                                 &run.context->message));
     assert_true(back.best.id == rn_weights_id(run.model));

@@ -107,7 +107,7 @@ static void the_run_of_another_is_refused(void **state)
     rn_test_run_close(&run);
 
     run = rn_test_run_open(photos, 1);
-    require_ok(run.context, rn_model_save(run.model, rn_test_path(directory, "last.safetensors")));
+    require_ok(run.context, rn_model_save(run.model, rn_test_path(directory, "last.safetensors"), NULL));
     require_status(run.context, rn_test_run_train(&run, directory, 1, NULL, NULL), RN_FORMAT);
     rn_test_run_close(&run);
 }
