@@ -66,6 +66,10 @@ if(RESNET_WITH_JPEG)
     list(APPEND pc_private ${JPEG_LIBRARIES})
 endif()
 rn_link_flags(pc_libs_private ${pc_private} ${RESNET_SYSTEM_LIBRARIES})
+if(RESNET_DEFAULT_LIBRARY STREQUAL "resnet_static") # nobody can link without them
+    set(pc_libs_public " ${pc_libs_private}")
+    set(pc_libs_private "")
+endif()
 configure_file(cmake/resnet.pc.in ${PROJECT_BINARY_DIR}/resnet.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/resnet.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 

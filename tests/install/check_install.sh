@@ -63,6 +63,12 @@ check "C through pkg-config runs" env LD_LIBRARY_PATH="$libdir" "$scratch/c"
 check "C++17 through pkg-config builds" with_flags "$cxx" c++17 "$here/consumer.cpp" "$scratch/cpp"
 check "C++17 through pkg-config trains" env LD_LIBRARY_PATH="$libdir" "$scratch/cpp" "$scratch/photos"
 
+# The archive where both lie, by docs/installing.md's command.
+grep -e '^cc .*--static' "$source/docs/installing.md" >"$scratch/recipe-static"
+cp "$here/consumer.c" "$scratch/flowers.c"
+check "the manual's static recipe builds" sh -c 'cd "$1" && . "$1/recipe-static"' sh "$scratch"
+check "the manual's static recipe runs without the shared library" "$scratch/flowers"
+
 # The archive alone: where no .so lies, -lresnet means the archive.
 cp -R "$scratch/moved to/prefix" "$scratch/static"
 find "$scratch/static" -name 'libresnet.so*' -delete
@@ -109,6 +115,10 @@ check "add_subdirectory, C++17 trains: static" "$scratch/source/consumer_cpp" "$
 check "BUILD_SHARED_LIBS=OFF builds the static library alone" sh -c 'find "$1" -name libresnet.a | grep -q . && ! find "$1" -name "libresnet.so*" | grep .' \
     sh "$scratch/source"
 check "and installs it" cmake --install "$scratch/source/resnet" --prefix "$scratch/static-only"
+PKG_CONFIG_PATH=$(dirname "$(find "$scratch/static-only" -name resnet.pc)")
+check "where only the archive was installed, C through pkg-config builds" with_flags "$cc" c11 "$here/consumer.c" "$scratch/c-static-only"
+check "where only the archive was installed, C through pkg-config runs" "$scratch/c-static-only"
+PKG_CONFIG_PATH=$libdir/pkgconfig
 
 for lacking in runtime archive; do
     cp -R "$scratch/moved to/prefix" "$scratch/without $lacking"
@@ -143,7 +153,7 @@ check "the README's recipe for a prefix of one's own: the program starts" env HO
 # /usr/local is fresh within a mount namespace, and what ldconfig writes stays there.
 fresh='set -e; mount -t tmpfs fresh /usr/local; mkdir "$1/etc"; cp -a /etc/. "$1/etc"; mount --bind "$1/etc" /etc
     if [ -d /var/cache/ldconfig ]; then mount -t tmpfs fresh /var/cache/ldconfig; fi'
-if command -v cc cmake pkg-config | grep -q '^/usr/local' || ! unshare --mount sh -c "$fresh; test -x /sbin/ldconfig" sh "$scratch" 2>/dev/null; then
+if { command -v cc; command -v cmake; command -v pkg-config; } | grep -q '^/usr/local' || ! unshare --mount sh -c "$fresh; test -x /sbin/ldconfig" sh "$scratch" 2>/dev/null; then
     skipped=$((skipped + 1))
 else
     rm -rf "$scratch/etc"
