@@ -7,7 +7,7 @@ set -u
 unset LD_LIBRARY_PATH LD_RUN_PATH DESTDIR PKG_CONFIG_LIBDIR
 source=$1 build=$2
 passed=0 failed=0 skipped=0
-scratch=$(mktemp -d)
+scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 cc=${CC:-cc} cxx=${CXX:-c++}
 export OMP_WAIT_POLICY=passive
@@ -55,7 +55,8 @@ here=$source/tests/install
 check "the shared library needs no other development files" sh -c 'test "$(pkg-config --libs resnet | wc -w)" -eq 2'
 mkdir "$scratch/alone" && cp "$pc" "$scratch/alone"
 check "resnet.pc works where no other .pc is" sh -c 'PKG_CONFIG_PATH="" PKG_CONFIG_LIBDIR="$1" && export PKG_CONFIG_PATH PKG_CONFIG_LIBDIR &&
-    pkg-config --cflags resnet | grep -q "^-I" && pkg-config --libs resnet | grep -q -e "-lresnet" && pkg-config --static --libs resnet | grep -q -e "-lcjson.*-lz"' \
+    pkg-config --cflags resnet | grep -q "^-I" && pkg-config --libs resnet | grep -q -e "-lresnet" &&
+    pkg-config --static --libs resnet | grep -q -e "-lcjson.*-lz"' \
     sh "$scratch/alone"
 check "--static --libs is directories and -l, nothing else" sh -c '! pkg-config --static --libs resnet | tr " " "\n" | grep -v -e "^-[lL]" -e "^$"'
 check "C through pkg-config builds" with_flags "$cc" c11 "$here/consumer.c" "$scratch/c"
@@ -112,8 +113,8 @@ cp "$scratch/log" "$scratch/said"
 check "BUILD_SHARED_LIBS=OFF gives the static library" grep -q "STATIC_LIBRARY" "$scratch/said"
 check "add_subdirectory builds: static" cmake --build "$scratch/source" -j 2
 check "add_subdirectory, C++17 trains: static" "$scratch/source/consumer_cpp" "$scratch/photos"
-check "BUILD_SHARED_LIBS=OFF builds the static library alone" sh -c 'find "$1" -name libresnet.a | grep -q . && ! find "$1" -name "libresnet.so*" | grep .' \
-    sh "$scratch/source"
+check "BUILD_SHARED_LIBS=OFF builds the static library alone" \
+    sh -c 'find "$1" -name libresnet.a | grep -q . && ! find "$1" -name "libresnet.so*" | grep .' sh "$scratch/source"
 check "and installs it" cmake --install "$scratch/source/resnet" --prefix "$scratch/static-only"
 PKG_CONFIG_PATH=$(dirname "$(find "$scratch/static-only" -name resnet.pc)")
 check "where only the archive was installed, C through pkg-config builds" with_flags "$cc" c11 "$here/consumer.c" "$scratch/c-static-only"
@@ -153,10 +154,11 @@ check "the README's recipe for a prefix of one's own: the program starts" env HO
 # /usr/local is fresh within a mount namespace, and what ldconfig writes stays there.
 fresh='set -e; mount -t tmpfs fresh /usr/local; mkdir "$1/etc"; cp -a /etc/. "$1/etc"; mount --bind "$1/etc" /etc
     if [ -d /var/cache/ldconfig ]; then mount -t tmpfs fresh /var/cache/ldconfig; fi'
-if { command -v cc; command -v cmake; command -v pkg-config; } | grep -q '^/usr/local' || ! unshare --mount sh -c "$fresh; test -x /sbin/ldconfig" sh "$scratch" 2>/dev/null; then
+if { command -v cc; command -v cmake; command -v pkg-config; } | grep -q '^/usr/local' ||
+    ! unshare --mount sh -c "$fresh; test -x /sbin/ldconfig" sh "$scratch" 2>/dev/null; then
     skipped=$((skipped + 1))
 else
-    rm -rf "$scratch/etc"
+    rm -rf "${scratch:?}/etc"
     check "the README's recipe for /usr/local: the program starts" env PATH="$scratch/path:/sbin:$PATH" unshare --mount sh -c "$fresh; $starts" \
         sh "$scratch" "$scratch/recipe-system"
 fi
@@ -174,7 +176,8 @@ only() # NAME PATTERN: the component has files, and only such
 }
 check "component runtime is the library" only runtime '^\./usr/lib(/[^/]*)?/libresnet\.so\.[0-9.]+$'
 check "component dev is what compilers read" only dev '/include/resnet/[a-z]+\.h$|/libresnet\.(so|a)$|/pkgconfig/resnet\.pc$|/cmake/resnet/[a-z-]+\.cmake$'
-check "component doc is texts and sources" only doc '/share/doc/resnet/(LICENSE|[A-Za-z.-]+\.md|docs/[a-z-]+\.md|examples/(common/)?([a-z0-9_]+\.[ch]|CMakeLists\.txt))$'
+check "component doc is texts and sources" only doc \
+    '/share/doc/resnet/(LICENSE|[A-Za-z.-]+\.md|docs/[a-z-]+\.md|examples/(common/)?([a-z0-9_]+\.[ch]|CMakeLists\.txt))$'
 if [ -d "$prefix/bin" ]; then
     check "component programs is the programs" only programs '^\./usr/bin/resnet-(finetune|predict|evaluate|bench)$'
     check "all four programs are there" sh -c 'test "$(wc -l <"$1")" -eq 4' sh "$scratch/programs.files"
@@ -189,7 +192,9 @@ check "DESTDIR takes everything" env DESTDIR="$scratch/packages/whole" cmake --i
 check "the components together are everything, and no file is in two" diff "$scratch/whole" "$scratch/parts"
 check "no file knows DESTDIR" sh -c '! grep -rlF -e "$1" "$1"' sh "$scratch/packages"
 check "every link of the installed README leads somewhere" sh -c 'cd "$1/share/doc/resnet" &&
-    for link in $(grep -ohE "\]\([^):#]+\)" README.md README.zh-CN.md docs/*.md | tr -d "]()"); do test -e "$link" || test -e "docs/$link" || { echo "$link"; exit 1; }; done' \
+    for link in $(grep -ohE "\]\([^):#]+\)" README.md README.zh-CN.md docs/*.md | tr -d "]()"); do
+        test -e "$link" || test -e "docs/$link" || { echo "$link"; exit 1; }
+    done' \
     sh "$prefix"
 check "the installed examples configure" cmake -S "$prefix/share/doc/resnet/examples" -B "$scratch/examples" -DCMAKE_PREFIX_PATH="$prefix"
 check "the installed examples build" cmake --build "$scratch/examples" -j 2
