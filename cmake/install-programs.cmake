@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+# Installs the programs, as component programs. They find the library from where they lie themselves, wherever the prefix is moved, and say nothing about
+# it where the dynamic linker looks without being told.
+
+set(programs finetune evaluate predict bench)
+if(RESNET_DEFAULT_LIBRARY STREQUAL "resnet")
+    set(run_path ${CMAKE_INSTALL_FULL_LIBDIR})
+    if(NOT IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR} AND NOT IS_ABSOLUTE ${CMAKE_INSTALL_BINDIR})
+        file(RELATIVE_PATH run_path /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
+        set(run_path "$ORIGIN/${run_path}")
+    endif()
+    set_target_properties(${programs} PROPERTIES INSTALL_RPATH "${run_path}")
+endif()
+install(TARGETS ${programs} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT programs)
+
+# The directories of ld.so itself. Others, /usr/local/lib among them, are searched only where and once ldconfig has been told.
+set(trusted /lib /usr/lib)
+if(CMAKE_LIBRARY_ARCHITECTURE)
+    list(APPEND trusted /lib/${CMAKE_LIBRARY_ARCHITECTURE} /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE})
+else()
+    list(APPEND trusted /lib64 /usr/lib64)
+endif()
+# The prefix is known only when it is installed to (cmake --install --prefix).
+list(JOIN programs " " programs)
+list(JOIN trusted " " trusted)
+install(CODE "
+    get_filename_component(bindir \"${CMAKE_INSTALL_BINDIR}\" ABSOLUTE BASE_DIR \"\${CMAKE_INSTALL_PREFIX}\")
+    get_filename_component(libdir \"${CMAKE_INSTALL_LIBDIR}\" ABSOLUTE BASE_DIR \"\${CMAKE_INSTALL_PREFIX}\")
+    foreach(trusted ${trusted})
+        if(\"x\${libdir}\" STREQUAL \"x\${trusted}\")
+            foreach(program ${programs})
+                file(RPATH_REMOVE FILE \"\$ENV{DESTDIR}\${bindir}/resnet-\${program}\")
+            endforeach()
+        endif()
+    endforeach()
+" COMPONENT programs)
