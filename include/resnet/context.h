@@ -8,8 +8,12 @@
  *
  * Lifetime: objects keep their context alive (a reference count inside), so destruction works in any order.
  *
- * Fork: a child must not use a context that its parent made, since OpenMP's threads do not survive fork(). Make a new
- * context in the child, before the parent process has run any parallel work, or call exec.
+ * Fork: OpenMP's threads do not survive fork(). In a child of a process that has computed with more than one thread,
+ * everything works, with the parent's contexts as with new ones, but on the calling thread alone (the bits are the same).
+ * A server that wants threads in its children forks before it computes, or calls exec. Another thread that is within the
+ * library while its process forks leaves what it works on (its context, its session) half done in the child.
+ *
+ * Unloading: the shared library stays mapped after dlclose, since OpenMP's threads do.
  */
 #ifndef RESNET_CONTEXT_H
 #define RESNET_CONTEXT_H
@@ -25,13 +29,14 @@ extern "C" {
 
 typedef struct rn_context rn_context;
 
-/* Instruction sets, weakest first. AVX2 and AVX-512 give the same bits; the two others have no fused multiply-add. */
+/* Instruction sets: bits of a set. AVX2 and AVX-512 give the same bits of results; the two others have no fused
+ * multiply-add. New ones are appended; their order says nothing. */
 typedef enum rn_isa {
-    RN_ISA_AUTO = 0,      /* the best that the CPU and the operating system offer */
+    RN_ISA_AUTO = 0,      /* as a set: all but the reference */
     RN_ISA_REFERENCE = 1, /* plain loops in the order of the definition: slow, for checking */
     RN_ISA_BASELINE = 2,  /* whatever the compiler's baseline is (SSE2 on x86-64) */
-    RN_ISA_AVX2 = 3,      /* AVX2 with FMA */
-    RN_ISA_AVX512 = 4     /* AVX-512 F, BW, DQ, VL */
+    RN_ISA_AVX2 = 4,      /* AVX2 with FMA */
+    RN_ISA_AVX512 = 8     /* AVX-512 F, BW, DQ, VL */
 } rn_isa;
 
 typedef enum rn_log_level {
@@ -48,8 +53,10 @@ typedef void (*rn_log_function)(rn_log_level level, const char *line, void *payl
 
 typedef struct rn_context_options {
     size_t struct_size;
-    int32_t threads; /* 0: the CPUs that affinity and cgroup quota allow this process; RN_THREADS overrides */
-    int32_t isa;   /* an rn_isa: the best one that may be used; RN_ISA (reference, baseline, avx2, avx512) overrides */
+    int32_t threads; /* at most 1024. 0: OMP_NUM_THREADS if set, else the CPUs that affinity, OMP_PLACES or
+                        GOMP_CPU_AFFINITY and the cgroup's quota allow this process. RN_THREADS overrides all */
+    uint32_t isas; /* rn_isa bits: the sets that may be used, of which the best is. RN_ISA overrides: names with commas
+                        between them (reference, baseline, avx2, avx512) */
     uint64_t seed; /* default seed of everything random that is made from this context */
     rn_allocate_function allocate; /* NULL: the C library. Both hooks or none. They serve the library's own memory; that
                                       of libjpeg, stb_image, cJSON, and of photos while threads decode them, is the C
@@ -58,28 +65,34 @@ typedef struct rn_context_options {
     void *allocator_payload;
     rn_log_function log; /* NULL: silence */
     void *log_payload;
+    char *message;       /* if not NULL: receives why rn_context_create failed, or "" */
+    size_t message_size; /* bytes there, the final zero included; 0 with a NULL message */
 } rn_context_options;
 
 /*
  * Makes a context. The caller destroys it.
  * RN_INVALID_ARGUMENT: threads negative or over 1024, an unknown instruction set, one allocator hook without the other,
- * or an environment variable (RN_THREADS, RN_ISA) that is not understood. RN_UNSUPPORTED: an instruction set that this
- * CPU lacks was asked for. RN_NO_MEMORY. On failure *context is NULL.
+ * or an environment variable (RN_THREADS, RN_ISA) that is not understood. RN_UNSUPPORTED: this CPU or this build has
+ * none of the instruction sets. RN_NO_MEMORY. On failure *context is NULL and options->message says why.
  */
 RN_API rn_status rn_context_create(rn_context **context, const rn_context_options *options);
 
 /* Lets go of the context; the memory goes with the last object made from it. NULL is fine. */
 RN_API void rn_context_destroy(rn_context *context);
 
-/* What the last failure was, in one line for a person; "" if nothing failed yet. Borrowed until the next call. NULL is
- * fine. */
+/* What the last failure was, in one line for a person: of this context or, where the last call of this thread that
+ * failed was handed NULL in place of its object, of that call. "" if nothing failed yet. Borrowed until the next call.
+ * NULL is fine. */
 RN_API const char *rn_context_message(const rn_context *context);
 
 RN_API int32_t rn_context_threads(const rn_context *context);
+/* The instruction set in use. */
 RN_API rn_isa rn_context_isa(const rn_context *context);
 RN_API uint64_t rn_context_seed(const rn_context *context);
 
-/* "reference", "baseline", "avx2", "avx512". Static string. */
+/* The instruction sets (rn_isa bits) that both this CPU and this build have. Any thread. */
+RN_API uint32_t rn_isa_available(void);
+/* "reference", "baseline", "avx2", "avx512", "auto" for 0, "unknown" for anything else. Static string, any thread. */
 RN_API const char *rn_isa_name(rn_isa isa);
 
 #ifdef __cplusplus

@@ -26,8 +26,9 @@ static uint64_t enabled_registers(void)
     return low | (uint64_t)high << 32;
 }
 
-rn_isa rn_cpu_isa(void)
+uint32_t rn_cpu_isas(void)
 {
+    enum { ALWAYS = RN_ISA_REFERENCE | RN_ISA_BASELINE };
     enum { FMA = 1 << 12, OSXSAVE = 1 << 27, AVX = 1 << 28 };                          /* leaf 1, ecx */
     enum { AVX2 = 1 << 5, AVX512F = 1 << 16, AVX512DQ = 1 << 17, AVX512BW = 1 << 30 }; /* leaf 7, ebx */
     const uint32_t avx512vl = UINT32_C(1) << 31;
@@ -37,16 +38,16 @@ rn_isa rn_cpu_isa(void)
     uint64_t enabled;
 
     if (!__get_cpuid(1, &a, &b, &c, &d) || (c & (FMA | OSXSAVE | AVX)) != (FMA | OSXSAVE | AVX))
-        return RN_ISA_BASELINE;
+        return ALWAYS;
     enabled = enabled_registers();
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (b & AVX2) == 0 || (enabled & ymm) != ymm)
-        return RN_ISA_BASELINE;
-    return (b & avx512) == avx512 && (enabled & zmm) == zmm ? RN_ISA_AVX512 : RN_ISA_AVX2;
+        return ALWAYS;
+    return ALWAYS | RN_ISA_AVX2 | ((b & avx512) == avx512 && (enabled & zmm) == zmm ? RN_ISA_AVX512 : 0);
 }
 #else
-rn_isa rn_cpu_isa(void)
+uint32_t rn_cpu_isas(void)
 {
-    return RN_ISA_BASELINE;
+    return RN_ISA_REFERENCE | RN_ISA_BASELINE;
 }
 #endif
 
@@ -188,9 +189,10 @@ static int32_t affinity_cpus(void)
     return 1;
 }
 
-int32_t rn_cpu_count(void)
+int32_t rn_cpu_count(int32_t known)
 {
-    const int32_t affinity = affinity_cpus(), quota = rn_cgroup_cpus("/proc/self/cgroup", "/sys/fs/cgroup");
+    const int32_t affinity = known > 0 ? known : affinity_cpus(),
+                  quota = rn_cgroup_cpus("/proc/self/cgroup", "/sys/fs/cgroup");
 
     return quota < affinity ? quota : affinity;
 }

@@ -6,15 +6,15 @@
 #include <resnet/context.h>
 
 /*
- * The best instruction set: CPUID's flags and, through XCR0, that the system saves the registers. RN_ISA_BASELINE at
- * least.
+ * The instruction sets (bits of rn_isa): CPUID's flags and, through XCR0, that the system saves the registers.
+ * Reference and baseline are always among them.
  */
-rn_isa rn_cpu_isa(void);
+uint32_t rn_cpu_isas(void);
 /*
- * CPUs that this process may use: its affinity mask, cut by the cgroup's quota (v2 cpu.max, v1 cfs_quota), at least
- * 1.
+ * CPUs that this process may use: `known` or, if that is 0, its affinity mask; cut by the cgroup's quota (v2 cpu.max, v1
+ * cfs_quota), at least 1.
  */
-int32_t rn_cpu_count(void);
+int32_t rn_cpu_count(int32_t known);
 /*
  * The quota alone, rounded up, INT32_MAX if there is none. `groups` is a file like /proc/self/cgroup, `mount` where
  * the groups are mounted.

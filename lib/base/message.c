@@ -2,8 +2,31 @@
 /* Messages are one line for a person, whatever bytes a hostile file put into a name. */
 #include "base/message.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 #include <string.h>
+
+/* Static words of a call without a context, and the sentence made of them. Each thread has its own, as of errno. */
+static _Thread_local struct {
+    const char *call, *what;
+    char sentence[128];
+} null_call;
+
+rn_status rn_fail_null(const char *call, const char *what)
+{
+    null_call.call = call;
+    null_call.what = what;
+    return RN_INVALID_ARGUMENT;
+}
+
+const char *rn_null_sentence(void)
+{
+    if (null_call.call == NULL)
+        return NULL;
+    snprintf(null_call.sentence, sizeof null_call.sentence, "%s: %s is NULL", null_call.call, null_call.what);
+    return null_call.sentence;
+}
 
 /* The length without a UTF-8 character whose end was cut off. */
 static size_t whole_characters(const char *text, size_t length)
@@ -28,10 +51,7 @@ void rn_message_write(rn_message *message, const char *format, va_list arguments
 
     if (written >= (int)sizeof text)
         length = whole_characters(text, length);
-    for (size_t i = 0; i < length; i++) {
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-            text[i] = '?';
-    }
+    length = rn_text_clean(text, length);
     memcpy(message->text, text, length);
     message->text[length] = '\0';
 }
@@ -42,6 +62,7 @@ rn_status rn_fail(rn_message *message, rn_status status, const char *format, ...
 
     if (message == NULL)
         return status;
+    null_call.call = NULL;
     va_start(arguments, format);
     rn_message_write(message, format, arguments);
     va_end(arguments);

@@ -6,20 +6,31 @@
 #include "base/message.h"
 #include <resnet/options.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
- * Copies what the caller's struct covers into `options` of `size` bytes (its struct_size becomes `size`) and zeroes
- * the rest. `source` may be NULL. RN_INVALID_ARGUMENT: struct_size is 0 or below sizeof(size_t), or the part beyond
- * `size` is not all zero.
+ * Copies the caller's struct into `options` of `size` bytes (its struct_size becomes `size`) and zeroes what an older
+ * one lacks. `source` may be NULL. Nothing beyond the caller's struct_size is read, and not that much before it makes
+ * sense. RN_INVALID_ARGUMENT: struct_size is neither `size` nor one of the `older` sizes that this struct has had in a
+ * release (so it cannot end within a field), nor a newer one (at most RN_OPTIONS_LIMIT) whose part beyond `size` is all
+ * zero.
  */
+rn_status rn_options_read_older(void *options, size_t size, const size_t *older, size_t older_count, const void *source,
+                                rn_message *message);
+/* The same of a struct that has never grown. */
 rn_status rn_options_read(void *options, size_t size, const void *source, rn_message *message);
+
+enum { RN_OPTIONS_LIMIT = 4096 }; /* bytes; no options struct will be longer */
+
+/* RN_INVALID_ARGUMENT unless a reserved field is 0. */
+rn_status rn_options_reserved(int64_t reserved, const char *call, rn_message *message);
 
 /* A floating-point option: 0 gives `standard`, RN_ZERO gives 0. */
 double rn_option_number(double value, double standard);
 
 /*
  * A field added into tail padding would be invisible to struct_size: every options struct ends where its last field
- * ends.
+ * ends, whatever the size of a pointer.
  */
 #define RN_NO_TAIL_PADDING(type, last) \
     _Static_assert(sizeof(type) == offsetof(type, last) + sizeof(((type *)0)->last), \

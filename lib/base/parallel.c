@@ -5,7 +5,12 @@
  * A region always asks for all threads of the pool, even if there are fewer units: GNU's runtime ends the threads
  * that a smaller team leaves over and would have to start them again for the next region.
  */
+#define _POSIX_C_SOURCE 200809L
 #include "base/parallel.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #if defined(_OPENMP)
 #include <omp.h>
@@ -103,11 +108,62 @@ UNWATCHED static void run_team(const job *j, int threads)
 #pragma omp parallel num_threads(threads) default(none) shared(j)
     run_watched(j);
 }
+
+/*
+ * The process that OpenMP's threads belong to: of the whole process, as they are. 0: there are none yet.
+ */
+static atomic_int team_process;
+
+/* True where a region can run. The first one claims the threads for its process. */
+static bool has_team(void)
+{
+    const int process = (int)getpid();
+    int owner = 0;
+
+    return atomic_compare_exchange_strong(&team_process, &owner, process) || owner == process;
+}
+
+/* CPUs of the places that the team is bound to; 0: it is not bound to any. */
+static int32_t place_cpus(void)
+{
+    int32_t cpus = 0;
+
+    if (omp_get_proc_bind() == omp_proc_bind_false)
+        return 0;
+    for (int place = 0; place < omp_get_num_places(); place++)
+        cpus += omp_get_place_num_procs(place);
+    return cpus;
+}
+
+int32_t rn_parallel_wish(bool *is_wish)
+{
+    const char *const wish = getenv("OMP_NUM_THREADS");
+    const int32_t places = place_cpus(), limit = omp_get_thread_limit();
+    int32_t threads = omp_get_num_procs();
+
+    *is_wish = wish != NULL && wish[0] != '\0';
+    if (*is_wish)
+        threads = omp_get_max_threads();
+    else if (places > 0 && places < threads)
+        threads = places;
+    return threads < limit ? threads : limit;
+}
 #else
+static bool has_team(void)
+{
+    return false;
+}
+
 static void run_team(const job *j, int threads)
 {
     (void)threads;
     run_share(j, 0, 1);
+}
+
+int32_t rn_parallel_wish(bool *is_wish)
+{
+    *is_wish = false;
+    return 0;
 }
 #endif
 
@@ -117,7 +173,7 @@ void rn_parallel(const rn_pool *pool, int64_t count, rn_work work, void *payload
 
     if (count <= 0)
         return;
-    if (count == 1 || pool->threads <= 1) {
+    if (count == 1 || pool->threads <= 1 || !has_team()) {
         run_share(&j, 0, 1);
         return;
     }

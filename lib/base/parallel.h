@@ -5,15 +5,27 @@
  * Work is a range of units, split statically: thread t of T gets [count*t/T, count*(t+1)/T). Who computes a unit
  * never changes its bits, so results must not depend on the split: a unit owns its outputs. Denormals are flushed
  * inside and the caller's floating-point state is restored.
+ *
+ * In a child that was forked after its parent had run a region, OpenMP's threads do not exist and a region would wait
+ * for them for ever: there everything runs on the caller's thread, with the same bits.
  */
 #ifndef RN_BASE_PARALLEL_H
 #define RN_BASE_PARALLEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct rn_pool {
     int32_t threads; /* >= 1 */
 } rn_pool;
+
+/*
+ * How many threads OpenMP's environment means: OMP_NUM_THREADS if it is set, else the CPUs that OMP_PLACES,
+ * GOMP_CPU_AFFINITY and the process's affinity mask leave (with OMP_PROC_BIND the runtime binds the first thread to one
+ * of them, so that this thread's mask says less), at most OMP_THREAD_LIMIT. *is_wish: the number was asked for. 0
+ * without OpenMP.
+ */
+int32_t rn_parallel_wish(bool *is_wish);
 
 /* Units [begin, end) on thread `thread` of [0, pool->threads). */
 typedef void (*rn_work)(void *payload, int64_t begin, int64_t end, int32_t thread);

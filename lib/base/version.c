@@ -16,6 +16,11 @@ const char *rn_version(void)
     return TEXT(RN_VERSION_MAJOR) "." TEXT(RN_VERSION_MINOR) "." TEXT(RN_VERSION_PATCH);
 }
 
+int rn_version_number(void)
+{
+    return RN_VERSION_NUMBER;
+}
+
 int rn_numerics_version(void)
 {
     return NUMERICS_VERSION;

@@ -6,23 +6,46 @@
 #include "base/cpu.h"
 #include "base/options.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_THREADS = 1024 };
 
-RN_NO_TAIL_PADDING(rn_context_options, log_payload);
+RN_NO_TAIL_PADDING(rn_context_options, message_size);
 
-static const char *const isa_names[] = {
-    [RN_ISA_AUTO] = "auto", [RN_ISA_REFERENCE] = "reference", [RN_ISA_BASELINE] = "baseline",
-    [RN_ISA_AVX2] = "avx2", [RN_ISA_AVX512] = "avx512",
+/* The best first. */
+static const struct {
+    rn_isa isa;
+    const char *name;
+} isas[] = {
+    { RN_ISA_AVX512, "avx512" },
+    { RN_ISA_AVX2, "avx2" },
+    { RN_ISA_BASELINE, "baseline" },
+    { RN_ISA_REFERENCE, "reference" },
 };
+
+enum { ISAS = sizeof isas / sizeof isas[0] };
 
 const char *rn_isa_name(rn_isa isa)
 {
-    const size_t index = (size_t)isa;
+    for (int i = 0; i < ISAS; i++) {
+        if (isas[i].isa == isa)
+            return isas[i].name;
+    }
+    return isa == RN_ISA_AUTO ? "auto" : "unknown";
+}
 
-    return index < sizeof isa_names / sizeof isa_names[0] ? isa_names[index] : "unknown";
+uint32_t rn_isa_available(void)
+{
+    const uint32_t cpu = rn_cpu_isas();
+    uint32_t set = 0;
+
+    for (int i = 0; i < ISAS; i++) {
+        if ((cpu & (uint32_t)isas[i].isa) != 0 && rn_kernels_for(isas[i].isa) != NULL)
+            set |= (uint32_t)isas[i].isa;
+    }
+    return set;
 }
 
 /* A variable that is set and not empty, else NULL. */
@@ -33,88 +56,128 @@ static const char *environment(const char *name)
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-static rn_status choose_threads(int32_t *threads, int32_t wanted)
+/* The order of context.h: RN_THREADS, the option, OMP_NUM_THREADS, the CPUs. */
+static rn_status choose_threads(int32_t *threads, int32_t wanted, rn_message *message)
 {
     const char *const value = environment("RN_THREADS");
+    bool is_wish = false;
 
     if (wanted < 0 || wanted > MAX_THREADS)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail(message, RN_INVALID_ARGUMENT, "%d threads were asked for; 1 to %d are possible", (int)wanted,
+                       MAX_THREADS);
     if (value != NULL) {
         const size_t digits = strspn(value, "0123456789");
 
         wanted = digits <= 4 && value[digits] == '\0' ? (int32_t)strtol(value, NULL, 10) : 0;
         if (wanted < 1 || wanted > MAX_THREADS)
-            return RN_INVALID_ARGUMENT;
+            return rn_fail(message, RN_INVALID_ARGUMENT,
+                           "the environment variable RN_THREADS is \"%.100s\"; a number from 1 to %d is possible",
+                           value, MAX_THREADS);
     }
-    if (wanted == 0)
-        wanted = rn_cpu_count();
-    *threads = wanted < MAX_THREADS ? wanted : MAX_THREADS;
+    if (wanted == 0) {
+        wanted = rn_parallel_wish(&is_wish);
+        if (!is_wish)
+            wanted = rn_cpu_count(wanted);
+    }
+    *threads = wanted < 1 ? 1 : wanted < MAX_THREADS ? wanted : MAX_THREADS;
     return RN_OK;
 }
 
-static rn_status choose_kernels(const rn_kernels **kernels, int32_t wanted)
+/* The set that RN_ISA names; 0 if it is not understood. */
+static uint32_t read_isas(const char *text)
 {
-    const char *const value = environment("RN_ISA");
-    const rn_isa best = rn_cpu_isa();
+    uint32_t set = 0;
 
-    if (wanted < RN_ISA_AUTO || wanted > RN_ISA_AVX512)
-        return RN_INVALID_ARGUMENT;
-    if (value != NULL) {
-        for (wanted = RN_ISA_AVX512; wanted > RN_ISA_AUTO && strcmp(value, isa_names[wanted]) != 0; wanted--)
-            ;
-        if (wanted == RN_ISA_AUTO)
-            return RN_INVALID_ARGUMENT;
+    for (;;) {
+        const size_t length = strcspn(text, ",");
+        uint32_t found = 0;
+
+        for (int i = 0; i < ISAS; i++) {
+            if (strlen(isas[i].name) == length && strncmp(isas[i].name, text, length) == 0)
+                found = (uint32_t)isas[i].isa;
+        }
+        if (found == 0)
+            return 0;
+        set |= found;
+        if (text[length] == '\0')
+            return set;
+        text += length + 1;
     }
-    if (wanted != RN_ISA_AUTO) {
-        *kernels = wanted <= (int32_t)best ? rn_kernels_for((rn_isa)wanted) : NULL;
-        return *kernels != NULL ? RN_OK : RN_UNSUPPORTED;
-    }
-    /* A build may lack what the CPU has; the baseline is always there. */
-    for (int32_t isa = (int32_t)best; isa >= RN_ISA_BASELINE; isa--) {
-        *kernels = rn_kernels_for((rn_isa)isa);
-        if (*kernels != NULL)
-            return RN_OK;
-    }
-    return RN_INTERNAL;
 }
 
-rn_status rn_context_create(rn_context **context, const rn_context_options *options)
+static rn_status choose_kernels(const rn_kernels **kernels, uint32_t wanted, rn_message *message)
 {
-    rn_context_options o;
+    const uint32_t all = RN_ISA_REFERENCE | RN_ISA_BASELINE | RN_ISA_AVX2 | RN_ISA_AVX512;
+    const uint32_t available = rn_isa_available();
+    const char *const value = environment("RN_ISA");
+
+    if ((wanted & ~all) != 0)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "0x%x is no set of instruction sets", (unsigned)wanted);
+    if (value != NULL && (wanted = read_isas(value)) == 0)
+        return rn_fail(message, RN_INVALID_ARGUMENT,
+                       "the environment variable RN_ISA is \"%.100s\"; reference, baseline, avx2 and avx512 are "
+                       "possible, with commas between them",
+                       value);
+    if (wanted == 0)
+        wanted = all & ~(uint32_t)RN_ISA_REFERENCE;
+    for (int i = 0; i < ISAS; i++) {
+        if ((wanted & available & (uint32_t)isas[i].isa) != 0) {
+            *kernels = rn_kernels_for(isas[i].isa);
+            return RN_OK;
+        }
+    }
+    return rn_fail(message, RN_UNSUPPORTED,
+                   "this CPU or this build of the library lacks the instruction set that was "
+                   "asked for (%s)",
+                   value != NULL ? value : rn_isa_name((rn_isa)wanted));
+}
+
+static rn_status create(rn_context **context, const rn_context_options *o, rn_message *message)
+{
     rn_allocator allocator = rn_default_allocator();
     const rn_kernels *kernels = NULL;
     rn_context *made;
-    int32_t threads;
+    int32_t threads = 1;
     rn_status status;
 
-    if (context == NULL)
-        return RN_INVALID_ARGUMENT;
-    *context = NULL;
-    status = rn_options_read(&o, sizeof o, options, NULL);
-    if (status != RN_OK)
+    if ((o->allocate == NULL) != (o->release == NULL))
+        return rn_fail(message, RN_INVALID_ARGUMENT, "one of the two memory hooks is NULL");
+    if ((status = choose_threads(&threads, o->threads, message)) != RN_OK ||
+        (status = choose_kernels(&kernels, o->isas, message)) != RN_OK)
         return status;
-    if ((o.allocate == NULL) != (o.release == NULL))
-        return RN_INVALID_ARGUMENT;
-    status = choose_threads(&threads, o.threads);
-    if (status != RN_OK)
-        return status;
-    status = choose_kernels(&kernels, o.isa);
-    if (status != RN_OK)
-        return status;
-    if (o.allocate != NULL)
-        allocator = (rn_allocator){ o.allocate, o.release, o.allocator_payload };
+    if (o->allocate != NULL)
+        allocator = (rn_allocator){ o->allocate, o->release, o->allocator_payload };
     made = rn_allocate_zeroed(&allocator, 1, sizeof *made);
     if (made == NULL)
-        return RN_NO_MEMORY;
+        return rn_fail(message, RN_NO_MEMORY, "no memory for a context");
     rn_references_init(&made->references);
     made->allocator = allocator;
     made->pool.threads = threads;
     made->kernels = kernels;
-    made->seed = o.seed;
-    made->log = o.log;
-    made->log_payload = o.log_payload;
+    made->seed = o->seed;
+    made->log = o->log;
+    made->log_payload = o->log_payload;
     *context = made;
     return RN_OK;
+}
+
+rn_status rn_context_create(rn_context **context, const rn_context_options *options)
+{
+    rn_message message = { "" };
+    rn_context_options o;
+    rn_status status;
+
+    if (context == NULL)
+        return rn_fail_null("rn_context_create", "context");
+    *context = NULL;
+    status = rn_options_read(&o, sizeof o, options, &message);
+    if (status == RN_OK && (o.message == NULL) != (o.message_size == 0))
+        return rn_fail(&message, RN_INVALID_ARGUMENT, "a buffer for the message and its size belong together");
+    if (status == RN_OK)
+        status = create(context, &o, &message);
+    if (o.message != NULL)
+        snprintf(o.message, o.message_size, "%s", message.text);
+    return status;
 }
 
 void rn_context_retain(rn_context *context)
@@ -133,6 +196,10 @@ void rn_context_destroy(rn_context *context)
 
 const char *rn_context_message(const rn_context *context)
 {
+    const char *const null_call = rn_null_sentence();
+
+    if (null_call != NULL)
+        return null_call;
     return context != NULL ? context->message.text : "";
 }
 

@@ -4,6 +4,8 @@
 
 #include "support/support.h"
 
+#include <stdlib.h>
+
 typedef struct now_options {
     size_t struct_size;
     int32_t a, b;
@@ -41,10 +43,11 @@ static void an_older_struct_leaves_the_new_fields_zero(void **state)
         older_options old;
         int32_t behind[8];
     } caller = { { offsetof(now_options, b), 7 }, { 1, 2, 3, 4, 5, 6, 7, 8 } };
+    const size_t older = offsetof(now_options, b);
     now_options o;
 
     (void)state;
-    assert_int_equal(rn_options_read(&o, sizeof o, &caller.old, NULL), RN_OK);
+    assert_int_equal(rn_options_read_older(&o, sizeof o, &older, 1, &caller.old, NULL), RN_OK);
     assert_int_equal(o.a, 7);
     assert_int_equal(o.b, 0);
     assert_true(o.rate == 0);
@@ -73,8 +76,45 @@ static void a_forgotten_size_is_refused(void **state)
     assert_int_equal(rn_options_read(&o, sizeof o, &given, NULL), RN_INVALID_ARGUMENT);
     given.struct_size = sizeof(size_t) - 1;
     assert_int_equal(rn_options_read(&o, sizeof o, &given, NULL), RN_INVALID_ARGUMENT);
-    given.struct_size = sizeof(size_t);
-    assert_int_equal(rn_options_read(&o, sizeof o, &given, NULL), RN_OK);
+}
+
+/* A size that no release had may end within a field; an absurd one must not be read. */
+static void a_size_that_never_was_is_refused(void **state)
+{
+    static const size_t older[] = { offsetof(now_options, b), offsetof(now_options, rate) };
+    const size_t sizes[] = { sizeof(size_t),
+                             sizeof(size_t) + 1,
+                             offsetof(now_options, b) + 1,
+                             sizeof(now_options) - 1,
+                             sizeof(now_options) - 4,
+                             RN_OPTIONS_LIMIT + 1,
+                             (size_t)1 << 40,
+                             SIZE_MAX };
+    now_options o;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        now_options *const given = malloc(sizeof *given); /* alone, so that a sanitizer sees a byte too many */
+
+        assert_non_null(given);
+        *given = (now_options){ sizes[i], 1, 2, 3 };
+        assert_int_equal(rn_options_read_older(&o, sizeof o, older, 2, given, NULL), RN_INVALID_ARGUMENT);
+        assert_int_equal(o.a, 0);
+        free(given);
+    }
+}
+
+static void bindings_make_them_by_hand(void **state)
+{
+    now_options o = { 1, 2, 3, 4 };
+
+    (void)state;
+    rn_options_init(&o, sizeof o);
+    assert_int_equal(o.struct_size, sizeof o);
+    assert_true(o.a == 0 && o.b == 0 && o.rate == 0);
+    rn_options_init(NULL, sizeof o);
+    assert_int_equal(rn_options_reserved(0, "call", NULL), RN_OK);
+    assert_int_equal(rn_options_reserved(1, "call", NULL), RN_INVALID_ARGUMENT);
 }
 
 static void zero_is_the_default_and_rn_zero_is_zero(void **state)
@@ -94,6 +134,8 @@ int main(void)
         cmocka_unit_test(an_older_struct_leaves_the_new_fields_zero),
         cmocka_unit_test(a_newer_struct_passes_only_if_its_new_part_is_zero),
         cmocka_unit_test(a_forgotten_size_is_refused),
+        cmocka_unit_test(a_size_that_never_was_is_refused),
+        cmocka_unit_test(bindings_make_them_by_hand),
         cmocka_unit_test(zero_is_the_default_and_rn_zero_is_zero),
     };
 

@@ -18,9 +18,9 @@ static void the_defaults_fit_the_machine(void **state)
 
     (void)state;
     assert_int_equal(rn_context_create(&context, NULL), RN_OK);
-    assert_int_equal(rn_context_threads(context), rn_cpu_count());
+    assert_int_equal(rn_context_threads(context), rn_cpu_count(0));
     assert_int_equal(rn_context_isa(context), context->kernels->isa);
-    assert_in_range(rn_context_isa(context), RN_ISA_BASELINE, rn_cpu_isa());
+    assert_true((rn_isa_available() & rn_context_isa(context)) != 0 && rn_context_isa(context) != RN_ISA_REFERENCE);
     assert_int_equal(rn_context_seed(context), 0);
     assert_string_equal(rn_context_message(context), "");
     rn_context_destroy(context);
@@ -32,7 +32,7 @@ static void options_are_taken(void **state)
 
     (void)state;
     assert_int_equal(
-        rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 3, .isa = RN_ISA_REFERENCE, .seed = UINT64_MAX)),
+        rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 3, .isas = RN_ISA_REFERENCE, .seed = UINT64_MAX)),
         RN_OK);
     assert_int_equal(rn_context_threads(context), 3);
     assert_int_equal(rn_context_isa(context), RN_ISA_REFERENCE);
@@ -49,8 +49,8 @@ static void senseless_options_are_refused(void **state)
     assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = -1)), RN_INVALID_ARGUMENT);
     assert_null(context);
     assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 1025)), RN_INVALID_ARGUMENT);
-    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .isa = -1)), RN_INVALID_ARGUMENT);
-    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .isa = 5)), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .isas = UINT32_MAX)), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .isas = 16)), RN_INVALID_ARGUMENT);
     assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .allocate = rn_test_allocate)),
                      RN_INVALID_ARGUMENT);
     assert_int_equal(
@@ -63,15 +63,67 @@ static void senseless_options_are_refused(void **state)
 static void an_instruction_set_that_the_cpu_lacks_is_unsupported(void **state)
 {
     (void)state;
-    for (int32_t isa = RN_ISA_REFERENCE; isa <= RN_ISA_AVX512; isa++) {
-        const int have = isa <= (int32_t)rn_cpu_isa() && rn_kernels_for((rn_isa)isa) != NULL;
+    for (uint32_t isa = RN_ISA_REFERENCE; isa <= RN_ISA_AVX512; isa *= 2) {
+        const int have = (rn_cpu_isas() & isa) != 0 && rn_kernels_for((rn_isa)isa) != NULL;
         rn_context *context;
 
-        assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .isa = isa)),
+        assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .isas = isa)),
                          have ? RN_OK : RN_UNSUPPORTED);
         assert_int_equal(rn_context_isa(context), have ? isa : RN_ISA_AUTO);
         rn_context_destroy(context);
+        /* Of a set the best is taken. */
+        assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .isas = isa | RN_ISA_REFERENCE)), RN_OK);
+        assert_int_equal(rn_context_isa(context), have ? isa : RN_ISA_REFERENCE);
+        rn_context_destroy(context);
     }
+}
+
+static void a_failure_says_why(void **state)
+{
+    static const struct {
+        const char *variable, *value, *words;
+    } cases[] = {
+        { "RN_ISA", "avx9", "RN_ISA is \"avx9\"" },
+        { "RN_ISA", "avx2,", "RN_ISA is \"avx2,\"" },
+        { "RN_THREADS", "two", "RN_THREADS is \"two\"" },
+        { "RN_THREADS", "1\n\033[31m", "RN_THREADS is \"1??[31m\"" },
+    };
+    char why[256] = "older", tiny[4] = "old";
+    rn_context *context;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        setenv(cases[i].variable, cases[i].value, 1);
+        assert_int_equal(
+            rn_context_create(&context, RN_OPTIONS(rn_context, .message = why, .message_size = sizeof why)),
+            RN_INVALID_ARGUMENT);
+        if (strstr(why, cases[i].words) == NULL)
+            fail_msg("\"%s\" is not in: %s", cases[i].words, why);
+        unsetenv(cases[i].variable);
+    }
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 5000, .message = tiny,
+                                                            .message_size = sizeof tiny)),
+                     RN_INVALID_ARGUMENT);
+    assert_string_equal(tiny, "500");
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .message = why)), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .message = why, .message_size = sizeof why)),
+                     RN_OK);
+    assert_string_equal(why, "");
+    rn_context_destroy(context);
+}
+
+static void a_call_without_an_object_leaves_no_older_sentence(void **state)
+{
+    rn_context *context;
+
+    (void)state;
+    assert_int_equal(rn_context_create(&context, NULL), RN_OK);
+    rn_fail(&context->message, RN_SHAPE, "an older failure");
+    assert_int_equal(rn_context_create(NULL, NULL), RN_INVALID_ARGUMENT);
+    assert_string_equal(rn_context_message(context), "rn_context_create: context is NULL");
+    rn_fail(&context->message, RN_SHAPE, "a newer failure");
+    assert_string_equal(rn_context_message(context), "a newer failure");
+    rn_context_destroy(context);
 }
 
 static void the_environment_overrides(void **state)
@@ -81,13 +133,13 @@ static void the_environment_overrides(void **state)
     (void)state;
     setenv("RN_THREADS", "5", 1);
     setenv("RN_ISA", "reference", 1);
-    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 1, .isa = RN_ISA_BASELINE)), RN_OK);
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 1, .isas = RN_ISA_BASELINE)), RN_OK);
     assert_int_equal(rn_context_threads(context), 5);
     assert_int_equal(rn_context_isa(context), RN_ISA_REFERENCE);
     rn_context_destroy(context);
     setenv("RN_THREADS", "", 1); /* as if it were not set */
     setenv("RN_ISA", "", 1);
-    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 2, .isa = RN_ISA_BASELINE)), RN_OK);
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 2, .isas = RN_ISA_BASELINE)), RN_OK);
     assert_int_equal(rn_context_threads(context), 2);
     assert_int_equal(rn_context_isa(context), RN_ISA_BASELINE);
     rn_context_destroy(context);
@@ -97,7 +149,7 @@ static void an_environment_that_is_not_understood_is_refused(void **state)
 {
     static const char *const threads[] = { "0",  "-1", "+1", " 1", "1 ", "2x", "0x2", "1025", "99999999999999999999",
                                            "two" };
-    static const char *const isas[] = { "auto", "AVX2", "avx", "avx2 ", "avx1024", "0" };
+    static const char *const isas[] = { "auto", "AVX2", "avx", "avx2 ", "avx1024", "0", ",", "avx2,", "avx2,,avx512" };
     rn_context *context;
 
     (void)state;
@@ -208,6 +260,8 @@ int main(void)
         cmocka_unit_test_setup(options_are_taken, forget_environment),
         cmocka_unit_test_setup(senseless_options_are_refused, forget_environment),
         cmocka_unit_test_setup(an_instruction_set_that_the_cpu_lacks_is_unsupported, forget_environment),
+        cmocka_unit_test_setup(a_failure_says_why, forget_environment),
+        cmocka_unit_test_setup(a_call_without_an_object_leaves_no_older_sentence, forget_environment),
         cmocka_unit_test_setup(the_environment_overrides, forget_environment),
         cmocka_unit_test_setup(an_environment_that_is_not_understood_is_refused, forget_environment),
         cmocka_unit_test_setup(a_context_lives_as_long_as_what_was_made_from_it, forget_environment),

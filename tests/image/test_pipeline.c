@@ -264,7 +264,7 @@ static void all_instruction_sets_give_the_same_bits(void **state)
     uint32_t crc = 0;
 
     (void)state;
-    for (rn_isa isa = RN_ISA_REFERENCE; isa <= RN_ISA_AVX512; isa++) {
+    for (rn_isa isa = RN_ISA_REFERENCE; isa <= RN_ISA_AVX512; isa = (rn_isa)(2 * isa)) {
         rn_context *own;
         rn_pipeline *pipeline;
         rn_tensor *tensor;

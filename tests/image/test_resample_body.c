@@ -97,7 +97,7 @@ static void check_columns(rn_isa isa, size_t nbytes)
 static void sums_are_exact_on_every_instruction_set(void **state)
 {
     (void)state;
-    for (rn_isa isa = RN_ISA_REFERENCE; isa <= RN_ISA_AVX512; isa++) {
+    for (rn_isa isa = RN_ISA_REFERENCE; isa <= RN_ISA_AVX512; isa = (rn_isa)(2 * isa)) {
         if (!rn_test_has_isa(isa))
             continue;
         check_rows(isa);

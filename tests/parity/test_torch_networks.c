@@ -83,7 +83,7 @@ static void check_inference(rn_context *context, const rn_checkpoint *answers, c
 static void on_every_instruction_set(const network_case *it,
                                      void (*check)(rn_context *, const rn_checkpoint *, const network_case *))
 {
-    for (rn_isa isa = RN_ISA_REFERENCE; isa <= RN_ISA_AVX512; isa++) {
+    for (rn_isa isa = RN_ISA_REFERENCE; isa <= RN_ISA_AVX512; isa = (rn_isa)(2 * isa)) {
         if (!rn_test_has_isa(isa))
             continue;
         rn_context *context = rn_test_context(2, isa);

@@ -124,7 +124,7 @@ static void train_as_pytorch(rn_context *context, const recipe *it)
 
 static void check_recipe(void **state)
 {
-    for (rn_isa isa = RN_ISA_REFERENCE; isa <= RN_ISA_AVX512; isa++) {
+    for (rn_isa isa = RN_ISA_REFERENCE; isa <= RN_ISA_AVX512; isa = (rn_isa)(2 * isa)) {
         if (!rn_test_has_isa(isa))
             continue;
         rn_context *context = rn_test_context(2, isa);

@@ -60,7 +60,7 @@ static void every_instruction_set_agrees_with_the_reference(void **state)
     training_begin(&reference, 1, RN_ISA_REFERENCE, 0);
     training_step(&reference);
     expected = training_all_values(&reference, &count);
-    for (rn_isa isa = RN_ISA_BASELINE; isa <= RN_ISA_AVX512; isa++) {
+    for (rn_isa isa = RN_ISA_BASELINE; isa <= RN_ISA_AVX512; isa = (rn_isa)(2 * isa)) {
         training t;
 
         if (!rn_test_has_isa(isa)) {

@@ -25,7 +25,7 @@ void rn_require_status(const rn_context *context, rn_status status, rn_status ex
 rn_context *rn_test_context(int32_t threads, rn_isa isa)
 {
     rn_context *context = NULL;
-    rn_status status = rn_context_create(&context, RN_OPTIONS(rn_context, .threads = threads, .isa = (int32_t)isa));
+    rn_status status = rn_context_create(&context, RN_OPTIONS(rn_context, .threads = threads, .isas = (uint32_t)isa));
 
     if (status != RN_OK)
         fail_msg("no context: %s", rn_status_string(status));
@@ -35,7 +35,7 @@ rn_context *rn_test_context(int32_t threads, rn_isa isa)
 int rn_test_has_isa(rn_isa isa)
 {
     rn_context *context = NULL;
-    rn_status status = rn_context_create(&context, RN_OPTIONS(rn_context, .isa = (int32_t)isa));
+    rn_status status = rn_context_create(&context, RN_OPTIONS(rn_context, .isas = (uint32_t)isa));
 
     rn_context_destroy(context);
     return status == RN_OK;
