@@ -116,12 +116,12 @@ static void print_answer(const rn_evaluation *answer, const settings *s, const r
 {
     if (s->json) {
         printf("{\"accuracy\": ");
-        args_json_number(stdout, answer->accuracy);
+        text_json_number(stdout, answer->accuracy);
         printf(", \"loss\": ");
-        args_json_number(stdout, answer->loss);
+        text_json_number(stdout, answer->loss);
         printf(", \"count\": %lld, \"skipped\": %lld, \"network\": ", (long long)answer->count,
                (long long)answer->skipped);
-        args_json_string(stdout, rn_model_name(model));
+        text_json_string(stdout, rn_model_name(model));
         printf(", \"classes\": %lld}\n", (long long)rn_model_class_count(model));
     } else if (isnan(answer->accuracy)) {
         printf("%lld photos; their classes are not the network's, so there is no accuracy\n", (long long)answer->count);
@@ -129,6 +129,19 @@ static void print_answer(const rn_evaluation *answer, const settings *s, const r
         printf("accuracy %.4f  loss %.4f  %lld photos, %lld skipped\n", answer->accuracy, answer->loss,
                (long long)answer->count, (long long)answer->skipped);
     }
+}
+
+static void say_what_was_understood(const rn_model *model, const rn_dataset *photos, const settings *s)
+{
+    FILE *report = args_report(s->json);
+
+    text_line(report, "network: %s, %lld classes; weights from %s", rn_model_name(model),
+              (long long)rn_model_class_count(model), s->checkpoint != NULL ? s->checkpoint : s->weights);
+    text_line(report, "photos: %zu classes; %zu photos in %s", rn_classes_count(rn_dataset_classes(photos)),
+              rn_dataset_count(photos), s->directory);
+    text_line(report, "training: none; each photo goes through %s",
+              rn_model_pipeline(model) != NULL ? rn_pipeline_text(rn_model_pipeline(model)) : "nothing");
+    fflush(report);
 }
 
 static int evaluate(const args_program *program, rn_context *context, const settings *s)
@@ -145,6 +158,7 @@ static int evaluate(const args_program *program, rn_context *context, const sett
                               : open_weights(&model, &photos, context, s));
     if (s->pipeline != NULL)
         TRY(rn_model_set_pipeline(model, s->pipeline));
+    say_what_was_understood(model, photos, s);
     if (s->logits != NULL) {
         count = rn_dataset_count(photos) * (size_t)rn_model_class_count(model);
         logits = malloc(count * sizeof *logits);
@@ -165,7 +179,7 @@ static int evaluate(const args_program *program, rn_context *context, const sett
     }
     not_written = logits != NULL && write_logits(s->logits, logits, count);
     if (not_written)
-        fprintf(stderr, "%s: %s cannot be written\n", program->name, s->logits);
+        text_line(stderr, "%s: %s cannot be written", program->name, s->logits);
     else
         print_answer(&answer, s, model);
 out:
@@ -217,5 +231,5 @@ int main(int argc, char **argv)
         &context, RN_OPTIONS(rn_context, .threads = s.threads, .log = args_log, .log_payload = (void *)&program));
     answer = status == RN_OK ? evaluate(&program, context, &s) : args_failed(&program, status, NULL);
     rn_context_destroy(context);
-    return answer;
+    return args_end(&program, answer);
 }

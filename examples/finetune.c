@@ -67,10 +67,10 @@ static void print_json(const rn_progress *p, double seconds)
     };
 
     printf("{\"phase\": ");
-    args_json_string(stdout, p->phase);
+    text_json_string(stdout, p->phase);
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         printf(", \"%s\": ", fields[i].name);
-        args_json_number(stdout, fields[i].value);
+        text_json_number(stdout, fields[i].value);
     }
     printf("}\n");
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What the programs share: a command line, one line for an error, JSON for a number or a string. */
+/* What the programs share: a command line, one line for an error, and an end that knows whether all was printed. */
 #ifndef EXAMPLES_ARGS_H
 #define EXAMPLES_ARGS_H
+
+#include "common/text.h"
 
 #include <resnet/resnet.h>
 #include <stdio.h>
@@ -46,8 +48,10 @@ int args_failed(const args_program *program, rn_status status, const rn_context 
 /* Prints what the library logs on stderr; the payload is the program. */
 void args_log(rn_log_level level, const char *line, void *payload);
 
-/* A string in quotes; a number, null if it is not finite. */
-void args_json_string(FILE *stream, const char *text);
-void args_json_number(FILE *stream, double number);
+/* Where a program says what it does: standard output, which --json keeps for JSON alone, so that it is stderr then. */
+FILE *args_report(int json);
+
+/* What main returns: `answer`, or a failure with a line on stderr if something printed could not be written. */
+int args_end(const args_program *program, int answer);
 
 #endif
