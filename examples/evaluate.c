@@ -36,21 +36,24 @@ out:
 }
 
 /*
- * The network with as many classes as its published weights have or, if the file does not fit that, as there are
- * folders.
+ * The network with as many classes as its published weights have or, if the file does not fit that, with those of the
+ * folders, which then are compared with the class table that the file may carry.
  */
 static rn_status open_weights(rn_model **model, rn_dataset **photos, rn_context *context, const settings *s)
 {
+    const rn_classes *folders;
     rn_status status;
 
     TRY(rn_image_folder_open(photos, context, s->directory, NULL));
+    folders = rn_dataset_classes(*photos);
     TRY(rn_model_create(model, context, s->arch, NULL));
-    status = rn_model_load(*model, s->weights, NULL);
-    if (status != RN_SHAPE)
-        goto out;
+    if (rn_model_class_count(*model) != (int64_t)rn_classes_count(folders)) {
+        status = rn_model_load(*model, s->weights, NULL);
+        if (status != RN_SHAPE)
+            goto out;
+    }
     rn_model_destroy(*model);
-    TRY(rn_model_create(model, context, s->arch,
-                        RN_OPTIONS(rn_model, .class_count = (int64_t)rn_classes_count(rn_dataset_classes(*photos)))));
+    TRY(rn_model_create(model, context, s->arch, RN_OPTIONS(rn_model, .classes = folders)));
     status = rn_model_load(*model, s->weights, NULL);
 out:
     return status;
