@@ -65,5 +65,9 @@ out:
     rn_tensor_destroy(wrapped);
     rn_tensor_destroy(image);
     rn_context_destroy(context);
+    if (fflush(stdout) != 0) {
+        perror("standard output");
+        return 1;
+    }
     return status != RN_OK || !right;
 }

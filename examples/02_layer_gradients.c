@@ -108,5 +108,9 @@ out:
     rn_model_destroy(model);
     rn_graph_destroy(graph);
     rn_context_destroy(context);
+    if (fflush(stdout) != 0) {
+        perror("standard output");
+        return 1;
+    }
     return status != RN_OK || !right;
 }

@@ -119,5 +119,9 @@ out:
     rn_session_destroy(training);
     rn_model_destroy(model);
     rn_context_destroy(context);
+    if (fflush(stdout) != 0) {
+        perror("standard output");
+        return 1;
+    }
     return status != RN_OK || right < BATCH - 1;
 }

@@ -5,6 +5,8 @@
  *   04_read_pytorch_file FILE     lists the tensors of any .pth, .pt or .safetensors
  *   04_read_pytorch_file          writes a network as .pth, reads it back, and compares
  */
+#include "common/text.h"
+
 #include <resnet/resnet.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,16 +20,19 @@
 static rn_status list_tensors(rn_context *context, const char *path)
 {
     rn_checkpoint *file = NULL;
-    rn_status status =
-        rn_checkpoint_open(&file, context, path, NULL); /* the container is told by content; nothing in it is executed */
+    rn_status status = rn_checkpoint_open(&file, context, path,
+                                          NULL); /* the container is told by content; nothing in it is executed */
 
     for (size_t i = 0; status == RN_OK && i < rn_checkpoint_count(file); i++) {
         const rn_tensor *tensor = rn_checkpoint_tensor(file, i);
+        char shape[RN_MAX_RANK * 24] = "";
 
-        printf("%-36s %-8s (", rn_checkpoint_name(file, i), rn_dtype_name(rn_tensor_dtype(tensor)));
         for (int32_t d = 0; d < rn_tensor_rank(tensor); d++)
-            printf("%s%lld", d > 0 ? ", " : "", (long long)rn_tensor_shape(tensor)[d]);
-        printf(")\n");
+            snprintf(shape + strlen(shape), sizeof shape - strlen(shape), "%s%lld", d > 0 ? ", " : "",
+                     (long long)rn_tensor_shape(tensor)[d]);
+        /* A name is whatever somebody put into the file: text_line keeps control characters off the terminal. */
+        text_line(stdout, "%-36s %-8s (%s)", rn_checkpoint_name(file, i), rn_dtype_name(rn_tensor_dtype(tensor)),
+                  shape);
     }
     rn_checkpoint_destroy(file);
     return status;
@@ -91,5 +96,9 @@ out:
     rn_model_destroy(read);
     rn_model_destroy(written);
     rn_context_destroy(context);
+    if (fflush(stdout) != 0) {
+        perror("standard output");
+        return 1;
+    }
     return status != RN_OK || before == 0 || after != 0;
 }

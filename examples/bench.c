@@ -153,10 +153,28 @@ static void print_answer(const settings *s, const rn_context *context, double me
         return;
     }
     printf("{\"library\": \"resnet %s\", \"arch\": ", rn_version());
-    args_json_string(stdout, s->arch);
+    text_json_string(stdout, s->arch);
     printf(", \"mode\": \"%s\", \"batch\": %d, \"threads\": %d, \"isa\": \"%s\", \"images_per_second\": %.2f, "
            "\"peak_mib\": %ld}\n",
            s->mode, s->batch, rn_context_threads(context), rn_isa_name(rn_context_isa(context)), rate, peak_mib);
+}
+
+static void say_what_was_understood(const bench *b, const settings *s)
+{
+    const rn_parameters *parameters = rn_model_parameters(b->model);
+    const int64_t *shape = rn_tensor_shape(b->images);
+    FILE *report = args_report(s->json);
+
+    text_line(report, "network: %s, %lld classes; random weights", rn_model_name(b->model),
+              (long long)rn_model_class_count(b->model));
+    text_line(report, "photos: none; batches of %lld random images of %lld x %lld pixels", (long long)shape[0],
+              (long long)shape[2], (long long)shape[3]);
+    if (b->adam == NULL)
+        text_line(report, "training: none");
+    else
+        text_line(report, "training: %lld of %lld parameters, Adam", (long long)rn_parameters_elements(parameters, 1),
+                  (long long)rn_parameters_elements(parameters, 0));
+    fflush(report);
 }
 
 static int run(const args_program *program, const settings *s)
@@ -169,6 +187,8 @@ static int run(const args_program *program, const settings *s)
 
     if (status == RN_OK)
         status = set_up(&b, context, s);
+    if (status == RN_OK)
+        say_what_was_understood(&b, s);
     if (status == RN_OK)
         status = measure(&median, &b, s);
     if (status == RN_OK)
@@ -214,5 +234,5 @@ int main(int argc, char **argv)
         return args_usage(&program, "--mode is train, frozen or infer");
     if (s.batch == 0 || s.steps < 5 || s.steps > MAX_STEPS)
         return args_usage(&program, "--batch begins at 1, --steps lies between 5 and 1000");
-    return run(&program, &s);
+    return args_end(&program, run(&program, &s));
 }

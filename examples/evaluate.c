@@ -6,6 +6,7 @@
  * logits they have.
  */
 #include "common/args.h"
+#include "common/weights.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,7 +19,8 @@
     } while (0)
 
 typedef struct settings {
-    const char *checkpoint, *directory, *arch, *weights, *logits, *pipeline;
+    const char *checkpoint, *directory, *arch, *logits, *pipeline;
+    weights weights;
     int32_t batch, threads;
     int skip_bad_photos, json;
 } settings;
@@ -36,22 +38,25 @@ out:
 }
 
 /*
- * The network with as many classes as its published weights have or, if the file does not fit that, as there are
- * folders.
+ * The network with as many classes as its published weights have or, if the file does not fit that, with those of the
+ * folders, which then are compared with the class table that the file may carry.
  */
-static rn_status open_weights(rn_model **model, rn_dataset **photos, rn_context *context, const settings *s)
+static rn_status open_weights(rn_model **model, rn_dataset **photos, rn_context *context, settings *s)
 {
+    const rn_classes *folders;
     rn_status status;
 
     TRY(rn_image_folder_open(photos, context, s->directory, NULL));
+    folders = rn_dataset_classes(*photos);
     TRY(rn_model_create(model, context, s->arch, NULL));
-    status = rn_model_load(*model, s->weights, NULL);
-    if (status != RN_SHAPE)
-        goto out;
+    if (rn_model_class_count(*model) != (int64_t)rn_classes_count(folders)) {
+        status = weights_load(&s->weights, *model);
+        if (status != RN_SHAPE)
+            goto out;
+    }
     rn_model_destroy(*model);
-    TRY(rn_model_create(model, context, s->arch,
-                        RN_OPTIONS(rn_model, .class_count = (int64_t)rn_classes_count(rn_dataset_classes(*photos)))));
-    status = rn_model_load(*model, s->weights, NULL);
+    TRY(rn_model_create(model, context, s->arch, RN_OPTIONS(rn_model, .classes = folders)));
+    status = weights_load(&s->weights, *model);
 out:
     return status;
 }
@@ -116,12 +121,12 @@ static void print_answer(const rn_evaluation *answer, const settings *s, const r
 {
     if (s->json) {
         printf("{\"accuracy\": ");
-        args_json_number(stdout, answer->accuracy);
+        text_json_number(stdout, answer->accuracy);
         printf(", \"loss\": ");
-        args_json_number(stdout, answer->loss);
+        text_json_number(stdout, answer->loss);
         printf(", \"count\": %lld, \"skipped\": %lld, \"network\": ", (long long)answer->count,
                (long long)answer->skipped);
-        args_json_string(stdout, rn_model_name(model));
+        text_json_string(stdout, rn_model_name(model));
         printf(", \"classes\": %lld}\n", (long long)rn_model_class_count(model));
     } else if (isnan(answer->accuracy)) {
         printf("%lld photos; their classes are not the network's, so there is no accuracy\n", (long long)answer->count);
@@ -131,7 +136,22 @@ static void print_answer(const rn_evaluation *answer, const settings *s, const r
     }
 }
 
-static int evaluate(const args_program *program, rn_context *context, const settings *s)
+static void say_what_was_understood(const rn_model *model, const rn_dataset *photos, const settings *s)
+{
+    FILE *report = args_report(s->json);
+    char text[4096];
+
+    text_line(
+        report, "network: %s, %lld classes; %s", rn_model_name(model), (long long)rn_model_class_count(model),
+        weights_text(text, sizeof text, s->checkpoint != NULL ? &(weights){ .path = s->checkpoint } : &s->weights));
+    text_line(report, "photos: %zu classes; %zu photos in %s", rn_classes_count(rn_dataset_classes(photos)),
+              rn_dataset_count(photos), s->directory);
+    text_line(report, "training: none; each photo goes through %s",
+              rn_model_pipeline(model) != NULL ? rn_pipeline_text(rn_model_pipeline(model)) : "nothing");
+    fflush(report);
+}
+
+static int evaluate(const args_program *program, rn_context *context, settings *s)
 {
     rn_evaluation answer = { .struct_size = sizeof answer, .accuracy = NAN, .loss = NAN };
     rn_dataset *photos = NULL;
@@ -145,6 +165,7 @@ static int evaluate(const args_program *program, rn_context *context, const sett
                               : open_weights(&model, &photos, context, s));
     if (s->pipeline != NULL)
         TRY(rn_model_set_pipeline(model, s->pipeline));
+    say_what_was_understood(model, photos, s);
     if (s->logits != NULL) {
         count = rn_dataset_count(photos) * (size_t)rn_model_class_count(model);
         logits = malloc(count * sizeof *logits);
@@ -165,13 +186,18 @@ static int evaluate(const args_program *program, rn_context *context, const sett
     }
     not_written = logits != NULL && write_logits(s->logits, logits, count);
     if (not_written)
-        fprintf(stderr, "%s: %s cannot be written\n", program->name, s->logits);
+        text_line(stderr, "%s: %s cannot be written", program->name, s->logits);
     else
         print_answer(&answer, s, model);
 out:
     free(logits);
     rn_model_destroy(model);
     rn_dataset_destroy(photos);
+    if (s->weights.other_classes) {
+        text_line(stderr, "%s: %s; --ignore-class-table compares by number", program->name,
+                  rn_context_message(context));
+        return EXIT_FAILED;
+    }
     if (status != RN_OK)
         return args_failed(program, status, context);
     return not_written ? EXIT_FAILED : 0;
@@ -182,7 +208,10 @@ int main(int argc, char **argv)
     settings s = { .batch = 8 };
     const args_option options[] = {
         { "arch", ARGS_TEXT, &s.arch, "A", "network: resnet18, squeezenet1_0, cifar_resnet20, ..." },
-        { "weights", ARGS_TEXT, &s.weights, "FILE", "its weights: .pth, .pt, .safetensors" },
+        { "weights", ARGS_TEXT, &s.weights.path, "FILE", "its weights: .pth, .pt, .safetensors" },
+        { "prefix", ARGS_TEXT, &s.weights.prefix, "NAME", "which network, where the file of weights holds several" },
+        { "ignore-class-table", ARGS_FLAG, &s.weights.ignore_classes, NULL,
+          "compare with the photos' classes by number, whatever the file calls them" },
         { "logits", ARGS_TEXT, &s.logits, "FILE",
           "write photos x classes little-endian float32, in the order of the folder" },
         { "pipeline", ARGS_TEXT, &s.pipeline, "TEXT", "preprocessing instead of the network's own" },
@@ -199,12 +228,11 @@ int main(int argc, char **argv)
         sizeof options / sizeof options[0],
     };
     rn_context *context = NULL;
-    rn_status status;
     int answer = args_read(&program, &argc, argv);
 
     if (answer >= 0)
         return answer;
-    if ((s.arch != NULL) != (s.weights != NULL))
+    if ((s.arch != NULL) != (s.weights.path != NULL))
         return args_usage(&program, "--arch and --weights go together");
     if (argc != (s.arch != NULL ? 2 : 3))
         return args_usage(&program,
@@ -213,9 +241,9 @@ int main(int argc, char **argv)
         return args_usage(&program, "--batch begins at 1");
     s.checkpoint = s.arch != NULL ? NULL : argv[1];
     s.directory = argv[argc - 1];
-    status = rn_context_create(
-        &context, RN_OPTIONS(rn_context, .threads = s.threads, .log = args_log, .log_payload = (void *)&program));
-    answer = status == RN_OK ? evaluate(&program, context, &s) : args_failed(&program, status, NULL);
+    if (!args_context(&context, &program, s.threads, 0))
+        return args_end(&program, EXIT_FAILED);
+    answer = evaluate(&program, context, &s);
     rn_context_destroy(context);
-    return answer;
+    return args_end(&program, answer);
 }

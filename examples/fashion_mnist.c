@@ -39,7 +39,7 @@ typedef struct pictures {
 
 static int failed(const char *path, const char *why)
 {
-    fprintf(stderr, "fashion_mnist: %s: %s\n", path, why);
+    text_line(stderr, "fashion_mnist: %s: %s", path, why);
     return 1;
 }
 

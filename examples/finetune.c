@@ -4,7 +4,9 @@
  * backbone frozen, then everything. Ctrl-C leaves a checkpoint from which --resume goes on.
  */
 #define _POSIX_C_SOURCE 200809L
-#include "common/args.h"
+#include "common/checks.h"
+#include "common/progress.h"
+#include "common/weights.h"
 
 #include <signal.h>
 #include <string.h>
@@ -16,8 +18,11 @@
             goto out; \
     } while (0)
 
+enum { PATH_SIZE = 4096 };
+
 typedef struct settings {
-    const char *data, *arch, *weights, *labels, *directory, *pipeline, *training_pipeline;
+    const char *data, *valid, *arch, *labels, *directory, *pipeline, *training_pipeline;
+    weights weights;
     double frozen_lr, lr, lr_gamma;
     uint64_t seed;
     int32_t frozen_epochs, epochs, lr_step, batch, threads;
@@ -42,94 +47,76 @@ static void listen_to_signals(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* ---- progress -------------------------------------------------------------------------------------------------- */
+/* ---- what was understood ---------------------------------------------------------------------------------------- */
 
-typedef struct display {
-    int json, terminal;
-    const char *phase;  /* the one shown last */
-    double epoch_began; /* in seconds of its fit */
-} display;
-
-static void print_json(const rn_progress *p, double seconds)
+static void say_network(FILE *stream, const rn_model *model, const settings *s)
 {
-    const struct {
-        const char *name;
-        double value;
-    } fields[] = {
-        { "epoch", p->epoch },
-        { "train_loss", p->loss },
-        { "train_accuracy", p->accuracy },
-        { "valid_loss", p->valid_loss },
-        { "valid_accuracy", p->valid_accuracy },
-        { "lr", p->lr },
-        { "seconds", seconds },
-        { "images_per_second", p->images_per_second },
-    };
+    char last[PATH_SIZE] = "", text[PATH_SIZE];
 
-    printf("{\"phase\": ");
-    args_json_string(stdout, p->phase);
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        printf(", \"%s\": ", fields[i].name);
-        args_json_number(stdout, fields[i].value);
-    }
-    printf("}\n");
+    if (s->resume && snprintf(last, sizeof last, "%s/last.safetensors", s->directory) >= 0 && access(last, F_OK) != 0)
+        last[0] = '\0';
+    text_line(stream, "network: %s, %lld classes; %s%s%s", rn_model_name(model), (long long)rn_model_class_count(model),
+              weights_text(text, sizeof text, &s->weights), last[0] != '\0' ? "; then those of the run so far, " : "",
+              last);
 }
 
-static int32_t show_progress(const rn_progress *p, void *payload)
+static void say_photos(FILE *stream, const rn_dataset *train, const rn_dataset *valid, const settings *s)
 {
-    display *shown = payload;
-    double seconds;
+    text_line(stream, "photos: %zu classes; %zu photos for training in %s/train, %zu for validation in %s/%s",
+              rn_classes_count(rn_dataset_classes(train)), rn_dataset_count(train), s->data, rn_dataset_count(valid),
+              s->data, s->valid);
+}
 
-    if (p->phase != shown->phase) {
-        shown->phase = p->phase;
-        shown->epoch_began = 0;
+/* Counts what the frozen phase will train by freezing for a moment. */
+static rn_status say_training(FILE *stream, rn_model *model, const settings *s)
+{
+    const rn_parameters *parameters = rn_model_parameters(model);
+    const long long all = rn_parameters_elements(parameters, 0);
+    char frozen[160] = "", whole[160] = "";
+    rn_status status = RN_OK;
+
+    if (s->frozen_epochs > 0) {
+        TRY(rn_model_freeze_backbone(model));
+        snprintf(frozen, sizeof frozen, "%d epoch%s of the head (%lld of %lld parameters) at %g", s->frozen_epochs,
+                 s->frozen_epochs == 1 ? "" : "s", (long long)rn_parameters_elements(parameters, 1), all, s->frozen_lr);
+        TRY(rn_model_unfreeze(model, "*"));
     }
-    if (!p->epoch_ended) {
-        if (shown->terminal)
-            printf("\r%s %d/%d  batch %lld/%lld  loss %.4f  accuracy %.3f  %.1f images/s\033[K", p->phase, p->epoch + 1,
-                   p->epochs, (long long)p->batch, (long long)p->batches, p->loss, p->accuracy, p->images_per_second);
-        fflush(stdout);
-        return stop_asked;
-    }
-    seconds = p->elapsed - shown->epoch_began;
-    shown->epoch_began = p->elapsed;
-    if (shown->json)
-        print_json(p, seconds);
-    else
-        printf("%s%s %d/%d  train loss %.4f accuracy %.3f  valid loss %.4f accuracy %.3f%s  lr %g  %.1f s  %.1f "
-               "images/s\n",
-               shown->terminal ? "\r\033[K" : "", p->phase, p->epoch + 1, p->epochs, p->loss, p->accuracy,
-               p->valid_loss, p->valid_accuracy, p->is_best ? " (best)" : "", p->lr, seconds, p->images_per_second);
-    fflush(stdout);
-    return stop_asked;
+    if (s->epochs > 0)
+        snprintf(whole, sizeof whole, "%d epoch%s of everything (%lld parameters) at %g", s->epochs,
+                 s->epochs == 1 ? "" : "s", all, s->lr);
+    text_line(stream, "training: %s%s%s; Adam, rate times %g every %d epochs, batches of %d", frozen,
+              *frozen != '\0' && *whole != '\0' ? ", then " : "", whole, s->lr_gamma, s->lr_step, s->batch);
+out:
+    return status;
 }
 
 /* ---- the work -------------------------------------------------------------------------------------------------- */
 
 static rn_status open_photos(rn_dataset **train, rn_dataset **valid, rn_context *context, const settings *s)
 {
-    char path[4096];
+    char path[PATH_SIZE];
     rn_status status;
 
     snprintf(path, sizeof path, "%s/train", s->data);
     TRY(rn_image_folder_open(train, context, path, NULL));
     if (s->labels != NULL)
         TRY(rn_dataset_load_labels(*train, s->labels));
-    snprintf(path, sizeof path, "%s/valid", s->data);
+    snprintf(path, sizeof path, "%s/%s", s->data, s->valid);
     status =
         rn_image_folder_open(valid, context, path, RN_OPTIONS(rn_image_folder, .classes = rn_dataset_classes(*train)));
 out:
     return status;
 }
 
-static rn_status make_model(rn_model **model, rn_context *context, const rn_dataset *train, const settings *s)
+/* A file that fits but for the number of its classes gives all but the head. */
+static rn_status make_model(rn_model **model, rn_context *context, const rn_dataset *train, settings *s)
 {
     rn_status status;
 
     TRY(rn_model_create(model, context, s->arch, RN_OPTIONS(rn_model, .classes = rn_dataset_classes(train))));
-    if (s->weights != NULL)
-        TRY(rn_model_load(*model, s->weights,
-                          RN_OPTIONS(rn_load, .head = s->new_head ? RN_HEAD_SKIP : RN_HEAD_SKIP_IF_SIZE_DIFFERS)));
+    s->weights.head = s->new_head ? RN_HEAD_SKIP : RN_HEAD_SKIP_IF_SIZE_DIFFERS;
+    if (s->weights.path != NULL)
+        TRY(weights_load(&s->weights, *model));
     if (s->pipeline != NULL)
         TRY(rn_model_set_pipeline(*model, s->pipeline));
     if (s->training_pipeline != NULL)
@@ -152,13 +139,14 @@ static rn_status measure_before(rn_model *model, rn_dataset *valid, const settin
         &before, model, valid, RN_OPTIONS(rn_evaluate, .batch_size = s->batch, .bad_photos = s->skip_bad_photos));
 
     if (status == RN_OK)
-        fprintf(s->json ? stderr : stdout, "before training: valid loss %.4f accuracy %.3f\n", before.loss,
-                before.accuracy);
+        fprintf(args_report(s->json), "before training: valid loss %.4f accuracy %.3f\n", before.loss, before.accuracy);
     return status;
 }
 
-static rn_status finetune(rn_context *context, const settings *s, display *shown, double *accuracy)
+static rn_status finetune(const args_program *program, rn_context *context, settings *s, progress *shown,
+                          double *accuracy)
 {
+    FILE *report = args_report(s->json);
     rn_dataset *train = NULL, *valid = NULL;
     rn_model *model = NULL;
     rn_trainer *trainer = NULL;
@@ -166,9 +154,14 @@ static rn_status finetune(rn_context *context, const settings *s, display *shown
 
     TRY(open_photos(&train, &valid, context, s));
     TRY(make_model(&model, context, train, s));
+    say_network(report, model, s);
+    say_photos(report, train, valid, s);
+    TRY(say_training(report, model, s));
+    fflush(report);
+    checks_warn(program, train, valid, model);
     TRY(rn_trainer_create(&trainer, model, train, valid,
                           RN_OPTIONS(rn_trainer, .directory = s->directory, .batch_size = s->batch, .resume = s->resume,
-                                     .progress = show_progress, .progress_payload = shown,
+                                     .progress = progress_show, .progress_payload = shown,
                                      .bad_photos = s->skip_bad_photos)));
     if (s->measure_before)
         TRY(measure_before(model, valid, s));
@@ -205,22 +198,37 @@ static void fill_defaults(settings *s)
         s->frozen_epochs = 0; /* nothing is worth keeping frozen */
 }
 
-static int end(const args_program *program, const settings *s, rn_status status, const rn_context *context,
-               const display *shown, double accuracy)
+/* PyTorch's transfer learning tutorial calls it val. Gives 0 if both are there: one of them is not meant. */
+static int choose_validation(settings *s)
 {
-    FILE *stream = s->json ? stderr : stdout;
+    char valid[PATH_SIZE], val[PATH_SIZE];
 
+    snprintf(valid, sizeof valid, "%s/valid", s->data);
+    snprintf(val, sizeof val, "%s/val", s->data);
+    s->valid = access(val, F_OK) == 0 ? "val" : "valid";
+    return access(valid, F_OK) != 0 || access(val, F_OK) != 0;
+}
+
+static int end(const args_program *program, const settings *s, rn_status status, const rn_context *context,
+               const progress *shown, double accuracy)
+{
     if (shown->terminal && status != RN_OK)
         printf("\n");
     if (status == RN_CANCELLED) {
-        fprintf(stderr, "%s: %s; the same command with --resume goes on from there\n", program->name,
-                rn_context_message(context));
+        text_line(stderr, "%s: %s; the same command with --resume goes on from there", program->name,
+                  rn_context_message(context));
+        return EXIT_FAILED;
+    }
+    if (s->weights.other_classes) {
+        text_line(stderr, "%s: %s; --new-head begins a fresh one, --ignore-class-table takes it as it is",
+                  program->name, rn_context_message(context));
         return EXIT_FAILED;
     }
     if (status != RN_OK)
         return args_failed(program, status, context);
-    fprintf(stream, "best validation accuracy %.4f: the network is %s/best.safetensors, the history %s/history.jsonl\n",
-            accuracy, s->directory, s->directory);
+    text_line(args_report(s->json),
+              "best validation accuracy %.4f: the network is %s/best.safetensors, the history %s/history.jsonl",
+              accuracy, s->directory, s->directory);
     return 0;
 }
 
@@ -229,9 +237,12 @@ int main(int argc, char **argv)
     settings s = { .directory = "run", .frozen_epochs = 20, .epochs = 20, .batch = 8, .lr_step = 7, .lr_gamma = 0.1 };
     const args_option options[] = {
         { "arch", ARGS_TEXT, &s.arch, "A", "network: resnet18, squeezenet1_0, cifar_resnet20, ..." },
-        { "weights", ARGS_TEXT, &s.weights, "FILE", "pretrained weights: .pth, .pt, .safetensors" },
+        { "weights", ARGS_TEXT, &s.weights.path, "FILE", "pretrained weights: .pth, .pt, .safetensors" },
         { "from-scratch", ARGS_FLAG, &s.from_scratch, NULL, "random weights instead, and no frozen phase" },
         { "new-head", ARGS_FLAG, &s.new_head, NULL, "a fresh head even if the file's has the same number of classes" },
+        { "prefix", ARGS_TEXT, &s.weights.prefix, "NAME", "which network, where the file of weights holds several" },
+        { "ignore-class-table", ARGS_FLAG, &s.weights.ignore_classes, NULL,
+          "take the head of a file that names other classes" },
         { "labels", ARGS_TEXT, &s.labels, "FILE", "JSON object of names by folder, such as cat_to_name.json" },
         { "out", ARGS_TEXT, &s.directory, "DIR", "where best.safetensors, last.safetensors, history.jsonl go (run)" },
         { "frozen-epochs", ARGS_COUNT, &s.frozen_epochs, "N", "epochs with the backbone frozen (20)" },
@@ -254,11 +265,11 @@ int main(int argc, char **argv)
     const args_program program = {
         "finetune",
         "DATA --arch A --weights FILE [options]\nDATA --arch A --from-scratch [options]",
-        "Trains a network on the photos in DATA/train/CLASS, watched on those in DATA/valid/CLASS.",
+        "Trains a network on the photos in DATA/train/CLASS, watched on those in DATA/valid/CLASS (or DATA/val).",
         options,
         sizeof options / sizeof options[0],
     };
-    display shown = { 0 };
+    progress shown = { 0 };
     rn_context *context = NULL;
     rn_status status;
     double accuracy = 0;
@@ -269,7 +280,7 @@ int main(int argc, char **argv)
     if (argc != 2)
         return args_usage(&program,
                           argc < 2 ? "the folder of photos is missing" : "there can be one folder of photos only");
-    if (s.arch == NULL || (s.weights != NULL) == (s.from_scratch != 0))
+    if (s.arch == NULL || (s.weights.path != NULL) == (s.from_scratch != 0))
         return args_usage(&program, s.arch == NULL ? "--arch is missing" : "give either --weights or --from-scratch");
     if (s.batch == 0 || s.lr_step == 0)
         return args_usage(&program, "--batch and --lr-step begin at 1");
@@ -277,14 +288,16 @@ int main(int argc, char **argv)
     fill_defaults(&s);
     if (s.frozen_epochs == 0 && s.epochs == 0)
         return args_usage(&program, "there is no epoch to train");
-    shown = (display){ .json = s.json, .terminal = isatty(STDOUT_FILENO) && !s.json };
-    status = rn_context_create(&context, RN_OPTIONS(rn_context, .threads = s.threads, .seed = s.seed, .log = args_log,
-                                                    .log_payload = (void *)&program));
-    if (status == RN_OK) {
-        listen_to_signals();
-        status = finetune(context, &s, &shown, &accuracy);
+    if (!choose_validation(&s)) {
+        text_line(stderr, "%s: %s has both valid and val: which one is meant? Rename the other", program.name, s.data);
+        return EXIT_FAILED;
     }
+    shown = (progress){ .json = s.json, .terminal = isatty(STDOUT_FILENO) && !s.json, .stop = &stop_asked };
+    if (!args_context(&context, &program, s.threads, s.seed))
+        return args_end(&program, EXIT_FAILED);
+    listen_to_signals();
+    status = finetune(&program, context, &s, &shown, &accuracy);
     answer = end(&program, &s, status, context, &shown, accuracy);
     rn_context_destroy(context);
-    return answer;
+    return args_end(&program, answer);
 }

@@ -37,17 +37,17 @@ static const char *true_folder(char *folder, size_t size, const rn_model *model,
 static void print_json(const rn_predictions *p, const char *path)
 {
     printf("{\"photo\": ");
-    args_json_string(stdout, path);
+    text_json_string(stdout, path);
     printf(", \"predictions\": [");
     for (size_t i = 0; i < rn_predictions_count(p); i++) {
         const char *folder = rn_predictions_folder(p, 0, i);
 
         printf("%s{\"index\": %lld, \"folder\": ", i > 0 ? ", " : "", (long long)rn_predictions_index(p, 0, i));
-        args_json_string(stdout, folder != NULL ? folder : "");
+        text_json_string(stdout, folder != NULL ? folder : "");
         printf(", \"name\": ");
-        args_json_string(stdout, rn_predictions_name(p, 0, i));
+        text_json_string(stdout, rn_predictions_name(p, 0, i));
         printf(", \"probability\": ");
-        args_json_number(stdout, rn_predictions_probability(p, 0, i));
+        text_json_number(stdout, rn_predictions_probability(p, 0, i));
         printf("}");
     }
     printf("]}\n");
@@ -55,22 +55,37 @@ static void print_json(const rn_predictions *p, const char *path)
 
 static void print_lines(const rn_predictions *p, const char *path, const char *truth, int colours)
 {
-    printf("%s%s%s%s\n", path, truth != NULL ? "  (" : "", truth != NULL ? truth : "", truth != NULL ? ")" : "");
+    text_line(stdout, "%s%s%s%s", path, truth != NULL ? "  (" : "", truth != NULL ? truth : "",
+              truth != NULL ? ")" : "");
     for (size_t i = 0; i < rn_predictions_count(p); i++) {
         const char *name = rn_predictions_name(p, 0, i);
         const char *colour = strcmp(name, truth != NULL ? truth : "") == 0 ? "\033[32m" : i == 0 ? "\033[31m" : "";
         const int coloured = colours && truth != NULL && *colour != '\0';
 
-        printf("  %s%6.2f %%  %s%s\n", coloured ? colour : "", 100 * rn_predictions_probability(p, 0, i), name,
-               coloured ? "\033[0m" : "");
+        printf("  %s%6.2f %%  ", coloured ? colour : "", 100 * rn_predictions_probability(p, 0, i));
+        text_print(stdout, name);
+        printf("%s\n", coloured ? "\033[0m" : "");
     }
 }
 
-static rn_status predict(rn_model *model, const char *path, const settings *s)
+static void say_what_was_understood(const rn_model *model, const char *checkpoint, int photos, const settings *s)
+{
+    FILE *report = args_report(s->json);
+
+    text_line(report, "network: %s, %lld classes; weights from %s", rn_model_name(model),
+              (long long)rn_model_class_count(model), checkpoint);
+    text_line(report, "photos: %d; the %d most probable classes of each", photos, s->top);
+    text_line(report, "training: none; each photo goes through %s",
+              rn_model_pipeline(model) != NULL ? rn_pipeline_text(rn_model_pipeline(model)) : "nothing");
+    fflush(report);
+}
+
+static rn_status predict(rn_session *session, const rn_model *model, const char *path, const settings *s)
 {
     rn_predictions *predictions = NULL;
     char folder[256];
-    const rn_status status = rn_predict_file(&predictions, model, path, RN_OPTIONS(rn_predict, .top = s->top));
+    const rn_status status =
+        rn_session_predict_file(&predictions, session, path, RN_OPTIONS(rn_predict, .top = s->top));
 
     if (status != RN_OK)
         return status;
@@ -99,6 +114,7 @@ int main(int argc, char **argv)
     };
     rn_context *context = NULL;
     rn_model *model = NULL;
+    rn_session *session = NULL;
     rn_status status;
     int answer = args_read(&program, &argc, argv);
 
@@ -108,14 +124,18 @@ int main(int argc, char **argv)
         return args_usage(&program, "give a checkpoint and at least one photo");
     if (s.top == 0)
         return args_usage(&program, "--top begins at 1");
-    status = rn_context_create(
-        &context, RN_OPTIONS(rn_context, .threads = s.threads, .log = args_log, .log_payload = (void *)&program));
+    if (!args_context(&context, &program, s.threads, 0))
+        return args_end(&program, EXIT_FAILED);
+    status = rn_model_open(&model, context, argv[1], NULL);
     if (status == RN_OK)
-        status = rn_model_open(&model, context, argv[1], NULL);
+        say_what_was_understood(model, argv[1], argc - 2, &s);
+    if (status == RN_OK)
+        status = rn_session_create(&session, context, model, NULL);
     for (int i = 2; i < argc && status == RN_OK; i++)
-        status = predict(model, argv[i], &s);
+        status = predict(session, model, argv[i], &s);
     answer = status == RN_OK ? 0 : args_failed(&program, status, context);
+    rn_session_destroy(session);
     rn_model_destroy(model);
     rn_context_destroy(context);
-    return answer;
+    return args_end(&program, answer);
 }

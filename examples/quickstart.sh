@@ -5,9 +5,9 @@
 #
 #   examples/quickstart.sh                   on clothes (Debian's package dataset-fashion-mnist); under three minutes
 #                                            on two cores
-#   examples/quickstart.sh PHOTOS WEIGHTS    on your own: PHOTOS/train/CLASS/*, PHOTOS/valid/CLASS/*, and weights of
-#                                            torchvision, named like resnet18-f37072fd.pth; a third argument says which
-#                                            network if the name does not
+#   examples/quickstart.sh PHOTOS WEIGHTS    on your own: PHOTOS/train/CLASS/*, PHOTOS/valid/CLASS/* (or val), and
+#                                            weights of torchvision, named like resnet18-f37072fd.pth; a third argument
+#                                            says which network if the name does not
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -77,7 +77,9 @@ own_photos() {
     say "fine-tuning $network to $photos: the head alone, then everything (Ctrl-C stops it, the same command goes on)"
     "$bin/finetune" "$@"
     say "predicting"
-    find "$photos/valid" -type f \( -iname '*.jpg' -o -iname '*.jpeg' -o -iname '*.png' \) | sort |
+    valid=$photos/valid
+    [ -d "$valid" ] || valid=$photos/val
+    find "$valid" -type f \( -iname '*.jpg' -o -iname '*.jpeg' -o -iname '*.png' \) | sort |
         awk 'NR % 37 == 1' | head -n 4 | tr '\n' '\0' | xargs -0 "$bin/predict" "$own/best.safetensors" --top 3
     say "done: the network is $own/best.safetensors, the history $own/history.jsonl"
 }

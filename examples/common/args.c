@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* --name value, --name=value, --flag, --help, and "--" before names that begin with a dash. */
+#define _POSIX_C_SOURCE 200809L
 #include "common/args.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void print_help(const args_program *program)
 {
@@ -34,7 +37,7 @@ static void print_help(const args_program *program)
 
 int args_usage(const args_program *program, const char *what)
 {
-    fprintf(stderr, "%s: %s (--help says more)\n", program->name, what);
+    text_line(stderr, "%s: %s (--help says more)", program->name, what);
     return EXIT_USAGE;
 }
 
@@ -42,7 +45,7 @@ int args_failed(const args_program *program, rn_status status, const rn_context 
 {
     const char *message = rn_context_message(context);
 
-    fprintf(stderr, "%s: %s\n", program->name, *message != '\0' ? message : rn_status_string(status));
+    text_line(stderr, "%s: %s", program->name, *message != '\0' ? message : rn_status_string(status));
     return EXIT_FAILED;
 }
 
@@ -50,7 +53,44 @@ void args_log(rn_log_level level, const char *line, void *payload)
 {
     const args_program *program = payload;
 
-    fprintf(stderr, "%s: %s%s\n", program->name, level == RN_LOG_WARNING ? "warning: " : "", line);
+    if (level == RN_LOG_WARNING)
+        text_line(stderr, "%s: warning: %s", program->name, line);
+}
+
+int args_context(rn_context **context, const args_program *program, int32_t threads, uint64_t seed)
+{
+    char why[512];
+
+    if (rn_context_create(context, RN_OPTIONS(rn_context, .threads = threads, .seed = seed, .log = args_log,
+                                              .log_payload = (void *)program, .message = why,
+                                              .message_size = sizeof why)) == RN_OK)
+        return 1;
+    text_line(stderr, "%s: %s", program->name, why);
+    return 0;
+}
+
+FILE *args_report(int json)
+{
+    return json ? stderr : stdout;
+}
+
+int args_end(const args_program *program, int answer)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return answer;
+    fprintf(stderr, "%s: standard output cannot be written\n", program->name);
+    return answer != 0 ? answer : EXIT_FAILED;
+}
+
+/*
+ * A standard stream that the caller closed would leave its number to the first file that is opened, and what is printed
+ * would land there. The wrong mode keeps it as unusable as it was.
+ */
+static void hold_standard_streams(void)
+{
+    for (int number = STDIN_FILENO; number <= STDERR_FILENO; number++)
+        if (fcntl(number, F_GETFD) < 0)
+            (void)!open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
 static int bad_value(const args_program *program, const args_option *option, const char *text)
@@ -122,6 +162,7 @@ int args_read(const args_program *program, int *argc, char **argv)
 {
     int kept = 1, only_names = 0, answer;
 
+    hold_standard_streams();
     for (int i = 1; i < *argc; i++) {
         if (only_names || strncmp(argv[i], "-", 1) != 0 || strcmp(argv[i], "-") == 0) {
             argv[kept++] = argv[i];
@@ -129,7 +170,7 @@ int args_read(const args_program *program, int *argc, char **argv)
             only_names = 1;
         } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             print_help(program);
-            return 0;
+            return args_end(program, 0);
         } else if (strncmp(argv[i], "--", 2) != 0) {
             return args_usage(program, "options begin with two dashes");
         } else if ((answer = read_option(program, *argc, argv, &i)) >= 0) {
@@ -138,28 +179,4 @@ int args_read(const args_program *program, int *argc, char **argv)
     }
     *argc = kept;
     return -1;
-}
-
-void args_json_string(FILE *stream, const char *text)
-{
-    fputc('"', stream);
-    for (; *text != '\0'; text++) {
-        const unsigned char byte = (unsigned char)*text;
-
-        if (byte == '"' || byte == '\\')
-            fprintf(stream, "\\%c", byte);
-        else if (byte < 0x20)
-            fprintf(stream, "\\u%04x", byte);
-        else
-            fputc(byte, stream);
-    }
-    fputc('"', stream);
-}
-
-void args_json_number(FILE *stream, double number)
-{
-    if (isfinite(number))
-        fprintf(stream, "%.9g", number);
-    else
-        fputs("null", stream);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What the programs share: a command line, one line for an error, JSON for a number or a string. */
+/* What the programs share: a command line, one line for an error, and an end that knows whether all was printed. */
 #ifndef EXAMPLES_ARGS_H
 #define EXAMPLES_ARGS_H
+
+#include "common/text.h"
 
 #include <resnet/resnet.h>
 #include <stdio.h>
@@ -43,11 +45,15 @@ int args_usage(const args_program *program, const char *what);
 /* One line on stderr that says why a call failed, as the context tells it; gives EXIT_FAILED. */
 int args_failed(const args_program *program, rn_status status, const rn_context *context);
 
-/* Prints what the library logs on stderr; the payload is the program. */
+/* Prints what the library warns of on stderr; the payload is the program. What it only tells, a program says itself. */
 void args_log(rn_log_level level, const char *line, void *payload);
+/* Makes the program's context; 0 after a line on stderr that says why there is none. */
+int args_context(rn_context **context, const args_program *program, int32_t threads, uint64_t seed);
 
-/* A string in quotes; a number, null if it is not finite. */
-void args_json_string(FILE *stream, const char *text);
-void args_json_number(FILE *stream, double number);
+/* Where a program says what it does: standard output, which --json keeps for JSON alone, so that it is stderr then. */
+FILE *args_report(int json);
+
+/* What main returns: `answer`, or a failure with a line on stderr if something printed could not be written. */
+int args_end(const args_program *program, int answer);
 
 #endif

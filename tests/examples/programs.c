@@ -20,30 +20,34 @@ void rn_test_programs(int argc, char **argv)
     programs = argv[1];
 }
 
-static void become(const char *directory, const char *const *arguments)
+static void become(const char *out_path, const char *directory, const char *const *arguments)
 {
     char path[4096];
     int out, err;
 
     if (chdir(directory) != 0)
         _exit(120);
-    out = open("out", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    out = open(out_path != NULL ? out_path : "out", O_WRONLY | O_CREAT | O_TRUNC, 0666);
     err = open("err", O_WRONLY | O_CREAT | O_TRUNC, 0666);
     if (out < 0 || err < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
         _exit(121);
+    close(out);
+    close(err);
+    if (out_path == NULL)
+        close(STDOUT_FILENO);
     snprintf(path, sizeof path, "%s/%s", programs, arguments[0]);
     execv(path, (char *const *)arguments);
     _exit(122);
 }
 
-int rn_test_program(const char *directory, const char *const *arguments, int signal_number, long after_ms)
+static int run(const char *out, const char *directory, const char *const *arguments, int signal_number, long after_ms)
 {
     const pid_t child = fork();
     int status;
 
     assert_true(child >= 0);
     if (child == 0)
-        become(directory, arguments);
+        become(out, directory, arguments);
     if (after_ms >= 0) {
         const struct timespec wait = { after_ms / 1000, after_ms % 1000 * 1000000 };
 
@@ -53,4 +57,14 @@ int rn_test_program(const char *directory, const char *const *arguments, int sig
     while (waitpid(child, &status, 0) < 0)
         assert_int_equal(errno, EINTR);
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int rn_test_program(const char *directory, const char *const *arguments, int signal_number, long after_ms)
+{
+    return run("out", directory, arguments, signal_number, after_ms);
+}
+
+int rn_test_program_into(const char *out, const char *directory, const char *const *arguments)
+{
+    return run(out, directory, arguments, 0, -1);
 }

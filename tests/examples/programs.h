@@ -14,5 +14,7 @@ void rn_test_programs(int argc, char **argv);
  * negative. Gives its exit status, or minus the number of the signal that ended it.
  */
 int rn_test_program(const char *directory, const char *const *arguments, int signal_number, long after_ms);
+/* The same without a signal, standard output being the file `out`, or closed if that is NULL. */
+int rn_test_program_into(const char *out, const char *directory, const char *const *arguments);
 
 #endif

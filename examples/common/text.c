@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* Source of the bytes' meaning: RFC 3629 (UTF-8), RFC 8259 (JSON), Unicode TR9 (direction). */
+#include "common/text.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+enum { LINE_SIZE = 8192 };
+
+/* Bytes of the character that begins at `text`, which is put into *character; 0 if they are no UTF-8. */
+static int decode(uint32_t *character, const unsigned char *text)
+{
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    const int length = text[0] < 0x80 ? 1 : text[0] >> 5 == 6 ? 2 : text[0] >> 4 == 14 ? 3 : text[0] >> 3 == 30 ? 4 : 0;
+
+    *character = length > 1 ? text[0] & (0x7fu >> length) : text[0];
+    for (int i = 1; i < length; i++) {
+        if (text[i] >> 6 != 2)
+            return 0;
+        *character = *character << 6 | (text[i] & 0x3fu);
+    }
+    if (*character < least[length] || *character > 0x10ffff || *character >> 11 == 0xd800 >> 11)
+        return 0;
+    return length;
+}
+
+/* A control of C0 or C1, a line or paragraph separator, or one that changes the direction of what follows. */
+static int steers(uint32_t character)
+{
+    return character < 0x20 || (character >= 0x7f && character < 0xa0) || character == 0x61c || character == 0x200e ||
+           character == 0x200f || (character >= 0x2028 && character <= 0x202e) ||
+           (character >= 0x2066 && character <= 0x2069);
+}
+
+void text_print(FILE *stream, const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+
+    while (*at != '\0') {
+        uint32_t character;
+        const int length = decode(&character, at), bytes = length > 0 ? length : 1;
+
+        for (int i = 0; i < bytes; i++)
+            fprintf(stream, length == 0 || steers(character) ? "\\x%02X" : "%c", at[i]);
+        at += bytes;
+    }
+}
+
+void text_line(FILE *stream, const char *format, ...)
+{
+    char line[LINE_SIZE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (vsnprintf(line, sizeof line, format, arguments) >= 0)
+        text_print(stream, line);
+    va_end(arguments);
+    fputc('\n', stream);
+}
+
+void text_json_string(FILE *stream, const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+
+    fputc('"', stream);
+    while (*at != '\0') {
+        uint32_t character;
+        const int length = decode(&character, at), bytes = length > 0 ? length : 1;
+
+        if (length == 0)
+            fprintf(stream, "\\\\x%02X", *at);
+        else if (steers(character))
+            fprintf(stream, "\\u%04x", (unsigned)character);
+        else if (*at == '"' || *at == '\\')
+            fprintf(stream, "\\%c", *at);
+        else
+            fwrite(at, 1, (size_t)bytes, stream);
+        at += bytes;
+    }
+    fputc('"', stream);
+}
+
+void text_json_number(FILE *stream, double number)
+{
+    if (isfinite(number))
+        fprintf(stream, "%.9g", number);
+    else
+        fputs("null", stream);
+}
