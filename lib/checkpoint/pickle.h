@@ -116,7 +116,7 @@ const rn_pickle_items *rn_pickle_sequence(const rn_pickle_value *value);
  * without regard to the locale. False if it is something else, does not fit, or is text with a zero byte or not UTF-8.
  */
 bool rn_pickle_print(char *text, size_t size, const rn_pickle_value *value);
-/* The work of printing it, for a budget: a value that is shared may be printed at every visit. */
+/* The work of printing it, for a budget: a shared value may be printed at every visit. 0: its type never is. */
 size_t rn_pickle_print_work(const rn_pickle_value *value);
 
 #endif

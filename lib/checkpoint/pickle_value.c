@@ -201,7 +201,9 @@ size_t rn_pickle_print_work(const rn_pickle_value *value)
         return value->length > LONGEST ? LITTLE : DIGITS_PER_BYTE * (size_t)value->length * value->length + LITTLE;
     case RN_PICKLE_FLOAT: return value->as.number != 0 && fabs(value->as.number) < DBL_MIN ? DENORMAL : FLOAT;
     case RN_PICKLE_CALL: return DENORMAL;
-    default: return LITTLE;
+    case RN_PICKLE_BOOL:
+    case RN_PICKLE_INTEGER: return LITTLE;
+    default: return 0;
     }
 }
 

@@ -196,23 +196,18 @@ static rn_status add_subclass(walk *w, const rn_pickle_items *arguments)
     return add_rebuilt(w, rn_pickle_sequence(&arguments->value[2]));
 }
 
-static bool is_printable(const rn_pickle_value *value)
-{
-    return value->type == RN_PICKLE_BOOL || value->type == RN_PICKLE_INTEGER || value->type == RN_PICKLE_LONG ||
-           value->type == RN_PICKLE_FLOAT || value->type == RN_PICKLE_TEXT || value->type == RN_PICKLE_CALL;
-}
-
 static rn_status add_text(walk *w, const rn_pickle_value *value)
 {
     const bool text = value->type == RN_PICKLE_TEXT;
     char small[256];
     char *printed = small;
     const size_t size = text && value->length >= sizeof small ? (size_t)value->length + 1 : sizeof small;
-    rn_status status = RN_OK;
+    const size_t work = rn_pickle_print_work(value);
+    rn_status status;
 
-    if (w->length == 0 || !is_printable(value))
+    if (w->length == 0 || work == 0)
         return RN_OK; /* the whole file is one number, or nothing to keep */
-    status = rn_reader_work(w->reader, NAME_WORK * w->length + TEXT_WORK * rn_pickle_print_work(value));
+    status = rn_reader_work(w->reader, NAME_WORK * w->length + TEXT_WORK * work);
     if (status != RN_OK)
         return status;
     if (size > sizeof small && (printed = rn_allocate(allocator_of(w), size)) == NULL)

@@ -367,7 +367,7 @@ static void entries_that_share_bytes_are_refused(void **state)
 {
     enum { ENTRIES = 100, SIZE = 4000 };
     static const char zeros[SIZE];
-    static char names[ENTRIES][16];
+    static char names[ENTRIES][24];
     rn_bytes pickle = hostile_begin(), bytes = hostile_begin();
     zip_claim object = { .name = "a/data.pkl" }, data = { .name = "a/data/0", .packed = SIZE, .nbytes = SIZE };
     reading r;
