@@ -63,6 +63,13 @@ bool rn_budget_elements(rn_budget *budget, size_t nbytes)
     return spend(&budget->elements, nbytes);
 }
 
+size_t rn_budget_product(size_t count, size_t each)
+{
+    size_t product;
+
+    return rn_size_multiply(&product, count, each) ? product : SIZE_MAX;
+}
+
 void rn_budget_return(rn_budget *budget, size_t nbytes)
 {
     budget->memory.left += nbytes;

@@ -12,8 +12,9 @@
  *   elements   bytes of the tensors that come out, were each written down in full. Views may share a storage and have
  *              strides of zero; whoever copies or saves them pays for the elements.
  *
- * The constants are generous: honest files stay below a quarter of each. The allowance for a file of any size lets small
- * files be unlike the average.
+ * The constants are generous: files of torch.save need less than a tenth of each, files of nothing but
+ * small numbers three quarters.
+ * The allowance for a file of any size lets small files be unlike the average.
  */
 #ifndef RN_BASE_BUDGET_H
 #define RN_BASE_BUDGET_H
@@ -48,6 +49,8 @@ void rn_budget_init(rn_budget *budget, const rn_allocator *source, size_t nbytes
 bool rn_budget_memory(rn_budget *budget, size_t nbytes);
 bool rn_budget_work(rn_budget *budget, size_t units);
 bool rn_budget_elements(rn_budget *budget, size_t nbytes);
+/* count * each for a charge; a product that does not fit is more than any budget. */
+size_t rn_budget_product(size_t count, size_t each);
 /* Memory that was charged and is free again. */
 void rn_budget_return(rn_budget *budget, size_t nbytes);
 

@@ -59,7 +59,7 @@ rn_status rn_reader_work(const rn_reader *reader, size_t units)
 rn_status rn_reader_allocate(rn_storage **storage, const rn_reader *reader, size_t nbytes)
 {
     *storage = NULL;
-    if (nbytes > SIZE_MAX / 2 || !rn_budget_memory(reader->budget, nbytes + sizeof **storage))
+    if (nbytes > SIZE_MAX / 2 || !rn_budget_memory(reader->budget, nbytes + sizeof **storage + 2 * RN_ALIGNMENT))
         return rn_budget_settle(reader->budget, RN_FORMAT, reader->path, &reader->context->message);
     rn_status status = rn_reader_work(reader, nbytes); /* it is zeroed */
     return status == RN_OK ? rn_storage_allocate(storage, reader->context, nbytes) : status;
@@ -73,7 +73,8 @@ rn_status rn_reader_tensor(rn_tensor **tensor, const rn_reader *reader, rn_stora
 
     if (!rn_shape_bytes(&nbytes, &count, rank, shape, rn_dtype_size(dtype)))
         return rn_fail(&reader->context->message, RN_FORMAT, "%s: a tensor is too large", reader->path);
-    if (!rn_budget_elements(reader->budget, nbytes) || !rn_budget_memory(reader->budget, sizeof **tensor))
+    if (!rn_budget_elements(reader->budget, nbytes) ||
+        !rn_budget_memory(reader->budget, sizeof **tensor + RN_ALIGNMENT))
         return rn_budget_settle(reader->budget, RN_FORMAT, reader->path, &reader->context->message);
     return rn_tensor_over(tensor, storage, data, dtype, rank, shape, strides, RN_ROW_MAJOR);
 }

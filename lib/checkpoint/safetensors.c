@@ -161,8 +161,8 @@ static rn_status parse_header(header *h)
                        "%s: its header of %llu bytes is longer than the file, which may have been cut off",
                        reader->path, (unsigned long long)length);
     h->data = PREFIX + (size_t)length;
-    if (!rn_budget_memory(reader->budget, JSON_MEMORY * (size_t)length) ||
-        !rn_budget_work(reader->budget, JSON_WORK * (size_t)length))
+    if (!rn_budget_memory(reader->budget, rn_budget_product((size_t)length, JSON_MEMORY)) ||
+        !rn_budget_work(reader->budget, rn_budget_product((size_t)length, JSON_WORK)))
         return rn_budget_settle(reader->budget, RN_FORMAT, reader->path, message);
     rn_status status = rn_json_parse(&h->json, (const char *)reader->bytes + PREFIX, (size_t)length, &reason);
     if (status != RN_OK)

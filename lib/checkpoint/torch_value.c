@@ -13,8 +13,8 @@
 
 #include <string.h>
 
-/* Units of the budget's work: how often the bytes of a name or text are gone over, and what does not depend on them. */
-enum { NAME_WORK = 4, TEXT_WORK = 4, VISIT_WORK = 128, TENSOR_WORK = 512 };
+/* Units of the budget's work: how often the bytes of names and texts are gone over, and what does not depend on them. */
+enum { TEXT_WORK = 4, VISIT_WORK = 128, TENSOR_WORK = 512 };
 
 typedef struct found_tensor {
     char *name;
@@ -90,7 +90,7 @@ static rn_status keep(walk *w, rn_tensor *tensor)
     else if (w->count >= RN_CHECKPOINT_TENSORS)
         status = rn_fail(message_of(w), RN_FORMAT, "%s: more than %d tensors", w->reader->path, RN_CHECKPOINT_TENSORS);
     else
-        status = rn_reader_work(w->reader, NAME_WORK * w->length);
+        status = rn_reader_work(w->reader, rn_budget_product(w->length, TEXT_WORK));
     if (status == RN_OK && w->count == w->capacity) {
         const size_t capacity = w->capacity == 0 ? 64 : w->capacity * 2;
         void *grown = rn_grow_array(allocator, w->found, w->count, capacity, sizeof *w->found);
@@ -181,10 +181,7 @@ static rn_status add_rebuilt(walk *w, const rn_pickle_items *arguments)
 
 static rn_status visit(walk *w, const rn_pickle_value *value, int depth);
 
-/*
- * (function, type, arguments, state): a tensor of a class of its own. The plain ones are read, whatever their
- * attributes.
- */
+/* (function, type, arguments, state): a tensor of a class of its own. Plain ones are read, whatever their attributes. */
 static rn_status add_subclass(walk *w, const rn_pickle_items *arguments)
 {
     if (arguments->count < 3 || arguments->value[0].type != RN_PICKLE_GLOBAL ||
@@ -207,7 +204,7 @@ static rn_status add_text(walk *w, const rn_pickle_value *value)
 
     if (w->length == 0 || work == 0)
         return RN_OK; /* the whole file is one number, or nothing to keep */
-    status = rn_reader_work(w->reader, NAME_WORK * w->length + TEXT_WORK * work);
+    status = rn_reader_work(w->reader, rn_budget_product(w->length + work, TEXT_WORK));
     if (status != RN_OK)
         return status;
     if (size > sizeof small && (printed = rn_allocate(allocator_of(w), size)) == NULL)
@@ -310,9 +307,7 @@ static rn_status visit(walk *w, const rn_pickle_value *value, int depth)
     }
 }
 
-/*
- * The only key of the outermost dictionary under which tensors lie, if its value is a dictionary too; NULL otherwise.
- */
+/* *nesting: the only key of the outermost dictionary under which tensors lie, if its value is a dictionary; else NULL. */
 static rn_status visit_root(const rn_pickle_value **nesting, walk *w, const rn_pickle_value *root)
 {
     rn_status status = RN_OK;

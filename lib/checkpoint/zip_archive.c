@@ -287,7 +287,9 @@ static rn_status unpack(rn_storage **owner, char **data, rn_zip_archive *archive
                        "%s: '%s' claims to be larger than its packed bytes can hold", reader->path, entry->name);
     rn_status status = rn_reader_allocate(owner, reader, (size_t)entry->nbytes);
     if (status == RN_OK)
-        status = rn_reader_work(reader, (size_t)entry->packed + INFLATE_WORK * (size_t)entry->nbytes);
+        status = rn_reader_work(reader, rn_budget_product((size_t)entry->nbytes, INFLATE_WORK));
+    if (status == RN_OK)
+        status = rn_reader_work(reader, (size_t)entry->packed);
     if (status != RN_OK)
         return status;
     *data = (*owner)->memory;

@@ -150,4 +150,31 @@ static inline void end_reading(reading *r)
     rn_bytes_release(&r->bytes);
 }
 
+/* Refused, by this limit and no other. */
+static inline void require_limit(reading *r, const rn_budget_limit *limit, const char *part)
+{
+    require_status(r->context, r->status, RN_FORMAT);
+    assert_true(limit->passed);
+    assert_int_equal(r->budget.memory.passed + r->budget.work.passed + r->budget.elements.passed, 1);
+    assert_non_null(strstr(rn_context_message(r->context), part));
+    end_reading(r);
+}
+
+static inline size_t spent(const rn_budget_limit *limit)
+{
+    return limit->allowed - limit->left;
+}
+
+/* Accepted, with room left even without the allowance that every file has. */
+static inline void require_room(reading *r)
+{
+    const size_t nbytes = r->bytes.count;
+
+    require_ok(r->context, r->status);
+    assert_true(spent(&r->budget.memory) < nbytes * RN_BUDGET_MEMORY_PER_BYTE * 3 / 4);
+    assert_true(spent(&r->budget.work) < nbytes * RN_BUDGET_WORK_PER_BYTE * 3 / 4);
+    assert_true(spent(&r->budget.elements) < nbytes * RN_BUDGET_ELEMENTS_PER_BYTE * 3 / 4);
+    end_reading(r);
+}
+
 #endif
