@@ -25,7 +25,7 @@
 #define RN_BUDGET_MEMORY_PER_BYTE 256
 #define RN_BUDGET_MEMORY_ANYWAY ((size_t)4 << 20)
 #define RN_BUDGET_WORK_PER_BYTE 512
-#define RN_BUDGET_WORK_ANYWAY ((size_t)16 << 20)
+#define RN_BUDGET_WORK_ANYWAY ((size_t)8 << 20)
 #define RN_BUDGET_ELEMENTS_PER_BYTE 16
 #define RN_BUDGET_ELEMENTS_ANYWAY ((size_t)64 << 20)
 
