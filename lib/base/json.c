@@ -8,6 +8,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "base/json.h"
 
+#include "base/json_grammar.h"
+
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <pthread.h>
@@ -95,6 +97,8 @@ rn_status rn_json_parse(rn_json **json, const char *text, size_t nbytes, rn_mess
         at++;
     if (root == NULL || at != end) {
         cJSON_Delete(root);
+        if (root == NULL && rn_json_is_grammatical(text, nbytes))
+            return rn_fail(message, RN_NO_MEMORY, "no memory for the %zu bytes of JSON", nbytes);
         return rn_fail(message, RN_FORMAT, "not JSON (near byte %zu)",
                        at >= text && at <= end ? (size_t)(at - text) : nbytes);
     }

@@ -13,6 +13,7 @@
 #ifndef RN_CHECKPOINT_CHECKPOINT_H
 #define RN_CHECKPOINT_CHECKPOINT_H
 
+#include "base/budget.h"
 #include "checkpoint/name_index.h"
 #include "tensor/tensor.h"
 #include <resnet/checkpoint.h>
@@ -38,6 +39,7 @@ typedef struct rn_checkpoint_text_entry {
 
 struct rn_checkpoint {
     rn_context *context; /* retained */
+    rn_budget *budget;   /* of the file that is being read into it; NULL before and after */
     rn_checkpoint_tensor_entry *tensors;
     size_t tensor_count, tensor_capacity;
     rn_name_index tensor_index;
@@ -65,8 +67,8 @@ typedef struct rn_reader {
     const unsigned char *bytes;
     size_t nbytes;
     rn_storage *file;  /* keeps `bytes` alive; tensors may view it */
+    rn_budget *budget; /* that all of the reading is charged to; its allocator is the one to use */
     size_t copy_bytes; /* bytes that may still be copied out of the file: a file is copied once at most */
-    size_t text_bytes; /* bytes of names and metadata that may still be made, in proportion to the file */
 } rn_reader;
 
 /* The same as rn_checkpoint_open on bytes in memory. `owner` keeps them alive for the tensors that view them. */
@@ -89,6 +91,13 @@ rn_status rn_torch_zip_write(const rn_checkpoint *checkpoint, const char *path);
  */
 rn_status rn_reader_view(rn_storage **owner, char **data, rn_reader *reader, size_t offset, size_t nbytes,
                          size_t alignment);
+
+/* Charges work to the budget. RN_FORMAT: more than the file's size justifies. */
+rn_status rn_reader_work(const rn_reader *reader, size_t units);
+/* rn_storage_allocate and rn_tensor_over, charged to the budget. */
+rn_status rn_reader_allocate(rn_storage **storage, const rn_reader *reader, size_t nbytes);
+rn_status rn_reader_tensor(rn_tensor **tensor, const rn_reader *reader, rn_storage *storage, void *data, rn_dtype dtype,
+                           int32_t rank, const int64_t *shape, const int64_t *strides);
 
 /* Little-endian integers at any address. */
 uint16_t rn_get_u16(const unsigned char *bytes);

@@ -25,6 +25,12 @@ rn_status rn_checkpoint_create(rn_checkpoint **checkpoint, rn_context *context)
     return RN_OK;
 }
 
+/* What is added while a file is read counts as the file's. The blocks are released by the context in any case. */
+static const rn_allocator *allocator_of(const rn_checkpoint *checkpoint)
+{
+    return checkpoint->budget != NULL ? &checkpoint->budget->allocator : &checkpoint->context->allocator;
+}
+
 void rn_checkpoint_destroy(rn_checkpoint *checkpoint)
 {
     if (checkpoint == NULL)
@@ -113,7 +119,7 @@ static rn_status check_name(const rn_checkpoint *checkpoint, const char *name)
 
 rn_status rn_checkpoint_take(rn_checkpoint *checkpoint, const char *name, rn_tensor *tensor)
 {
-    const rn_allocator *allocator = &checkpoint->context->allocator;
+    const rn_allocator *allocator = allocator_of(checkpoint);
     rn_message *message = &checkpoint->context->message;
     rn_status status = check_name(checkpoint, name);
 
@@ -197,7 +203,7 @@ const char *rn_checkpoint_metadata(const rn_checkpoint *checkpoint, const char *
 /* The later entries move up; the table is filled anew, for which its memory suffices. */
 static void remove_text(rn_checkpoint *checkpoint, size_t position)
 {
-    const rn_allocator *allocator = &checkpoint->context->allocator;
+    const rn_allocator *allocator = allocator_of(checkpoint);
     rn_checkpoint_text_entry *texts = checkpoint->texts;
 
     rn_name_index_clear(&checkpoint->text_index);
@@ -212,7 +218,7 @@ static void remove_text(rn_checkpoint *checkpoint, size_t position)
 /* Takes both strings over on success. */
 static bool append_text(rn_checkpoint *checkpoint, char *key, char *value)
 {
-    const rn_allocator *allocator = &checkpoint->context->allocator;
+    const rn_allocator *allocator = allocator_of(checkpoint);
 
     if (checkpoint->text_count == checkpoint->text_capacity) {
         const size_t capacity = checkpoint->text_capacity == 0 ? 16 : checkpoint->text_capacity * 2;
@@ -237,7 +243,7 @@ rn_status rn_checkpoint_set_metadata(rn_checkpoint *checkpoint, const char *key,
     if (checkpoint == NULL)
         return RN_INVALID_ARGUMENT;
     rn_message *message = &checkpoint->context->message;
-    const rn_allocator *allocator = &checkpoint->context->allocator;
+    const rn_allocator *allocator = allocator_of(checkpoint);
     if (key == NULL || !rn_text_is_clean(key, strlen(key)))
         return rn_fail(message, RN_INVALID_ARGUMENT, "a metadata key must be UTF-8 text");
     if (value != NULL && !rn_text_is_clean(value, strlen(value)))

@@ -52,6 +52,36 @@ uint64_t rn_get_u64(const unsigned char *bytes)
     return (uint64_t)rn_get_u32(bytes) | (uint64_t)rn_get_u32(bytes + 4) << 32;
 }
 
+rn_status rn_reader_work(const rn_reader *reader, size_t units)
+{
+    return rn_budget_work(reader->budget, units)
+               ? RN_OK
+               : rn_budget_settle(reader->budget, RN_FORMAT, reader->path, &reader->context->message);
+}
+
+rn_status rn_reader_allocate(rn_storage **storage, const rn_reader *reader, size_t nbytes)
+{
+    *storage = NULL;
+    if (nbytes > SIZE_MAX / 2 || !rn_budget_memory(reader->budget, nbytes + sizeof **storage + 2 * RN_ALIGNMENT))
+        return rn_budget_settle(reader->budget, RN_FORMAT, reader->path, &reader->context->message);
+    rn_status status = rn_reader_work(reader, nbytes); /* it is zeroed */
+    return status == RN_OK ? rn_storage_allocate(storage, reader->context, nbytes) : status;
+}
+
+rn_status rn_reader_tensor(rn_tensor **tensor, const rn_reader *reader, rn_storage *storage, void *data, rn_dtype dtype,
+                           int32_t rank, const int64_t *shape, const int64_t *strides)
+{
+    size_t nbytes;
+    int64_t count;
+
+    if (!rn_shape_bytes(&nbytes, &count, rank, shape, rn_dtype_size(dtype)))
+        return rn_fail(&reader->context->message, RN_FORMAT, "%s: a tensor is too large", reader->path);
+    if (!rn_budget_elements(reader->budget, nbytes) ||
+        !rn_budget_memory(reader->budget, sizeof **tensor + RN_ALIGNMENT))
+        return rn_budget_settle(reader->budget, RN_FORMAT, reader->path, &reader->context->message);
+    return rn_tensor_over(tensor, storage, data, dtype, rank, shape, strides, RN_ROW_MAJOR);
+}
+
 rn_status rn_reader_view(rn_storage **owner, char **data, rn_reader *reader, size_t offset, size_t nbytes,
                          size_t alignment)
 {
@@ -65,7 +95,7 @@ rn_status rn_reader_view(rn_storage **owner, char **data, rn_reader *reader, siz
     }
     if (nbytes > reader->copy_bytes)
         return rn_fail(&reader->context->message, RN_FORMAT, "%s: the parts of the file overlap", reader->path);
-    rn_status status = rn_storage_allocate(owner, reader->context, nbytes);
+    rn_status status = rn_reader_allocate(owner, reader, nbytes);
     if (status != RN_OK)
         return status;
     reader->copy_bytes -= nbytes;
@@ -111,6 +141,7 @@ static rn_status read_container(rn_reader *reader)
 rn_status rn_checkpoint_read(rn_checkpoint **checkpoint, rn_context *context, const char *path, const void *bytes,
                              size_t nbytes, rn_storage *owner)
 {
+    rn_budget budget;
     rn_checkpoint *made;
     rn_status status = rn_checkpoint_create(&made, context);
 
@@ -120,9 +151,11 @@ rn_status rn_checkpoint_read(rn_checkpoint **checkpoint, rn_context *context, co
     rn_reader reader = {
         .checkpoint = made, .context = context, .path = path, .bytes = bytes, .nbytes = nbytes, .file = owner
     };
+    rn_budget_init(&budget, &context->allocator, nbytes);
+    made->budget = reader.budget = &budget;
     reader.copy_bytes = nbytes;
-    reader.text_bytes = nbytes > SIZE_MAX / 32 ? SIZE_MAX : nbytes * 16 + 4096;
-    status = read_container(&reader);
+    status = rn_budget_settle(&budget, read_container(&reader), path, &context->message);
+    made->budget = NULL;
     if (status != RN_OK) {
         rn_checkpoint_destroy(made);
         return status;

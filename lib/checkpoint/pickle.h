@@ -8,7 +8,7 @@
 #ifndef RN_CHECKPOINT_PICKLE_H
 #define RN_CHECKPOINT_PICKLE_H
 
-#include "base/memory.h"
+#include "base/budget.h"
 #include "base/message.h"
 #include <resnet/tensor.h>
 #include <stdint.h>
@@ -87,7 +87,8 @@ typedef struct rn_pickle_block rn_pickle_block;
 
 /* A finished pickle. Values live until it is released; texts as long as the bytes. */
 typedef struct rn_pickle {
-    const rn_allocator *allocator;
+    rn_budget *budget; /* what it was charged goes back when it is released */
+    size_t charged;
     rn_pickle_block *blocks;
     rn_pickle_value root;
     rn_pickle_items persistent; /* every persistent id, in order */
@@ -95,10 +96,11 @@ typedef struct rn_pickle {
 } rn_pickle;
 
 /*
- * Reads one pickle from the start of `bytes`; more may follow it. RN_FORMAT: damaged, beyond a limit, or a global that
- * is not known; RN_UNSUPPORTED; RN_NO_MEMORY. `path` is for messages. Release in every case but failure.
+ * Reads one pickle from the start of `bytes`; more may follow it. RN_FORMAT: damaged, beyond a limit or the budget, or a
+ * global that is not known; RN_UNSUPPORTED; RN_NO_MEMORY. `path` is for messages. Release in every case but failure,
+ * while the budget lives.
  */
-rn_status rn_pickle_read(rn_pickle *pickle, const rn_allocator *allocator, const char *path, const unsigned char *bytes,
+rn_status rn_pickle_read(rn_pickle *pickle, rn_budget *budget, const char *path, const unsigned char *bytes,
                          size_t nbytes, rn_message *message);
 void rn_pickle_release(rn_pickle *pickle); /* all zero is fine */
 
@@ -114,5 +116,7 @@ const rn_pickle_items *rn_pickle_sequence(const rn_pickle_value *value);
  * without regard to the locale. False if it is something else, does not fit, or is text with a zero byte or not UTF-8.
  */
 bool rn_pickle_print(char *text, size_t size, const rn_pickle_value *value);
+/* The work of printing it, for a budget: a shared value may be printed at every visit. 0: its type never is. */
+size_t rn_pickle_print_work(const rn_pickle_value *value);
 
 #endif

@@ -8,7 +8,7 @@
 #include "checkpoint/checkpoint.h"
 #include <string.h>
 
-enum { LONGEST_NAME = 1000 /* of a global */ };
+enum { LONGEST_NAME = 1000 /* of a global */, LOOKUP_WORK = 512 /* the table of globals is walked */ };
 
 /* Skips what does not matter: the protocol (1 byte), the length of a frame (8). */
 static rn_status op_skip(rn_unpickler *u, int32_t nbytes)
@@ -275,7 +275,10 @@ static rn_status push_global(rn_unpickler *u, const char *module, size_t module_
                              size_t name_length)
 {
     const rn_pickle_global *global = rn_pickle_global_find(module, module_length, name, name_length);
+    rn_status status = rn_unpickler_work(u, LOOKUP_WORK);
 
+    if (status != RN_OK)
+        return status;
     if (global == NULL)
         return rn_fail(
             u->message, RN_FORMAT,

@@ -191,6 +191,22 @@ static bool print_scalar(char *text, size_t size, const rn_pickle_call *call)
     return print_long(text, size, bytes, sizeof bytes);
 }
 
+size_t rn_pickle_print_work(const rn_pickle_value *value)
+{
+    enum { LITTLE = 32, FLOAT = 256, DENORMAL = 4096, LONGEST = 64, DIGITS_PER_BYTE = 3 };
+
+    switch (value->type) {
+    case RN_PICKLE_TEXT: return (size_t)value->length + LITTLE;
+    case RN_PICKLE_LONG: /* each digit is a division of all bytes */
+        return value->length > LONGEST ? LITTLE : DIGITS_PER_BYTE * (size_t)value->length * value->length + LITTLE;
+    case RN_PICKLE_FLOAT: return value->as.number != 0 && fabs(value->as.number) < DBL_MIN ? DENORMAL : FLOAT;
+    case RN_PICKLE_CALL: return DENORMAL;
+    case RN_PICKLE_BOOL:
+    case RN_PICKLE_INTEGER: return LITTLE;
+    default: return 0;
+    }
+}
+
 bool rn_pickle_print(char *text, size_t size, const rn_pickle_value *value)
 {
     int length;

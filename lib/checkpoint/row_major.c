@@ -16,6 +16,12 @@ typedef struct gather {
     unsigned char buffer[BUFFER];
 } gather;
 
+/* The dimensions along which steps are taken. Those of one element may have any stride, which must not be multiplied. */
+typedef struct stepping {
+    int32_t rank;
+    int64_t shape[RN_MAX_RANK], step[RN_MAX_RANK]; /* steps in bytes */
+} stepping;
+
 size_t rn_row_major_bytes(const rn_tensor *tensor)
 {
     return (size_t)rn_tensor_count(tensor) * rn_dtype_size(tensor->dtype);
@@ -77,14 +83,25 @@ static void add_row(gather *g, const char *row, size_t count, int64_t step)
     }
 }
 
-/* The next row: the last index but one counts up, with carry. False after the last. */
-static bool advance(const rn_tensor *tensor, int64_t *index, int64_t *offset)
+static void find_steps(stepping *s, const rn_tensor *tensor)
 {
-    for (int32_t i = tensor->rank - 1; i-- > 0;) {
-        *offset += tensor->strides[i];
-        if (++index[i] < tensor->shape[i])
+    s->rank = 0;
+    for (int32_t i = 0; i < tensor->rank; i++)
+        if (tensor->shape[i] != 1) {
+            s->shape[s->rank] = tensor->shape[i];
+            s->step[s->rank++] = tensor->strides[i] * (int64_t)rn_dtype_size(tensor->dtype);
+        }
+}
+
+/* The next row: the last index but one counts up, with carry. False after the last. */
+static bool advance(const stepping *s, int64_t *index, int64_t *offset)
+{
+    for (int32_t i = s->rank - 1; i-- > 0;) {
+        if (++index[i] < s->shape[i]) {
+            *offset += s->step[i];
             return true;
-        *offset -= tensor->strides[i] * tensor->shape[i];
+        }
+        *offset -= s->step[i] * (s->shape[i] - 1);
         index[i] = 0;
     }
     return false;
@@ -102,10 +119,11 @@ void rn_row_major(const rn_tensor *tensor, rn_byte_sink sink, void *payload)
         return;
     }
     gather g = { .sink = sink, .payload = payload, .element = rn_dtype_size(tensor->dtype) };
-    const int32_t last = tensor->rank - 1; /* a scalar is row-major, so there is one */
+    stepping s;
+    find_steps(&s, tensor);
+    const int32_t last = s.rank - 1; /* a single element is row-major, so there is one */
     do
-        add_row(&g, tensor->data + offset * (int64_t)g.element, (size_t)tensor->shape[last],
-                tensor->strides[last] * (int64_t)g.element);
-    while (advance(tensor, index, &offset));
+        add_row(&g, tensor->data + offset, (size_t)s.shape[last], s.step[last]);
+    while (advance(&s, index, &offset));
     flush(&g);
 }

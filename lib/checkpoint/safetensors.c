@@ -12,7 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PREFIX = 8 };
+/*
+ * JSON_MEMORY: bytes that cJSON takes for one of the header, from the C library and not from the caller's allocator: it
+ * has one pair of hooks for the whole process. The most is an array of digits, two bytes for an item of 64 and what
+ * malloc adds. JSON_WORK: the checks, the parser, and the names that are hashed.
+ */
+enum { PREFIX = 8, JSON_MEMORY = 48, JSON_WORK = 64 };
 
 typedef struct tensor_entry {
     const char *name; /* inside the JSON tree */
@@ -156,6 +161,9 @@ static rn_status parse_header(header *h)
                        "%s: its header of %llu bytes is longer than the file, which may have been cut off",
                        reader->path, (unsigned long long)length);
     h->data = PREFIX + (size_t)length;
+    if (!rn_budget_memory(reader->budget, rn_budget_product((size_t)length, JSON_MEMORY)) ||
+        !rn_budget_work(reader->budget, rn_budget_product((size_t)length, JSON_WORK)))
+        return rn_budget_settle(reader->budget, RN_FORMAT, reader->path, message);
     rn_status status = rn_json_parse(&h->json, (const char *)reader->bytes + PREFIX, (size_t)length, &reason);
     if (status != RN_OK)
         return rn_fail(message, status, "%s: the header of safetensors is damaged: %s", reader->path, reason.text);
@@ -173,7 +181,7 @@ static rn_status read_entries(header *h)
     if (members > RN_CHECKPOINT_TENSORS + 1)
         return rn_fail(&reader->context->message, RN_FORMAT, "%s: more than %d tensors", reader->path,
                        RN_CHECKPOINT_TENSORS);
-    h->entry = rn_allocate_array(&reader->context->allocator, members, sizeof *h->entry);
+    h->entry = rn_allocate_array(&reader->budget->allocator, members, sizeof *h->entry);
     if (h->entry == NULL)
         return rn_fail(&reader->context->message, RN_NO_MEMORY, "%s: no memory for %zu tensors", reader->path, members);
     for (const rn_json *item = rn_json_first(h->json); item != NULL; item = rn_json_next(item)) {
@@ -206,7 +214,7 @@ static int by_place(const void *a, const void *b)
 /* In the order of the file each tensor begins where the one before it ends, and the last ends with the file. */
 static rn_status check_places(const header *h)
 {
-    const rn_allocator *allocator = &h->reader->context->allocator;
+    const rn_allocator *allocator = &h->reader->budget->allocator;
     const uint64_t nbytes = h->reader->nbytes - h->data;
     uint64_t end = 0;
     rn_status status = RN_OK;
@@ -247,7 +255,7 @@ static rn_status deliver(const header *h, rn_reader *reader)
         rn_status status = rn_reader_view(&owner, &data, reader, h->data + (size_t)entry->begin,
                                           (size_t)(entry->end - entry->begin), rn_dtype_size(entry->dtype));
         if (status == RN_OK)
-            status = rn_tensor_over(&tensor, owner, data, entry->dtype, entry->rank, entry->shape, NULL, RN_ROW_MAJOR);
+            status = rn_reader_tensor(&tensor, reader, owner, data, entry->dtype, entry->rank, entry->shape, NULL);
         rn_storage_release(owner);
         if (status == RN_OK)
             status = rn_checkpoint_take(reader->checkpoint, entry->name, tensor);
@@ -270,7 +278,7 @@ rn_status rn_safetensors_read(rn_reader *reader)
         status = check_places(&h);
     if (status == RN_OK)
         status = deliver(&h, reader);
-    rn_release(&reader->context->allocator, h.entry);
+    rn_release(&reader->budget->allocator, h.entry);
     rn_json_destroy(h.json);
     return status;
 }

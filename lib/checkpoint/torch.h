@@ -60,14 +60,16 @@ typedef struct rn_torch_storage_id {
 } rn_torch_storage_id;
 rn_status rn_torch_storage_id_read(rn_torch_storage_id *id, const rn_reader *reader, const rn_pickle_value *value);
 
-/* A key is text or a number. False: it is neither, or too long. */
-bool rn_torch_key(char key[RN_TORCH_KEY], const rn_pickle_value *value);
+/* A key is text or a number. False: it is neither, too long, or more work than the budget has left. */
+bool rn_torch_key(char key[RN_TORCH_KEY], const rn_reader *reader, const rn_pickle_value *value);
 
 /* The object behind a checkpoint becomes named tensors and metadata in reader->checkpoint. */
-rn_status rn_torch_object_read(rn_reader *reader, const rn_pickle_value *root, const rn_torch_source *source,
-                               size_t pickle_bytes);
+rn_status rn_torch_object_read(rn_reader *reader, const rn_pickle_value *root, const rn_torch_source *source);
 
-/* A tensor over its storage, after checking that every element lies inside. */
+/*
+ * A tensor over its storage, after checking that every element lies inside and charging all of them. Strides along which
+ * no step is ever taken become those of row-major order: a file may claim any.
+ */
 rn_status rn_torch_place(rn_tensor **tensor, const rn_reader *reader, const char *name, const rn_torch_layout *layout);
 
 #endif

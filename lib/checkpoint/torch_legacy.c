@@ -21,7 +21,7 @@ typedef struct torch_legacy {
 static rn_status read_pickle(rn_pickle *pickle, torch_legacy *legacy)
 {
     const rn_reader *reader = legacy->reader;
-    rn_status status = rn_pickle_read(pickle, &reader->context->allocator, reader->path, reader->bytes + legacy->at,
+    rn_status status = rn_pickle_read(pickle, reader->budget, reader->path, reader->bytes + legacy->at,
                                       reader->nbytes - legacy->at, &reader->context->message);
 
     if (status == RN_OK)
@@ -105,7 +105,7 @@ static rn_status load_storage(torch_legacy *legacy, const rn_pickle_value *value
     rn_message *message = &reader->context->message;
     char key[RN_TORCH_KEY];
 
-    if (!rn_torch_key(key, value))
+    if (!rn_torch_key(key, reader, value))
         return rn_fail(message, RN_FORMAT, "%s: a storage's key is damaged", reader->path);
     rn_torch_storage *storage = rn_torch_storages_find(&legacy->storages, key);
     if (storage == NULL || storage->owner != NULL)
@@ -166,8 +166,8 @@ rn_status rn_torch_legacy_read(rn_reader *reader)
     if (status == RN_OK)
         status = load_storages(&legacy);
     if (status == RN_OK)
-        status = rn_torch_object_read(reader, &object.root, &source, object.consumed);
+        status = rn_torch_object_read(reader, &object.root, &source);
     rn_pickle_release(&object);
-    rn_torch_storages_release(&legacy.storages, &reader->context->allocator);
+    rn_torch_storages_release(&legacy.storages, &reader->budget->allocator);
     return status;
 }

@@ -18,7 +18,7 @@ rn_torch_storage *rn_torch_storages_find(const rn_torch_storages *storages, cons
 rn_status rn_torch_storages_add(rn_torch_storages *storages, const rn_reader *reader, const rn_torch_storage *storage,
                                 const char *key)
 {
-    const rn_allocator *allocator = &reader->context->allocator;
+    const rn_allocator *allocator = &reader->budget->allocator;
     rn_message *message = &reader->context->message;
     size_t position;
 
@@ -54,11 +54,12 @@ void rn_torch_storages_release(rn_torch_storages *storages, const rn_allocator *
     *storages = (rn_torch_storages){ 0 };
 }
 
-bool rn_torch_key(char key[RN_TORCH_KEY], const rn_pickle_value *value)
+bool rn_torch_key(char key[RN_TORCH_KEY], const rn_reader *reader, const rn_pickle_value *value)
 {
     if (value->type != RN_PICKLE_TEXT && value->type != RN_PICKLE_INTEGER && value->type != RN_PICKLE_LONG)
         return false;
-    return rn_pickle_print(key, RN_TORCH_KEY, value) && key[0] != '\0';
+    return value->length < RN_TORCH_KEY && rn_budget_work(reader->budget, rn_pickle_print_work(value)) &&
+           rn_pickle_print(key, RN_TORCH_KEY, value) && key[0] != '\0';
 }
 
 static bool whole_number(int64_t *number, const rn_pickle_value *value)
@@ -90,7 +91,7 @@ rn_status rn_torch_storage_id_read(rn_torch_storage_id *id, const rn_reader *rea
     const rn_pickle_value *type = &items->value[1];
     if (type->type != RN_PICKLE_GLOBAL || type->as.global->kind != RN_GLOBAL_STORAGE)
         return rn_fail(message, RN_FORMAT, "%s: a storage has no type", reader->path);
-    if (!rn_torch_key(id->key, &items->value[2]) || !whole_number(&id->count, &items->value[4]))
+    if (!rn_torch_key(id->key, reader, &items->value[2]) || !whole_number(&id->count, &items->value[4]))
         return rn_fail(message, RN_FORMAT, "%s: a storage has no key or no size", reader->path);
     id->dtype = type->as.global->dtype;
     id->start = 0;
@@ -122,13 +123,22 @@ static bool last_element(int64_t *last, const rn_torch_layout *layout)
     return true;
 }
 
+/* A stride that is not stepped along may be anything, and multiplying it would overflow. */
+static void tame_strides(int64_t *strides, const rn_torch_layout *layout, bool empty)
+{
+    rn_order_strides(strides, layout->rank, layout->shape, RN_ROW_MAJOR);
+    for (int32_t i = 0; i < layout->rank; i++)
+        if (!empty && (layout->shape[i] > 1 || layout->strides[i] <= layout->length))
+            strides[i] = layout->strides[i];
+}
+
 rn_status rn_torch_place(rn_tensor **tensor, const rn_reader *reader, const char *name, const rn_torch_layout *layout)
 {
     rn_message *message = &reader->context->message;
     const size_t element = rn_dtype_size(layout->dtype);
     const size_t held = layout->storage->nbytes / element;
+    int64_t strides[RN_MAX_RANK], count, last;
     size_t nbytes;
-    int64_t count, last;
 
     if (layout->length < 0 || layout->start < 0 || (uint64_t)layout->length > held ||
         (uint64_t)layout->start > held - (uint64_t)layout->length)
@@ -142,6 +152,7 @@ rn_status rn_torch_place(rn_tensor **tensor, const rn_reader *reader, const char
         return rn_fail(message, RN_FORMAT, "%s: tensor '%s' reaches element %lld of a storage of %lld", reader->path,
                        name, (long long)last, (long long)layout->length);
     const int64_t first = last < 0 ? layout->start : layout->start + layout->offset;
-    return rn_tensor_over(tensor, layout->storage->owner, layout->storage->data + (size_t)first * element,
-                          layout->dtype, layout->rank, layout->shape, layout->strides, RN_ROW_MAJOR);
+    tame_strides(strides, layout, last < 0);
+    return rn_reader_tensor(tensor, reader, layout->storage->owner, layout->storage->data + (size_t)first * element,
+                            layout->dtype, layout->rank, layout->shape, strides);
 }

@@ -113,7 +113,7 @@ static rn_status list_members(torch_tar *tar)
 static rn_status read_pickle(rn_pickle *pickle, const torch_tar *tar, tar_member *member)
 {
     rn_context *context = tar->reader->context;
-    rn_status status = rn_pickle_read(pickle, &context->allocator, tar->reader->path, member->bytes + member->at,
+    rn_status status = rn_pickle_read(pickle, tar->reader->budget, tar->reader->path, member->bytes + member->at,
                                       member->nbytes - member->at, &context->message);
 
     if (status == RN_OK)
@@ -173,7 +173,7 @@ static rn_status load_storage(torch_tar *tar, tar_member *member)
     if (status != RN_OK)
         return status;
     const rn_pickle_items *items = rn_pickle_sequence(&pickle.root);
-    const bool fine = items != NULL && items->count == 3 && rn_torch_key(key, &items->value[0]) &&
+    const bool fine = items != NULL && items->count == 3 && rn_torch_key(key, tar->reader, &items->value[0]) &&
                       items->value[2].type == RN_PICKLE_GLOBAL && items->value[2].as.global->kind == RN_GLOBAL_STORAGE;
     if (fine)
         storage.dtype = items->value[2].as.global->dtype;
@@ -199,8 +199,8 @@ static rn_status add_view(torch_tar *tar, const rn_pickle_value *value)
     const rn_pickle_items *items = rn_pickle_sequence(value);
     char key[RN_TORCH_KEY], root_key[RN_TORCH_KEY];
 
-    if (items == NULL || items->count != 4 || !rn_torch_key(key, &items->value[0]) ||
-        !rn_torch_key(root_key, &items->value[1]) || items->value[2].type != RN_PICKLE_INTEGER ||
+    if (items == NULL || items->count != 4 || !rn_torch_key(key, tar->reader, &items->value[0]) ||
+        !rn_torch_key(root_key, tar->reader, &items->value[1]) || items->value[2].type != RN_PICKLE_INTEGER ||
         items->value[3].type != RN_PICKLE_INTEGER)
         return damaged(tar, "a view of a storage is incomplete");
     const rn_torch_storage *root = rn_torch_storages_find(&tar->storages, root_key);
@@ -243,7 +243,7 @@ static rn_status load_storages(torch_tar *tar)
 
 static rn_status add_tensor(torch_tar *tar, const char *key, const rn_torch_layout *layout)
 {
-    const rn_allocator *allocator = &tar->reader->context->allocator;
+    const rn_allocator *allocator = &tar->reader->budget->allocator;
     size_t position;
 
     if (tar->count == RN_CHECKPOINT_TENSORS || rn_name_index_find(&position, &tar->index, key))
@@ -278,8 +278,8 @@ static rn_status load_tensor(torch_tar *tar, tar_member *member)
     if (status != RN_OK)
         return status;
     const rn_pickle_items *items = rn_pickle_sequence(&pickle.root);
-    const bool fine = items != NULL && items->count == 3 && rn_torch_key(key, &items->value[0]) &&
-                      rn_torch_key(storage_key, &items->value[1]);
+    const bool fine = items != NULL && items->count == 3 && rn_torch_key(key, tar->reader, &items->value[0]) &&
+                      rn_torch_key(storage_key, tar->reader, &items->value[1]);
     rn_pickle_release(&pickle);
     if (!fine || member->nbytes - member->at < 8)
         return damaged(tar, "a tensor is cut off");
@@ -336,7 +336,7 @@ static rn_status describe_tensor(rn_torch_layout *layout, void *payload, const r
     char key[RN_TORCH_KEY];
     size_t position;
 
-    if (!rn_torch_key(key, id) || !rn_name_index_find(&position, &tar->index, key))
+    if (!rn_torch_key(key, tar->reader, id) || !rn_name_index_find(&position, &tar->index, key))
         return damaged(tar, "the pickle names a tensor that is not there");
     *layout = tar->tensors[position].layout;
     return RN_OK;
@@ -350,7 +350,7 @@ static rn_status read_object(torch_tar *tar)
 
     if (status != RN_OK)
         return status;
-    status = rn_torch_object_read(tar->reader, &pickle.root, &source, pickle.consumed);
+    status = rn_torch_object_read(tar->reader, &pickle.root, &source);
     rn_pickle_release(&pickle);
     return status;
 }
@@ -358,7 +358,7 @@ static rn_status read_object(torch_tar *tar)
 rn_status rn_torch_tar_read(rn_reader *reader)
 {
     torch_tar tar = { .reader = reader };
-    const rn_allocator *allocator = &reader->context->allocator;
+    const rn_allocator *allocator = &reader->budget->allocator;
     rn_status status = list_members(&tar);
 
     if (status == RN_OK)

@@ -6,11 +6,15 @@
  * tensors have in common at the root is taken off: one key of the outermost dictionary, then "module." of DataParallel.
  * Values that are neither tensors nor numbers, truth values or strings (None, types, devices, bytes) are left out.
  *
- * The tree may share values and even hold itself, so depth, the number of visits and the bytes of names are limited.
+ * The tree may share values and even hold itself, so depth is limited and every visit is charged to the file's budget,
+ * with the bytes of keys and texts that are looked at again.
  */
 #include "checkpoint/torch.h"
 
 #include <string.h>
+
+/* Units of the budget's work: how often the bytes of names and texts are gone over, and what does not depend on them. */
+enum { TEXT_WORK = 4, VISIT_WORK = 128, TENSOR_WORK = 512 };
 
 typedef struct found_tensor {
     char *name;
@@ -24,7 +28,6 @@ typedef struct walk {
     size_t count, capacity;
     char *name; /* of the value being looked at, with its zero */
     size_t length, name_capacity;
-    size_t visits; /* that may still be made */
 } walk;
 
 static rn_message *message_of(const walk *w)
@@ -37,24 +40,23 @@ static rn_status no_memory(const walk *w)
     return rn_fail(message_of(w), RN_NO_MEMORY, "%s: no memory for '%s'", w->reader->path, w->name);
 }
 
-static rn_status spend_text(walk *w, size_t nbytes)
+static const rn_allocator *allocator_of(const walk *w)
 {
-    if (nbytes > w->reader->text_bytes)
-        return rn_fail(message_of(w), RN_FORMAT, "%s: its names need far more memory than its size justifies",
-                       w->reader->path);
-    w->reader->text_bytes -= nbytes;
-    return RN_OK;
+    return &w->reader->budget->allocator;
 }
 
 /* Adds "." and a part to the name; *length is what to go back to. */
 static rn_status enter(size_t *length, walk *w, const char *part, size_t part_length)
 {
     const size_t needed = w->length + part_length + 2;
+    rn_status status = rn_reader_work(w->reader, part_length);
 
     *length = w->length;
+    if (status != RN_OK)
+        return status;
     if (needed > w->name_capacity) {
         const size_t capacity = needed * 2;
-        char *grown = rn_grow_array(&w->reader->context->allocator, w->name, w->length + 1, capacity, 1);
+        char *grown = rn_grow_array(allocator_of(w), w->name, w->length + 1, capacity, 1);
 
         if (grown == NULL)
             return no_memory(w);
@@ -78,7 +80,7 @@ static void leave(walk *w, size_t length)
 /* Takes the tensor over in every case. */
 static rn_status keep(walk *w, rn_tensor *tensor)
 {
-    const rn_allocator *allocator = &w->reader->context->allocator;
+    const rn_allocator *allocator = allocator_of(w);
     rn_status status = RN_OK;
     char *name = NULL;
 
@@ -88,7 +90,7 @@ static rn_status keep(walk *w, rn_tensor *tensor)
     else if (w->count >= RN_CHECKPOINT_TENSORS)
         status = rn_fail(message_of(w), RN_FORMAT, "%s: more than %d tensors", w->reader->path, RN_CHECKPOINT_TENSORS);
     else
-        status = spend_text(w, w->length + 1);
+        status = rn_reader_work(w->reader, rn_budget_product(w->length, TEXT_WORK));
     if (status == RN_OK && w->count == w->capacity) {
         const size_t capacity = w->capacity == 0 ? 64 : w->capacity * 2;
         void *grown = rn_grow_array(allocator, w->found, w->count, capacity, sizeof *w->found);
@@ -113,8 +115,10 @@ static rn_status keep(walk *w, rn_tensor *tensor)
 static rn_status add_layout(walk *w, const rn_torch_layout *layout)
 {
     rn_tensor *tensor = NULL;
-    rn_status status = rn_torch_place(&tensor, w->reader, w->name, layout);
+    rn_status status = rn_reader_work(w->reader, TENSOR_WORK);
 
+    if (status == RN_OK)
+        status = rn_torch_place(&tensor, w->reader, w->name, layout);
     return status == RN_OK ? keep(w, tensor) : status;
 }
 
@@ -177,10 +181,7 @@ static rn_status add_rebuilt(walk *w, const rn_pickle_items *arguments)
 
 static rn_status visit(walk *w, const rn_pickle_value *value, int depth);
 
-/*
- * (function, type, arguments, state): a tensor of a class of its own. The plain ones are read, whatever their
- * attributes.
- */
+/* (function, type, arguments, state): a tensor of a class of its own. Plain ones are read, whatever their attributes. */
 static rn_status add_subclass(walk *w, const rn_pickle_items *arguments)
 {
     if (arguments->count < 3 || arguments->value[0].type != RN_PICKLE_GLOBAL ||
@@ -198,19 +199,20 @@ static rn_status add_text(walk *w, const rn_pickle_value *value)
     char small[256];
     char *printed = small;
     const size_t size = text && value->length >= sizeof small ? (size_t)value->length + 1 : sizeof small;
-    rn_status status = RN_OK;
+    const size_t work = rn_pickle_print_work(value);
+    rn_status status;
 
-    if (w->length == 0)
-        return RN_OK; /* the whole file is one number */
-    if (size > sizeof small && (printed = rn_allocate(&w->reader->context->allocator, size)) == NULL)
+    if (w->length == 0 || work == 0)
+        return RN_OK; /* the whole file is one number, or nothing to keep */
+    status = rn_reader_work(w->reader, rn_budget_product(w->length + work, TEXT_WORK));
+    if (status != RN_OK)
+        return status;
+    if (size > sizeof small && (printed = rn_allocate(allocator_of(w), size)) == NULL)
         return no_memory(w);
-    if (rn_pickle_print(printed, size, value)) {
-        status = spend_text(w, w->length + strlen(printed) + 2);
-        if (status == RN_OK)
-            status = rn_checkpoint_set_metadata(w->reader->checkpoint, w->name, printed);
-    }
+    if (rn_pickle_print(printed, size, value))
+        status = rn_checkpoint_set_metadata(w->reader->checkpoint, w->name, printed);
     if (printed != small)
-        rn_release(&w->reader->context->allocator, printed);
+        rn_release(allocator_of(w), printed);
     return status;
 }
 
@@ -257,6 +259,9 @@ static rn_status visit_entry(walk *w, const rn_pickle_value *key, const rn_pickl
     size_t text_length, length;
     rn_status status;
 
+    status = rn_reader_work(w->reader, rn_pickle_print_work(key)); /* a key may be long, and shared */
+    if (status != RN_OK)
+        return status;
     if (key->type == RN_PICKLE_TEXT && rn_text_is_clean(key->as.text, key->length)) {
         text = key->as.text;
         text_length = key->length;
@@ -281,9 +286,9 @@ static rn_status visit(walk *w, const rn_pickle_value *value, int depth)
     if (depth > RN_CHECKPOINT_DEPTH)
         return rn_fail(message_of(w), RN_FORMAT, "%s: values are nested more than %d deep", w->reader->path,
                        RN_CHECKPOINT_DEPTH);
-    if (w->visits-- == 0)
-        return rn_fail(message_of(w), RN_FORMAT, "%s: values repeat far more often than its size justifies",
-                       w->reader->path);
+    status = rn_reader_work(w->reader, VISIT_WORK);
+    if (status != RN_OK)
+        return status;
     switch (value->type) {
     case RN_PICKLE_DICTIONARY:
         for (size_t i = 0; i + 1 < value->as.items->count && status == RN_OK; i += 2)
@@ -302,9 +307,7 @@ static rn_status visit(walk *w, const rn_pickle_value *value, int depth)
     }
 }
 
-/*
- * The only key of the outermost dictionary under which tensors lie, if its value is a dictionary too; NULL otherwise.
- */
+/* *nesting: the only key of the outermost dictionary under which tensors lie, if its value is a dictionary; else NULL. */
 static rn_status visit_root(const rn_pickle_value **nesting, walk *w, const rn_pickle_value *root)
 {
     rn_status status = RN_OK;
@@ -367,11 +370,10 @@ static rn_status deliver(walk *w, const rn_pickle_value *nesting)
     return status;
 }
 
-rn_status rn_torch_object_read(rn_reader *reader, const rn_pickle_value *root, const rn_torch_source *source,
-                               size_t pickle_bytes)
+rn_status rn_torch_object_read(rn_reader *reader, const rn_pickle_value *root, const rn_torch_source *source)
 {
-    const rn_allocator *allocator = &reader->context->allocator;
-    walk w = { .reader = reader, .source = source, .visits = pickle_bytes * 4 + 1024 };
+    const rn_allocator *allocator = &reader->budget->allocator;
+    walk w = { .reader = reader, .source = source };
     const rn_pickle_value *nesting = NULL;
     rn_status status = RN_OK;
 

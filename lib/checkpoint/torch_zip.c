@@ -108,10 +108,10 @@ static rn_status read_object(torch_zip *zip, const rn_zip_entry *entry)
                        reader->path, (unsigned long long)entry->nbytes, (int)(RN_CHECKPOINT_PICKLE_BYTES >> 20));
     rn_status status = rn_zip_bytes(&owner, &data, &zip->archive, entry, 1);
     if (status == RN_OK)
-        status = rn_pickle_read(&pickle, &reader->context->allocator, reader->path, (const unsigned char *)data,
+        status = rn_pickle_read(&pickle, reader->budget, reader->path, (const unsigned char *)data,
                                 (size_t)entry->nbytes, &reader->context->message);
     if (status == RN_OK)
-        status = rn_torch_object_read(reader, &pickle.root, &source, (size_t)entry->nbytes);
+        status = rn_torch_object_read(reader, &pickle.root, &source);
     rn_pickle_release(&pickle);
     rn_storage_release(owner);
     return status;
@@ -138,7 +138,7 @@ rn_status rn_torch_zip_read(rn_reader *reader)
         if (status == RN_OK)
             status = read_object(&zip, entry);
     }
-    rn_torch_storages_release(&zip.storages, &reader->context->allocator);
+    rn_torch_storages_release(&zip.storages, &reader->budget->allocator);
     rn_zip_close(&zip.archive);
     return status;
 }

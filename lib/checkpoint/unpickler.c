@@ -4,15 +4,15 @@
  * pickle_opcodes.c says what each opcode does with them.
  *
  * Values live in blocks that are released as a whole, so that shared and even circular values are no matter here (who
- * walks the tree limits its depth). Limits: 64 MiB of pickle, and memory in proportion to its bytes: a state dict needs
- * about 7 bytes for each, lists of small numbers 16 and what doubling wastes.
+ * walks the tree limits its depth). Limits: 64 MiB of pickle, and the budget of the file: a state dict needs about 7
+ * bytes of memory for each of its own, lists of small numbers 16 and what doubling wastes.
  */
 #include "checkpoint/unpickler.h"
 
 #include "checkpoint/checkpoint.h"
 #include <string.h>
 
-enum { MEMORY_PER_BYTE = 48, MEMORY_AT_LEAST = 64 << 10, FIRST_BLOCK = 1 << 12, LARGEST_BLOCK = 1 << 20 };
+enum { OPCODE_WORK = 16, FIRST_BLOCK = 1 << 12, LARGEST_BLOCK = 1 << 20 };
 
 #define UNSET UINT32_MAX /* type of a memo entry that nothing was put into */
 
@@ -32,13 +32,16 @@ static rn_status no_memory(const rn_unpickler *u)
     return rn_fail(u->message, RN_NO_MEMORY, "%s: no memory for the pickle", u->path);
 }
 
-static rn_status spend(rn_unpickler *u, size_t nbytes)
+static const rn_allocator *allocator_of(const rn_unpickler *u)
 {
-    if (nbytes > u->memory)
-        return rn_fail(u->message, RN_FORMAT, "%s: the pickle needs far more memory than its %zu bytes justify",
-                       u->path, u->nbytes);
-    u->memory -= nbytes;
-    return RN_OK;
+    return &u->pickle->budget->allocator;
+}
+
+rn_status rn_unpickler_work(rn_unpickler *u, size_t units)
+{
+    return rn_budget_work(u->pickle->budget, units)
+               ? RN_OK
+               : rn_budget_settle(u->pickle->budget, RN_FORMAT, u->path, u->message);
 }
 
 rn_status rn_unpickler_allocate(void **memory, rn_unpickler *u, size_t nbytes)
@@ -51,10 +54,7 @@ rn_status rn_unpickler_allocate(void **memory, rn_unpickler *u, size_t nbytes)
 
         if (size < nbytes)
             size = nbytes;
-        rn_status status = spend(u, size);
-        if (status != RN_OK)
-            return status;
-        rn_pickle_block *fresh = rn_allocate(u->pickle->allocator, sizeof *fresh + size);
+        rn_pickle_block *fresh = rn_allocate(allocator_of(u), sizeof *fresh + size);
         if (fresh == NULL)
             return no_memory(u);
         *fresh = (rn_pickle_block){ .next = block, .size = size };
@@ -71,10 +71,7 @@ static rn_status make_room(rn_unpickler *u, void **array, size_t count, size_t *
     if (count < *capacity)
         return RN_OK;
     const size_t wanted = *capacity == 0 ? 32 : *capacity * 2;
-    rn_status status = spend(u, (wanted - *capacity) * size);
-    if (status != RN_OK)
-        return status;
-    void *grown = rn_grow_array(u->pickle->allocator, *array, count, wanted, size);
+    void *grown = rn_grow_array(allocator_of(u), *array, count, wanted, size);
     if (grown == NULL)
         return no_memory(u);
     *array = grown;
@@ -175,11 +172,8 @@ rn_status rn_unpickler_put(rn_unpickler *u, size_t index)
         return rn_unpickler_damaged(u, "the memo is used out of order");
     if (index >= u->memo_capacity) {
         const size_t wanted = index + 1 > u->memo_capacity * 2 ? index + 32 : u->memo_capacity * 2;
-        rn_status status = spend(u, (wanted - u->memo_capacity) * sizeof *u->memo);
+        rn_pickle_value *memo = rn_grow_array(allocator_of(u), u->memo, u->memo_capacity, wanted, sizeof *memo);
 
-        if (status != RN_OK)
-            return status;
-        rn_pickle_value *memo = rn_grow_array(u->pickle->allocator, u->memo, u->memo_capacity, wanted, sizeof *memo);
         if (memo == NULL)
             return no_memory(u);
         for (size_t i = u->memo_capacity; i < wanted; i++)
@@ -225,26 +219,29 @@ static rn_status run(rn_unpickler *u)
                            "%s: damaged pickle at byte %zu: opcode 0x%02x is not one that torch.save writes", u->path,
                            u->at - 1, *opcode);
         u->opcodes++;
-        rn_status status = rule->run(u, rule->argument);
+        rn_status status = rn_unpickler_work(u, OPCODE_WORK);
+        if (status == RN_OK)
+            status = rule->run(u, rule->argument);
         if (status != RN_OK)
             return status;
     }
     return RN_OK;
 }
 
-rn_status rn_pickle_read(rn_pickle *pickle, const rn_allocator *allocator, const char *path, const unsigned char *bytes,
+rn_status rn_pickle_read(rn_pickle *pickle, rn_budget *budget, const char *path, const unsigned char *bytes,
                          size_t nbytes, rn_message *message)
 {
     rn_unpickler u = { .pickle = pickle, .path = path, .message = message, .bytes = bytes };
+    const size_t before = budget->memory.left;
 
-    *pickle = (rn_pickle){ .allocator = allocator };
+    *pickle = (rn_pickle){ .budget = budget };
     u.nbytes = nbytes < RN_CHECKPOINT_PICKLE_BYTES ? nbytes : RN_CHECKPOINT_PICKLE_BYTES;
-    u.memory = u.nbytes * MEMORY_PER_BYTE + MEMORY_AT_LEAST;
-    rn_status status = run(&u);
+    rn_status status = rn_budget_settle(budget, run(&u), path, message);
     pickle->consumed = u.at;
-    rn_release(allocator, u.stack);
-    rn_release(allocator, u.marks);
-    rn_release(allocator, u.memo);
+    pickle->charged = before - budget->memory.left;
+    rn_release(allocator_of(&u), u.stack);
+    rn_release(allocator_of(&u), u.marks);
+    rn_release(allocator_of(&u), u.memo);
     if (status != RN_OK)
         rn_pickle_release(pickle);
     return status;
@@ -254,7 +251,9 @@ void rn_pickle_release(rn_pickle *pickle)
 {
     for (rn_pickle_block *block = pickle->blocks, *next; block != NULL; block = next) {
         next = block->next;
-        rn_release(pickle->allocator, block);
+        rn_release(&pickle->budget->allocator, block);
     }
+    if (pickle->budget != NULL)
+        rn_budget_return(pickle->budget, pickle->charged);
     *pickle = (rn_pickle){ 0 };
 }

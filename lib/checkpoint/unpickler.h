@@ -11,7 +11,6 @@ typedef struct rn_unpickler {
     rn_message *message;
     const unsigned char *bytes;
     size_t nbytes, at;
-    size_t memory; /* bytes that may still be allocated */
     rn_pickle_value *stack;
     size_t count, capacity;
     size_t *marks; /* heights of the stack */
@@ -30,6 +29,8 @@ extern const rn_opcode rn_opcodes[256];
 
 /* Fails with RN_FORMAT and the place. */
 rn_status rn_unpickler_damaged(const rn_unpickler *u, const char *what);
+/* Charges work to the budget. RN_FORMAT: more than the file's size justifies. */
+rn_status rn_unpickler_work(rn_unpickler *u, size_t units);
 /* Memory that lives as long as the pickle. */
 rn_status rn_unpickler_allocate(void **memory, rn_unpickler *u, size_t nbytes);
 /* The next `count` bytes; NULL: the end of the pickle comes first. */

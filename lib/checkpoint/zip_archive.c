@@ -18,6 +18,7 @@ enum {
     LONGEST_COMMENT = 65535,
     MOST_ENTRIES = RN_CHECKPOINT_TENSORS + 1000, /* one a storage, and a few small ones */
     INFLATE_RATIO = 1032,                        /* zlib's manual: the most that deflate can shrink */
+    INFLATE_WORK = 4,                            /* units of the budget for a byte that comes out */
     LOCAL_HEADER = 30,
     RECORD = 46,
     END_RECORD = 22,
@@ -145,7 +146,7 @@ static rn_status check_entry(const rn_zip_archive *archive, const rn_zip_entry *
 /* Takes one record of the directory, of which `left` bytes are left; *used is its size. */
 static rn_status read_record(size_t *used, rn_zip_archive *archive, const unsigned char *record, size_t left)
 {
-    const rn_allocator *allocator = &archive->reader->context->allocator;
+    const rn_allocator *allocator = &archive->reader->budget->allocator;
     char name[LONGEST_NAME + 1];
 
     if (left < RECORD || !is_signature(record, "PK\1\2"))
@@ -185,8 +186,7 @@ static rn_status read_directory(rn_zip_archive *archive, const directory *d)
 
     if (d->entries > d->nbytes / RECORD)
         return damaged(archive, "its directory is too short for its entries");
-    archive->entry =
-        rn_allocate_array(&archive->reader->context->allocator, (size_t)d->entries, sizeof *archive->entry);
+    archive->entry = rn_allocate_array(&archive->reader->budget->allocator, (size_t)d->entries, sizeof *archive->entry);
     if (archive->entry == NULL)
         return no_memory(archive);
     while (archive->count < d->entries) {
@@ -205,14 +205,14 @@ rn_status rn_zip_open(rn_zip_archive *archive, rn_reader *reader)
     directory d = { 0 };
 
     *archive = (rn_zip_archive){ .reader = reader };
-    archive->inflate_bytes = reader->nbytes > SIZE_MAX / INFLATE_RATIO ? SIZE_MAX : reader->nbytes * INFLATE_RATIO;
+    archive->unread_bytes = reader->nbytes;
     rn_status status = find_directory(&d, archive);
     return status == RN_OK ? read_directory(archive, &d) : status;
 }
 
 void rn_zip_close(rn_zip_archive *archive)
 {
-    const rn_allocator *allocator = &archive->reader->context->allocator;
+    const rn_allocator *allocator = &archive->reader->budget->allocator;
 
     for (size_t i = 0; i < archive->count; i++)
         rn_release(allocator, archive->entry[i].name);
@@ -279,27 +279,46 @@ static rn_status unpack(rn_storage **owner, char **data, rn_zip_archive *archive
                         size_t place)
 {
     rn_reader *reader = archive->reader;
-    z_stream stream = { .zalloc = allocate_for_zlib, .zfree = release_for_zlib, .opaque = &reader->context->allocator };
+    rn_budget *budget = reader->budget;
+    z_stream stream = { .zalloc = allocate_for_zlib, .zfree = release_for_zlib, .opaque = &budget->allocator };
 
-    if (entry->nbytes / INFLATE_RATIO > entry->packed || entry->nbytes > archive->inflate_bytes)
+    if (entry->nbytes / INFLATE_RATIO > entry->packed)
         return rn_fail(&reader->context->message, RN_FORMAT,
                        "%s: '%s' claims to be larger than its packed bytes can hold", reader->path, entry->name);
-    archive->inflate_bytes -= (size_t)entry->nbytes;
-    rn_status status = rn_storage_allocate(owner, reader->context, (size_t)entry->nbytes);
+    rn_status status = rn_reader_allocate(owner, reader, (size_t)entry->nbytes);
+    if (status == RN_OK)
+        status = rn_reader_work(reader, rn_budget_product((size_t)entry->nbytes, INFLATE_WORK));
+    if (status == RN_OK)
+        status = rn_reader_work(reader, (size_t)entry->packed);
     if (status != RN_OK)
         return status;
     *data = (*owner)->memory;
+    const size_t before = budget->memory.left;
     if (inflateInit2(&stream, -MAX_WBITS) != Z_OK)
         return no_memory(archive);
     stream.next_in = reader->bytes + place;
     stream.next_out = (unsigned char *)*data;
     const int code = inflate_pieces(&stream, (size_t)entry->packed, (size_t)entry->nbytes);
     inflateEnd(&stream);
+    rn_budget_return(budget, before - budget->memory.left);
     if (code == Z_MEM_ERROR)
         return no_memory(archive);
     if (code != Z_STREAM_END)
         return rn_fail(&reader->context->message, RN_FORMAT, "%s: '%s' cannot be unpacked", reader->path, entry->name);
     return RN_OK;
+}
+
+static rn_status check_crc(const rn_reader *reader, const rn_zip_entry *entry, const char *data)
+{
+    if (entry->crc == 0)
+        return RN_OK;
+    rn_status status = rn_reader_work(reader, (size_t)entry->nbytes);
+    if (status != RN_OK)
+        return status;
+    const uLong crc = crc32_z(crc32_z(0, NULL, 0), (const unsigned char *)data, (size_t)entry->nbytes);
+    return crc == entry->crc ? RN_OK
+                             : rn_fail(&reader->context->message, RN_FORMAT, "%s: '%s' is damaged: its CRC is wrong",
+                                       reader->path, entry->name);
 }
 
 rn_status rn_zip_bytes(rn_storage **owner, char **data, rn_zip_archive *archive, const rn_zip_entry *entry,
@@ -310,13 +329,15 @@ rn_status rn_zip_bytes(rn_storage **owner, char **data, rn_zip_archive *archive,
 
     *owner = NULL;
     rn_status status = find_bytes(&place, archive, entry);
+    if (status != RN_OK)
+        return status;
+    if (entry->packed > archive->unread_bytes)
+        return damaged(archive, "its entries overlap: together they are larger than the file");
+    archive->unread_bytes -= (size_t)entry->packed;
+    status = entry->deflated ? unpack(owner, data, archive, entry, place)
+                             : rn_reader_view(owner, data, reader, place, (size_t)entry->nbytes, alignment);
     if (status == RN_OK)
-        status = entry->deflated ? unpack(owner, data, archive, entry, place)
-                                 : rn_reader_view(owner, data, reader, place, (size_t)entry->nbytes, alignment);
-    if (status == RN_OK && entry->crc != 0 &&
-        (uint32_t)crc32_z(crc32_z(0, NULL, 0), (const unsigned char *)*data, (size_t)entry->nbytes) != entry->crc)
-        status = rn_fail(&reader->context->message, RN_FORMAT, "%s: '%s' is damaged: its CRC is wrong", reader->path,
-                         entry->name);
+        status = check_crc(reader, entry, *data);
     if (status != RN_OK) {
         rn_storage_release(*owner);
         *owner = NULL;

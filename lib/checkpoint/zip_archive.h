@@ -18,7 +18,7 @@ typedef struct rn_zip_archive {
     rn_zip_entry *entry;
     size_t count;
     rn_name_index index;
-    size_t inflate_bytes; /* that may still be unpacked: deflate makes at most 1032 bytes of one */
+    size_t unread_bytes; /* of the file: an entry is read once, and no two share bytes */
 } rn_zip_archive;
 
 /* Opens reader->bytes, which must stay where they are. Close in every case. */

@@ -37,9 +37,12 @@ static void bytes_that_lie_askew_are_copied_once(void **state)
     unsigned char *bytes = file->memory;
     for (unsigned char i = 0; i < 64; i++)
         bytes[i] = i;
+    rn_budget budget;
     rn_reader reader = {
         .context = context, .path = "file", .bytes = bytes, .nbytes = 64, .file = file, .copy_bytes = 64
     };
+    rn_budget_init(&budget, &context->allocator, 64);
+    reader.budget = &budget;
     require_ok(context, rn_reader_view(&owner, &data, &reader, 16, 48, 8));
     assert_ptr_equal(data, bytes + 16);
     rn_storage_release(owner);

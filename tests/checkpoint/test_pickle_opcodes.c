@@ -9,9 +9,11 @@ static rn_message message;
 static rn_status read_bytes(rn_pickle *pickle, const char *bytes, size_t nbytes)
 {
     static rn_allocator allocator;
+    static rn_budget budget;
 
     allocator = rn_default_allocator();
-    return rn_pickle_read(pickle, &allocator, "file", (const unsigned char *)bytes, nbytes, &message);
+    rn_budget_init(&budget, &allocator, nbytes);
+    return rn_pickle_read(pickle, &budget, "file", (const unsigned char *)bytes, nbytes, &message);
 }
 
 #define BYTES(literal) (literal), sizeof(literal) - 1

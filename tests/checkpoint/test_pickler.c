@@ -52,12 +52,13 @@ static void numbers_of_every_size_are_read_back(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         rn_checkpoint *checkpoint = with_one(context, RN_INT8, 1, &sizes[i]);
         rn_pickle pickle;
+        rn_budget budget;
         rn_bytes bytes;
 
         rn_bytes_init(&bytes, &context->allocator);
         rn_pickle_write(&bytes, checkpoint);
-        require_ok(context,
-                   rn_pickle_read(&pickle, &context->allocator, "file", bytes.data, bytes.count, &context->message));
+        rn_budget_init(&budget, &context->allocator, bytes.count);
+        require_ok(context, rn_pickle_read(&pickle, &budget, "file", bytes.data, bytes.count, &context->message));
         const rn_pickle_call *call = rn_pickle_member(&pickle.root, "w")->as.call;
         assert_true(rn_pickle_sequence(&call->arguments->value[2])->value[0].as.integer == sizes[i]);
         assert_true(rn_pickle_sequence(&pickle.persistent.value[0])->value[4].as.integer == sizes[i]);

@@ -73,6 +73,7 @@ static void every_stride_gives_row_major_bytes(void **state)
         { 4, { 64, 33, 3, 3 }, { 297, 1, 99, 33 } },
         { 4, { 8, 16, 1, 1 }, { 16, 1, 16, 16 } },
         { 8, { 2, 1, 2, 3, 1, 2, 2, 2 }, { 1, 9, 2, 4, 0, 12, 24, 48 } },
+        { 4, { 1, 3, 1, 2 }, { INT64_MAX, 1, INT64_MAX / 2, 3 } }, /* strides that are never stepped along */
     };
     static const rn_dtype dtypes[] = { RN_UINT8, RN_INT16, RN_FLOAT32, RN_INT64, RN_BOOL };
     rn_context *context = rn_test_context(1, RN_ISA_AUTO);

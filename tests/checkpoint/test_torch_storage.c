@@ -45,7 +45,9 @@ static void placing_checks_every_bound(void **state)
     rn_torch_storage storage = {
         .key = (char *)(uintptr_t) "k", .owner = owner, .data = owner->memory, .nbytes = 24, .dtype = RN_FLOAT32
     };
-    const rn_reader reader = { .context = context, .path = "file" };
+    rn_budget budget;
+    const rn_reader reader = { .context = context, .path = "file", .budget = &budget };
+    rn_budget_init(&budget, &context->allocator, 24);
     for (size_t i = 0; i < sizeof placings / sizeof placings[0]; i++) {
         rn_torch_layout layout = placings[i].layout;
         rn_tensor *tensor = NULL;
@@ -62,31 +64,37 @@ static void placing_checks_every_bound(void **state)
 
 static void keys_are_texts_or_numbers(void **state)
 {
+    const rn_allocator allocator = rn_default_allocator();
+    rn_budget budget;
+    const rn_reader reader = { .budget = &budget };
     char key[RN_TORCH_KEY], text[400];
     rn_pickle_value value = { .type = RN_PICKLE_INTEGER, .as.integer = 94 };
 
     (void)state;
-    assert_true(rn_torch_key(key, &value));
+    rn_budget_init(&budget, &allocator, 400);
+    assert_true(rn_torch_key(key, &reader, &value));
     assert_string_equal(key, "94");
     memset(text, 'k', sizeof text);
     value = (rn_pickle_value){ .type = RN_PICKLE_TEXT, .length = RN_TORCH_KEY - 1, .as.text = text };
-    assert_true(rn_torch_key(key, &value));
+    assert_true(rn_torch_key(key, &reader, &value));
     value.length++;
-    assert_false(rn_torch_key(key, &value));
+    assert_false(rn_torch_key(key, &reader, &value));
     value.length = 0;
-    assert_false(rn_torch_key(key, &value));
+    assert_false(rn_torch_key(key, &reader, &value));
     value.type = RN_PICKLE_NONE;
-    assert_false(rn_torch_key(key, &value));
+    assert_false(rn_torch_key(key, &reader, &value));
 }
 
 static void a_key_is_taken_once(void **state)
 {
     rn_context *context = rn_test_context(1, RN_ISA_AUTO);
-    const rn_reader reader = { .context = context, .path = "file" };
+    rn_budget budget;
+    const rn_reader reader = { .context = context, .path = "file", .budget = &budget };
     rn_torch_storages storages = { 0 };
     const rn_torch_storage storage = { .dtype = RN_INT8 };
 
     (void)state;
+    rn_budget_init(&budget, &context->allocator, 1000);
     for (int i = 0; i < 100; i++) {
         char key[16];
 
@@ -96,7 +104,7 @@ static void a_key_is_taken_once(void **state)
     require_status(context, rn_torch_storages_add(&storages, &reader, &storage, "7"), RN_FORMAT);
     assert_non_null(rn_torch_storages_find(&storages, "99"));
     assert_null(rn_torch_storages_find(&storages, "100"));
-    rn_torch_storages_release(&storages, &context->allocator);
+    rn_torch_storages_release(&storages, &budget.allocator);
     rn_context_destroy(context);
 }
 

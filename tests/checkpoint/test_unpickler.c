@@ -5,6 +5,16 @@
 
 static rn_message message;
 
+/* Reads a pickle that is a file of its own. */
+static rn_status read_pickle(rn_pickle *pickle, const rn_allocator *allocator, const unsigned char *bytes,
+                             size_t nbytes)
+{
+    static rn_budget budget;
+
+    rn_budget_init(&budget, allocator, nbytes);
+    return rn_pickle_read(pickle, &budget, "file", bytes, nbytes, &message);
+}
+
 static void a_pickle_cut_anywhere_is_refused(void **state)
 {
     static const char whole[] = "\x80\2}q\0(X\1\0\0\0aq\1K\1X\1\0\0\0bq\2]q\3(K\1K\2eu.";
@@ -19,11 +29,10 @@ static void a_pickle_cut_anywhere_is_refused(void **state)
         part = realloc(part, length == 0 ? 1 : length);
         assert_non_null(part);
         memcpy(part, whole, length);
-        assert_int_equal(rn_pickle_read(&pickle, &allocator, "file", part, length, &message), RN_FORMAT);
+        assert_int_equal(read_pickle(&pickle, &allocator, part, length), RN_FORMAT);
         free(part);
     }
-    assert_int_equal(rn_pickle_read(&pickle, &allocator, "file", (const unsigned char *)whole, sizeof whole, &message),
-                     RN_OK);
+    assert_int_equal(read_pickle(&pickle, &allocator, (const unsigned char *)whole, sizeof whole), RN_OK);
     assert_int_equal(pickle.consumed, sizeof whole - 1);
     rn_pickle_release(&pickle);
     rn_pickle_release(&pickle);
@@ -70,7 +79,7 @@ static void memory_stays_in_proportion(void **state)
     for (size_t i = 0; i < sizeof opcodes; i++) {
         memset(bytes, opcodes[i], SIZE);
         memory.peak = 0;
-        assert_int_equal(rn_pickle_read(&pickle, &allocator, "file", bytes, SIZE, &message), RN_FORMAT);
+        assert_int_equal(read_pickle(&pickle, &allocator, bytes, SIZE), RN_FORMAT);
         assert_true(memory.peak < (size_t)100 * SIZE);
         assert_int_equal(memory.in_use, 0);
     }
@@ -94,7 +103,7 @@ static void long_lists_fit(void **state)
     }
     *at++ = 'e';
     *at++ = '.';
-    assert_int_equal(rn_pickle_read(&pickle, &allocator, "file", bytes, (size_t)(at - bytes), &message), RN_OK);
+    assert_int_equal(read_pickle(&pickle, &allocator, bytes, (size_t)(at - bytes)), RN_OK);
     assert_int_equal(pickle.root.as.items->count, COUNT);
     assert_int_equal(pickle.root.as.items->value[COUNT - 1].as.integer, (COUNT - 1) & 255);
     rn_pickle_release(&pickle);
@@ -115,7 +124,7 @@ static void more_than_64_mib_are_refused(void **state)
         bytes[i + 1] = '0';
     }
     memcpy(bytes + size - 2, "N.", 2);
-    assert_int_equal(rn_pickle_read(&pickle, &allocator, "file", bytes, size, &message), RN_FORMAT);
+    assert_int_equal(read_pickle(&pickle, &allocator, bytes, size), RN_FORMAT);
     assert_non_null(strstr(message.text, "64 MiB"));
     free(bytes);
 }

@@ -68,8 +68,11 @@ static rn_status try(rn_context *context, const unsigned char *bytes, size_t nby
     rn_storage *owner, *part = NULL;
     rn_zip_archive archive;
     rn_reader reader = { .context = context, .path = "file", .bytes = bytes, .nbytes = nbytes, .copy_bytes = nbytes };
+    rn_budget budget;
     char *data;
 
+    rn_budget_init(&budget, &context->allocator, nbytes);
+    reader.budget = &budget;
     require_ok(context, rn_storage_create(&owner, context, (void *)(uintptr_t)bytes, NULL, NULL));
     reader.file = owner;
     rn_status status = rn_zip_open(&archive, &reader);

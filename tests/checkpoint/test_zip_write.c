@@ -32,8 +32,11 @@ static void read_entries(rn_context *context, const char *path, size_t count)
     unsigned char *bytes = whole_file(&nbytes, path);
     rn_storage *owner;
     rn_zip_archive archive;
+    rn_budget budget;
     rn_reader reader = { .context = context, .path = path, .bytes = bytes, .nbytes = nbytes, .copy_bytes = nbytes };
 
+    rn_budget_init(&budget, &context->allocator, nbytes);
+    reader.budget = &budget;
     require_ok(context, rn_storage_create(&owner, context, bytes, NULL, NULL));
     reader.file = owner;
     require_ok(context, rn_zip_open(&archive, &reader));
