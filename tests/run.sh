@@ -3,7 +3,7 @@
 # Installs what is missing, builds, runs all tests, and ends with the line "N passed, N failed, N skipped". Fails if a test did, or if none ran.
 #
 #   tests/run.sh              the build that is shipped; the same tests under the address and undefined-behaviour sanitizers; those of
-#                             pictures in a build without libjpeg-turbo
+#                             pictures in a build without libjpeg-turbo; a short run of each fuzz target where clang is there
 #   tests/run.sh PRESET...    these presets instead (CMakePresets.json)
 #   tests/run.sh torture      readers and writers with every call to the system failing once, without and with the sanitizers; in the tests above
 #                             a part of these calls
@@ -56,11 +56,18 @@ count()
         END { close_test(); print total_passed + 0, total_failed + 0, total_skipped + 0 }' "$1"
 }
 
+can_fuzz()
+{
+    mkdir -p build
+    command -v clang >/dev/null && echo 'int LLVMFuzzerTestOneInput(const char *b, unsigned long n) { return b == 0 && n; }' |
+        clang -x c -fsanitize=fuzzer,address - -o build/can_fuzz 2>/dev/null
+}
+
 everything_is_there || install_packages
 
 jobs=$(nproc)
 passed=0 failed=0 skipped=0
-[ $# -gt 0 ] || set -- release asan-ubsan without-jpeg
+[ $# -gt 0 ] || set -- release asan-ubsan without-jpeg fuzz
 targets='' chosen=''
 if [ "$1" = torture ]; then
     set -- release asan-ubsan
@@ -68,12 +75,17 @@ if [ "$1" = torture ]; then
     export RN_TORTURE_CALLS="${RN_TORTURE_CALLS-2000}"
 fi
 for preset in "$@"; do
+    if [ "$preset" = fuzz ] && ! can_fuzz; then
+        echo "== fuzz: skipped, there is no clang with libFuzzer"
+        skipped=$((skipped + 1))
+        continue
+    fi
     echo "== $preset: build"
     build_log=build/$preset.log
     mkdir -p build
     # Sanitizers make compilers see ghosts: there a warning is only a warning.
     werror=ON
-    case $preset in *san* | without-jpeg) werror=OFF ;; esac
+    case $preset in *san* | without-jpeg | fuzz) werror=OFF ;; esac
     # shellcheck disable=SC2086
     cmake --preset "$preset" -DRESNET_WERROR=$werror -DRESNET_BUILD_TESTS=ON >"$build_log" 2>&1 &&
         cmake --build --preset "$preset" -j "$jobs" $targets >>"$build_log" 2>&1 || {
