@@ -46,6 +46,30 @@ static void write_training(const char *path)
     rn_context_destroy(context);
 }
 
+/* The header of a model file alone, which is what fuzz_model takes. */
+static void write_header(const char *path)
+{
+    rn_context *const context = fuzz_context();
+    rn_model *model;
+    unsigned char prefix[8];
+    size_t nbytes = 0;
+    FILE *file;
+    char *header;
+
+    fuzz_require(rn_model_create(&model, context, "cifar_resnet20", RN_OPTIONS(rn_model, .class_count = 2)) == RN_OK);
+    fuzz_require(rn_model_save(model, path) == RN_OK);
+    rn_model_destroy(model);
+    rn_context_destroy(context);
+    file = fopen(path, "rb");
+    fuzz_require(file != NULL && fread(prefix, 1, sizeof prefix, file) == sizeof prefix);
+    for (int i = 7; i >= 0; i--)
+        nbytes = nbytes << 8 | prefix[i];
+    header = calloc(1, nbytes + 1);
+    fuzz_require(header != NULL && fread(header, 1, nbytes, file) == nbytes && fclose(file) == 0);
+    write_text(path, header);
+    free(header);
+}
+
 int main(int count, char **arguments)
 {
     if (count != 2)
@@ -56,5 +80,6 @@ int main(int count, char **arguments)
     write_text(place(arguments[1], "fuzz_labels", "object"),
                "{\"1\": \"daisy\", \"2\": \"rose \\u00e9\", \"x\": \"\"}");
     write_training(place(arguments[1], "fuzz_training", "last.safetensors"));
+    write_header(place(arguments[1], "fuzz_model", "header"));
     return 0;
 }
