@@ -3,8 +3,10 @@
 # Installs what is missing, builds, runs all tests, and ends with the line "N passed, N failed, N skipped". Fails if a test did, or if none ran.
 #
 #   tests/run.sh              the build that is shipped; the same tests under the address and undefined-behaviour sanitizers; those of
-#                             pictures in a build without libjpeg-turbo
+#                             pictures in a build without libjpeg-turbo; a short run of each fuzz target where clang is there
 #   tests/run.sh PRESET...    these presets instead (CMakePresets.json)
+#   tests/run.sh torture      readers and writers with every call to the system failing once, without and with the sanitizers; in the tests above
+#                             a part of these calls
 #
 # RESNET_TEST_DATA names a folder of real photos and weights; tests that need one and find none are counted as skipped.
 set -eu
@@ -54,20 +56,39 @@ count()
         END { close_test(); print total_passed + 0, total_failed + 0, total_skipped + 0 }' "$1"
 }
 
+can_fuzz()
+{
+    mkdir -p build
+    command -v clang >/dev/null && echo 'int LLVMFuzzerTestOneInput(const char *b, unsigned long n) { return b == 0 && n; }' |
+        clang -x c -fsanitize=fuzzer,address - -o build/can_fuzz 2>/dev/null
+}
+
 everything_is_there || install_packages
 
 jobs=$(nproc)
 passed=0 failed=0 skipped=0
-[ $# -gt 0 ] || set -- release asan-ubsan without-jpeg
+[ $# -gt 0 ] || set -- release asan-ubsan without-jpeg fuzz
+targets='' chosen=''
+if [ "$1" = torture ]; then
+    set -- release asan-ubsan
+    targets='--target test_torture' chosen='--tests-regex ^torture/'
+    export RN_TORTURE_CALLS="${RN_TORTURE_CALLS-2000}"
+fi
 for preset in "$@"; do
+    if [ "$preset" = fuzz ] && ! can_fuzz; then
+        echo "== fuzz: skipped, there is no clang with libFuzzer"
+        skipped=$((skipped + 1))
+        continue
+    fi
     echo "== $preset: build"
     build_log=build/$preset.log
     mkdir -p build
     # Sanitizers make compilers see ghosts: there a warning is only a warning.
     werror=ON
-    case $preset in *san* | without-jpeg) werror=OFF ;; esac
+    case $preset in *san* | without-jpeg | fuzz) werror=OFF ;; esac
+    # shellcheck disable=SC2086
     cmake --preset "$preset" -DRESNET_WERROR=$werror -DRESNET_BUILD_TESTS=ON >"$build_log" 2>&1 &&
-        cmake --build --preset "$preset" -j "$jobs" >>"$build_log" 2>&1 || {
+        cmake --build --preset "$preset" -j "$jobs" $targets >>"$build_log" 2>&1 || {
         grep -nE -A 6 'error:|undefined reference|CMake Error' "$build_log" || tail -n 40 "$build_log"
         echo "== $preset: does not build"
         failed=$((failed + 1))
@@ -77,7 +98,8 @@ for preset in "$@"; do
     log=build/$preset/Testing/Temporary/LastTest.log
     rm -f "$log"
     status=0
-    ctest --preset "$preset" -j "$jobs" || status=$?
+    # shellcheck disable=SC2086
+    ctest --preset "$preset" -j "$jobs" $chosen || status=$?
     if [ ! -f "$log" ]; then
         failed=$((failed + 1))
         continue

@@ -109,7 +109,7 @@ rn_status rn_directory_list(rn_names *names, const rn_allocator *allocator, cons
 
     *names = (rn_names){ 0 };
     if (directory == NULL)
-        return rn_fail(message, RN_IO, "%s: %s", path, strerror(errno));
+        return rn_fail(message, errno == ENOMEM ? RN_NO_MEMORY : RN_IO, "%s: %s", path, strerror(errno));
     for (;;) {
         const struct dirent *entry;
 

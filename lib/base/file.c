@@ -15,7 +15,9 @@
 static rn_status open_regular(int *handle, struct stat *info, const char *path, rn_message *message)
 {
     *info = (struct stat){ 0 };
-    *handle = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    do
+        *handle = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    while (*handle < 0 && errno == EINTR);
     if (*handle < 0)
         return rn_fail(message, RN_IO, "%s: %s", path, strerror(errno));
     if (fstat(*handle, info) != 0) {
@@ -138,10 +140,12 @@ void rn_file_unmap(rn_mapping *mapping)
 
 rn_status rn_file_lock(int *handle, const char *path, rn_message *message)
 {
-    const int opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
-    int answer;
+    int opened, answer;
 
     *handle = -1;
+    do
+        opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+    while (opened < 0 && errno == EINTR);
     if (opened < 0)
         return rn_fail(message, RN_IO, "%s: %s", path, strerror(errno));
     do

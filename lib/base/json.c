@@ -11,6 +11,7 @@
 #include "base/json_grammar.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -86,15 +87,20 @@ rn_status rn_json_parse(rn_json **json, const char *text, size_t nbytes, rn_mess
     size_t place = 0;
     const char *const fault = find_fault(&place, (const unsigned char *)text, nbytes);
     cJSON *root;
+    bool memory;
 
     *json = NULL;
     if (fault != NULL)
         return rn_fail(message, RN_FORMAT, "not JSON that can be read: %s (at byte %zu)", fault, place);
     pthread_mutex_lock(&parser_lock);
+    errno = 0; /* malloc sets it, and cJSON says nothing else of memory */
     root = cJSON_ParseWithLengthOpts(text, nbytes, &at, 0);
+    memory = root != NULL || errno != ENOMEM;
     pthread_mutex_unlock(&parser_lock);
     while (root != NULL && at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
         at++;
+    if (!memory)
+        return rn_fail(message, RN_NO_MEMORY, "no memory to read %zu bytes of JSON", nbytes);
     if (root == NULL || at != end) {
         cJSON_Delete(root);
         if (root == NULL && rn_json_is_grammatical(text, nbytes))

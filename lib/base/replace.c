@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { BUFFER_SIZE = 1 << 16, ATTEMPTS = 1000 };
@@ -87,10 +89,40 @@ rn_status rn_file_replace_begin(rn_replacement **replacement, const rn_allocator
     return RN_OK;
 }
 
+/*
+ * write() beyond RLIMIT_FSIZE raises SIGXFSZ, which ends a process that does not expect it. How the process takes signals
+ * is not ours to change, so it is held back in this thread alone and taken away again; what is left is EFBIG. One that
+ * was pending before came from somebody else and stays.
+ */
+static ssize_t write_without_signal(int handle, const void *bytes, size_t nbytes)
+{
+    const struct timespec now = { 0 };
+    sigset_t excess, pending, before;
+    bool foreign;
+    ssize_t n;
+    int error;
+
+    sigemptyset(&excess);
+    sigaddset(&excess, SIGXFSZ);
+    if ((error = pthread_sigmask(SIG_BLOCK, &excess, &before)) != 0) {
+        errno = error;
+        return -1;
+    }
+    foreign = sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ) == 1;
+    n = write(handle, bytes, nbytes);
+    error = errno;
+    if (n < 0 && error == EFBIG && !foreign)
+        while (sigtimedwait(&excess, NULL, &now) < 0 && errno == EINTR)
+            continue;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return n;
+}
+
 static void write_fully(rn_replacement *r, const unsigned char *bytes, size_t nbytes)
 {
     while (nbytes > 0 && r->error == 0) {
-        const ssize_t n = write(r->handle, bytes, nbytes);
+        const ssize_t n = write_without_signal(r->handle, bytes, nbytes);
 
         if (n > 0) {
             bytes += n;

@@ -5,6 +5,7 @@
  */
 #include "image/pixels.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 
@@ -34,6 +35,26 @@
 #pragma GCC diagnostic pop
 #endif
 
+/*
+ * As stbi_load_from_memory with three channels. That loses the picture if there is no memory to make 8 bits of its 16, so
+ * it is done here, in place.
+ */
+static uint8_t *load(const uint8_t *bytes, int nbytes, int *width, int *height)
+{
+    uint16_t *wide;
+    uint8_t *narrow;
+    int channels;
+
+    if (!stbi_is_16_bit_from_memory(bytes, nbytes))
+        return stbi_load_from_memory(bytes, nbytes, width, height, &channels, 3);
+    wide = stbi_load_16_from_memory(bytes, nbytes, width, height, &channels, 3);
+    narrow = (uint8_t *)wide;
+    if (wide != NULL)
+        for (size_t i = 0; i < (size_t)*width * (size_t)*height * 3; i++)
+            narrow[i] = (uint8_t)(wide[i] >> 8);
+    return narrow;
+}
+
 rn_status rn_pixels_decode_stb(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                                const char *name, rn_message *message)
 {
@@ -50,7 +71,10 @@ rn_status rn_pixels_decode_stb(rn_pixels *pixels, const rn_workbench *bench, con
     status = rn_check_picture_size(width, height < 0 ? -(int64_t)height : height, name, message);
     if (status != RN_OK)
         return status;
-    decoded = stbi_load_from_memory(bytes, (int)nbytes, &width, &height, &channels, 3);
+    errno = 0; /* malloc sets it, and stb_image says nothing else of memory */
+    decoded = load(bytes, (int)nbytes, &width, &height);
+    if (decoded == NULL && errno == ENOMEM)
+        return rn_fail(message, RN_NO_MEMORY, "%s: no memory to decode it", name);
     if (decoded == NULL)
         return rn_fail(message, RN_FORMAT, "%s: damaged, or of a kind that is not read", name);
     status = rn_pixels_create(pixels, bench, width, height, message);

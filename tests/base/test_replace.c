@@ -152,6 +152,55 @@ static void a_full_disk_leaves_the_old_file_and_no_other(void **state)
     signal(SIGXFSZ, handler);
 }
 
+enum { SURVIVED, NOT_BEGUN, NOT_REFUSED, LEFT_PENDING, TAKEN_AWAY, LEFT_BLOCKED };
+
+/* In a child of its own: writes beyond the limit while SIGXFSZ would end the process. `foreign`: one is pending before. */
+static int write_beyond_the_limit(const char *path, bool foreign)
+{
+    static unsigned char bytes[300000];
+    const rn_allocator allocator = rn_default_allocator();
+    const struct rlimit small = { .rlim_cur = 1000, .rlim_max = 1000 };
+    sigset_t set, pending, mask;
+    rn_replacement *r;
+
+    signal(SIGXFSZ, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGXFSZ);
+    sigprocmask(foreign ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+    if (foreign)
+        raise(SIGXFSZ);
+    if (rn_file_replace_begin(&r, &allocator, path, NULL) != RN_OK || setrlimit(RLIMIT_FSIZE, &small) != 0)
+        return NOT_BEGUN;
+    if (rn_file_replace_write(r, bytes, sizeof bytes) != RN_IO || rn_file_replace_commit(r, NULL) != RN_IO)
+        return NOT_REFUSED;
+    sigpending(&pending);
+    if (sigismember(&pending, SIGXFSZ) != (foreign ? 1 : 0))
+        return foreign ? TAKEN_AWAY : LEFT_PENDING;
+    sigprocmask(SIG_BLOCK, NULL, &mask);
+    return sigismember(&mask, SIGXFSZ) == (foreign ? 1 : 0) ? SURVIVED : LEFT_BLOCKED;
+}
+
+static void the_signal_of_a_file_too_large_ends_nobody(void **state)
+{
+    const char *const directory = rn_test_directory(), *const path = rn_test_path(directory, "file");
+
+    (void)state;
+    replace(path, "old");
+    for (int foreign = 0; foreign < 2; foreign++) {
+        const pid_t child = fork();
+        int ended = 0;
+
+        assert_true(child >= 0);
+        if (child == 0)
+            _exit(write_beyond_the_limit(path, foreign));
+        assert_int_equal(waitpid(child, &ended, 0), child);
+        assert_true(WIFEXITED(ended));
+        assert_int_equal(WEXITSTATUS(ended), SURVIVED);
+        require_content(path, "old", 3);
+        require_files(directory, 1);
+    }
+}
+
 /* What fits the buffer fails only when it is flushed. */
 static void a_failure_at_the_last_moment_is_reported_by_commit(void **state)
 {
@@ -286,6 +335,7 @@ int main(void)
         cmocka_unit_test(a_new_file_has_the_permissions_of_the_mask),
         cmocka_unit_test(two_replacements_of_one_file_do_not_meet),
         cmocka_unit_test(a_full_disk_leaves_the_old_file_and_no_other),
+        cmocka_unit_test(the_signal_of_a_file_too_large_ends_nobody),
         cmocka_unit_test(a_failure_at_the_last_moment_is_reported_by_commit),
         cmocka_unit_test(what_cannot_be_replaced_is_refused_at_once),
         cmocka_unit_test(a_name_without_a_directory_is_of_the_current_one),

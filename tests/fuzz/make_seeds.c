@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* Writes what the targets start from into a directory: make_seeds DIRECTORY. */
+#include "fuzz_network.h"
+#include "train/train.h"
+
+#include <sys/stat.h>
+
+static const char *place(const char *directory, const char *target, const char *name)
+{
+    static char path[4096];
+
+    snprintf(path, sizeof path, "%s/%s", directory, target);
+    mkdir(path, 0777);
+    snprintf(path, sizeof path, "%s/%s/%s", directory, target, name);
+    return path;
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *const file = fopen(path, "wb");
+
+    fuzz_require(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+static void write_training(const char *path)
+{
+    rn_context *const context = fuzz_context();
+    rn_model *const model = fuzz_network(context);
+    const rn_phase phase = { .name = (char *)"all", .lr = 0.1, .lr_gamma = 0.1, .lr_step_epochs = 7, .epochs = 2 };
+    rn_train_state state = { .network = (char *)"tiny", .pipeline = (char *)"ToTensor()", .batch_size = 8 };
+    rn_training_state parts = { 0 };
+    char *text;
+
+    fuzz_require(rn_train_state_add_phase(&state, &phase, &context->allocator, NULL) == RN_OK);
+    state.training_pipeline = state.pipeline;
+    fuzz_require(rn_train_state_write(&text, &state, NULL) == RN_OK);
+    parts.state = text;
+    fuzz_optimizer(&parts, model);
+    fuzz_require(rn_training_save(model, &parts, path) == RN_OK);
+    rn_json_release_text(text);
+    rn_scheduler_destroy(parts.scheduler);
+    rn_optimizer_destroy(parts.optimizer);
+    state.network = state.pipeline = state.training_pipeline = NULL;
+    rn_train_state_release(&state, &context->allocator);
+    rn_model_destroy(model);
+    rn_context_destroy(context);
+}
+
+/* The header of a model file alone, which is what fuzz_model takes. */
+static void write_header(const char *path)
+{
+    rn_context *const context = fuzz_context();
+    rn_model *model;
+    unsigned char prefix[8];
+    size_t nbytes = 0;
+    FILE *file;
+    char *header;
+
+    fuzz_require(rn_model_create(&model, context, "cifar_resnet20", RN_OPTIONS(rn_model, .class_count = 2)) == RN_OK);
+    fuzz_require(rn_model_save(model, path, NULL) == RN_OK);
+    rn_model_destroy(model);
+    rn_context_destroy(context);
+    file = fopen(path, "rb");
+    fuzz_require(file != NULL && fread(prefix, 1, sizeof prefix, file) == sizeof prefix);
+    for (int i = 7; i >= 0; i--)
+        nbytes = nbytes << 8 | prefix[i];
+    header = calloc(1, nbytes + 1);
+    fuzz_require(header != NULL && fread(header, 1, nbytes, file) == nbytes && fclose(file) == 0);
+    write_text(path, header);
+    free(header);
+}
+
+int main(int count, char **arguments)
+{
+    if (count != 2)
+        return 2;
+    write_text(place(arguments[1], "fuzz_pipeline", "all"),
+               "Resize(9), RandomRotation(45), CenterCrop(8), RandomHorizontalFlip(), RandomVerticalFlip(0.25), "
+               "ColorJitter(0.2, 0.1, 0.1, 0.1), RandomGrayscale(), ToTensor(), Normalize(0.4 0.4 0.4, 0.2 0.2 0.2)");
+    write_text(place(arguments[1], "fuzz_labels", "object"),
+               "{\"1\": \"daisy\", \"2\": \"rose \\u00e9\", \"x\": \"\"}");
+    write_training(place(arguments[1], "fuzz_training", "last.safetensors"));
+    write_header(place(arguments[1], "fuzz_model", "header"));
+    return 0;
+}
