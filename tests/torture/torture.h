@@ -8,7 +8,7 @@
 /* What a scenario has while it runs. `directory` is empty at first; all objects are destroyed at the end. */
 typedef struct torture_place {
     const char *directory;
-    rn_context *context; /* one thread; its message is NULL-free after a failure */
+    rn_context *context; /* one thread */
     rn_model *model;
     rn_checkpoint *file;
     rn_dataset *train, *valid;
