@@ -41,7 +41,7 @@ typedef struct rn_checkpoint_open_options {
 } rn_checkpoint_open_options;
 
 /* Opens a file. RN_IO; RN_FORMAT: damaged, or a global that is not allowed (named in the message); RN_UNSUPPORTED:
- * understood but not a set of dense tensors of known types. The caller destroys. */
+ * understood but not a set of dense tensors of known types, or this machine is big-endian. The caller destroys. */
 RN_API rn_status rn_checkpoint_open(rn_checkpoint **checkpoint, rn_context *context, const char *path,
                                     const rn_checkpoint_open_options *options);
 /* An empty one. */

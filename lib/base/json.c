@@ -26,6 +26,22 @@ enum { NESTING_LIMIT = 64 };
  */
 static pthread_mutex_t parser_lock = PTHREAD_MUTEX_INITIALIZER;
 
+static void take_parser(void)
+{
+    pthread_mutex_lock(&parser_lock);
+}
+
+static void give_parser(void)
+{
+    pthread_mutex_unlock(&parser_lock);
+}
+
+/* Nobody parses while the process forks: the child would find the lock taken by a thread that it does not have. */
+__attribute__((constructor)) static void keep_parser_over_forks(void)
+{
+    pthread_atfork(take_parser, give_parser, give_parser);
+}
+
 static const cJSON *item_of(const rn_json *json)
 {
     return (const cJSON *)json;
@@ -92,11 +108,11 @@ rn_status rn_json_parse(rn_json **json, const char *text, size_t nbytes, rn_mess
     *json = NULL;
     if (fault != NULL)
         return rn_fail(message, RN_FORMAT, "not JSON that can be read: %s (at byte %zu)", fault, place);
-    pthread_mutex_lock(&parser_lock);
+    take_parser();
     errno = 0; /* malloc sets it, and cJSON says nothing else of memory */
     root = cJSON_ParseWithLengthOpts(text, nbytes, &at, 0);
     memory = root != NULL || errno != ENOMEM;
-    pthread_mutex_unlock(&parser_lock);
+    give_parser();
     while (root != NULL && at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
         at++;
     if (!memory)

@@ -29,11 +29,13 @@ rn_status rn_options_reserved(int64_t reserved, const char *call, rn_message *me
 double rn_option_number(double value, double standard);
 
 /*
- * A field added into tail padding would be invisible to struct_size: every options struct ends where its last field
- * ends, whatever the size of a pointer.
+ * A field added into tail padding would be invisible to struct_size: where pointers have 64 bits, every options struct
+ * ends where its last field ends, which the compiler checks. Where they have 32 bits, a struct may end in 4 bytes of
+ * padding; a field appended to such a struct has to be preceded by an `int32_t reserved` that fills them there, so that
+ * the size grows on every target.
  */
 #define RN_NO_TAIL_PADDING(type, last) \
-    _Static_assert(sizeof(type) == offsetof(type, last) + sizeof(((type *)0)->last), \
+    _Static_assert(sizeof(void *) < 8 || sizeof(type) == offsetof(type, last) + sizeof(((type *)0)->last), \
                    #type " must not have tail padding")
 
 #endif

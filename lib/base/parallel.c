@@ -8,9 +8,9 @@
 #define _POSIX_C_SOURCE 200809L
 #include "base/parallel.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #if defined(_OPENMP)
 #include <omp.h>
@@ -110,17 +110,24 @@ UNWATCHED static void run_team(const job *j, int threads)
 }
 
 /*
- * The process that OpenMP's threads belong to: of the whole process, as they are. 0: there are none yet.
+ * True in a forked child. OpenMP's threads are the process's, not ours: whoever started them before the fork, this
+ * library or its host, they are not here, and a region would wait for them.
  */
-static atomic_int team_process;
+static atomic_bool forked;
 
-/* True where a region can run. The first one claims the threads for its process. */
+static void note_fork(void)
+{
+    atomic_store(&forked, true);
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, note_fork); /* without memory for it forks go unnoticed, as they would anyway */
+}
+
 static bool has_team(void)
 {
-    const int process = (int)getpid();
-    int owner = 0;
-
-    return atomic_compare_exchange_strong(&team_process, &owner, process) || owner == process;
+    return !atomic_load(&forked);
 }
 
 /* CPUs of the places that the team is bound to; 0: it is not bound to any. */

@@ -6,8 +6,8 @@
  * never changes its bits, so results must not depend on the split: a unit owns its outputs. Denormals are flushed
  * inside and the caller's floating-point state is restored.
  *
- * In a child that was forked after its parent had run a region, OpenMP's threads do not exist and a region would wait
- * for them for ever: there everything runs on the caller's thread, with the same bits.
+ * In a forked child OpenMP's threads may not exist and a region would wait for them for ever: there everything runs on
+ * the caller's thread, with the same bits.
  */
 #ifndef RN_BASE_PARALLEL_H
 #define RN_BASE_PARALLEL_H

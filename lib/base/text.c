@@ -54,3 +54,22 @@ size_t rn_text_clean(char *text, size_t length)
     }
     return kept;
 }
+
+void rn_text_copy(char *target, size_t size, const char *text)
+{
+    const size_t length = strlen(text);
+    size_t kept = 0;
+
+    if (size == 0)
+        return;
+    for (size_t count = 1; kept < length && count > 0;) {
+        unsigned character;
+
+        count = rn_text_character(&character, text + kept, length - kept);
+        if (count >= size - kept)
+            break;
+        kept += count;
+    }
+    memcpy(target, text, kept);
+    target[kept] = '\0';
+}

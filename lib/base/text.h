@@ -20,4 +20,7 @@ size_t rn_text_clean(char *text, size_t length);
  * begins with none. *character becomes its code point. */
 size_t rn_text_character(unsigned *character, const char *text, size_t length);
 
+/* Copies clean text into `size` bytes, with a final zero, cut between characters. */
+void rn_text_copy(char *target, size_t size, const char *text);
+
 #endif

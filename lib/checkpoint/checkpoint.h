@@ -18,8 +18,11 @@
 #include "tensor/tensor.h"
 #include <resnet/checkpoint.h>
 
+/* Checkpoints are little-endian and are mapped as they are: on another machine reading and writing are refused. */
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "checkpoints are little-endian and are mapped as they are: this machine would need swapping readers"
+#define RN_CHECKPOINT_READABLE 0
+#else
+#define RN_CHECKPOINT_READABLE 1
 #endif
 
 #define RN_CHECKPOINT_TENSORS 1000000        /* tensors of a checkpoint, entries of an archive: a little more */

@@ -189,6 +189,9 @@ rn_status rn_checkpoint_open(rn_checkpoint **checkpoint, rn_context *context, co
     status = rn_options_read(&o, sizeof o, options, &context->message);
     if (status != RN_OK)
         return status;
+    if (!RN_CHECKPOINT_READABLE)
+        return rn_fail(&context->message, RN_UNSUPPORTED,
+                       "%s: checkpoints are little-endian, and this machine is not", path);
     rn_mapping *mapping = rn_allocate(&context->allocator, sizeof *mapping);
     if (mapping == NULL)
         return rn_fail(&context->message, RN_NO_MEMORY, "%s: no memory", path);

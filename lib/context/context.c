@@ -5,8 +5,8 @@
 
 #include "base/cpu.h"
 #include "base/options.h"
+#include "base/text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,6 +161,14 @@ static rn_status create(rn_context **context, const rn_context_options *o, rn_me
     return RN_OK;
 }
 
+/* Where the caller wants the sentence, also if other options are refused; nowhere if the struct is none of ours. */
+static void tell(const rn_context_options *options, const rn_message *message)
+{
+    if (options != NULL && options->struct_size >= sizeof *options && options->struct_size <= RN_OPTIONS_LIMIT &&
+        options->message != NULL)
+        rn_text_copy(options->message, options->message_size, message->text);
+}
+
 rn_status rn_context_create(rn_context **context, const rn_context_options *options)
 {
     rn_message message = { "" };
@@ -172,11 +180,10 @@ rn_status rn_context_create(rn_context **context, const rn_context_options *opti
     *context = NULL;
     status = rn_options_read(&o, sizeof o, options, &message);
     if (status == RN_OK && (o.message == NULL) != (o.message_size == 0))
-        return rn_fail(&message, RN_INVALID_ARGUMENT, "a buffer for the message and its size belong together");
+        status = rn_fail(&message, RN_INVALID_ARGUMENT, "a buffer for the message and its size belong together");
     if (status == RN_OK)
         status = create(context, &o, &message);
-    if (o.message != NULL)
-        snprintf(o.message, o.message_size, "%s", message.text);
+    tell(options, &message);
     return status;
 }
 

@@ -36,7 +36,7 @@ static int64_t packed_floats(const rn_context *context, const rn_conv *conv, int
     size_t depth, panels, floats;
 
     if (!rn_size_multiply(&depth, taps, (size_t)channels) || !rn_size_multiply(&panels, (size_t)conv->groups, padded) ||
-        !rn_size_multiply(&floats, panels, depth) || floats > INT64_MAX)
+        !rn_size_multiply(&floats, panels, depth) || (uint64_t)floats > INT64_MAX)
         return INT64_MAX;
     return (int64_t)floats;
 }

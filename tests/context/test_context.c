@@ -4,6 +4,7 @@
 #include "context/context.h"
 
 #include "base/cpu.h"
+#include "base/text.h"
 #include "support/support.h"
 
 static int forget_environment(void **state)
@@ -88,6 +89,10 @@ static void a_failure_says_why(void **state)
         { "RN_THREADS", "two", "RN_THREADS is \"two\"" },
         { "RN_THREADS", "1\n\033[31m", "RN_THREADS is \"1??[31m\"" },
     };
+    struct {
+        rn_context_options known;
+        size_t unknown;
+    } newer = { .unknown = 1 };
     char why[256] = "older", tiny[4] = "old";
     rn_context *context;
 
@@ -105,6 +110,24 @@ static void a_failure_says_why(void **state)
                                                             .message_size = sizeof tiny)),
                      RN_INVALID_ARGUMENT);
     assert_string_equal(tiny, "500");
+    setenv("RN_ISA", "\xc3\xbc\xc3\xbc\xc3\xbc", 1);
+    for (size_t size = 30; size < 50; size++) { /* never half a character */
+        unsigned character;
+        size_t length;
+
+        assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .message = why, .message_size = size)),
+                         RN_INVALID_ARGUMENT);
+        length = strlen(why);
+        assert_in_range(length, size - 2, size - 1);
+        for (size_t at = 0, count; at < length; at += count)
+            assert_true((count = rn_text_character(&character, why + at, length - at)) > 0);
+    }
+    unsetenv("RN_ISA");
+    newer.known.struct_size = sizeof newer;
+    newer.known.message = why;
+    newer.known.message_size = sizeof why;
+    assert_int_equal(rn_context_create(&context, &newer.known), RN_INVALID_ARGUMENT);
+    assert_non_null(strstr(why, "does not know"));
     assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .message = why)), RN_INVALID_ARGUMENT);
     assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .message = why, .message_size = sizeof why)),
                      RN_OK);

@@ -8,9 +8,9 @@
 
 #define GUEST_CALLS(X) \
     X(rn_context_create) \
-    X(rn_context_destroy) X(rn_model_create) X(rn_model_destroy) X(rn_session_create) X(rn_session_destroy) \
-        X(rn_session_forward) X(rn_session_output) X(rn_tensor_create) X(rn_tensor_destroy) X(rn_tensor_fill) \
-            X(rn_tensor_read)
+    X(rn_context_destroy) \
+    X(rn_model_create) X(rn_model_destroy) X(rn_session_create) X(rn_session_destroy) X(rn_session_forward) \
+        X(rn_session_output) X(rn_tensor_create) X(rn_tensor_destroy) X(rn_tensor_fill) X(rn_tensor_read)
 
 #define GUEST_FIELD(name) __typeof__(&name) name;
 

@@ -44,6 +44,20 @@ static void require_child(rn_context *context, int own)
     assert_int_equal(WEXITSTATUS(status), 42);
 }
 
+/* A grandchild. */
+static int fork_twice(rn_context *context)
+{
+    int status = -1;
+    const pid_t child = fork();
+
+    if (child == 0) {
+        require_child(context, 1);
+        _exit(42);
+    }
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 static void children_compute_what_their_parent_does(void **state)
 {
     rn_context *context = NULL;
@@ -53,6 +67,7 @@ static void children_compute_what_their_parent_does(void **state)
     assert_int_equal(guest_forward(parents, context, &calls), 0);
     require_child(context, 0);
     require_child(context, 1);
+    assert_int_equal(fork_twice(context), 42);
     assert_int_equal(guest_forward(parents, context, &calls), 0); /* the parent goes on as before */
     rn_context_destroy(context);
 }
