@@ -21,7 +21,7 @@
 enum { PATH_SIZE = 4096 };
 
 typedef struct settings {
-    const char *data, *valid, *arch, *labels, *directory, *pipeline, *training_pipeline;
+    const char *data, *valid, *arch, *labels, *directory, *pipeline, *training_pipeline, *phase;
     weights weights;
     double frozen_lr, lr, lr_gamma;
     uint64_t seed;
@@ -165,13 +165,13 @@ static rn_status finetune(const args_program *program, rn_context *context, sett
                                      .bad_photos = s->skip_bad_photos)));
     if (s->measure_before)
         TRY(measure_before(model, valid, s));
-    if (s->frozen_epochs > 0) {
+    if (s->frozen_epochs > 0 && s->phase == NULL) {
         TRY(rn_model_freeze_backbone(model));
         TRY(train_phase(trainer, s, "frozen", s->frozen_epochs, s->frozen_lr));
         TRY(rn_model_unfreeze(model, "*"));
     }
     if (s->epochs > 0)
-        TRY(train_phase(trainer, s, "all", s->epochs, s->lr));
+        TRY(train_phase(trainer, s, s->phase != NULL ? s->phase : "all", s->epochs, s->lr));
     *accuracy = rn_trainer_best_accuracy(trainer);
 out:
     rn_trainer_destroy(trainer);
@@ -224,6 +224,13 @@ static int end(const args_program *program, const settings *s, rn_status status,
                   program->name, rn_context_message(context));
         return EXIT_FAILED;
     }
+    if (status == RN_STATE && s->resume) {
+        text_line(stderr,
+                  "%s: %s. More of the same: a larger --epochs; at another rate: --phase NAME --lr X --epochs N trains "
+                  "on in a phase of that name",
+                  program->name, rn_context_message(context));
+        return EXIT_FAILED;
+    }
     if (status != RN_OK)
         return args_failed(program, status, context);
     text_line(args_report(s->json),
@@ -259,7 +266,9 @@ int main(int argc, char **argv)
         { "training-pipeline", ARGS_TEXT, &s.training_pipeline, "TEXT", "the same for training photos" },
         { "measure-before", ARGS_FLAG, &s.measure_before, NULL, "also say how good the network is before training" },
         { "skip-bad-photos", ARGS_FLAG, &s.skip_bad_photos, NULL, "leave out photos that do not decode" },
-        { "resume", ARGS_FLAG, &s.resume, NULL, "go on with what lies in DIR" },
+        { "resume", ARGS_FLAG, &s.resume, NULL, "go on with what lies in DIR, for more epochs if more are asked for" },
+        { "phase", ARGS_TEXT, &s.phase, "NAME",
+          "with --resume: train everything on in a phase of its own, e.g. at another --lr" },
         { "json", ARGS_FLAG, &s.json, NULL, "one JSON object an epoch on standard output" },
     };
     const args_program program = {
@@ -282,6 +291,8 @@ int main(int argc, char **argv)
                           argc < 2 ? "the folder of photos is missing" : "there can be one folder of photos only");
     if (s.arch == NULL || (s.weights.path != NULL) == (s.from_scratch != 0))
         return args_usage(&program, s.arch == NULL ? "--arch is missing" : "give either --weights or --from-scratch");
+    if (s.phase != NULL && !s.resume)
+        return args_usage(&program, "--phase goes with --resume");
     if (s.batch == 0 || s.lr_step == 0)
         return args_usage(&program, "--batch and --lr-step begin at 1");
     s.data = argv[1];

@@ -47,8 +47,13 @@ typedef struct rn_progress {
     int64_t skipped; /* photos skipped in this epoch by this process */
 } rn_progress;
 
-/* Returns 0 to go on; anything else cancels: the state is saved and rn_trainer_fit answers RN_CANCELLED. Runs on the
- * caller's thread. */
+typedef enum rn_fit_answer {
+    RN_FIT_GO_ON = 0,
+    RN_FIT_CANCEL = 1, /* the state is saved and rn_trainer_fit answers RN_CANCELLED; calling it again goes on */
+    RN_FIT_END = 2     /* enough (early stopping): the fit ends after this epoch as if it were the last. RN_OK */
+} rn_fit_answer;
+
+/* Answers an rn_fit_answer; anything else cancels. Runs on the thread that called rn_trainer_fit. */
 typedef int32_t (*rn_progress_function)(const rn_progress *progress, void *payload);
 
 typedef struct rn_trainer_options {
@@ -68,8 +73,10 @@ typedef struct rn_trainer_options {
  * (RN_STATE: it has none). A model without a class table takes that of the training photos. RN_SHAPE: the class tables
  * of the model and the two datasets differ. RN_STATE: the directory holds a run already and resume is not set (nothing
  * is overwritten), or it holds the run of another network, class table, set of photos, preprocessing, batch size or
- * seed. RN_BUSY: another trainer is using the directory. RN_FORMAT: last.safetensors is damaged. Resuming takes the
- * weights of last.safetensors at once. Keeps all three alive.
+ * seed. A run in which no epoch was begun does not count: it is begun anew. RN_BUSY: another trainer is using the
+ * directory. RN_FORMAT: last.safetensors or best.safetensors is damaged, or the best is not that of this run; RN_IO:
+ * the best is missing. Both files are read and checked whole before anything of the model changes. Resuming takes the
+ * weights of the files, and their display names of the classes if the model has none, at once. Keeps all three alive.
  */
 RN_API rn_status rn_trainer_create(rn_trainer **trainer, rn_model *model, rn_dataset *train, rn_dataset *valid,
                                    const rn_trainer_options *options);
@@ -91,9 +98,15 @@ typedef struct rn_fit_options {
 } rn_fit_options;
 
 /*
- * Trains what is trainable now, with a new optimizer, and ends with the best weights so far. RN_STATE: nothing is
- * trainable, the phase's name was used already, an interrupted phase has not been finished, or one is called with other
- * options than it was begun with. RN_CANCELLED by the callback: called again, the fit goes on. RN_INVALID_ARGUMENT: a
+ * Trains what is trainable now, with a new optimizer, and ends with the best weights so far.
+ *
+ * A phase that is complete returns at once in a resumed run, with the best weights. If it is the run's last phase and
+ * more epochs are asked for than it was begun with, it goes on where its last epoch ended, to the same bytes as if all
+ * had been asked for at first (this needs a directory). To train on at another rate, call a phase of another name.
+ *
+ * RN_STATE: nothing is trainable, the phase's name was used already, an interrupted phase has not been finished (call
+ * it again; its callback may answer RN_FIT_END), or one is called with fewer epochs or other options than it was begun
+ * with. RN_CANCELLED by the callback: called again, the fit goes on. RN_INVALID_ARGUMENT: a
  * loss that is not finite ends the fit, with the last good checkpoint kept. A photo that does not decode (dataset.h)
  * stops it as a cancel does. RN_FORMAT also: best.safetensors is not the file that this run wrote. After any other
  * failure the trainer answers RN_STATE: a new one resumes from the directory.

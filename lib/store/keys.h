@@ -12,6 +12,7 @@
 #define RN_KEY_INPUT "rn.input"
 #define RN_KEY_NUMERICS "rn.numerics"
 #define RN_KEY_STATE "rn.state"
+#define RN_KEY_DIGEST "rn.digest"
 #define RN_KEY_OPTIMIZER "rn.optimizer"
 #define RN_KEY_SCHEDULER "rn.scheduler"
 

@@ -129,6 +129,8 @@ static rn_status save(const rn_model *model, const char *state, const char *path
         status = rn_model_describe(file, model, RN_KIND_MODEL);
     if (status == RN_OK && state != NULL)
         status = rn_checkpoint_set_metadata(file, RN_KEY_STATE, state);
+    if (status == RN_OK && state != NULL)
+        status = rn_file_seal(file);
     if (status == RN_OK)
         status = rn_checkpoint_save(file, path, format, NULL);
     rn_checkpoint_destroy(file);

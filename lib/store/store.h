@@ -15,6 +15,8 @@
  *   rn.state            JSON: what the trainer needs to go on; store does not look inside
  *   rn.optimizer        JSON: rule, lr, steps by parameter
  *   rn.scheduler        JSON: epoch
+ *   rn.digest           16 hexadecimal digits over all tensors and all other metadata; also in a model file that a
+ *                       trainer wrote
  */
 #ifndef RN_STORE_STORE_H
 #define RN_STORE_STORE_H
@@ -43,6 +45,10 @@ const char *rn_training_state_text(const rn_checkpoint *file);
 /* The same as rn_model_save with one more metadata entry rn.state; NULL: none. */
 rn_status rn_model_save_with_state(const rn_model *model, const char *state, const char *path);
 
+/* Writes the digest of all that the file holds into it, as its last entry; and compares it: RN_FORMAT, also where there is
+ * none. */
+rn_status rn_file_seal(rn_checkpoint *file);
+rn_status rn_file_check_seal(const rn_checkpoint *file, const char *path, rn_message *message);
 /* Puts parameters (shared, not copied) and metadata of a model into a checkpoint. */
 rn_status rn_model_describe(rn_checkpoint *file, const rn_model *model, const char *kind);
 /* The class table that a file carries; *classes NULL if it has none. RN_FORMAT. `path` is for the message. */

@@ -135,6 +135,8 @@ rn_status rn_training_save(const rn_model *model, const rn_training_state *state
     if (status == RN_OK)
         status = write_state(file, model->context, state);
     if (status == RN_OK)
+        status = rn_file_seal(file);
+    if (status == RN_OK)
         status = rn_checkpoint_save(file, path, RN_FORMAT_SAFETENSORS, NULL);
     rn_checkpoint_destroy(file);
     return status;

@@ -22,6 +22,7 @@ typedef struct fit {
     int64_t images;            /* trained in this epoch by this process */
     int64_t first_batch;       /* at which it began in this epoch */
     bool interrupted;          /* stopped between two batches, with the state saved */
+    bool ending;               /* the callback has had enough: the epoch is the last */
 } fit;
 
 static double clock_seconds(void)
@@ -38,7 +39,7 @@ static double clock_seconds(void)
  * Calls the callback; `ended`: the row of the epoch that has just ended, or NULL inside one. RN_CANCELLED if it wishes
  * so.
  */
-static rn_status report(const fit *f, const rn_history_row *ended)
+static rn_status report(fit *f, const rn_history_row *ended)
 {
     const rn_trainer *trainer = f->trainer;
     const rn_train_state *state = &trainer->state;
@@ -64,8 +65,12 @@ static rn_status report(const fit *f, const rn_history_row *ended)
         .skipped = (int64_t)rn_loader_skipped(trainer->train),
     };
 
-    if (trainer->options.progress == NULL ||
-        trainer->options.progress(&progress, trainer->options.progress_payload) == 0)
+    int32_t answer = RN_FIT_GO_ON;
+
+    if (trainer->options.progress != NULL)
+        answer = trainer->options.progress(&progress, trainer->options.progress_payload);
+    f->ending = f->ending || answer == RN_FIT_END;
+    if (answer == RN_FIT_GO_ON || answer == RN_FIT_END)
         return RN_OK;
     return rn_fail(&trainer->context->message, RN_CANCELLED,
                    "cancelled in phase \"%s\", epoch %d, after batch %lld of %lld", f->phase->name, progress.epoch,
@@ -270,18 +275,21 @@ static rn_status make_sessions(rn_trainer *trainer)
     return status;
 }
 
-/* All epochs are done: the weights to stay with, and the phase is booked as complete. */
+/*
+ * All epochs are done: the phase is booked as complete, with the last epoch's weights and optimizer, from which more
+ * epochs can go on; then come the weights to stay with.
+ */
 static rn_status finish(fit *f)
 {
     rn_trainer *trainer = f->trainer;
-    const rn_status status = trainer->options.keep_last != 0 ? RN_OK : rn_trainer_load_best(trainer);
+    rn_status status;
 
-    if (status != RN_OK)
-        return status;
-    rn_phase_release_optimizer(trainer);
     f->phase->complete = true;
+    f->phase->done = trainer->state.epoch;
     trainer->state.epoch = 0;
-    return rn_trainer_save_last(trainer);
+    status = rn_trainer_save_last(trainer);
+    rn_phase_release_optimizer(trainer);
+    return status == RN_OK && trainer->options.keep_last == 0 ? rn_trainer_load_best(trainer) : status;
 }
 
 /*
@@ -321,7 +329,7 @@ rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options)
     if (status != RN_OK)
         return status;
     f.phase->used = true;
-    while (status == RN_OK && trainer->state.epoch < f.phase->epochs)
+    while (status == RN_OK && !f.ending && trainer->state.epoch < f.phase->epochs)
         status = run_epoch(&f);
     if (status == RN_OK)
         status = finish(&f);

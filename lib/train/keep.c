@@ -92,6 +92,6 @@ rn_status rn_trainer_save_last(rn_trainer *trainer)
     status = rn_training_save(trainer->model, &file, trainer->last_path);
     rn_json_release_text(text);
     if (status == RN_OK)
-        trainer->has_last = true;
+        trainer->at_start = false;
     return status;
 }

@@ -62,25 +62,54 @@ rn_status rn_phase_read(rn_phase *phase, const rn_fit_options *given, rn_message
     return check_name(phase->name, message);
 }
 
-/* Going on means going on with the same: what differs from the first call is named. */
+/* Going on means going on with the same, or for longer: what differs from the first call is named. */
 static rn_status check_same_options(const rn_phase *known, const rn_phase *wanted, rn_message *message)
 {
     const char *differs = NULL;
 
-    if (known->epochs != wanted->epochs)
-        differs = "number of epochs";
-    else if (known->lr != wanted->lr)
+    if (known->lr != wanted->lr)
         differs = "learning rate";
     else if (known->lr_gamma != wanted->lr_gamma || known->lr_step_epochs != wanted->lr_step_epochs)
         differs = "learning rate schedule";
     else if (known->optimizer != wanted->optimizer || known->weight_decay != wanted->weight_decay ||
              known->momentum != wanted->momentum)
         differs = "optimizer";
-    if (differs == NULL)
-        return RN_OK;
-    return rn_fail(message, RN_STATE,
-                   "phase \"%s\" of this run was begun with another %s: give a new phase another name", known->name,
-                   differs);
+    if (differs != NULL)
+        return rn_fail(message, RN_STATE,
+                       "phase \"%s\" of this run was begun with another %s: to train on with this one, finish it and "
+                       "call a phase of another name",
+                       known->name, differs);
+    if (wanted->epochs < known->epochs)
+        return rn_fail(message, RN_STATE, "phase \"%s\" of this run was begun for %d epochs: it cannot end after %d",
+                       known->name, known->epochs, wanted->epochs);
+    return RN_OK;
+}
+
+/* More epochs than it was begun with: the last phase of a run goes on where its last epoch ended. */
+static rn_status extend(rn_trainer *trainer, rn_phase *known, const rn_phase *wanted)
+{
+    rn_train_state *const state = &trainer->state;
+    rn_message *const message = &trainer->context->message;
+
+    if (known != &state->phase[state->phase_count - 1])
+        return rn_fail(message, RN_STATE,
+                       "phase \"%s\" cannot go on for %d epochs: phase \"%s\" has followed it. Call a phase of another "
+                       "name",
+                       known->name, wanted->epochs, state->phase[state->phase_count - 1].name);
+    if (known->complete && trainer->at_start)
+        return rn_fail(
+            message, RN_STATE,
+            "phase \"%s\" cannot go on for %d epochs: another has begun after it. Call a phase of another name",
+            known->name, wanted->epochs);
+    if (known->complete && trainer->directory == NULL)
+        return rn_fail(message, RN_STATE, "phase \"%s\" is complete; without a directory it cannot go on", known->name);
+    known->epochs = wanted->epochs;
+    if (known->complete) {
+        known->complete = false;
+        state->epoch = known->done;
+        known->done = 0;
+    }
+    return RN_OK;
 }
 
 rn_status rn_phase_decide(rn_phase **phase, rn_trainer *trainer, const rn_phase *wanted)
@@ -94,12 +123,21 @@ rn_status rn_phase_decide(rn_phase **phase, rn_trainer *trainer, const rn_phase 
         return rn_fail(
             message, RN_STATE,
             "an earlier fit failed: make a new trainer, which can resume from the directory if there is one");
-    if (known != NULL && known->complete && known->used)
-        return rn_fail(message, RN_STATE, "a phase \"%s\" was trained already", known->name);
-    if (known != NULL)
-        return check_same_options(known, wanted, message);
+    if (known != NULL) {
+        const rn_status status = check_same_options(known, wanted, message);
+
+        if (status != RN_OK)
+            return status;
+        if (wanted->epochs > known->epochs)
+            return extend(trainer, known, wanted);
+        return known->complete && known->used
+                   ? rn_fail(message, RN_STATE, "a phase \"%s\" was trained already", known->name)
+                   : RN_OK;
+    }
     if (open != NULL)
-        return rn_fail(message, RN_STATE, "phase \"%s\" was interrupted and comes first", open->name);
+        return rn_fail(message, RN_STATE,
+                       "phase \"%s\" was interrupted and comes first: call it again (its callback may end it)",
+                       open->name);
     return RN_OK;
 }
 
@@ -144,30 +182,24 @@ static rn_status load_last(rn_trainer *trainer)
     return status;
 }
 
-/* A phase that never ran: from here on the state has it open. */
+/*
+ * A phase that never ran: from here on the state has it open, and last.safetensors, too, with the weights that training
+ * begins with. So there is something to resume, no best is ever without a last, and a best of this phase may take the
+ * place of the one that it began with.
+ */
 static rn_status begin_new(rn_phase **phase, rn_trainer *trainer, const rn_phase *wanted)
 {
-    rn_status status = RN_OK;
+    rn_train_state *const state = &trainer->state;
+    const rn_allocator *const allocator = &trainer->context->allocator;
+    rn_status status = rn_train_state_add_phase(state, wanted, allocator, &trainer->context->message);
 
-    /*
-     * The weights that training begins with: from now on there is something to resume, and no best is ever without a
-     * last.
-     */
-    if (!trainer->has_last) {
-        rn_optimizer *optimizer = trainer->optimizer;
-        rn_scheduler *scheduler = trainer->scheduler;
-
-        trainer->optimizer = NULL;
-        trainer->scheduler = NULL;
-        status = rn_trainer_save_last(trainer);
-        trainer->optimizer = optimizer;
-        trainer->scheduler = scheduler;
-    }
+    if (status != RN_OK)
+        return status;
+    status = rn_trainer_save_last(trainer);
     if (status == RN_OK)
-        status =
-            rn_train_state_add_phase(&trainer->state, wanted, &trainer->context->allocator, &trainer->context->message);
-    if (status == RN_OK)
-        *phase = &trainer->state.phase[trainer->state.phase_count - 1];
+        *phase = &state->phase[state->phase_count - 1];
+    else
+        rn_release(allocator, state->phase[--state->phase_count].name);
     return status;
 }
 

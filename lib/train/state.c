@@ -7,12 +7,26 @@
 
 #include <string.h>
 
+/* Room for one more, doubled when it is used up: adding n costs n. */
+static void *make_room(const rn_allocator *allocator, void *array, size_t count, size_t *capacity, size_t size)
+{
+    const size_t wanted = *capacity > 0 ? 2 * *capacity : 16;
+    void *grown;
+
+    if (count < *capacity)
+        return array;
+    grown = rn_grow_array(allocator, array, count, wanted, size);
+    if (grown != NULL)
+        *capacity = wanted;
+    return grown;
+}
+
 rn_status rn_train_state_add_phase(rn_train_state *state, const rn_phase *phase, const rn_allocator *allocator,
                                    rn_message *message)
 {
     char *name = rn_copy_string(allocator, phase->name);
     rn_phase *grown =
-        name != NULL ? rn_grow_array(allocator, state->phase, state->phase_count, state->phase_count + 1, sizeof *grown)
+        name != NULL ? make_room(allocator, state->phase, state->phase_count, &state->phase_capacity, sizeof *grown)
                      : NULL;
 
     if (grown == NULL) {
@@ -28,7 +42,7 @@ rn_status rn_train_state_add_phase(rn_train_state *state, const rn_phase *phase,
 rn_status rn_train_state_add_row(rn_train_state *state, const rn_history_row *row, const rn_allocator *allocator,
                                  rn_message *message)
 {
-    rn_history_row *grown = rn_grow_array(allocator, state->row, state->row_count, state->row_count + 1, sizeof *grown);
+    rn_history_row *grown = make_room(allocator, state->row, state->row_count, &state->row_capacity, sizeof *grown);
 
     if (grown == NULL)
         return rn_fail(message, RN_NO_MEMORY, "no memory for the history's row %zu", state->row_count);

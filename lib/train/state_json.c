@@ -79,6 +79,7 @@ static writer phase_writer(const rn_train_state *state, size_t index)
     put_count(&w, "optimizer", phase->optimizer);
     put_bits(&w, "trainable", phase->trainable);
     put_count(&w, "complete", phase->complete);
+    put_count(&w, "done", phase->done);
     return w;
 }
 
@@ -249,9 +250,10 @@ static bool read_phase(rn_phase *phase, const rn_json *item)
         .optimizer = (int32_t)take_count(&r, "optimizer", RN_OPTIMIZER_SGD),
         .trainable = take_bits(&r, "trainable"),
         .complete = take_count(&r, "complete", 1) != 0,
+        .done = (int32_t)take_count(&r, "done", EPOCHS_LIMIT),
         .name = (char *)name, /* copied by whoever keeps the phase */
     };
-    return r.ok && name != NULL && *name != '\0';
+    return r.ok && name != NULL && *name != '\0' && phase->done <= phase->epochs;
 }
 
 static rn_status read_phases(rn_train_state *state, const rn_json *array, const rn_allocator *allocator,
@@ -264,6 +266,8 @@ static rn_status read_phases(rn_train_state *state, const rn_json *array, const 
     for (const rn_json *item = rn_json_first(array); item != NULL && status == RN_OK; item = rn_json_next(item)) {
         rn_phase phase;
 
+        if (state->phase_count == RN_STATE_PHASES)
+            return rn_fail(message, RN_FORMAT, "the training state has more than %d phases", RN_STATE_PHASES);
         if (rn_train_state_open_phase(state) != NULL)
             return rn_fail(message, RN_FORMAT, "the training state has a phase after one that is not complete");
         if (!read_phase(&phase, item) || rn_train_state_find_phase(state, phase.name) != NULL)
@@ -293,6 +297,8 @@ static rn_status read_rows(rn_train_state *state, const rn_json *array, const rn
             .is_best = take_count(&r, "best", 1) != 0,
         };
 
+        if (state->row_count == RN_STATE_ROWS)
+            return rn_fail(message, RN_FORMAT, "the training state has more than %d rows of history", RN_STATE_ROWS);
         if (!r.ok || row.phase >= state->phase_count)
             return rn_fail(message, RN_FORMAT, "row %zu of the training state's history makes no sense",
                            state->row_count);
@@ -375,5 +381,28 @@ rn_status rn_train_state_read(rn_train_state *state, const char *text, const rn_
     rn_json_destroy(object);
     if (status != RN_OK)
         rn_train_state_release(state, allocator);
+    return status;
+}
+
+rn_status rn_best_read(uint64_t *id, char **phase, int32_t *epoch, const char *text, const rn_allocator *allocator,
+                       rn_message *message)
+{
+    rn_json *object = NULL;
+    rn_status status = rn_json_parse(&object, text, strlen(text), message);
+    reader r = { object, true };
+
+    *phase = NULL;
+    if (status != RN_OK)
+        return status;
+    *id = take_bits(&r, "id");
+    *epoch = (int32_t)take_count(&r, "epoch", EPOCHS_LIMIT);
+    *phase = take_string(&r, "phase", allocator, &status);
+    if (status == RN_OK && !r.ok)
+        status = rn_fail(message, RN_FORMAT, "it does not say which weights it holds");
+    rn_json_destroy(object);
+    if (status != RN_OK) {
+        rn_release(allocator, *phase);
+        *phase = NULL;
+    }
     return status;
 }

@@ -46,6 +46,7 @@ typedef struct rn_phase {
     double lr, lr_gamma, weight_decay, momentum;
     int64_t lr_step_epochs;
     int32_t epochs, optimizer;
+    int32_t done;       /* epochs that were trained, when it is complete: fewer than `epochs` if it was ended early */
     uint64_t trainable; /* rn_trainable_id when it began */
     bool complete;
     bool used; /* rn_trainer_fit was called for it in this process; not written down */
@@ -67,6 +68,9 @@ typedef struct rn_best {
     bool exists;
 } rn_best;
 
+/* More than any run has; a file that claims more is refused before it costs much. */
+enum { RN_STATE_PHASES = 1000, RN_STATE_ROWS = 1000000 };
+
 typedef struct rn_train_state {
     /* What tells this run from others. */
     char *network, *pipeline, *training_pipeline;
@@ -74,9 +78,9 @@ typedef struct rn_train_state {
     int32_t batch_size;
     /* How far it is. All phases are complete but perhaps the last; epoch, batch and sums are that one's. */
     rn_phase *phase;
-    size_t phase_count;
+    size_t phase_count, phase_capacity;
     rn_history_row *row;
-    size_t row_count;
+    size_t row_count, row_capacity;
     rn_best best;
     uint64_t step_count; /* of the training session: dropout draws from it */
     int32_t epoch;
@@ -104,7 +108,9 @@ rn_status rn_train_state_read(rn_train_state *state, const char *text, const rn_
 /* RN_STATE, saying what differs, unless both are the same run. `path` names the file that `theirs` comes from. */
 rn_status rn_train_state_same_run(const rn_train_state *ours, const rn_train_state *theirs, const char *path,
                                   rn_message *message);
-/* What best.safetensors says of itself. */
+/* What best.safetensors says of itself, and what it said: which weights, and of which phase and epoch. RN_FORMAT. */
+rn_status rn_best_read(uint64_t *id, char **phase, int32_t *epoch, const char *text, const rn_allocator *allocator,
+                       rn_message *message);
 rn_status rn_best_write(char **text, const rn_train_state *state, rn_message *message);
 void rn_train_state_release(rn_train_state *state, const rn_allocator *allocator);
 
@@ -137,7 +143,7 @@ struct rn_trainer {
     char *directory, *best_path, *last_path, *history_path; /* NULL without a directory */
     int lock;
     bool locked;
-    bool has_last;           /* last.safetensors is of this run */
+    bool at_start;           /* last.safetensors holds what a phase was about to begin with, no phase's end */
     bool failed;             /* the weights are no longer those of the state: only a new trainer goes on */
     rn_tensor **best_values; /* without a directory: a copy of the best weights, by parameter */
     rn_train_state state;

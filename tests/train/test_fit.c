@@ -131,13 +131,13 @@ static void a_loss_that_explodes_stops_and_keeps_the_files(void **state)
     (void)state;
     require_ok(run.context, rn_test_run_train(&run, directory, 0, NULL, NULL));
     require_ok(run.context, rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .phase = "good", .epochs = 1)));
-    before = rn_test_file(rn_test_path(directory, "last.safetensors"), &size);
+    before = rn_test_file(rn_test_path(directory, "best.safetensors"), &size);
     require_status(run.context,
                    rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .phase = "bad", .epochs = 9, .lr = 1e38)),
                    RN_INVALID_ARGUMENT);
     assert_non_null(strstr(rn_context_message(run.context), "finite"));
     require_status(run.context, rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .phase = "bad", .epochs = 9)), RN_STATE);
-    after = rn_test_file(rn_test_path(directory, "last.safetensors"), &size_after);
+    after = rn_test_file(rn_test_path(directory, "best.safetensors"), &size_after);
     assert_int_equal(size, size_after);
     assert_memory_equal(before, after, size);
     free(after);

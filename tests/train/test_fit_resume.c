@@ -191,8 +191,7 @@ static void a_best_from_elsewhere_is_not_taken(void **state)
 
     run = rn_test_run_open(rn_test_undisturbed_photos, 7);
     require_ok(run.context, rn_model_save(run.model, rn_test_path(directory, "best.safetensors"), NULL));
-    require_ok(run.context, rn_test_run_train(&run, directory, 1, NULL, NULL));
-    require_status(run.context, rn_test_run_fit(&run), RN_FORMAT);
+    require_status(run.context, rn_test_run_train(&run, directory, 1, NULL, NULL), RN_FORMAT);
     assert_non_null(strstr(rn_context_message(run.context), "best.safetensors"));
     rn_test_run_close(&run);
 

@@ -102,7 +102,7 @@ static void an_interrupted_phase_comes_first_and_with_the_same_options(void **st
 {
     const rn_fit_options wrong[] = {
         { .struct_size = sizeof wrong[0], .phase = "two", .epochs = 2, .lr = 1e-2 },
-        { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 3, .lr = 1e-2 },
+        { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 1, .lr = 1e-2 },
         { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 2e-2 },
         { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .lr_gamma = 0.5 },
         { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .lr_step_epochs = 1 },
@@ -149,7 +149,9 @@ static void a_complete_phase_returns_at_once_in_a_resumed_run(void **state)
 
     run = rn_test_run_open(photos, 1);
     require_ok(run.context, rn_test_run_train(&run, directory, 1, rn_test_cancel, &left));
-    require_status(run.context, rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .phase = "one", .epochs = 2)), RN_STATE);
+    require_status(run.context,
+                   rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .phase = "one", .epochs = 1, .lr = 1e-5)), RN_STATE);
+    assert_non_null(strstr(rn_context_message(run.context), "a phase of another name"));
     require_ok(run.context, rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .phase = "one", .epochs = 1)));
     others = rn_test_values(run.model, &size);
     assert_memory_equal(values, others, size); /* and the weights are those of its end */
