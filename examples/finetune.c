@@ -75,7 +75,7 @@ static rn_status say_training(FILE *stream, rn_model *model, const settings *s)
     char frozen[160] = "", whole[160] = "";
     rn_status status = RN_OK;
 
-    if (s->frozen_epochs > 0) {
+    if (s->frozen_epochs > 0 && s->phase == NULL) {
         TRY(rn_model_freeze_backbone(model));
         snprintf(frozen, sizeof frozen, "%d epoch%s of the head (%lld of %lld parameters) at %g", s->frozen_epochs,
                  s->frozen_epochs == 1 ? "" : "s", (long long)rn_parameters_elements(parameters, 1), all, s->frozen_lr);

@@ -5,10 +5,14 @@
  * A step updates exactly the parameters that are trainable, covered by this optimizer and carry a gradient, and uses
  * the gradients up. Trainability is read at every step: what is unfrozen later is trained without further ado, starting
  * with zero moments and a step count of its own.
+ *
+ * Thread safety: an optimizer and its schedulers belong to the thread of the model's context. A step waits for forwards
+ * of other threads that are running (model.h).
  */
 #ifndef RESNET_OPTIMIZER_H
 #define RESNET_OPTIMIZER_H
 
+#include <resnet/checkpoint.h>
 #include <resnet/parameters.h>
 
 #ifdef __cplusplus
@@ -18,6 +22,15 @@ extern "C" {
 typedef struct rn_optimizer rn_optimizer;
 typedef struct rn_scheduler rn_scheduler;
 
+/* Some of the parameters, with a rate of their own: torch.optim's param_groups. */
+typedef struct rn_parameter_group {
+    size_t struct_size;
+    const char *pattern; /* which parameters, as rn_model_freeze; NULL: all */
+    const char *except;  /* but for these; NULL: no exception */
+    double lr;           /* 0: the optimizer's */
+    double weight_decay; /* 0: the optimizer's; RN_ZERO for none */
+} rn_parameter_group;
+
 typedef struct rn_adam_options {
     size_t struct_size;
     double lr;           /* 0: 1e-3 */
@@ -26,11 +39,17 @@ typedef struct rn_adam_options {
     double eps;          /* 0: 1e-8 */
     double weight_decay; /* added to the gradient (L2) */
     const char *pattern; /* which parameters, as rn_model_freeze; NULL: all */
+    const char *except;  /* but for these ("fc": everything but the head); NULL: no exception */
+    const rn_parameter_group
+        *groups; /* instead of pattern and except: what is in none of them is not covered. Copied */
+    size_t group_count;
 } rn_adam_options;
 
 /*
  * torch.optim.Adam. RN_INVALID_ARGUMENT: a rate that is negative or not finite, a beta outside [0, 1), a pattern that
- * matches nothing. Keeps the parameters alive.
+ * matches nothing, a parameter in two groups (named with both patterns), groups together with a pattern. Keeps the
+ * parameters alive. Two optimizers over the same parameters are the caller's wish, as in PyTorch: each steps on the
+ * gradient that it finds, and the first uses it up.
  */
 RN_API rn_status rn_adam_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_adam_options *options);
 
@@ -40,9 +59,11 @@ typedef struct rn_sgd_options {
     double momentum; /* 0: none */
     double dampening;
     double weight_decay;
-    const char *pattern; /* which parameters, as rn_model_freeze; NULL: all */
-    int32_t nesterov;    /* 1: needs momentum and no dampening */
-    int32_t reserved;
+    const char *pattern, *except;     /* as in rn_adam_options */
+    const rn_parameter_group *groups; /* likewise */
+    size_t group_count;
+    int32_t nesterov; /* 1: needs momentum and no dampening */
+    int32_t reserved; /* 0 */
 } rn_sgd_options;
 
 /* torch.optim.SGD */
@@ -53,9 +74,39 @@ RN_API rn_status rn_sgd_create(rn_optimizer **optimizer, rn_parameters *paramete
  * RN_NO_MEMORY (first step only).
  */
 RN_API rn_status rn_optimizer_step(rn_optimizer *optimizer);
-RN_API double rn_optimizer_lr(const rn_optimizer *optimizer);
-/* RN_INVALID_ARGUMENT: not finite, or negative. */
-RN_API rn_status rn_optimizer_set_lr(rn_optimizer *optimizer, double lr);
+/* Without groups there is one. */
+RN_API size_t rn_optimizer_group_count(const rn_optimizer *optimizer);
+/* The rate of a group; NaN if there is no such group. */
+RN_API double rn_optimizer_lr(const rn_optimizer *optimizer, size_t group);
+/* RN_INVALID_ARGUMENT: not finite or negative, or no such group. */
+RN_API rn_status rn_optimizer_set_lr(rn_optimizer *optimizer, size_t group, double lr);
+
+/*
+ * torch.optim.Optimizer.state_dict: puts the state into a checkpoint, copied: tensors "optimizer.<slot>.<parameter>" and
+ * metadata with rule, rates and step counts. With rn_model_state_dict, rn_scheduler_state_dict, the loader's epoch and
+ * rn_session_step_count a training can be saved and resumed to the same bits. RN_INVALID_ARGUMENT: a name is taken.
+ */
+RN_API rn_status rn_optimizer_state_dict(rn_checkpoint *state, const rn_optimizer *optimizer);
+/* Takes it back, all or nothing. RN_FORMAT: not such a state. RN_STATE: of another rule or other groups, or of
+ * parameters that this optimizer does not cover. RN_SHAPE. RN_NO_MEMORY: nothing was taken, or all but the rates. */
+RN_API rn_status rn_optimizer_load_state_dict(rn_optimizer *optimizer, const rn_checkpoint *state);
+
+typedef struct rn_clip_options {
+    size_t struct_size;
+    const char *pattern, *except; /* which parameters, as in rn_adam_options */
+} rn_clip_options;
+
+/*
+ * torch.nn.utils.clip_grad_norm_: between backward and step, scales all gradients by max_norm / (norm + 1e-6) if that is
+ * below 1, where norm is their L2 norm together, stored in *norm (may be NULL). Summed in double in an order of its own:
+ * the same bits for any number of threads. RN_INVALID_ARGUMENT: max_norm is not positive, or norm is not finite (nothing
+ * is scaled then). RN_STATE: nothing carries a gradient.
+ */
+RN_API rn_status rn_clip_gradient_norm(double *norm, rn_parameters *parameters, double max_norm,
+                                       const rn_clip_options *options);
+/* torch.nn.utils.clip_grad_value_: clamps every gradient to [-max, max]. Errors as above. */
+RN_API rn_status rn_clip_gradient_value(rn_parameters *parameters, double max, const rn_clip_options *options);
+
 /* NULL is fine. */
 RN_API void rn_optimizer_destroy(rn_optimizer *optimizer);
 
@@ -66,13 +117,20 @@ typedef struct rn_step_lr_options {
 } rn_step_lr_options;
 
 /*
- * torch.optim.lr_scheduler.StepLR: the rate is multiplied by gamma after every step_size epochs. Keeps the optimizer
+ * torch.optim.lr_scheduler.StepLR: the rate of each group, also one that was set by hand in between, is multiplied by gamma after every step_size epochs. Keeps the optimizer
  * alive.
  */
 RN_API rn_status rn_step_lr_create(rn_scheduler **scheduler, rn_optimizer *optimizer,
                                    const rn_step_lr_options *options);
-/* An epoch has ended. No argument: it cannot be handed the loss. */
-RN_API rn_status rn_scheduler_step(rn_scheduler *scheduler);
+typedef struct rn_scheduler_step_options {
+    size_t struct_size;
+} rn_scheduler_step_options;
+
+/* An epoch has ended. */
+RN_API rn_status rn_scheduler_step(rn_scheduler *scheduler, const rn_scheduler_step_options *options);
+/* Where it stands, as metadata of a checkpoint that holds the optimizer's state dict, too; and back. Errors as there. */
+RN_API rn_status rn_scheduler_state_dict(rn_checkpoint *state, const rn_scheduler *scheduler);
+RN_API rn_status rn_scheduler_load_state_dict(rn_scheduler *scheduler, const rn_checkpoint *state);
 RN_API int64_t rn_scheduler_epoch(const rn_scheduler *scheduler);
 /* NULL is fine. */
 RN_API void rn_scheduler_destroy(rn_scheduler *scheduler);

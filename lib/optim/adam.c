@@ -13,7 +13,7 @@
 
 #include <math.h>
 
-RN_NO_TAIL_PADDING(rn_adam_options, pattern);
+RN_NO_TAIL_PADDING(rn_adam_options, group_count);
 
 static void update(const rn_update *u)
 {
@@ -24,8 +24,8 @@ static void update(const rn_update *u)
                                 .one_minus_beta1 = (float)(1 - o->beta1),
                                 .beta2 = (float)o->beta2,
                                 .one_minus_beta2 = (float)(1 - o->beta2),
-                                .weight_decay = (float)o->weight_decay,
-                                .step_size = (float)(o->lr / correction1),
+                                .weight_decay = (float)u->weight_decay,
+                                .step_size = (float)(u->lr / correction1),
                                 .root_correction2 = (float)sqrt(correction2),
                                 .eps = (float)o->eps };
 
@@ -62,14 +62,14 @@ rn_status rn_adam_create(rn_optimizer **optimizer, rn_parameters *parameters, co
         return rn_fail(&parameters->context->message, RN_INVALID_ARGUMENT,
                        "Adam: lr %g, betas %g and %g, eps %g, weight decay %g", read.lr, read.beta1, read.beta2,
                        read.eps, read.weight_decay);
-    status = rn_optimizer_make(&made, parameters, &rn_adam_rule, read.pattern);
+    status = rn_optimizer_make(
+        &made, parameters, &rn_adam_rule,
+        &(rn_coverage){ read.lr, read.weight_decay, read.pattern, read.except, read.groups, read.group_count });
     if (status != RN_OK)
         return status;
-    made->lr = made->initial_lr = read.lr;
     made->beta1 = read.beta1;
     made->beta2 = read.beta2;
     made->eps = read.eps;
-    made->weight_decay = read.weight_decay;
     *optimizer = made;
     return RN_OK;
 }

@@ -13,11 +13,12 @@ static rn_message *message_of(const rn_parameters *parameters)
 }
 
 rn_status rn_optimizer_make(rn_optimizer **optimizer, rn_parameters *parameters, const rn_optimizer_rule *rule,
-                            const char *pattern)
+                            const rn_coverage *coverage)
 {
     const rn_allocator *const allocator = &parameters->context->allocator;
+    const size_t groups = coverage->groups != NULL ? coverage->group_count : 1;
     rn_optimizer *made = rn_allocate_zeroed(allocator, 1, sizeof *made);
-    bool any = false;
+    rn_status status;
 
     if (made == NULL)
         return rn_fail(message_of(parameters), RN_NO_MEMORY, "no memory for an optimizer");
@@ -25,24 +26,18 @@ rn_status rn_optimizer_make(rn_optimizer **optimizer, rn_parameters *parameters,
     rn_parameters_retain(parameters);
     made->parameters = parameters;
     made->rule = rule;
-    made->covered = rn_allocate_zeroed(allocator, parameters->count, sizeof *made->covered);
+    made->group_of = rn_allocate_array(allocator, parameters->count, sizeof *made->group_of);
+    made->group = rn_allocate_zeroed(allocator, groups, sizeof *made->group);
+    made->group_count = groups;
     made->state = rn_allocate_zeroed(allocator, parameters->count, sizeof *made->state);
-    if (made->covered == NULL || made->state == NULL) {
+    status = made->group_of == NULL || made->group == NULL || made->state == NULL
+                 ? rn_fail(message_of(parameters), RN_NO_MEMORY, "no memory for an optimizer")
+                 : rn_optimizer_cover(made, coverage);
+    if (status == RN_OK)
+        *optimizer = made;
+    else
         rn_optimizer_destroy(made);
-        return rn_fail(message_of(parameters), RN_NO_MEMORY, "no memory for an optimizer");
-    }
-    for (size_t i = 0; i < parameters->count; i++) {
-        made->covered[i] = parameters->entry[i].is_parameter &&
-                           (pattern == NULL || rn_name_matches(pattern, parameters->entry[i].name));
-        any = any || made->covered[i];
-    }
-    if (!any) {
-        rn_optimizer_destroy(made);
-        return rn_fail(message_of(parameters), RN_INVALID_ARGUMENT, "no parameter matches '%s'",
-                       pattern == NULL ? "*" : pattern);
-    }
-    *optimizer = made;
-    return RN_OK;
+    return status;
 }
 
 void rn_optimizer_destroy(rn_optimizer *optimizer)
@@ -56,7 +51,8 @@ void rn_optimizer_destroy(rn_optimizer *optimizer)
         for (int32_t j = 0; j < 2; j++)
             rn_release(allocator, optimizer->state[i].slot[j]);
     rn_release(allocator, optimizer->state);
-    rn_release(allocator, optimizer->covered);
+    rn_release(allocator, optimizer->group_of);
+    rn_release(allocator, optimizer->group);
     rn_release(allocator, optimizer);
     rn_parameters_release(parameters);
 }
@@ -144,7 +140,7 @@ static bool steps_on(const rn_optimizer *optimizer, size_t i)
 {
     const rn_parameter *const entry = &optimizer->parameters->entry[i];
 
-    return optimizer->covered[i] && entry->trainable && entry->has_gradient;
+    return optimizer->group_of[i] >= 0 && entry->trainable && entry->has_gradient;
 }
 
 enum { UNIT = 4096 }; /* numbers: what does not pay for waking a thread stays on the caller's, and vectors stay whole */
@@ -183,6 +179,8 @@ static rn_status step(rn_optimizer *optimizer)
 
         if (!steps_on(optimizer, i))
             continue;
+        update.lr = optimizer->group[optimizer->group_of[i]].lr;
+        update.weight_decay = optimizer->group[optimizer->group_of[i]].weight_decay;
         update.gradient = rn_parameters_gradient_floats(parameters, i);
         update.value = rn_parameters_floats(parameters, i);
         update.end = parameters->entry[i].count;
@@ -208,17 +206,25 @@ rn_status rn_optimizer_step(rn_optimizer *optimizer)
     return status;
 }
 
-double rn_optimizer_lr(const rn_optimizer *optimizer)
+size_t rn_optimizer_group_count(const rn_optimizer *optimizer)
 {
-    return optimizer == NULL ? NAN : optimizer->lr;
+    return optimizer == NULL ? 0 : optimizer->group_count;
 }
 
-rn_status rn_optimizer_set_lr(rn_optimizer *optimizer, double lr)
+double rn_optimizer_lr(const rn_optimizer *optimizer, size_t group)
+{
+    return group < rn_optimizer_group_count(optimizer) ? optimizer->group[group].lr : NAN;
+}
+
+rn_status rn_optimizer_set_lr(rn_optimizer *optimizer, size_t group, double lr)
 {
     if (optimizer == NULL)
         return RN_INVALID_ARGUMENT;
-    if (!isfinite(lr) || lr < 0)
+    if (group >= optimizer->group_count)
+        return rn_fail(message_of(optimizer->parameters), RN_INVALID_ARGUMENT, "group %zu of %zu", group,
+                       optimizer->group_count);
+    if (!rn_is_rate(lr))
         return rn_fail(message_of(optimizer->parameters), RN_INVALID_ARGUMENT, "a learning rate of %g", lr);
-    optimizer->lr = lr;
+    optimizer->group[group].lr = lr;
     return RN_OK;
 }

@@ -17,13 +17,19 @@ typedef struct rn_optimizer_state {
 
 typedef struct rn_optimizer_rule rn_optimizer_rule; /* adam.c, sgd.c */
 
+typedef struct rn_optimizer_group {
+    double lr, weight_decay;
+} rn_optimizer_group;
+
 struct rn_optimizer {
     rn_references references;
     rn_parameters *parameters; /* retained */
     const rn_optimizer_rule *rule;
-    double lr, initial_lr, beta1, beta2, eps, weight_decay, momentum, dampening;
+    double beta1, beta2, eps, momentum, dampening;
     bool nesterov;
-    bool *covered;             /* by index of the parameter */
+    rn_optimizer_group *group; /* at least one */
+    size_t group_count;
+    int32_t *group_of;         /* by index of the parameter; -1: not covered */
     rn_optimizer_state *state; /* likewise */
 };
 
@@ -47,7 +53,7 @@ struct rn_scheduler {
     int64_t epoch;
 };
 
-/* Goes to the end of epoch `epoch` with the learning rate that a file recorded. */
-void rn_scheduler_restore(rn_scheduler *scheduler, int64_t epoch, double lr);
+/* Goes to the end of epoch `epoch`. */
+void rn_scheduler_restore(rn_scheduler *scheduler, int64_t epoch);
 
 #endif

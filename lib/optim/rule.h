@@ -13,6 +13,7 @@ typedef struct rn_update {
     const rn_row_kernels *kernels;
     const rn_optimizer_state *state;
     int64_t begin, end;
+    double lr, weight_decay; /* of the parameter's group */
     const float *gradient;
     float *value;
 } rn_update;
@@ -32,8 +33,20 @@ static inline bool rn_is_rate(double rate)
 
 extern const rn_optimizer_rule rn_adam_rule, rn_sgd_rule;
 
-/* An optimizer without rates over the parameters that `pattern` matches (NULL: all). */
+/* Which parameters an optimizer covers and at which rates: what the options of all rules say. */
+typedef struct rn_coverage {
+    double lr, weight_decay;
+    const char *pattern, *except;
+    const rn_parameter_group *groups;
+    size_t group_count;
+} rn_coverage;
+
+/* True if a pattern (NULL: all) and no exception (NULL: none) match. */
+bool rn_covers(const char *pattern, const char *except, const char *name);
+/* Fills group and group_of of an optimizer whose arrays are there. */
+rn_status rn_optimizer_cover(rn_optimizer *optimizer, const rn_coverage *coverage);
+/* An optimizer without the numbers of its rule. RN_INVALID_ARGUMENT as rn_adam_create. */
 rn_status rn_optimizer_make(rn_optimizer **optimizer, rn_parameters *parameters, const rn_optimizer_rule *rule,
-                            const char *pattern);
+                            const rn_coverage *coverage);
 
 #endif

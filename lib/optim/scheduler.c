@@ -11,6 +11,7 @@
 #include <math.h>
 
 RN_NO_TAIL_PADDING(rn_step_lr_options, gamma);
+RN_NO_TAIL_PADDING(rn_scheduler_step_options, struct_size);
 
 rn_status rn_step_lr_create(rn_scheduler **scheduler, rn_optimizer *optimizer, const rn_step_lr_options *options)
 {
@@ -42,13 +43,19 @@ rn_status rn_step_lr_create(rn_scheduler **scheduler, rn_optimizer *optimizer, c
     return RN_OK;
 }
 
-rn_status rn_scheduler_step(rn_scheduler *scheduler)
+rn_status rn_scheduler_step(rn_scheduler *scheduler, const rn_scheduler_step_options *options)
 {
+    rn_scheduler_step_options read;
+    rn_status status;
+
     if (scheduler == NULL)
         return RN_INVALID_ARGUMENT;
+    status = rn_options_read(&read, sizeof read, options, &scheduler->optimizer->parameters->context->message);
+    if (status != RN_OK)
+        return status;
     scheduler->epoch++;
-    if (scheduler->epoch % scheduler->step_size == 0)
-        scheduler->optimizer->lr *= scheduler->gamma;
+    for (size_t i = 0; scheduler->epoch % scheduler->step_size == 0 && i < scheduler->optimizer->group_count; i++)
+        scheduler->optimizer->group[i].lr *= scheduler->gamma;
     return RN_OK;
 }
 
@@ -57,10 +64,9 @@ int64_t rn_scheduler_epoch(const rn_scheduler *scheduler)
     return scheduler == NULL ? 0 : scheduler->epoch;
 }
 
-void rn_scheduler_restore(rn_scheduler *scheduler, int64_t epoch, double lr)
+void rn_scheduler_restore(rn_scheduler *scheduler, int64_t epoch)
 {
     scheduler->epoch = epoch;
-    scheduler->optimizer->lr = lr;
 }
 
 void rn_scheduler_destroy(rn_scheduler *scheduler)

@@ -19,10 +19,10 @@ RN_NO_TAIL_PADDING(rn_sgd_options, reserved);
 static void update(const rn_update *u)
 {
     const rn_optimizer *const o = u->optimizer;
-    const rn_sgd_step step = { .lr = (float)o->lr,
+    const rn_sgd_step step = { .lr = (float)u->lr,
                                .momentum = (float)o->momentum,
                                .one_minus_dampening = (float)(1 - o->dampening),
-                               .weight_decay = (float)o->weight_decay,
+                               .weight_decay = (float)u->weight_decay,
                                .nesterov = o->nesterov,
                                .first = u->state->steps == 1 };
 
@@ -42,6 +42,8 @@ rn_status rn_sgd_create(rn_optimizer **optimizer, rn_parameters *parameters, con
         return RN_INVALID_ARGUMENT;
     *optimizer = NULL;
     status = rn_options_read(&read, sizeof read, options, &parameters->context->message);
+    if (status == RN_OK)
+        status = rn_options_reserved(read.reserved, "rn_sgd_create", &parameters->context->message);
     if (status != RN_OK)
         return status;
     read.lr = rn_option_number(read.lr, 1e-3);
@@ -56,13 +58,13 @@ rn_status rn_sgd_create(rn_optimizer **optimizer, rn_parameters *parameters, con
     if (read.nesterov != 0 && (read.momentum == 0 || read.dampening != 0))
         return rn_fail(&parameters->context->message, RN_INVALID_ARGUMENT,
                        "Nesterov's rule needs momentum and no dampening");
-    status = rn_optimizer_make(&made, parameters, &rn_sgd_rule, read.pattern);
+    status = rn_optimizer_make(
+        &made, parameters, &rn_sgd_rule,
+        &(rn_coverage){ read.lr, read.weight_decay, read.pattern, read.except, read.groups, read.group_count });
     if (status != RN_OK)
         return status;
-    made->lr = made->initial_lr = read.lr;
     made->momentum = read.momentum;
     made->dampening = read.dampening;
-    made->weight_decay = read.weight_decay;
     made->nesterov = read.nesterov != 0;
     *optimizer = made;
     return RN_OK;

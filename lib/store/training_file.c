@@ -37,7 +37,7 @@ static char *slot_tensor_name(const rn_optimizer *optimizer, int32_t slot, const
 
 /* ---- writing --------------------------------------------------------------------------------------------------- */
 
-static rn_status write_slot(rn_checkpoint *file, const rn_optimizer *optimizer, size_t index, int32_t slot)
+static rn_status write_slot(rn_checkpoint *file, const rn_optimizer *optimizer, size_t index, int32_t slot, bool copy)
 {
     rn_tensor *tensor = NULL;
     char *name = NULL;
@@ -46,21 +46,42 @@ static rn_status write_slot(rn_checkpoint *file, const rn_optimizer *optimizer, 
     if (status != RN_OK || tensor == NULL)
         return status;
     name = slot_tensor_name(optimizer, slot, optimizer->parameters->entry[index].name);
-    status = name != NULL ? rn_checkpoint_share(file, name, tensor) : fail_memory(context_of(optimizer));
+    if (name == NULL)
+        status = fail_memory(context_of(optimizer));
+    else
+        status = copy ? rn_checkpoint_add(file, name, tensor) : rn_checkpoint_share(file, name, tensor);
     rn_release(&context_of(optimizer)->allocator, name);
     rn_tensor_destroy(tensor);
     return status;
 }
 
-static rn_status write_slots(rn_checkpoint *file, const rn_optimizer *optimizer)
+/* `copy`: the checkpoint may outlive the next step. */
+static rn_status write_slots(rn_checkpoint *file, const rn_optimizer *optimizer, bool copy)
 {
     rn_status status = RN_OK;
 
     for (size_t i = 0; status == RN_OK && i < optimizer->parameters->count; i++) {
         for (int32_t slot = 0; status == RN_OK && slot < rn_optimizer_slot_count(optimizer); slot++)
-            status = write_slot(file, optimizer, i, slot);
+            status = write_slot(file, optimizer, i, slot, copy);
     }
     return status;
+}
+
+/* "lr", and "lr.1", "lr.2" of the groups behind the first. */
+static const char *rate_name(char text[32], size_t group)
+{
+    snprintf(text, 32, group == 0 ? "lr" : "lr.%zu", group);
+    return text;
+}
+
+static bool write_rates(rn_json *json, const rn_optimizer *optimizer)
+{
+    bool fine = true;
+    char name[32];
+
+    for (size_t i = 0; fine && i < rn_optimizer_group_count(optimizer); i++)
+        fine = rn_json_set_number(json, rate_name(name, i), rn_optimizer_lr(optimizer, i));
+    return fine;
 }
 
 /* {"rule": "adam", "lr": 0.01, "steps": {"fc.weight": 12, ...}}; parameters without state are left out. */
@@ -69,7 +90,7 @@ static rn_json *optimizer_json(const rn_optimizer *optimizer)
     rn_json *const json = rn_json_new_object();
     rn_json *const steps = rn_json_new_object();
     bool fine = json != NULL && steps != NULL && rn_json_set_string(json, "rule", rn_optimizer_rule_name(optimizer)) &&
-                rn_json_set_number(json, "lr", rn_optimizer_lr(optimizer));
+                write_rates(json, optimizer);
 
     for (size_t i = 0; fine && i < optimizer->parameters->count; i++) {
         if (optimizer->state[i].slot[0] != NULL)
@@ -111,7 +132,7 @@ static rn_status write_state(rn_checkpoint *file, rn_context *context, const rn_
     rn_status status = rn_checkpoint_set_metadata(file, RN_KEY_STATE, state->state);
 
     if (status == RN_OK && state->optimizer != NULL)
-        status = write_slots(file, state->optimizer);
+        status = write_slots(file, state->optimizer, false);
     if (status == RN_OK && state->optimizer != NULL)
         status = set_json(file, context, RN_KEY_OPTIMIZER, optimizer_json(state->optimizer));
     if (status == RN_OK && state->scheduler != NULL)
@@ -192,7 +213,6 @@ static rn_status check_identity(const rn_model *model, const rn_checkpoint *file
 typedef struct recorded_state {
     rn_json *optimizer, *scheduler;
     const rn_json *steps;
-    double lr;
     uint64_t epoch;
 } recorded_state;
 
@@ -209,6 +229,35 @@ static rn_status parse_object(rn_json **json, rn_context *context, const rn_chec
                : status;
 }
 
+/* A rate for each group of the optimizer, and none beyond. */
+static bool has_rates(const rn_json *recorded, const rn_optimizer *optimizer)
+{
+    const size_t groups = rn_optimizer_group_count(optimizer);
+    char name[32];
+
+    for (size_t i = 0; i < groups; i++) {
+        double lr;
+
+        if (!rn_json_number(&lr, rn_json_member(recorded, rate_name(name, i))) || !isfinite(lr) || lr < 0)
+            return false;
+    }
+    return rn_json_member(recorded, rate_name(name, groups)) == NULL;
+}
+
+static rn_status restore_rates(rn_optimizer *optimizer, const rn_json *recorded)
+{
+    rn_status status = RN_OK;
+    char name[32];
+
+    for (size_t i = 0; status == RN_OK && i < rn_optimizer_group_count(optimizer); i++) {
+        double lr = NAN;
+
+        rn_json_number(&lr, rn_json_member(recorded, rate_name(name, i)));
+        status = rn_optimizer_set_lr(optimizer, i, lr);
+    }
+    return status;
+}
+
 static rn_status read_recorded(recorded_state *recorded, rn_context *context, const rn_training_state *state,
                                const rn_checkpoint *file)
 {
@@ -221,10 +270,9 @@ static rn_status read_recorded(recorded_state *recorded, rn_context *context, co
         return status;
     rule = rn_json_string(rn_json_member(recorded->optimizer, "rule"));
     recorded->steps = rn_json_member(recorded->optimizer, "steps");
-    if (rule == NULL || !rn_json_is_object(recorded->steps) ||
-        !rn_json_number(&recorded->lr, rn_json_member(recorded->optimizer, "lr")) || !isfinite(recorded->lr) ||
-        recorded->lr < 0)
-        return rn_fail(&context->message, RN_FORMAT, "the training file's metadata '%s' lacks rule, lr or steps",
+    if (rule == NULL || !rn_json_is_object(recorded->steps) || !has_rates(recorded->optimizer, state->optimizer))
+        return rn_fail(&context->message, RN_FORMAT,
+                       "the training file's metadata '%s' lacks rule, lr (of as many groups) or steps",
                        RN_KEY_OPTIMIZER);
     if (strcmp(rule, rn_optimizer_rule_name(state->optimizer)) != 0)
         return rn_fail(&context->message, RN_STATE, "the training file's optimizer is %s, the run's is %s", rule,
@@ -249,7 +297,7 @@ static rn_status check_slot(rn_optimizer *optimizer, size_t index, int32_t slot,
     char ours[128], theirs[128];
 
     (void)steps;
-    if (!optimizer->covered[index])
+    if (optimizer->group_of[index] < 0)
         return rn_fail(&context_of(optimizer)->message, RN_STATE,
                        "the training file has optimizer state of %s, which the run's optimizer does not cover",
                        entry->name);
@@ -307,18 +355,17 @@ static rn_status visit_slots(rn_optimizer *optimizer, const rn_checkpoint *file,
     return status;
 }
 
-static rn_status restore(rn_model *model, const rn_training_state *state, const rn_checkpoint *file,
-                         const recorded_state *recorded)
+static rn_status restore(const rn_training_state *state, const rn_checkpoint *file, const recorded_state *recorded)
 {
     rn_status status = RN_OK;
 
     if (state->optimizer != NULL)
         status = visit_slots(state->optimizer, file, recorded->steps, rn_optimizer_restore);
     if (status == RN_OK && state->optimizer != NULL)
-        status = rn_optimizer_set_lr(state->optimizer, recorded->lr);
+        status = restore_rates(state->optimizer, recorded->optimizer);
     if (status == RN_OK && state->scheduler != NULL)
-        rn_scheduler_restore(state->scheduler, (int64_t)recorded->epoch, recorded->lr);
-    return status == RN_OK ? rn_model_take(model, file, NULL, "the training file", false) : status;
+        rn_scheduler_restore(state->scheduler, (int64_t)recorded->epoch);
+    return status;
 }
 
 rn_status rn_training_load(rn_model *model, const rn_training_state *state, const rn_checkpoint *file)
@@ -339,8 +386,75 @@ rn_status rn_training_load(rn_model *model, const rn_training_state *state, cons
     if (status == RN_OK && state->optimizer != NULL)
         status = visit_slots(state->optimizer, file, recorded.steps, check_slot);
     if (status == RN_OK)
-        status = restore(model, state, file, &recorded);
+        status = restore(state, file, &recorded);
+    if (status == RN_OK)
+        status = rn_model_take(model, file, NULL, "the training file", false);
     rn_json_destroy(recorded.optimizer);
     rn_json_destroy(recorded.scheduler);
     return status;
+}
+
+/* ---- state dicts of hand-written loops --------------------------------------------------------------------------- */
+
+rn_status rn_optimizer_state_dict(rn_checkpoint *state, const rn_optimizer *optimizer)
+{
+    rn_status status;
+
+    if (optimizer == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (state == NULL)
+        return rn_fail(&context_of(optimizer)->message, RN_INVALID_ARGUMENT, "rn_optimizer_state_dict: state is NULL");
+    status = write_slots(state, optimizer, true);
+    return status == RN_OK ? set_json(state, context_of(optimizer), RN_KEY_OPTIMIZER, optimizer_json(optimizer))
+                           : status;
+}
+
+/* Both from one checkpoint; a scheduler comes with its optimizer, which then is only compared. */
+static rn_status load_states(rn_optimizer *optimizer, rn_scheduler *scheduler, const rn_checkpoint *file, bool restores)
+{
+    const rn_training_state state = { .optimizer = optimizer, .scheduler = scheduler };
+    recorded_state recorded = { 0 };
+    rn_status status = read_recorded(&recorded, context_of(optimizer), &state, file);
+
+    if (status == RN_OK && restores)
+        status = visit_slots(optimizer, file, recorded.steps, check_slot);
+    if (status == RN_OK && restores)
+        status = restore(&(rn_training_state){ .optimizer = optimizer }, file, &recorded);
+    if (status == RN_OK && scheduler != NULL)
+        rn_scheduler_restore(scheduler, (int64_t)recorded.epoch);
+    rn_json_destroy(recorded.optimizer);
+    rn_json_destroy(recorded.scheduler);
+    return status;
+}
+
+rn_status rn_optimizer_load_state_dict(rn_optimizer *optimizer, const rn_checkpoint *state)
+{
+    if (optimizer == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (state == NULL)
+        return rn_fail(&context_of(optimizer)->message, RN_INVALID_ARGUMENT,
+                       "rn_optimizer_load_state_dict: state is NULL");
+    return load_states(optimizer, NULL, state, true);
+}
+
+rn_status rn_scheduler_state_dict(rn_checkpoint *state, const rn_scheduler *scheduler)
+{
+    rn_context *context;
+
+    if (scheduler == NULL)
+        return RN_INVALID_ARGUMENT;
+    context = context_of(scheduler->optimizer);
+    if (state == NULL)
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_scheduler_state_dict: state is NULL");
+    return set_json(state, context, RN_KEY_SCHEDULER, scheduler_json(scheduler));
+}
+
+rn_status rn_scheduler_load_state_dict(rn_scheduler *scheduler, const rn_checkpoint *state)
+{
+    if (scheduler == NULL)
+        return RN_INVALID_ARGUMENT;
+    if (state == NULL)
+        return rn_fail(&context_of(scheduler->optimizer)->message, RN_INVALID_ARGUMENT,
+                       "rn_scheduler_load_state_dict: state is NULL");
+    return load_states(scheduler->optimizer, scheduler, state, false);
 }

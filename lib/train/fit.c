@@ -53,7 +53,7 @@ static rn_status report(fit *f, const rn_history_row *ended)
         .valid_loss = ended != NULL ? ended->valid_loss : NAN,
         .valid_accuracy = ended != NULL ? ended->valid_accuracy : NAN,
         .best_accuracy = rn_trainer_best_accuracy(trainer),
-        .lr = ended != NULL ? ended->lr : rn_optimizer_lr(trainer->optimizer),
+        .lr = ended != NULL ? ended->lr : rn_optimizer_lr(trainer->optimizer, 0),
         .images_per_second = seconds > 0 ? (double)f->images / seconds : 0,
         .elapsed = now - f->begun,
         .batch = ended != NULL ? batches : state->batch,
@@ -127,7 +127,7 @@ static rn_status train_batch(fit *f, const rn_batch *batch)
         status = rn_fail(
             &trainer->context->message, RN_INVALID_ARGUMENT,
             "the loss is no longer a finite number in phase \"%s\", epoch %d, batch %lld: try a learning rate below %g",
-            f->phase->name, state->epoch, (long long)state->batch, rn_optimizer_lr(trainer->optimizer));
+            f->phase->name, state->epoch, (long long)state->batch, rn_optimizer_lr(trainer->optimizer, 0));
     if (status == RN_OK)
         status = rn_session_output(&logits, trainer->training, 0);
     if (status == RN_OK) {
@@ -221,7 +221,7 @@ static rn_status end_epoch(fit *f, rn_history_row *row)
         status = rn_trainer_keep_best(trainer);
     }
     if (status == RN_OK)
-        status = rn_scheduler_step(trainer->scheduler);
+        status = rn_scheduler_step(trainer->scheduler, NULL);
     if (status == RN_OK)
         status = rn_train_state_add_row(state, row, &trainer->context->allocator, message);
     if (status != RN_OK)
@@ -241,7 +241,7 @@ static rn_status run_epoch(fit *f)
     rn_train_state *state = &f->trainer->state;
     rn_history_row row = { .phase = (size_t)(f->phase - state->phase),
                            .epoch = state->epoch,
-                           .lr = rn_optimizer_lr(f->trainer->optimizer) };
+                           .lr = rn_optimizer_lr(f->trainer->optimizer, 0) };
     rn_status status = train_epoch(f);
 
     if (status == RN_OK)

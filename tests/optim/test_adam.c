@@ -61,8 +61,8 @@ static void zero_options_are_the_defaults_of_pytorch(void **state)
 
     (void)state;
     require_ok(context, rn_adam_create(&adam, p, NULL));
-    assert_true(adam->lr == 1e-3 && adam->beta1 == 0.9 && adam->beta2 == 0.999 && adam->eps == 1e-8);
-    assert_true(adam->weight_decay == 0 && adam->initial_lr == 1e-3);
+    assert_true(rn_optimizer_lr(adam, 0) == 1e-3 && adam->beta1 == 0.9 && adam->beta2 == 0.999 && adam->eps == 1e-8);
+    assert_true(adam->group[0].weight_decay == 0 && rn_optimizer_group_count(adam) == 1);
     assert_string_equal(rn_optimizer_rule_name(adam), "adam");
     assert_int_equal(rn_optimizer_slot_count(adam), 2);
     assert_string_equal(rn_optimizer_slot_name(adam, 0), "exp_avg");

@@ -280,16 +280,16 @@ static void the_rate_can_be_set_to_anything_finite_from_zero_on(void **state)
     const snapshot before = take();
 
     (void)state;
-    require_ok(context, rn_optimizer_set_lr(all, 0));
+    require_ok(context, rn_optimizer_set_lr(all, 0, 0));
     rn_test_trained_gradients(parameters, 9);
     require_ok(context, rn_optimizer_step(all));
     assert_memory_equal(rn_parameters_floats(parameters, 0), before.values, sizeof before.values);
-    require_status(context, rn_optimizer_set_lr(all, -1e-9), RN_INVALID_ARGUMENT);
-    require_status(context, rn_optimizer_set_lr(all, INFINITY), RN_INVALID_ARGUMENT);
-    require_status(context, rn_optimizer_set_lr(all, NAN), RN_INVALID_ARGUMENT);
-    assert_true(rn_optimizer_lr(all) == 0);
-    assert_int_equal(rn_optimizer_set_lr(NULL, 1), RN_INVALID_ARGUMENT);
-    assert_true(isnan(rn_optimizer_lr(NULL)));
+    require_status(context, rn_optimizer_set_lr(all, 0, -1e-9), RN_INVALID_ARGUMENT);
+    require_status(context, rn_optimizer_set_lr(all, 0, INFINITY), RN_INVALID_ARGUMENT);
+    require_status(context, rn_optimizer_set_lr(all, 0, NAN), RN_INVALID_ARGUMENT);
+    assert_true(rn_optimizer_lr(all, 0) == 0);
+    assert_int_equal(rn_optimizer_set_lr(NULL, 0, 1), RN_INVALID_ARGUMENT);
+    assert_true(isnan(rn_optimizer_lr(NULL, 0)));
     rn_optimizer_destroy(all);
     rn_optimizer_destroy(NULL);
 }

@@ -35,8 +35,8 @@ static void the_rate_falls_after_every_step_size_epochs(void **state)
     require_ok(context, rn_step_lr_create(&s, optimizer, RN_OPTIONS(rn_step_lr, .step_size = 3, .gamma = 0.5)));
     for (int epoch = 0; epoch < 12; epoch++) {
         assert_int_equal(rn_scheduler_epoch(s), epoch);
-        assert_true(rn_optimizer_lr(optimizer) == ldexp(1, -(epoch / 3)));
-        require_ok(context, rn_scheduler_step(s));
+        assert_true(rn_optimizer_lr(optimizer, 0) == ldexp(1, -(epoch / 3)));
+        require_ok(context, rn_scheduler_step(s, NULL));
     }
     rn_scheduler_destroy(s);
 }
@@ -48,10 +48,10 @@ static void defaults_are_seven_epochs_and_a_tenth(void **state)
     (void)state;
     require_ok(context, rn_step_lr_create(&s, optimizer, NULL));
     for (int epoch = 0; epoch < 6; epoch++)
-        require_ok(context, rn_scheduler_step(s));
-    assert_true(rn_optimizer_lr(optimizer) == 1);
-    require_ok(context, rn_scheduler_step(s));
-    assert_true(rn_optimizer_lr(optimizer) == 0.1);
+        require_ok(context, rn_scheduler_step(s, NULL));
+    assert_true(rn_optimizer_lr(optimizer, 0) == 1);
+    require_ok(context, rn_scheduler_step(s, NULL));
+    assert_true(rn_optimizer_lr(optimizer, 0) == 0.1);
     rn_scheduler_destroy(s);
 }
 
@@ -61,10 +61,10 @@ static void a_rate_set_in_between_is_scaled_from_there(void **state)
 
     (void)state;
     require_ok(context, rn_step_lr_create(&s, optimizer, RN_OPTIONS(rn_step_lr, .step_size = 2, .gamma = 0.5)));
-    require_ok(context, rn_scheduler_step(s));
-    require_ok(context, rn_optimizer_set_lr(optimizer, 8));
-    require_ok(context, rn_scheduler_step(s));
-    assert_true(rn_optimizer_lr(optimizer) == 4);
+    require_ok(context, rn_scheduler_step(s, NULL));
+    require_ok(context, rn_optimizer_set_lr(optimizer, 0, 8));
+    require_ok(context, rn_scheduler_step(s, NULL));
+    assert_true(rn_optimizer_lr(optimizer, 0) == 4);
     rn_scheduler_destroy(s);
 }
 
@@ -74,11 +74,12 @@ static void a_restored_scheduler_goes_on(void **state)
 
     (void)state;
     require_ok(context, rn_step_lr_create(&s, optimizer, RN_OPTIONS(rn_step_lr, .step_size = 7)));
-    rn_scheduler_restore(s, 6, 0.5);
+    rn_scheduler_restore(s, 6);
+    require_ok(context, rn_optimizer_set_lr(optimizer, 0, 0.5));
     assert_int_equal(rn_scheduler_epoch(s), 6);
-    assert_true(rn_optimizer_lr(optimizer) == 0.5);
-    require_ok(context, rn_scheduler_step(s));
-    assert_true(fabs(rn_optimizer_lr(optimizer) - 0.05) <= 1e-17);
+    assert_true(rn_optimizer_lr(optimizer, 0) == 0.5);
+    require_ok(context, rn_scheduler_step(s, NULL));
+    assert_true(fabs(rn_optimizer_lr(optimizer, 0) - 0.05) <= 1e-17);
     rn_scheduler_destroy(s);
 }
 
@@ -90,7 +91,7 @@ static void it_keeps_its_optimizer_alive(void **state)
     require_ok(context, rn_step_lr_create(&s, optimizer, NULL));
     rn_optimizer_destroy(optimizer);
     optimizer = NULL;
-    require_ok(context, rn_scheduler_step(s));
+    require_ok(context, rn_scheduler_step(s, NULL));
     rn_scheduler_destroy(s);
 }
 
@@ -108,7 +109,7 @@ static void nonsense_is_refused(void **state)
                    RN_INVALID_ARGUMENT);
     assert_int_equal(rn_step_lr_create(NULL, optimizer, NULL), RN_INVALID_ARGUMENT);
     assert_int_equal(rn_step_lr_create(&s, NULL, NULL), RN_INVALID_ARGUMENT);
-    assert_int_equal(rn_scheduler_step(NULL), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_scheduler_step(NULL, NULL), RN_INVALID_ARGUMENT);
     assert_int_equal(rn_scheduler_epoch(NULL), 0);
     rn_scheduler_destroy(NULL);
 }

@@ -55,7 +55,7 @@ static void without_momentum_nothing_is_kept(void **state)
 
     (void)state;
     require_ok(context, rn_sgd_create(&sgd, p, NULL));
-    assert_true(rn_optimizer_lr(sgd) == 1e-3);
+    assert_true(rn_optimizer_lr(sgd, 0) == 1e-3);
     assert_string_equal(rn_optimizer_rule_name(sgd), "sgd");
     assert_int_equal(rn_optimizer_slot_count(sgd), 0);
     rn_test_trained_gradients(p, 0);

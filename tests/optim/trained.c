@@ -108,7 +108,7 @@ void rn_test_trained_follow(rn_optimizer *optimizer, const rn_test_trajectory *e
         rn_test_trained_gradients(p, step);
         require_ok(context, rn_optimizer_step(optimizer));
         if (step_lr != NULL)
-            require_ok(context, rn_scheduler_step(step_lr));
+            require_ok(context, rn_scheduler_step(step_lr, NULL));
         if (step == 0)
             check_values(p, expected->first, expected->what);
     }
@@ -116,6 +116,6 @@ void rn_test_trained_follow(rn_optimizer *optimizer, const rn_test_trajectory *e
     for (int32_t slot = 0; slot < 2; slot++)
         if (expected->slot[slot] != NULL)
             check_slot(optimizer, slot, expected->slot[slot], expected->what);
-    assert_true(fabs(rn_optimizer_lr(optimizer) - expected->lr) <= 1e-15);
+    assert_true(fabs(rn_optimizer_lr(optimizer, 0) - expected->lr) <= 1e-15);
     rn_scheduler_destroy(step_lr);
 }

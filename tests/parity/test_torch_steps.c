@@ -111,7 +111,7 @@ static void train_as_pytorch(rn_context *context, const recipe *it)
         if (!(fabs(loss - (double)losses[step]) <= 1e-4))
             fail_msg("step %d on %s: loss %.7f instead of %.7f", step, rn_isa_name(rn_context_isa(context)), loss,
                      (double)losses[step]);
-        require_ok(context, rn_scheduler_step(scheduler));
+        require_ok(context, rn_scheduler_step(scheduler, NULL));
     }
     require_ok(context, rn_parameters_find(&head, rn_model_parameters(model), "fc.weight"));
     oracle_expect(answers, rn_parameters_value(rn_model_parameters(model), head), 1e-3, "%s/fc.weight", it->name);

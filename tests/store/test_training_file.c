@@ -73,11 +73,11 @@ static void train(run *running)
 {
     require_ok(context, rn_model_freeze_backbone(running->model));
     step(running, 1);
-    require_ok(context, rn_scheduler_step(running->scheduler));
+    require_ok(context, rn_scheduler_step(running->scheduler, NULL));
     require_ok(context, rn_model_unfreeze(running->model, "*"));
     for (uint32_t i = 2; i < 4; i++) {
         step(running, i);
-        require_ok(context, rn_scheduler_step(running->scheduler));
+        require_ok(context, rn_scheduler_step(running->scheduler, NULL));
     }
 }
 
@@ -120,17 +120,17 @@ static void a_run_goes_on_as_if_it_had_never_stopped(void **state)
         save_run(&first, path);
         require_ok(context, load_run(&second, path));
         require_same_values(first.model, second.model);
-        assert_true(rn_optimizer_lr(second.optimizer) == rn_optimizer_lr(first.optimizer));
-        assert_true(rn_optimizer_lr(second.optimizer) < 0.05);
+        assert_true(rn_optimizer_lr(second.optimizer, 0) == rn_optimizer_lr(first.optimizer, 0));
+        assert_true(rn_optimizer_lr(second.optimizer, 0) < 0.05);
         assert_int_equal(rn_scheduler_epoch(second.scheduler), 3);
         for (uint32_t i = 4; i < 8; i++) {
             step(&first, i);
             step(&second, i);
-            require_ok(context, rn_scheduler_step(first.scheduler));
-            require_ok(context, rn_scheduler_step(second.scheduler));
+            require_ok(context, rn_scheduler_step(first.scheduler, NULL));
+            require_ok(context, rn_scheduler_step(second.scheduler, NULL));
         }
         require_same_values(first.model, second.model);
-        assert_true(rn_optimizer_lr(second.optimizer) == rn_optimizer_lr(first.optimizer));
+        assert_true(rn_optimizer_lr(second.optimizer, 0) == rn_optimizer_lr(first.optimizer, 0));
         end_run(&first);
         end_run(&second);
     }
@@ -211,7 +211,7 @@ static void require_refusal(const char *path, rn_model *other, bool adam, rn_sta
         fail_msg("the message '%s' lacks '%s'", rn_context_message(context), words);
     rn_checkpoint_destroy(file);
     require_same_values(fresh.model, untouched);
-    assert_true(rn_optimizer_lr(fresh.optimizer) == 0.1);
+    assert_true(rn_optimizer_lr(fresh.optimizer, 0) == 0.1);
     assert_int_equal(rn_scheduler_epoch(fresh.scheduler), 0);
     for (size_t i = 0; i < fresh.optimizer->parameters->count; i++)
         assert_null(fresh.optimizer->state[i].slot[0]);

@@ -299,7 +299,7 @@ static void a_loop_written_by_hand_gives_the_same_weights(void **state)
     require_ok(by_hand.context, rn_step_lr_create(&step_lr, adam, RN_OPTIONS(rn_step_lr, .step_size = 1)));
     for (uint64_t epoch = 0; epoch < 3; epoch++) {
         one_epoch(&by_hand, session, loader, adam, epoch);
-        require_ok(by_hand.context, rn_scheduler_step(step_lr));
+        require_ok(by_hand.context, rn_scheduler_step(step_lr, NULL));
     }
     values = rn_test_values(run.model, &size);
     others = rn_test_values(by_hand.model, &size);
