@@ -106,11 +106,54 @@ static void require_refusal(const char *path, const rn_image_folder_options *opt
 static void a_circle_of_links_ends(void **state)
 {
     const char *const root = rn_test_directory();
+    rn_dataset *dataset;
 
     (void)state;
     write_text(root, "k/x.jpg", "");
     assert_int_equal(symlink(root, rn_test_path(root, "k/back")), 0);
-    require_refusal(root, NULL, RN_FORMAT, "deep");
+    dataset = open_folder(context, root);
+    assert_int_equal(rn_dataset_count(dataset), 1);
+    require_photo(dataset, 0, "k/x.jpg", 0);
+    rn_dataset_destroy(dataset);
+}
+
+static void collect(rn_log_level level, const char *text, void *payload)
+{
+    char *const all = payload;
+
+    if (level == RN_LOG_WARNING)
+        strcat(strcat(all, text), "\n");
+}
+
+static void pictures_without_a_decoder_are_counted_and_said_once(void **state)
+{
+    static const char *const files[] = { "a/1.webp",      "a/2.WebP",     "a/3.tif", "a/4.jfif",
+                                         "a/5.JPE",       "b/deep/6.tif", "b/7.tif", "b/8.jif",
+                                         "b/.hidden.gif", "b/notes.txt",  "b/9.jpg" };
+    const char *const root = rn_test_directory();
+    char said[512] = "";
+    rn_context *own;
+    rn_dataset *dataset;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        write_text(root, files[i], "");
+    assert_int_equal(rn_context_create(&own, RN_OPTIONS(rn_context, .threads = 1, .log = collect, .log_payload = said)),
+                     RN_OK);
+    dataset = open_folder(own, root);
+    assert_int_equal(rn_dataset_count(dataset), 4);
+    assert_int_equal(rn_dataset_ignored(dataset), 5);
+    assert_non_null(strstr(said, "5 files were passed over: 2 .webp, 3 .tif\n"));
+    assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+    rn_dataset_destroy(dataset);
+    said[0] = '\0';
+    rn_dataset_destroy(open_folder(own, make_numbered_photos(2)));
+    assert_string_equal(said, "");
+    assert_int_equal(rn_dataset_ignored(NULL), 0);
+    write_text(root, "c/only.heic", "");
+    require_status(own, rn_image_folder_open(&dataset, own, root, NULL), RN_FORMAT);
+    assert_non_null(strstr(rn_context_message(own), "1 .heic"));
+    rn_context_destroy(own);
 }
 
 static void what_is_no_image_folder_is_refused(void **state)
@@ -259,6 +302,7 @@ int main(void)
         cmocka_unit_test(what_is_no_photo_is_passed_over),
         cmocka_unit_test(links_are_followed),
         cmocka_unit_test(a_circle_of_links_ends),
+        cmocka_unit_test(pictures_without_a_decoder_are_counted_and_said_once),
         cmocka_unit_test(what_is_no_image_folder_is_refused),
         cmocka_unit_test(a_given_table_decides_the_labels),
         cmocka_unit_test(labels_are_loaded),
