@@ -27,7 +27,8 @@ typedef struct rn_image_folder_options {
 } rn_image_folder_options;
 
 /*
- * Opens a folder as torchvision.datasets.ImageFolder does: classes are the sub-folders sorted by byte, photos are the
+ * Opens a folder as torchvision.datasets.ImageFolder does: classes are the sub-folders sorted by byte (a name that is
+ * not UTF-8 gets a text that is, see <resnet/classes.h>), photos are the
  * files below them whose names end in .jpg .jpeg .jpe .jfif .jif .png .bmp (any case), sorted by path. Hidden files are
  * passed over; so are pictures that no decoder here reads (.webp .tif .gif and others), which one warning of the
  * context's log counts and rn_dataset_ignored tells. Links are followed; in each class a directory that links reach

@@ -121,16 +121,16 @@ static rn_status report_no_photo(const rn_dataset *dataset, const char *path)
                    RN_PHOTO_ENDINGS, text[0] != '\0' ? "; passed over so far: " : "", text);
 }
 
-static rn_status scan_class(rn_dataset *dataset, const char *root, const char *folder)
+static rn_status scan_class(rn_dataset *dataset, const char *root, const char *folder, const char *text)
 {
     const rn_allocator *const allocator = &dataset->context->allocator;
     const size_t before = dataset->count;
-    const int64_t label = label_of(dataset->classes, folder);
+    const int64_t label = label_of(dataset->classes, text);
     char *path;
     rn_status status;
 
     if (label < 0)
-        return rn_fail(&dataset->context->message, RN_SHAPE, "%s: the class table has no folder '%s'", root, folder);
+        return rn_fail(&dataset->context->message, RN_SHAPE, "%s: the class table has no folder '%s'", root, text);
     path = rn_path_join(allocator, root, folder);
     if (path == NULL)
         return no_memory(dataset->context);
@@ -141,25 +141,49 @@ static rn_status scan_class(rn_dataset *dataset, const char *root, const char *f
     return status;
 }
 
+/* The texts that stand for the folders' names. */
+static rn_status make_texts(rn_names *texts, const rn_names *folders, rn_context *context)
+{
+    *texts = (rn_names){ .name = rn_allocate_zeroed(&context->allocator, folders->count, sizeof *texts->name) };
+    if (texts->name == NULL)
+        return no_memory(context);
+    for (; texts->count < folders->count; texts->count++) {
+        texts->name[texts->count] = rn_folder_text(&context->allocator, folders->name[texts->count]);
+        if (texts->name[texts->count] == NULL)
+            return no_memory(context);
+    }
+    return RN_OK;
+}
+
+static rn_status fill_classes(rn_dataset *dataset, const char *root, const rn_names *folders, const rn_classes *classes)
+{
+    rn_context *const context = dataset->context;
+    rn_names texts;
+    rn_status status = make_texts(&texts, folders, context);
+
+    if (status == RN_OK && classes != NULL)
+        status = rn_classes_copy(&dataset->classes, classes, context);
+    else if (status == RN_OK)
+        status = rn_classes_create(&dataset->classes, context, (const char *const *)texts.name, NULL, texts.count);
+    for (size_t i = 0; i < folders->count && status == RN_OK; i++)
+        status = scan_class(dataset, root, folders->name[i], texts.name[i]);
+    if (status == RN_OK)
+        report_passed_over(dataset, root);
+    rn_names_release(&texts, &context->allocator);
+    return status;
+}
+
 static rn_status fill(rn_dataset *dataset, const char *root, const rn_classes *classes)
 {
     rn_context *const context = dataset->context;
-    rn_names folders = { 0 };
+    rn_names folders;
     rn_status status = rn_directory_list(&folders, &context->allocator, root, true, &context->message);
 
     if (status != RN_OK)
         return status;
     drop_hidden(&folders, &context->allocator);
-    if (folders.count == 0)
-        status = rn_fail(&context->message, RN_FORMAT, "%s: no class folder in it", root);
-    else if (classes != NULL)
-        status = rn_classes_copy(&dataset->classes, classes, context);
-    else
-        status = rn_classes_create(&dataset->classes, context, (const char *const *)folders.name, NULL, folders.count);
-    for (size_t i = 0; i < folders.count && status == RN_OK; i++)
-        status = scan_class(dataset, root, folders.name[i]);
-    if (status == RN_OK)
-        report_passed_over(dataset, root);
+    status = folders.count > 0 ? fill_classes(dataset, root, &folders, classes)
+                               : rn_fail(&context->message, RN_FORMAT, "%s: no class folder in it", root);
     rn_names_release(&folders, &context->allocator);
     return status;
 }

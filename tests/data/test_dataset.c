@@ -192,6 +192,36 @@ static void a_given_table_decides_the_labels(void **state)
     rn_classes_destroy(classes);
 }
 
+/* As a zip from Windows leaves them: in GBK, which is not UTF-8. One pair, read as U+FFFD, would be the same text. */
+static void names_that_are_not_utf8_stay_apart_and_fit_again(void **state)
+{
+    static const char *const names[] = { "\\x41", "\\y", "\xb2\xdd", "\xd0\xd0", "\xe4\xb8\xad" };
+    static const char *const texts[] = { "\\x5cx41", "\\y", "\\xb2\\xdd", "\\xd0\\xd0", "\xe4\xb8\xad" };
+    const char *const root = rn_test_directory();
+    rn_dataset *dataset, *again;
+
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "%s/x.jpg", names[i]);
+        write_text(root, name, "");
+    }
+    dataset = open_folder(context, root);
+    assert_int_equal(rn_classes_count(rn_dataset_classes(dataset)), 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_string_equal(rn_classes_folder(rn_dataset_classes(dataset), i), texts[i]);
+        assert_string_equal(rn_classes_name(rn_dataset_classes(dataset), i), texts[i]);
+        assert_non_null(strstr(rn_dataset_path(dataset, i), names[i]));
+    }
+    require_ok(context, rn_image_folder_open(&again, context, root,
+                                             RN_OPTIONS(rn_image_folder, .classes = rn_dataset_classes(dataset))));
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(rn_dataset_label(again, i), i);
+    rn_dataset_destroy(again);
+    rn_dataset_destroy(dataset);
+}
+
 static void labels_are_loaded(void **state)
 {
     const char *const root = rn_test_directory();
@@ -305,6 +335,7 @@ int main(void)
         cmocka_unit_test(pictures_without_a_decoder_are_counted_and_said_once),
         cmocka_unit_test(what_is_no_image_folder_is_refused),
         cmocka_unit_test(a_given_table_decides_the_labels),
+        cmocka_unit_test(names_that_are_not_utf8_stay_apart_and_fit_again),
         cmocka_unit_test(labels_are_loaded),
         cmocka_unit_test(arguments_are_checked),
         cmocka_unit_test(a_dataset_keeps_its_context_alive),
