@@ -3,6 +3,10 @@
  * rn_classes: what the outputs of a classifier mean. Each class has an index (the row of the logits), a folder (the
  * name that the training set's directory had) and a display name. The three never get mixed up, because there is no way
  * from a number to a name but this table. Immutable once made; reading is thread safe.
+ *
+ * All texts are UTF-8. A directory's name may be any bytes: in the folder that rn_image_folder_open makes of it, each
+ * byte that is not UTF-8 is written as \xNN (a backslash, an x, two small hexadecimal digits), and so is a backslash
+ * that an x follows, as \x5cx. Two directories never get the same text; \xNN read back as a byte gives the name.
  */
 #ifndef RESNET_CLASSES_H
 #define RESNET_CLASSES_H
@@ -16,12 +20,12 @@ extern "C" {
 typedef struct rn_classes rn_classes;
 
 /* A table from `count` folder names in order; display names equal the folders if `names` is NULL. RN_INVALID_ARGUMENT:
- * none, NULL, an empty or a repeated folder, over 1,000,000. */
+ * none, NULL, an empty or a repeated folder, a text that is not UTF-8, over 1,000,000. */
 RN_API rn_status rn_classes_create(rn_classes **classes, rn_context *context, const char *const *folders,
                                    const char *const *names, size_t count);
 
-/* A table of the same folders with the display names that a JSON object {"folder": "name", ...} gives. RN_FORMAT: no
- * such object, or a folder is missing in it (named in the message). RN_IO. */
+/* A table of the same folders with the display names that a JSON object {"folder": "name", ...} gives, its keys being
+ * the folders' texts. RN_FORMAT: no such object, or a folder is missing in it (named in the message). RN_IO. */
 RN_API rn_status rn_classes_label(rn_classes **labelled, const rn_classes *classes, const char *json_path);
 
 RN_API size_t rn_classes_count(const rn_classes *classes);

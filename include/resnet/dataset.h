@@ -27,9 +27,14 @@ typedef struct rn_image_folder_options {
 } rn_image_folder_options;
 
 /*
- * Opens a folder as torchvision.datasets.ImageFolder does: classes are the sub-folders sorted by byte, photos are the
- * files below them whose names end in .jpg .jpeg .png .bmp (any case), sorted by path. Hidden files are passed over.
- * RN_IO; RN_FORMAT: no class folder, or one without a photo.
+ * Opens a folder as torchvision.datasets.ImageFolder does: classes are the sub-folders sorted by byte (a name that is
+ * not UTF-8 gets a text that is, see <resnet/classes.h>), photos are the
+ * files below them whose names end in .jpg .jpeg .jpe .jfif .jif .png .bmp (any case), sorted by path. Hidden files are
+ * passed over; so are pictures that no decoder here reads (.webp .tif .gif and others), which one warning of the
+ * context's log counts and rn_dataset_ignored tells. Links are followed; in each class a directory that links reach
+ * again counts once, and a circle ends.
+ * RN_IO; RN_FORMAT: no class folder, one without a photo, folders more than 32 deep, over 2^20 folders in one class,
+ * or over 2^24 photos in all.
  */
 RN_API rn_status rn_image_folder_open(rn_dataset **dataset, rn_context *context, const char *path,
                                       const rn_image_folder_options *options);
@@ -38,6 +43,8 @@ RN_API rn_status rn_dataset_load_labels(rn_dataset *dataset, const char *json_pa
 /* Borrowed; valid until labels are loaded or the dataset is destroyed. */
 RN_API const rn_classes *rn_dataset_classes(const rn_dataset *dataset);
 RN_API size_t rn_dataset_count(const rn_dataset *dataset);
+/* Files that were passed over because their names end as those of pictures that no decoder here reads. */
+RN_API size_t rn_dataset_ignored(const rn_dataset *dataset);
 /* Borrowed; NULL if out of range. */
 RN_API const char *rn_dataset_path(const rn_dataset *dataset, size_t index);
 /* -1 if out of range. */

@@ -9,6 +9,7 @@
 #include "base/json.h"
 
 #include "base/json_grammar.h"
+#include "base/text.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -47,23 +48,6 @@ static const cJSON *item_of(const rn_json *json)
     return (const cJSON *)json;
 }
 
-/* The length of the UTF-8 character at `at`, 0 if it is none (Unicode 15, table 3-7). */
-static size_t character_length(const unsigned char *at, size_t left)
-{
-    const unsigned char lead = at[0];
-    const size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-    const unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;  /* no longer than needed */
-    const unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf; /* no surrogates, at most U+10FFFF */
-
-    if (length > left || (length > 1 && (at[1] < low || at[1] > high)))
-        return 0;
-    for (size_t i = 2; i < length; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    return length;
-}
-
 /* What is wrong with the text that cJSON would not notice, or NULL; *place is where. */
 static const char *find_fault(size_t *place, const unsigned char *text, size_t nbytes)
 {
@@ -75,7 +59,7 @@ static const char *find_fault(size_t *place, const unsigned char *text, size_t n
         const unsigned char c = text[i];
 
         *place = i;
-        length = character_length(text + i, nbytes - i);
+        length = rn_text_character(NULL, (const char *)text + i, nbytes - i);
         if (length == 0)
             return "not UTF-8";
         if (c < 0x20 && (in_string || (c != '\t' && c != '\n' && c != '\r')))
@@ -267,7 +251,7 @@ static cJSON *create_string(const char *value)
     if (text == NULL)
         return NULL;
     for (; left > 0; at += length, left -= length) {
-        length = character_length(at, left);
+        length = rn_text_character(NULL, (const char *)at, left);
         memcpy(text + used, length > 0 ? (const char *)at : replacement, length > 0 ? length : 3);
         used += length > 0 ? length : 3;
         length += length == 0;

@@ -2,7 +2,6 @@
 /* Which characters may be shown. */
 #include "base/text.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 size_t rn_text_character(unsigned *character, const char *text, size_t length)
@@ -25,8 +24,24 @@ size_t rn_text_character(unsigned *character, const char *text, size_t length)
     }
     if (value < least[count] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
         return 0;
-    *character = value;
+    if (character != NULL)
+        *character = value;
     return count;
+}
+
+bool rn_text_is_utf8(const char *text)
+{
+    size_t left = strlen(text);
+
+    while (left > 0) {
+        const size_t count = rn_text_character(NULL, text, left);
+
+        if (count == 0)
+            return false;
+        text += count;
+        left -= count;
+    }
+    return true;
 }
 
 static bool is_obeyed(unsigned character)

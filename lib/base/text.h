@@ -6,6 +6,7 @@
 #ifndef RN_BASE_TEXT_H
 #define RN_BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -17,8 +18,9 @@
 size_t rn_text_clean(char *text, size_t length);
 
 /* The number of bytes of the UTF-8 character that `text` begins with (RFC 3629: no overlong form, no surrogate), 0 if it
- * begins with none. *character becomes its code point. */
+ * begins with none. *character (may be NULL) becomes its code point. */
 size_t rn_text_character(unsigned *character, const char *text, size_t length);
+bool rn_text_is_utf8(const char *text);
 
 /* Copies clean text into `size` bytes, with a final zero, cut between characters. */
 void rn_text_copy(char *target, size_t size, const char *text);

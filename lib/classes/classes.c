@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* No folder may be missing, empty, or there twice. */
+/* No folder may be missing, empty, without a text that a file can hold, or there twice. */
 static rn_status check_folders(rn_context *context, const char *const *folders, size_t count)
 {
     const char **const sorted = rn_allocate_array(&context->allocator, count, sizeof *sorted);
@@ -34,6 +35,10 @@ static rn_status check_folders(rn_context *context, const char *const *folders, 
         if (folders[i] == NULL || folders[i][0] == '\0') {
             status = rn_fail(&context->message, RN_INVALID_ARGUMENT, "the folder of class %zu is %s", i,
                              folders[i] == NULL ? "NULL" : "empty");
+            goto out;
+        }
+        if (!rn_text_is_utf8(folders[i])) {
+            status = rn_fail(&context->message, RN_INVALID_ARGUMENT, "the folder of class %zu is not UTF-8", i);
             goto out;
         }
         sorted[i] = folders[i];
@@ -116,6 +121,8 @@ rn_status rn_classes_create(rn_classes **classes, rn_context *context, const cha
     for (size_t i = 0; names != NULL && i < count; i++) {
         if (names[i] == NULL)
             return rn_fail(&context->message, RN_INVALID_ARGUMENT, "the name of class %zu is NULL", i);
+        if (!rn_text_is_utf8(names[i]))
+            return rn_fail(&context->message, RN_INVALID_ARGUMENT, "the name of class %zu is not UTF-8", i);
     }
     status = check_folders(context, folders, count);
     return status == RN_OK ? make(classes, context, folders, names != NULL ? names : folders, count) : status;

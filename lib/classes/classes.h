@@ -6,6 +6,12 @@
 #include "context/context.h"
 #include <resnet/classes.h>
 
+/*
+ * The text of a folder's name, which may be any bytes, as <resnet/classes.h> has it: those that are not UTF-8, and a
+ * backslash before an x, become \xNN. NULL without memory.
+ */
+char *rn_folder_text(const rn_allocator *allocator, const char *name);
+
 rn_status rn_classes_copy(rn_classes **copy, const rn_classes *classes, rn_context *context);
 
 #endif

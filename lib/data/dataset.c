@@ -2,6 +2,7 @@
 /*
  * Image folders, as torchvision.datasets.ImageFolder finds them: classes are the sub-folders sorted by byte; of each,
  * the folders below it sorted by their whole path ("a.b" before "a/b"), and in each folder the files sorted by name.
+ * Unlike there, a directory that links reach twice counts once.
  * https://pytorch.org/vision/stable/generated/torchvision.datasets.ImageFolder.html
  */
 #include "data/dataset.h"
@@ -9,28 +10,13 @@
 #include "base/file.h"
 #include "base/options.h"
 #include "classes/classes.h"
+#include "data/walk.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 RN_NO_TAIL_PADDING(rn_image_folder_options, classes);
 
-enum { MAX_DEPTH = 32 }; /* of folders in folders: a link that leads back must end */
-
-static bool is_photo(const char *name)
-{
-    static const char *const endings[] = { ".jpg", ".jpeg", ".png", ".bmp" };
-    const size_t length = strlen(name);
-
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        const size_t tail = strlen(endings[i]);
-
-        if (length > tail && strcasecmp(name + length - tail, endings[i]) == 0)
-            return name[0] != '.';
-    }
-    return false;
-}
+enum { MAX_PHOTOS = 1 << 24 };
 
 static rn_status no_memory(rn_context *context)
 {
@@ -42,6 +28,10 @@ static rn_status add_photo(rn_dataset *dataset, char *path, int64_t label)
 {
     const rn_allocator *const allocator = &dataset->context->allocator;
 
+    if (dataset->count == MAX_PHOTOS) {
+        rn_release(allocator, path);
+        return rn_fail(&dataset->context->message, RN_FORMAT, "over %d photos in one folder", (int)MAX_PHOTOS);
+    }
     if (path != NULL && dataset->count == dataset->capacity) {
         const size_t capacity = dataset->capacity * 2 + 256;
         rn_photo *const grown = rn_grow_array(allocator, dataset->photo, dataset->count, capacity, sizeof *grown);
@@ -59,77 +49,29 @@ static rn_status add_photo(rn_dataset *dataset, char *path, int64_t label)
     return RN_OK;
 }
 
-/* The same for a list of names. */
-static rn_status add_name(rn_names *names, size_t *capacity, char *name, rn_context *context)
-{
-    if (name != NULL && names->count == *capacity) {
-        const size_t wanted = *capacity * 2 + 16;
-        char **const grown = rn_grow_array(&context->allocator, names->name, names->count, wanted, sizeof *grown);
-
-        if (grown != NULL) {
-            names->name = grown;
-            *capacity = wanted;
-        }
-    }
-    if (name == NULL || names->count == *capacity) {
-        rn_release(&context->allocator, name);
-        return no_memory(context);
-    }
-    names->name[names->count++] = name;
-    return RN_OK;
-}
-
-/* Adds `folder` and all folders below it to `found`. */
-static rn_status find_folders(rn_names *found, size_t *capacity, rn_dataset *dataset, const char *folder, int depth)
-{
-    const rn_allocator *const allocator = &dataset->context->allocator;
-    rn_names below = { 0 };
-    rn_status status;
-
-    if (depth == MAX_DEPTH)
-        return rn_fail(&dataset->context->message, RN_FORMAT, "%s: folders more than %d deep", folder, (int)MAX_DEPTH);
-    status = add_name(found, capacity, rn_copy_string(allocator, folder), dataset->context);
-    if (status == RN_OK)
-        status = rn_directory_list(&below, allocator, folder, true, &dataset->context->message);
-    for (size_t i = 0; i < below.count && status == RN_OK; i++) {
-        char *path;
-
-        if (below.name[i][0] == '.')
-            continue;
-        path = rn_path_join(allocator, folder, below.name[i]);
-        status = path == NULL ? no_memory(dataset->context) : find_folders(found, capacity, dataset, path, depth + 1);
-        rn_release(allocator, path);
-    }
-    rn_names_release(&below, allocator);
-    return status;
-}
-
 static rn_status scan_folder(rn_dataset *dataset, const char *folder, int64_t label)
 {
     const rn_allocator *const allocator = &dataset->context->allocator;
     rn_names files;
     rn_status status = rn_directory_list(&files, allocator, folder, false, &dataset->context->message);
 
-    for (size_t i = 0; i < files.count && status == RN_OK; i++)
-        if (is_photo(files.name[i]))
+    for (size_t i = 0; i < files.count && status == RN_OK; i++) {
+        const int other = rn_other_ending(files.name[i]);
+
+        if (other >= 0)
+            dataset->passed.count[other]++;
+        else if (rn_is_photo(files.name[i]))
             status = add_photo(dataset, rn_path_join(allocator, folder, files.name[i]), label);
+    }
     rn_names_release(&files, allocator);
     return status;
 }
 
-static int compare_paths(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static rn_status scan(rn_dataset *dataset, const char *root, int64_t label)
 {
-    rn_names folders = { 0 };
-    size_t capacity = 0;
-    rn_status status = find_folders(&folders, &capacity, dataset, root, 0);
+    rn_names folders;
+    rn_status status = rn_walk(&folders, &dataset->context->allocator, root, &dataset->context->message);
 
-    if (status == RN_OK)
-        qsort(folders.name, folders.count, sizeof *folders.name, compare_paths);
     for (size_t i = 0; i < folders.count && status == RN_OK; i++)
         status = scan_folder(dataset, folders.name[i], label);
     rn_names_release(&folders, &dataset->context->allocator);
@@ -158,44 +100,90 @@ static int64_t label_of(const rn_classes *classes, const char *folder)
     return -1;
 }
 
-static rn_status scan_class(rn_dataset *dataset, const char *root, const char *folder)
+/* One warning for all files that look like photos and are none that can be read. */
+static void report_passed_over(const rn_dataset *dataset, const char *root)
+{
+    const size_t total = rn_passed_over_total(&dataset->passed);
+    char text[256];
+
+    rn_passed_over_text(text, sizeof text, &dataset->passed);
+    if (total > 0)
+        rn_context_log(dataset->context, RN_LOG_WARNING, "%s: %zu %s passed over: %s", root, total,
+                       total == 1 ? "file was" : "files were", text);
+}
+
+static rn_status report_no_photo(const rn_dataset *dataset, const char *path)
+{
+    char text[256];
+
+    rn_passed_over_text(text, sizeof text, &dataset->passed);
+    return rn_fail(&dataset->context->message, RN_FORMAT, "%s: the class folder holds no photo (%s)%s%s", path,
+                   RN_PHOTO_ENDINGS, text[0] != '\0' ? "; passed over so far: " : "", text);
+}
+
+static rn_status scan_class(rn_dataset *dataset, const char *root, const char *folder, const char *text)
 {
     const rn_allocator *const allocator = &dataset->context->allocator;
     const size_t before = dataset->count;
-    const int64_t label = label_of(dataset->classes, folder);
+    const int64_t label = label_of(dataset->classes, text);
     char *path;
     rn_status status;
 
     if (label < 0)
-        return rn_fail(&dataset->context->message, RN_SHAPE, "%s: the class table has no folder '%s'", root, folder);
+        return rn_fail(&dataset->context->message, RN_SHAPE, "%s: the class table has no folder '%s'", root, text);
     path = rn_path_join(allocator, root, folder);
     if (path == NULL)
         return no_memory(dataset->context);
     status = scan(dataset, path, label);
     if (status == RN_OK && dataset->count == before)
-        status = rn_fail(&dataset->context->message, RN_FORMAT,
-                         "%s: the class folder holds no photo (.jpg .jpeg .png .bmp)", path);
+        status = report_no_photo(dataset, path);
     rn_release(allocator, path);
+    return status;
+}
+
+/* The texts that stand for the folders' names. */
+static rn_status make_texts(rn_names *texts, const rn_names *folders, rn_context *context)
+{
+    *texts = (rn_names){ .name = rn_allocate_zeroed(&context->allocator, folders->count, sizeof *texts->name) };
+    if (texts->name == NULL)
+        return no_memory(context);
+    for (; texts->count < folders->count; texts->count++) {
+        texts->name[texts->count] = rn_folder_text(&context->allocator, folders->name[texts->count]);
+        if (texts->name[texts->count] == NULL)
+            return no_memory(context);
+    }
+    return RN_OK;
+}
+
+static rn_status fill_classes(rn_dataset *dataset, const char *root, const rn_names *folders, const rn_classes *classes)
+{
+    rn_context *const context = dataset->context;
+    rn_names texts;
+    rn_status status = make_texts(&texts, folders, context);
+
+    if (status == RN_OK && classes != NULL)
+        status = rn_classes_copy(&dataset->classes, classes, context);
+    else if (status == RN_OK)
+        status = rn_classes_create(&dataset->classes, context, (const char *const *)texts.name, NULL, texts.count);
+    for (size_t i = 0; i < folders->count && status == RN_OK; i++)
+        status = scan_class(dataset, root, folders->name[i], texts.name[i]);
+    if (status == RN_OK)
+        report_passed_over(dataset, root);
+    rn_names_release(&texts, &context->allocator);
     return status;
 }
 
 static rn_status fill(rn_dataset *dataset, const char *root, const rn_classes *classes)
 {
     rn_context *const context = dataset->context;
-    rn_names folders = { 0 };
+    rn_names folders;
     rn_status status = rn_directory_list(&folders, &context->allocator, root, true, &context->message);
 
     if (status != RN_OK)
         return status;
     drop_hidden(&folders, &context->allocator);
-    if (folders.count == 0)
-        status = rn_fail(&context->message, RN_FORMAT, "%s: no class folder in it", root);
-    else if (classes != NULL)
-        status = rn_classes_copy(&dataset->classes, classes, context);
-    else
-        status = rn_classes_create(&dataset->classes, context, (const char *const *)folders.name, NULL, folders.count);
-    for (size_t i = 0; i < folders.count && status == RN_OK; i++)
-        status = scan_class(dataset, root, folders.name[i]);
+    status = folders.count > 0 ? fill_classes(dataset, root, &folders, classes)
+                               : rn_fail(&context->message, RN_FORMAT, "%s: no class folder in it", root);
     rn_names_release(&folders, &context->allocator);
     return status;
 }
@@ -274,6 +262,11 @@ const rn_classes *rn_dataset_classes(const rn_dataset *dataset)
 size_t rn_dataset_count(const rn_dataset *dataset)
 {
     return dataset == NULL ? 0 : dataset->count;
+}
+
+size_t rn_dataset_ignored(const rn_dataset *dataset)
+{
+    return dataset == NULL ? 0 : rn_passed_over_total(&dataset->passed);
 }
 
 const char *rn_dataset_path(const rn_dataset *dataset, size_t index)

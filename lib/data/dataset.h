@@ -4,6 +4,7 @@
 #define RN_DATA_DATASET_H
 
 #include "context/context.h"
+#include "data/endings.h"
 #include <resnet/dataset.h>
 
 typedef struct rn_photo {
@@ -17,6 +18,7 @@ struct rn_dataset {
     rn_classes *classes;
     rn_photo *photo;
     size_t count, capacity;
+    rn_passed_over passed;
 };
 
 void rn_dataset_retain(rn_dataset *dataset);

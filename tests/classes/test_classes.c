@@ -49,7 +49,7 @@ static void names_are_given_and_copied(void **state)
 static void senseless_tables_are_refused(void **state)
 {
     const char *const repeated[] = { "b", "a", "b" }, *const with_null[] = { "a", NULL },
-                      *const with_empty[] = { "a", "" };
+                      *const with_empty[] = { "a", "" }, *const not_utf8[] = { "a", "\xb2\xdd" };
     rn_classes *classes = (rn_classes *)state;
 
     require_status(context, rn_classes_create(&classes, context, folders, NULL, 0), RN_INVALID_ARGUMENT);
@@ -61,6 +61,8 @@ static void senseless_tables_are_refused(void **state)
     require_status(context, rn_classes_create(&classes, context, with_null, NULL, 2), RN_INVALID_ARGUMENT);
     require_status(context, rn_classes_create(&classes, context, with_empty, NULL, 2), RN_INVALID_ARGUMENT);
     require_status(context, rn_classes_create(&classes, context, folders, with_null, 2), RN_INVALID_ARGUMENT);
+    require_status(context, rn_classes_create(&classes, context, not_utf8, NULL, 2), RN_INVALID_ARGUMENT);
+    require_status(context, rn_classes_create(&classes, context, folders, not_utf8, 2), RN_INVALID_ARGUMENT);
     require_status(context, rn_classes_create(&classes, context, repeated, NULL, 3), RN_INVALID_ARGUMENT);
     assert_non_null(strstr(rn_context_message(context), "folder b"));
     assert_null(classes);

@@ -106,11 +106,54 @@ static void require_refusal(const char *path, const rn_image_folder_options *opt
 static void a_circle_of_links_ends(void **state)
 {
     const char *const root = rn_test_directory();
+    rn_dataset *dataset;
 
     (void)state;
     write_text(root, "k/x.jpg", "");
     assert_int_equal(symlink(root, rn_test_path(root, "k/back")), 0);
-    require_refusal(root, NULL, RN_FORMAT, "deep");
+    dataset = open_folder(context, root);
+    assert_int_equal(rn_dataset_count(dataset), 1);
+    require_photo(dataset, 0, "k/x.jpg", 0);
+    rn_dataset_destroy(dataset);
+}
+
+static void collect(rn_log_level level, const char *text, void *payload)
+{
+    char *const all = payload;
+
+    if (level == RN_LOG_WARNING)
+        strcat(strcat(all, text), "\n");
+}
+
+static void pictures_without_a_decoder_are_counted_and_said_once(void **state)
+{
+    static const char *const files[] = { "a/1.webp",      "a/2.WebP",     "a/3.tif", "a/4.jfif",
+                                         "a/5.JPE",       "b/deep/6.tif", "b/7.tif", "b/8.jif",
+                                         "b/.hidden.gif", "b/notes.txt",  "b/9.jpg" };
+    const char *const root = rn_test_directory();
+    char said[512] = "";
+    rn_context *own;
+    rn_dataset *dataset;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        write_text(root, files[i], "");
+    assert_int_equal(rn_context_create(&own, RN_OPTIONS(rn_context, .threads = 1, .log = collect, .log_payload = said)),
+                     RN_OK);
+    dataset = open_folder(own, root);
+    assert_int_equal(rn_dataset_count(dataset), 4);
+    assert_int_equal(rn_dataset_ignored(dataset), 5);
+    assert_non_null(strstr(said, "5 files were passed over: 2 .webp, 3 .tif\n"));
+    assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+    rn_dataset_destroy(dataset);
+    said[0] = '\0';
+    rn_dataset_destroy(open_folder(own, make_numbered_photos(2)));
+    assert_string_equal(said, "");
+    assert_int_equal(rn_dataset_ignored(NULL), 0);
+    write_text(root, "c/only.heic", "");
+    require_status(own, rn_image_folder_open(&dataset, own, root, NULL), RN_FORMAT);
+    assert_non_null(strstr(rn_context_message(own), "1 .heic"));
+    rn_context_destroy(own);
 }
 
 static void what_is_no_image_folder_is_refused(void **state)
@@ -147,6 +190,36 @@ static void a_given_table_decides_the_labels(void **state)
     write_text(root, "stranger/x.jpg", "");
     require_refusal(root, RN_OPTIONS(rn_image_folder, .classes = classes), RN_SHAPE, "stranger");
     rn_classes_destroy(classes);
+}
+
+/* As a zip from Windows leaves them: in GBK, which is not UTF-8. One pair, read as U+FFFD, would be the same text. */
+static void names_that_are_not_utf8_stay_apart_and_fit_again(void **state)
+{
+    static const char *const names[] = { "\\x41", "\\y", "\xb2\xdd", "\xd0\xd0", "\xe4\xb8\xad" };
+    static const char *const texts[] = { "\\x5cx41", "\\y", "\\xb2\\xdd", "\\xd0\\xd0", "\xe4\xb8\xad" };
+    const char *const root = rn_test_directory();
+    rn_dataset *dataset, *again;
+
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "%s/x.jpg", names[i]);
+        write_text(root, name, "");
+    }
+    dataset = open_folder(context, root);
+    assert_int_equal(rn_classes_count(rn_dataset_classes(dataset)), 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_string_equal(rn_classes_folder(rn_dataset_classes(dataset), i), texts[i]);
+        assert_string_equal(rn_classes_name(rn_dataset_classes(dataset), i), texts[i]);
+        assert_non_null(strstr(rn_dataset_path(dataset, i), names[i]));
+    }
+    require_ok(context, rn_image_folder_open(&again, context, root,
+                                             RN_OPTIONS(rn_image_folder, .classes = rn_dataset_classes(dataset))));
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(rn_dataset_label(again, i), i);
+    rn_dataset_destroy(again);
+    rn_dataset_destroy(dataset);
 }
 
 static void labels_are_loaded(void **state)
@@ -259,8 +332,10 @@ int main(void)
         cmocka_unit_test(what_is_no_photo_is_passed_over),
         cmocka_unit_test(links_are_followed),
         cmocka_unit_test(a_circle_of_links_ends),
+        cmocka_unit_test(pictures_without_a_decoder_are_counted_and_said_once),
         cmocka_unit_test(what_is_no_image_folder_is_refused),
         cmocka_unit_test(a_given_table_decides_the_labels),
+        cmocka_unit_test(names_that_are_not_utf8_stay_apart_and_fit_again),
         cmocka_unit_test(labels_are_loaded),
         cmocka_unit_test(arguments_are_checked),
         cmocka_unit_test(a_dataset_keeps_its_context_alive),
