@@ -39,16 +39,25 @@ typedef struct rn_draw {
     uint64_t sample;
 } rn_draw;
 
+typedef struct rn_image_options {
+    size_t struct_size;
+    int64_t max_pixels; /* 0: 178,956,970, as Pillow's; at most 2^30 */
+} rn_image_options;
+
 /*
  * Decodes a JPEG, PNG or BMP file, told apart by content. Grey becomes RGB, alpha is dropped (not blended), 16 bits
  * become 8, CMYK becomes RGB as Pillow's convert('RGB') has it. The EXIF orientation is not applied, as torchvision's
  * loader does not. RN_IO: cannot be read. RN_FORMAT: not such a picture, or damaged or cut short: a half-decoded
- * picture is never given. RN_UNSUPPORTED: over 2^28 pixels. The caller destroys the image.
+ * picture is never given. RN_UNSUPPORTED: more pixels than the options allow. RN_NO_MEMORY: never because of
+ * the file alone: a picture that asks for more memory than its size and its bytes can need (16 bytes a pixel, 4 a byte
+ * of the file and 1 MiB; a JPEG of arithmetic coding 2^24 pixels and 4096 for each byte; a progressive one a documented
+ * number of scans) is RN_FORMAT. The caller destroys the image.
  */
-RN_API rn_status rn_image_read(rn_image **image, rn_context *context, const char *path);
+RN_API rn_status rn_image_read(rn_image **image, rn_context *context, const char *path,
+                               const rn_image_options *options);
 /* The same from memory. `name` is for the message and may be NULL. */
 RN_API rn_status rn_image_decode(rn_image **image, rn_context *context, const void *bytes, size_t nbytes,
-                                 const char *name);
+                                 const char *name, const rn_image_options *options);
 /* From pixels: rows of width * 3 bytes R, G, B, `pitch` bytes apart (0: width * 3). Copied. */
 RN_API rn_status rn_image_create(rn_image **image, rn_context *context, int32_t width, int32_t height,
                                  const uint8_t *pixels, size_t pitch);

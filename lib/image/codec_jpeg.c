@@ -13,7 +13,7 @@
 
 #include <jerror.h>
 
-enum { MAX_SCANS = 500 }; /* a progressive file has about ten */
+enum { MAX_SCANS = 100 }; /* a progressive file has about ten */
 
 typedef struct decoder {
     struct jpeg_decompress_struct jpeg;
@@ -92,6 +92,9 @@ static void cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, int32_t width)
     }
 }
 
+/* Arithmetic coding says much with nothing: what a file may claim however short it is, and for each of its bytes. */
+static const uint64_t arithmetic_pixels = (uint64_t)1 << 24, arithmetic_pixels_a_byte = 4096;
+
 /*
  * Every unit of at most 32 x 32 pixels takes a bit at least (but in arithmetic coding): a file that is shorter was cut,
  * or makes its size up to cost its reader memory.
@@ -100,14 +103,16 @@ static bool is_too_short(const struct jpeg_decompress_struct *jpeg, size_t nbyte
 {
     const uint64_t across = ((uint64_t)jpeg->image_width + 31) / 32, down = ((uint64_t)jpeg->image_height + 31) / 32;
 
-    return !jpeg->arith_code && across * down > (uint64_t)nbytes * 8;
+    if (jpeg->arith_code)
+        return (uint64_t)jpeg->image_width * jpeg->image_height > arithmetic_pixels + arithmetic_pixels_a_byte * nbytes;
+    return across * down > (uint64_t)nbytes * 8;
 }
 
 /* Sizes, and memory for the pixels. */
 static rn_status prepare(decoder *d, size_t nbytes, const char *name, rn_message *message)
 {
     struct jpeg_decompress_struct *const jpeg = &d->jpeg;
-    rn_status status = rn_check_picture_size(jpeg->image_width, jpeg->image_height, name, message);
+    rn_status status = rn_check_picture_size(d->pixels.bench, jpeg->image_width, jpeg->image_height, name, message);
 
     if (status != RN_OK)
         return status;

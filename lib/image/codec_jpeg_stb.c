@@ -15,7 +15,7 @@ enum {
     END_OF_IMAGE = 0xd9,
     START_OF_SCAN = 0xda,
     TABLES = 4,     /* of each class */
-    MAX_SCANS = 500 /* a progressive file has about ten */
+    MAX_SCANS = 100 /* a progressive file has about ten */
 };
 
 /* What has been defined so far. */
@@ -90,7 +90,7 @@ static const char *read_segment(stream *s, uint8_t marker, const uint8_t *segmen
     case HUFFMAN_TABLES: return read_tables(s, segment, length) ? NULL : "has a Huffman table that is none";
     case START_OF_SCAN:
         if (++s->scans > MAX_SCANS) /* a small file may ask for a great many passes over a great picture */
-            return "has over 500 scans";
+            return "has over 100 scans";
         return scan_has_its_tables(s, segment, length) ? NULL : "has a scan without its tables";
     default: return NULL;
     }

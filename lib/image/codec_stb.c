@@ -7,8 +7,66 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
+/*
+ * What stb_image may take for the picture that this thread decodes; its hooks have no other way to know. A block begins
+ * with its size, in front of what stb_image sees.
+ */
+typedef struct stb_budget {
+    uint64_t left;
+    bool exceeded;
+} stb_budget;
+
+static _Thread_local stb_budget budget;
+
+enum { BLOCK_HEAD = 16 }; /* keeps malloc's alignment */
+
+static void *stb_take(size_t nbytes)
+{
+    unsigned char *block;
+
+    if (nbytes > budget.left) {
+        budget.exceeded = true;
+        return NULL;
+    }
+    block = malloc(nbytes + BLOCK_HEAD);
+    if (block == NULL)
+        return NULL;
+    budget.left -= nbytes;
+    memcpy(block, &nbytes, sizeof nbytes);
+    return block + BLOCK_HEAD;
+}
+
+static void stb_give(void *memory)
+{
+    size_t nbytes;
+
+    if (memory == NULL)
+        return;
+    memcpy(&nbytes, (unsigned char *)memory - BLOCK_HEAD, sizeof nbytes);
+    budget.left += nbytes;
+    free((unsigned char *)memory - BLOCK_HEAD);
+}
+
+static void *stb_grow(void *memory, size_t old_bytes, size_t nbytes)
+{
+    void *const grown = stb_take(nbytes);
+
+    if (grown == NULL)
+        return NULL;
+    if (memory != NULL)
+        memcpy(grown, memory, old_bytes < nbytes ? old_bytes : nbytes);
+    stb_give(memory);
+    return grown;
+}
+
+#define STBI_MALLOC(nbytes) stb_take(nbytes)
+#define STBI_REALLOC(memory, nbytes) stb_grow(memory, 0, nbytes)
+#define STBI_REALLOC_SIZED(memory, old_bytes, nbytes) stb_grow(memory, old_bytes, nbytes)
+#define STBI_FREE(memory) stb_give(memory)
 #define STB_IMAGE_IMPLEMENTATION
 #define STBIDEF static inline __attribute__((unused))
 #define STBI_ONLY_PNG
@@ -65,14 +123,21 @@ rn_status rn_pixels_decode_stb(rn_pixels *pixels, const rn_workbench *bench, con
     *pixels = (rn_pixels){ .bench = bench };
     if (nbytes > INT_MAX)
         return rn_fail(message, RN_UNSUPPORTED, "%s: a picture file of over 2 GiB", name);
+    budget = (stb_budget){ 1 << 20, false };
     if (stbi_info_from_memory(bytes, (int)nbytes, &width, &height, &channels) == 0)
         return rn_fail(message, RN_FORMAT, "%s: not a picture that can be decoded", name);
     /* A BMP with the top row first has a negative height. */
-    status = rn_check_picture_size(width, height < 0 ? -(int64_t)height : height, name, message);
+    status = rn_check_picture_size(bench, width, height < 0 ? -(int64_t)height : height, name, message);
     if (status != RN_OK)
         return status;
+    /* Raw data, what becomes of it, and a growing buffer: 16 bytes a pixel. Chunks are collected by doubling. */
+    budget = (stb_budget){ 16 * (uint64_t)width * (uint64_t)(height < 0 ? -(int64_t)height : height) +
+                               4 * (uint64_t)nbytes + (1 << 20),
+                           false };
     errno = 0; /* malloc sets it, and stb_image says nothing else of memory */
     decoded = load(bytes, (int)nbytes, &width, &height);
+    if (decoded == NULL && budget.exceeded)
+        return rn_fail(message, RN_FORMAT, "%s: it holds more data than a picture of its size", name);
     if (decoded == NULL && errno == ENOMEM)
         return rn_fail(message, RN_NO_MEMORY, "%s: no memory to decode it", name);
     if (decoded == NULL)

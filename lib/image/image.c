@@ -3,8 +3,11 @@
 #include "image/image.h"
 
 #include "base/file.h"
+#include "base/options.h"
 
 #include <string.h>
+
+RN_NO_TAIL_PADDING(rn_image_options, max_pixels);
 
 static const size_t max_file = (size_t)1 << 30; /* no photo is larger; a file is read whole */
 
@@ -19,9 +22,9 @@ rn_status rn_pixels_create(rn_pixels *pixels, const rn_workbench *bench, int64_t
     *pixels = (rn_pixels){ .bench = bench };
     if (width < 1 || height < 1)
         return rn_fail(message, RN_FORMAT, "a picture of %lld x %lld pixels", (long long)width, (long long)height);
-    if (width > RN_MAX_PIXELS / height)
-        return rn_fail(message, RN_UNSUPPORTED, "a picture of %lld x %lld pixels: at most 2^28 pixels are handled",
-                       (long long)width, (long long)height);
+    if (width > rn_bench_pixels(bench) / height)
+        return rn_fail(message, RN_UNSUPPORTED, "a picture of %lld x %lld pixels: at most %lld pixels are handled",
+                       (long long)width, (long long)height, (long long)rn_bench_pixels(bench));
     pixels->rgb = rn_allocate(&bench->allocator, (size_t)(width * height) * 3 + RN_PIXEL_SLACK);
     if (pixels->rgb == NULL)
         return rn_fail(message, RN_NO_MEMORY, "no memory for a picture of %lld x %lld pixels", (long long)width,
@@ -73,9 +76,29 @@ static rn_status end_image(rn_image **image, rn_status status)
     return status;
 }
 
-rn_status rn_image_decode(rn_image **image, rn_context *context, const void *bytes, size_t nbytes, const char *name)
+static rn_status read_options(rn_image *image, const rn_image_options *options)
+{
+    rn_message *const message = &image->context->message;
+    rn_image_options o;
+    const rn_status status = rn_options_read(&o, sizeof o, options, message);
+
+    if (status != RN_OK)
+        return status;
+    if (o.max_pixels < 0 || o.max_pixels > RN_MAX_PIXELS)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "a limit of %lld pixels: 1 to %d are possible",
+                       (long long)o.max_pixels, RN_MAX_PIXELS);
+    if (o.max_pixels != 0)
+        image->bench.max_pixels = o.max_pixels;
+    return RN_OK;
+}
+
+rn_status rn_image_decode(rn_image **image, rn_context *context, const void *bytes, size_t nbytes, const char *name,
+                          const rn_image_options *options)
 {
     rn_status status = begin_image(image, context);
+
+    if (status == RN_OK && (status = read_options(*image, options)) != RN_OK)
+        return end_image(image, status);
 
     if (status != RN_OK)
         return status;
@@ -87,11 +110,14 @@ rn_status rn_image_decode(rn_image **image, rn_context *context, const void *byt
     return end_image(image, status);
 }
 
-rn_status rn_image_read(rn_image **image, rn_context *context, const char *path)
+rn_status rn_image_read(rn_image **image, rn_context *context, const char *path, const rn_image_options *options)
 {
     rn_status status = begin_image(image, context);
     void *bytes = NULL;
     size_t nbytes = 0;
+
+    if (status == RN_OK && (status = read_options(*image, options)) != RN_OK)
+        return end_image(image, status);
 
     if (status != RN_OK)
         return status;

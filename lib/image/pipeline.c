@@ -142,7 +142,7 @@ static rn_status resized_size(const rn_transform *step, const rn_pixels *pixels,
     *width = (int32_t)step->number[step->count - 1];
     if (step->count == 2)
         return RN_OK;
-    if (other > RN_MAX_PIXELS)
+    if (other > RN_STANDARD_PIXELS)
         return rn_fail(message, RN_UNSUPPORTED, "a picture of %d x %d pixels is too narrow to be resized",
                        (int)pixels->width, (int)pixels->height);
     *(wide ? width : height) = (int32_t)other;

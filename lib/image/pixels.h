@@ -16,6 +16,7 @@
 typedef struct rn_workbench {
     rn_allocator allocator;
     const rn_resample_kernels *resample;
+    int64_t max_pixels; /* of a picture; 0: RN_STANDARD_PIXELS */
 } rn_workbench;
 
 typedef struct rn_pixels {
@@ -29,9 +30,16 @@ typedef struct rn_crop {
     int32_t top, left, height, width;
 } rn_crop;
 
-enum { RN_MAX_PIXELS = 1 << 28 };
+/* Of a picture, unless an option says otherwise: Pillow's limit (half of what it takes for a decompression bomb, and four
+ * times what cameras make); and what an option may say. */
+enum { RN_STANDARD_PIXELS = 178956970, RN_MAX_PIXELS = 1 << 30 };
 
-/* Room for an image. RN_UNSUPPORTED: over RN_MAX_PIXELS. RN_NO_MEMORY. On failure rgb is NULL. */
+static inline int64_t rn_bench_pixels(const rn_workbench *bench)
+{
+    return bench->max_pixels > 0 ? bench->max_pixels : RN_STANDARD_PIXELS;
+}
+
+/* Room for an image. RN_UNSUPPORTED: over the bench's max_pixels. RN_NO_MEMORY. On failure rgb is NULL. */
 rn_status rn_pixels_create(rn_pixels *pixels, const rn_workbench *bench, int64_t width, int64_t height,
                            rn_message *message);
 void rn_pixels_release(rn_pixels *pixels);
@@ -41,8 +49,9 @@ void rn_pixels_replace(rn_pixels *pixels, rn_pixels *other);
 /* codec.c: a JPEG, PNG or BMP file in memory. `name` is for messages. On failure rgb is NULL. */
 rn_status rn_pixels_decode(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                            const char *name, rn_message *message);
-/* RN_FORMAT: no pixels; RN_UNSUPPORTED: over RN_MAX_PIXELS. */
-rn_status rn_check_picture_size(int64_t width, int64_t height, const char *name, rn_message *message);
+/* RN_FORMAT: no pixels; RN_UNSUPPORTED: over the bench's max_pixels. */
+rn_status rn_check_picture_size(const rn_workbench *bench, int64_t width, int64_t height, const char *name,
+                                rn_message *message);
 /* codec_jpeg.c, or codec_jpeg_stb.c in builds without libjpeg-turbo */
 rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                                 const char *name, rn_message *message);

@@ -304,7 +304,7 @@ rn_status rn_session_predict_file(rn_predictions **predictions, rn_session *sess
     if (predictions == NULL || path == NULL)
         return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "rn_session_predict_file: %s is NULL",
                        path == NULL ? "path" : "predictions");
-    status = rn_image_read(&image, session->context, path);
+    status = rn_image_read(&image, session->context, path, NULL);
     if (status == RN_OK)
         status = rn_session_predict_image(predictions, session, image, options);
     rn_image_destroy(image);

@@ -208,7 +208,7 @@ static void a_sample_is_its_draw(void **state)
             rn_image *image;
             rn_tensor *tensor;
 
-            require_ok(context, rn_image_read(&image, context, rn_dataset_path(dataset, draw.sample)));
+            require_ok(context, rn_image_read(&image, context, rn_dataset_path(dataset, draw.sample), NULL));
             require_ok(context, rn_pipeline_apply(&tensor, context, pipeline, image, &draw));
             assert_memory_equal(rn_tensor_const_data(tensor),
                                 (const float *)rn_tensor_const_data(rn_batch_images(batch)) + i * 75,

@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t nbytes)
         memcpy(copy, bytes, nbytes);
     if (nbytes > 0 && copy[0] == 0x89)
         mend_checksums(copy, nbytes);
-    if (rn_image_decode(&image, context, copy, nbytes, "input") == RN_OK) {
+    if (rn_image_decode(&image, context, copy, nbytes, "input", NULL) == RN_OK) {
         use(context, image);
         rn_image_destroy(image);
     }

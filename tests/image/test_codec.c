@@ -165,11 +165,18 @@ static void sizes_are_limited(void **state)
     rn_message message;
 
     (void)state;
-    assert_int_equal(rn_check_picture_size(1 << 14, 1 << 14, "x", &message), RN_OK);
-    assert_int_equal(rn_check_picture_size(1 << 14, (1 << 14) + 1, "x", &message), RN_UNSUPPORTED);
-    assert_int_equal(rn_check_picture_size(INT64_MAX, INT64_MAX, "x", &message), RN_UNSUPPORTED);
-    assert_int_equal(rn_check_picture_size(0, 5, "x", &message), RN_FORMAT);
-    assert_int_equal(rn_check_picture_size(5, -1, "x", &message), RN_FORMAT);
+    assert_int_equal(
+        rn_check_picture_size(&(const rn_workbench){ .max_pixels = 1 << 28 }, 1 << 14, 1 << 14, "x", &message), RN_OK);
+    assert_int_equal(
+        rn_check_picture_size(&(const rn_workbench){ .max_pixels = 1 << 28 }, 1 << 14, (1 << 14) + 1, "x", &message),
+        RN_UNSUPPORTED);
+    assert_int_equal(
+        rn_check_picture_size(&(const rn_workbench){ .max_pixels = 1 << 28 }, INT64_MAX, INT64_MAX, "x", &message),
+        RN_UNSUPPORTED);
+    assert_int_equal(rn_check_picture_size(&(const rn_workbench){ .max_pixels = 1 << 28 }, 0, 5, "x", &message),
+                     RN_FORMAT);
+    assert_int_equal(rn_check_picture_size(&(const rn_workbench){ .max_pixels = 1 << 28 }, 5, -1, "x", &message),
+                     RN_FORMAT);
 }
 
 static void other_formats_are_named_as_unknown(void **state)

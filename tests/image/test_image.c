@@ -46,7 +46,7 @@ static void a_file_is_read(void **state)
     rn_image *image;
 
     (void)state;
-    require_ok(context, rn_image_read(&image, context, rn_test_fixture("image/fixtures/rgb420.jpg")));
+    require_ok(context, rn_image_read(&image, context, rn_test_fixture("image/fixtures/rgb420.jpg"), NULL));
     require_same_pixels(&image->pixels, &expected);
     rn_image_destroy(image);
     rn_pixels_release(&expected);
@@ -56,7 +56,7 @@ static void require_refusal(const char *path, rn_status status)
 {
     rn_image *image = (rn_image *)(void *)context;
 
-    require_status(context, rn_image_read(&image, context, path), status);
+    require_status(context, rn_image_read(&image, context, path, NULL), status);
     assert_null(image);
     assert_non_null(strstr(rn_context_message(context), path));
 }
@@ -87,12 +87,12 @@ static void bytes_are_decoded_under_a_name(void **state)
     rn_image *image;
 
     (void)state;
-    require_status(context, rn_image_decode(&image, context, "rubbish", 7, "upload 17"), RN_FORMAT);
+    require_status(context, rn_image_decode(&image, context, "rubbish", 7, "upload 17", NULL), RN_FORMAT);
     assert_non_null(strstr(rn_context_message(context), "upload 17"));
-    require_status(context, rn_image_decode(&image, context, "rubbish", 7, NULL), RN_FORMAT);
-    require_status(context, rn_image_decode(&image, context, "", 0, NULL), RN_FORMAT);
+    require_status(context, rn_image_decode(&image, context, "rubbish", 7, NULL, NULL), RN_FORMAT);
+    require_status(context, rn_image_decode(&image, context, "", 0, NULL, NULL), RN_FORMAT);
     assert_non_null(strstr(rn_context_message(context), "empty"));
-    require_status(context, rn_image_decode(&image, context, NULL, 7, NULL), RN_INVALID_ARGUMENT);
+    require_status(context, rn_image_decode(&image, context, NULL, 7, NULL, NULL), RN_INVALID_ARGUMENT);
     assert_null(image);
 }
 
@@ -101,12 +101,12 @@ static void arguments_are_checked(void **state)
     rn_image *image = (rn_image *)(void *)context;
 
     (void)state;
-    assert_int_equal(rn_image_read(NULL, context, "x"), RN_INVALID_ARGUMENT);
-    assert_int_equal(rn_image_read(&image, NULL, "x"), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_image_read(NULL, context, "x", NULL), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_image_read(&image, NULL, "x", NULL), RN_INVALID_ARGUMENT);
     assert_null(image);
-    require_status(context, rn_image_read(&image, context, NULL), RN_INVALID_ARGUMENT);
-    assert_int_equal(rn_image_decode(NULL, context, "x", 1, NULL), RN_INVALID_ARGUMENT);
-    assert_int_equal(rn_image_decode(&image, NULL, "x", 1, NULL), RN_INVALID_ARGUMENT);
+    require_status(context, rn_image_read(&image, context, NULL, NULL), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_image_decode(NULL, context, "x", 1, NULL, NULL), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_image_decode(&image, NULL, "x", 1, NULL, NULL), RN_INVALID_ARGUMENT);
     assert_int_equal(rn_image_width(NULL), 0);
     assert_int_equal(rn_image_height(NULL), 0);
     assert_null(rn_image_pixels(NULL));

@@ -97,7 +97,7 @@ static void check_line(rn_context *context, char *line)
             *at++ = '\0';
     }
     snprintf(relative, sizeof relative, "images/%s", column[PATH]);
-    status = rn_image_read(&image, context, rn_test_data(relative));
+    status = rn_image_read(&image, context, rn_test_data(relative), NULL);
     if (status != RN_OK && status != RN_FORMAT)
         fail_msg("%s: %s", column[PATH], rn_context_message(context));
     found = compare(context, status, image, column);
@@ -145,7 +145,7 @@ static void real_photos_cut_short_are_refused(void **state)
         for (size_t part = 1; part < 20; part++) {
             rn_image *image;
 
-            require_status(context, rn_image_decode(&image, context, bytes, nbytes * part / 20, photos[i]), RN_FORMAT);
+            require_status(context, rn_image_decode(&image, context, bytes, nbytes * part / 20, photos[i], NULL), RN_FORMAT);
         }
         free(bytes);
     }

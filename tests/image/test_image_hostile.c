@@ -80,7 +80,7 @@ static bool try_decoding(rn_context *context, const uint8_t *bytes, size_t nbyte
 
     assert_non_null(exact);
     memcpy(exact, bytes, nbytes);
-    status = rn_image_decode(&image, context, exact, nbytes, name);
+    status = rn_image_decode(&image, context, exact, nbytes, name, NULL);
     free(exact);
     if (status == RN_OK) {
         /* Every pixel can be read. */

@@ -9,7 +9,7 @@ static rn_status read_one(rn_context *context, const char *name)
     rn_status status;
 
     snprintf(path, sizeof path, "image/fixtures/%s", name);
-    status = rn_image_read(&image, context, rn_test_fixture(path));
+    status = rn_image_read(&image, context, rn_test_fixture(path), NULL);
     if (status != RN_OK)
         assert_null(image);
     rn_image_destroy(image);

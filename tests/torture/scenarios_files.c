@@ -159,7 +159,7 @@ static rn_status read_pictures(torture_place *place, const char *const *names)
     for (; *names != NULL && status == RN_OK; names++) {
         rn_image *image;
 
-        status = rn_image_read(&image, place->context, rn_test_fixture(*names));
+        status = rn_image_read(&image, place->context, rn_test_fixture(*names), NULL);
         rn_image_destroy(image);
     }
     return status;
