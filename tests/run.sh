@@ -3,7 +3,8 @@
 # Installs what is missing, builds, runs all tests, and ends with the line "N passed, N failed, N skipped". Fails if a test did, or if none ran.
 #
 #   tests/run.sh              the build that is shipped; the same tests under the address and undefined-behaviour sanitizers; those of
-#                             pictures in a build without libjpeg-turbo; a short run of each fuzz target where clang is there
+#                             pictures in a build without libjpeg-turbo; a short run of each fuzz target where clang is there;
+#                             weights that change under traffic for half a minute, under the thread sanitizer
 #   tests/run.sh PRESET...    these presets instead (CMakePresets.json)
 #   tests/run.sh torture      readers and writers with every call to the system failing once, without and with the sanitizers; in the tests above
 #                             a part of these calls
@@ -67,7 +68,7 @@ everything_is_there || install_packages
 
 jobs=$(nproc)
 passed=0 failed=0 skipped=0
-[ $# -gt 0 ] || set -- release asan-ubsan without-jpeg fuzz
+[ $# -gt 0 ] || set -- release asan-ubsan without-jpeg fuzz swap
 targets='' chosen=''
 if [ "$1" = torture ]; then
     set -- release asan-ubsan
@@ -79,6 +80,10 @@ for preset in "$@"; do
         echo "== fuzz: skipped, there is no clang with libFuzzer"
         skipped=$((skipped + 1))
         continue
+    fi
+    if [ "$preset" = swap ]; then
+        preset=tsan targets='--target test_swap test_gate' chosen='--tests-regex test_(swap|gate)'
+        export RESNET_SWAP_SECONDS="${RESNET_SWAP_SECONDS-30}"
     fi
     echo "== $preset: build"
     build_log=build/$preset.log

@@ -11,11 +11,11 @@ rn_status rn_checkpoint_create(rn_checkpoint **checkpoint, rn_context *context)
 {
     if (checkpoint == NULL)
         return context == NULL
-                   ? RN_INVALID_ARGUMENT
+                   ? rn_fail_null("rn_checkpoint_create", "context")
                    : rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_checkpoint_create: checkpoint is NULL");
     *checkpoint = NULL;
     if (context == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_checkpoint_create", "context");
     rn_checkpoint *made = rn_allocate_zeroed(&context->allocator, 1, sizeof *made);
     if (made == NULL)
         return rn_fail(&context->message, RN_NO_MEMORY, "no memory for a checkpoint");
@@ -150,7 +150,7 @@ rn_status rn_checkpoint_add(rn_checkpoint *checkpoint, const char *name, const r
     rn_status status;
 
     if (checkpoint == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_checkpoint_add", "checkpoint");
     if (tensor == NULL)
         return rn_fail(&checkpoint->context->message, RN_INVALID_ARGUMENT, "rn_checkpoint_add: tensor is NULL");
     status = check_name(checkpoint, name); /* before anything large is copied */
@@ -171,7 +171,7 @@ rn_status rn_checkpoint_share(rn_checkpoint *checkpoint, const char *name, const
     rn_status status;
 
     if (checkpoint == NULL || tensor == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_checkpoint_share", checkpoint == NULL ? "checkpoint" : "tensor");
     status = rn_tensor_over(&view, tensor->storage, tensor->data, tensor->dtype, tensor->rank, tensor->shape,
                             tensor->strides, RN_ROW_MAJOR);
     if (status == RN_OK)
@@ -241,7 +241,7 @@ rn_status rn_checkpoint_set_metadata(rn_checkpoint *checkpoint, const char *key,
     size_t position;
 
     if (checkpoint == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_checkpoint_set_metadata", "checkpoint");
     rn_message *message = &checkpoint->context->message;
     const rn_allocator *allocator = allocator_of(checkpoint);
     if (key == NULL || !rn_text_is_clean(key, strlen(key)))
@@ -276,7 +276,7 @@ rn_status rn_checkpoint_save(const rn_checkpoint *checkpoint, const char *path, 
     rn_status status;
 
     if (checkpoint == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_checkpoint_save", "checkpoint");
     status = rn_options_read(&o, sizeof o, options, &checkpoint->context->message);
     if (status != RN_OK)
         return status;

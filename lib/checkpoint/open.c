@@ -182,7 +182,7 @@ rn_status rn_checkpoint_open(rn_checkpoint **checkpoint, rn_context *context, co
     if (checkpoint != NULL)
         *checkpoint = NULL;
     if (context == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_checkpoint_open", "context");
     if (checkpoint == NULL || path == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_checkpoint_open: %s is NULL",
                        path == NULL ? "path" : "checkpoint");
@@ -190,8 +190,8 @@ rn_status rn_checkpoint_open(rn_checkpoint **checkpoint, rn_context *context, co
     if (status != RN_OK)
         return status;
     if (!RN_CHECKPOINT_READABLE)
-        return rn_fail(&context->message, RN_UNSUPPORTED,
-                       "%s: checkpoints are little-endian, and this machine is not", path);
+        return rn_fail(&context->message, RN_UNSUPPORTED, "%s: checkpoints are little-endian, and this machine is not",
+                       path);
     rn_mapping *mapping = rn_allocate(&context->allocator, sizeof *mapping);
     if (mapping == NULL)
         return rn_fail(&context->message, RN_NO_MEMORY, "%s: no memory", path);

@@ -111,7 +111,7 @@ rn_status rn_classes_create(rn_classes **classes, rn_context *context, const cha
     if (classes != NULL)
         *classes = NULL;
     if (context == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_classes_create", "context");
     if (classes == NULL || folders == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_classes_create: %s is NULL",
                        folders == NULL ? "folders" : "classes");
@@ -215,7 +215,7 @@ rn_status rn_classes_label(rn_classes **labelled, const rn_classes *classes, con
     if (labelled != NULL)
         *labelled = NULL;
     if (classes == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_classes_label", "classes");
     context = classes->context;
     if (labelled == NULL || json_path == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_classes_label: %s is NULL",

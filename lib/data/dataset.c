@@ -196,10 +196,10 @@ rn_status rn_image_folder_open(rn_dataset **dataset, rn_context *context, const 
     rn_status status;
 
     if (dataset == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_image_folder_open", "dataset");
     *dataset = NULL;
     if (context == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_image_folder_open", "context");
     if (path == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "no path of an image folder");
     status = rn_options_read(&read, sizeof read, options, &context->message);
@@ -245,7 +245,7 @@ rn_status rn_dataset_load_labels(rn_dataset *dataset, const char *json_path)
     rn_status status;
 
     if (dataset == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_dataset_load_labels", "dataset");
     status = rn_classes_label(&labelled, dataset->classes, json_path);
     if (status != RN_OK)
         return status;

@@ -196,10 +196,10 @@ rn_status rn_loader_create(rn_loader **loader, rn_dataset *dataset, const rn_pip
     rn_status status;
 
     if (loader == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_loader_create", "loader");
     *loader = NULL;
     if (dataset == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_loader_create", "dataset");
     context = dataset->context;
     if (pipeline == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "a loader needs a pipeline");
@@ -271,7 +271,7 @@ static void shuffle(size_t *order, size_t count, uint64_t seed, uint64_t epoch)
 rn_status rn_loader_start(rn_loader *loader, uint64_t epoch)
 {
     if (loader == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_loader_start", "loader");
     loader->epoch = epoch;
     loader->started = true;
     loader->next = loader->group_begin = loader->group_end = 0;
@@ -286,7 +286,7 @@ rn_status rn_loader_start(rn_loader *loader, uint64_t epoch)
 rn_status rn_loader_skip(rn_loader *loader, size_t batches)
 {
     if (loader == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_loader_skip", "loader");
     if (!loader->started)
         return rn_fail(&loader->context->message, RN_STATE, "the loader was not started");
     if (batches > loader->batches - loader->next)
@@ -336,7 +336,7 @@ rn_status rn_loader_next(const rn_batch **batch, rn_loader *loader)
     rn_status status;
 
     if (batch == NULL || loader == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_loader_next", batch == NULL ? "batch" : "loader");
     *batch = NULL;
     if (!loader->started)
         return rn_fail(&loader->context->message, RN_STATE, "the loader was not started");

@@ -94,7 +94,7 @@ static rn_status mark(rn_model *model, const char *pattern, bool trainable)
 static rn_status mark_pattern(rn_model *model, const char *pattern, bool trainable)
 {
     if (model == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null(trainable ? "rn_model_unfreeze" : "rn_model_freeze", "model");
     if (pattern == NULL)
         return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "the pattern is NULL");
     return mark(model, pattern, trainable);
@@ -113,7 +113,7 @@ rn_status rn_model_unfreeze(rn_model *model, const char *pattern)
 rn_status rn_model_freeze_backbone(rn_model *model)
 {
     if (model == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_model_freeze_backbone", "model");
     if (model->graph->head == NULL)
         return rn_fail(&model->context->message, RN_STATE, "%s has no head (rn_graph_head)", model->name);
     return mark(model, NULL, false);

@@ -47,11 +47,11 @@ rn_status rn_graph_create(rn_graph **graph, rn_context *context)
     rn_status status;
 
     if (graph == NULL)
-        return context == NULL ? RN_INVALID_ARGUMENT
+        return context == NULL ? rn_fail_null("rn_graph_create", "context")
                                : rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_graph_create: graph is NULL");
     *graph = NULL;
     if (context == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_graph_create", "context");
     created = rn_allocate_zeroed(&context->allocator, 1, sizeof *created);
     if (created == NULL)
         return rn_fail(&context->message, RN_NO_MEMORY, "no memory for a graph");

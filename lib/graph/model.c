@@ -90,7 +90,7 @@ rn_status rn_model_build(rn_model **model, rn_graph *graph, const char *name, co
     if (model != NULL)
         *model = NULL;
     if (graph == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_model_build", "graph");
     context = graph->context;
     if (model == NULL || name == NULL || name[0] == '\0')
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_model_build: %s",
@@ -275,7 +275,7 @@ rn_status rn_model_set_classes(rn_model *model, const rn_classes *classes)
     rn_status status;
 
     if (model == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_model_set_classes", "model");
     if (classes == NULL)
         return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_model_set_classes: classes is NULL");
     if (rn_classes_count(classes) != (uint64_t)rn_model_class_count(model))
@@ -326,10 +326,12 @@ static rn_status replace_pipeline(rn_model *model, _Atomic(const rn_pipeline *) 
 
 rn_status rn_model_set_pipeline(rn_model *model, const char *text)
 {
-    return model == NULL ? RN_INVALID_ARGUMENT : replace_pipeline(model, &model->pipeline, text, false);
+    return model == NULL ? rn_fail_null("rn_model_set_pipeline", "model")
+                         : replace_pipeline(model, &model->pipeline, text, false);
 }
 
 rn_status rn_model_set_training_pipeline(rn_model *model, const char *text)
 {
-    return model == NULL ? RN_INVALID_ARGUMENT : replace_pipeline(model, &model->training_pipeline, text, true);
+    return model == NULL ? rn_fail_null("rn_model_set_training_pipeline", "model")
+                         : replace_pipeline(model, &model->training_pipeline, text, true);
 }

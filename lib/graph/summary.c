@@ -161,7 +161,7 @@ rn_status rn_model_summary(const rn_model *model, char *text, size_t size, size_
     if (length != NULL)
         *length = 0;
     if (model == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_model_summary", "model");
     if (text == NULL && size > 0)
         return rn_fail(&model->context->message, RN_INVALID_ARGUMENT,
                        "rn_model_summary: text is NULL and its size is not 0");

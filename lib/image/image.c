@@ -53,10 +53,10 @@ static rn_status begin_image(rn_image **image, rn_context *context)
     rn_image *made;
 
     if (image == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_image", "image");
     *image = NULL;
     if (context == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_image", "context");
     made = rn_allocate_zeroed(&context->allocator, 1, sizeof *made);
     if (made == NULL)
         return rn_fail(&context->message, RN_NO_MEMORY, "no memory for an image");

@@ -46,10 +46,10 @@ rn_status rn_pipeline_create(rn_pipeline **pipeline, rn_context *context, const 
     rn_status status;
 
     if (pipeline == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_pipeline_create", "pipeline");
     *pipeline = NULL;
     if (context == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_pipeline_create", "context");
     if (text == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "no text of a pipeline");
     made = rn_allocate_zeroed(&context->allocator, 1, sizeof *made);
@@ -282,10 +282,10 @@ rn_status rn_pipeline_apply(rn_tensor **tensor, rn_context *context, const rn_pi
     rn_status status;
 
     if (tensor == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_pipeline_apply", "tensor");
     *tensor = NULL;
     if (context == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_pipeline_apply", "context");
     message = &context->message;
     if (pipeline == NULL || image == NULL)
         return rn_fail(message, RN_INVALID_ARGUMENT, "rn_pipeline_apply: %s is NULL",

@@ -57,7 +57,7 @@ static rn_status begin(rn_clip_options *read, rn_parameters *parameters, double 
     rn_status status;
 
     if (parameters == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_clip_gradient", "parameters");
     status = rn_options_read(read, sizeof *read, options, &parameters->context->message);
     if (status == RN_OK && !(isfinite(limit) && limit > 0))
         status =

@@ -197,7 +197,7 @@ rn_status rn_optimizer_step(rn_optimizer *optimizer)
     rn_status status;
 
     if (optimizer == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_optimizer_step", "optimizer");
     status = rn_parameters_begin_write(optimizer->parameters, message_of(optimizer->parameters));
     if (status != RN_OK)
         return status;
@@ -219,7 +219,7 @@ double rn_optimizer_lr(const rn_optimizer *optimizer, size_t group)
 rn_status rn_optimizer_set_lr(rn_optimizer *optimizer, size_t group, double lr)
 {
     if (optimizer == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_optimizer_set_lr", "optimizer");
     if (group >= optimizer->group_count)
         return rn_fail(message_of(optimizer->parameters), RN_INVALID_ARGUMENT, "group %zu of %zu", group,
                        optimizer->group_count);

@@ -21,7 +21,7 @@ rn_status rn_step_lr_create(rn_scheduler **scheduler, rn_optimizer *optimizer, c
     rn_status status;
 
     if (scheduler == NULL || optimizer == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_step_lr_create", scheduler == NULL ? "scheduler" : "optimizer");
     *scheduler = NULL;
     message = &optimizer->parameters->context->message;
     status = rn_options_read(&read, sizeof read, options, message);
@@ -49,7 +49,7 @@ rn_status rn_scheduler_step(rn_scheduler *scheduler, const rn_scheduler_step_opt
     rn_status status;
 
     if (scheduler == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_scheduler_step", "scheduler");
     status = rn_options_read(&read, sizeof read, options, &scheduler->optimizer->parameters->context->message);
     if (status != RN_OK)
         return status;

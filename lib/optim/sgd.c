@@ -39,7 +39,7 @@ rn_status rn_sgd_create(rn_optimizer **optimizer, rn_parameters *parameters, con
     rn_status status;
 
     if (optimizer == NULL || parameters == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_sgd_create", optimizer == NULL ? "optimizer" : "parameters");
     *optimizer = NULL;
     status = rn_options_read(&read, sizeof read, options, &parameters->context->message);
     if (status == RN_OK)

@@ -290,7 +290,7 @@ const char *rn_parameters_name(const rn_parameters *parameters, size_t index)
 rn_status rn_parameters_find(size_t *index, const rn_parameters *parameters, const char *name)
 {
     if (parameters == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_parameters_find", "parameters");
     if (index == NULL || name == NULL)
         return rn_fail(&parameters->context->message, RN_INVALID_ARGUMENT, "rn_parameters_find: %s is NULL",
                        name == NULL ? "name" : "index");

@@ -225,7 +225,7 @@ rn_status rn_parameters_write(rn_parameters *parameters, size_t index, const rn_
     rn_status status;
 
     if (parameters == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_parameters_write", "parameters");
     status = check_value(parameters, index, value, "rn_parameters_write");
     if (status == RN_OK)
         status = rn_parameters_begin_write(parameters, &parameters->context->message);
@@ -242,7 +242,7 @@ rn_status rn_parameters_read(const rn_parameters *parameters, size_t index, rn_t
     rn_status status;
 
     if (parameters == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_parameters_read", "parameters");
     status = check_value(parameters, index, target, "rn_parameters_read");
     if (status != RN_OK)
         return status;

@@ -208,7 +208,7 @@ rn_status rn_predict_logits(rn_predictions **predictions, const rn_model *model,
     if (predictions != NULL)
         *predictions = NULL;
     if (model == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_predict_logits", "model");
     /* The caller's own context: several threads may ask one model. */
     context = logits != NULL ? logits->context : model->context;
     if (predictions == NULL || logits == NULL)
@@ -252,7 +252,7 @@ rn_status rn_session_predict(rn_predictions **predictions, rn_session *session, 
     if (predictions != NULL)
         *predictions = NULL;
     if (session == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_session_predict", "session");
     if (predictions == NULL)
         return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "rn_session_predict: predictions is NULL");
     if (session->training)
@@ -273,7 +273,7 @@ rn_status rn_session_predict_image(rn_predictions **predictions, rn_session *ses
     if (predictions != NULL)
         *predictions = NULL;
     if (session == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_session_predict_image", "session");
     if (predictions == NULL || image == NULL)
         return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "rn_session_predict_image: %s is NULL",
                        image == NULL ? "image" : "predictions");
@@ -300,7 +300,7 @@ rn_status rn_session_predict_file(rn_predictions **predictions, rn_session *sess
     if (predictions != NULL)
         *predictions = NULL;
     if (session == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_session_predict_file", "session");
     if (predictions == NULL || path == NULL)
         return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "rn_session_predict_file: %s is NULL",
                        path == NULL ? "path" : "predictions");
@@ -317,7 +317,7 @@ static rn_status begin_predict(rn_predictions **predictions, const rn_model *mod
     if (predictions != NULL)
         *predictions = NULL;
     if (model == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null(call, "model");
     if (predictions == NULL || photo == NULL)
         return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "%s: %s is NULL", call,
                        photo == NULL ? "the photo" : "predictions");

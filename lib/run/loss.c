@@ -115,7 +115,7 @@ static rn_status begin_loss(loss_job *job, double *loss, rn_session *session, co
     if (loss != NULL)
         *loss = NAN;
     if (session == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null(smooths ? "rn_cross_entropy" : "rn_nll_loss", "session");
     message = &session->context->message;
     if (loss == NULL || labels == NULL)
         return rn_fail(message, RN_INVALID_ARGUMENT, "a loss needs labels and a place for its value");

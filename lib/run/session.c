@@ -50,10 +50,10 @@ rn_status rn_session_create(rn_session **session, rn_context *context, rn_model 
     rn_status status;
 
     if (session == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_session_create", "session");
     *session = NULL;
     if (context == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_session_create", "context");
     if (model == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "no model");
     status = rn_options_read(&read, sizeof read, options, &context->message);
@@ -256,7 +256,7 @@ rn_status rn_session_plan_bytes(size_t *nbytes, rn_session *session, int64_t bat
     rn_status status;
 
     if (session == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_session_plan_bytes", "session");
     if (nbytes == NULL || batch < 1 || height < 1 || width < 1 || batch > INT32_MAX)
         return rn_fail(&session->context->message, RN_INVALID_ARGUMENT,
                        "a plan needs a batch and a size of at least 1");
@@ -374,7 +374,7 @@ rn_status rn_session_forward(rn_session *session, const rn_tensor *images)
     rn_status status;
 
     if (session == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_session_forward", "session");
     if (images == NULL)
         return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "no images");
     status = check_images(session, images);
@@ -396,7 +396,7 @@ rn_status rn_session_backward(rn_session *session)
     rn_status status;
 
     if (session == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_session_backward", "session");
     if (!session->training)
         return rn_fail(&session->context->message, RN_STATE, "backward in an inference session");
     if (session->current == NULL || session->went_back || !session->pinned)
@@ -430,7 +430,7 @@ static rn_status tensor_of_map(rn_tensor **tensor, rn_session *session, const rn
 static rn_status check_output(const rn_session *session, const void *out, size_t index)
 {
     if (session == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_session_output", "session");
     if (out == NULL || index >= (size_t)session->output_count)
         return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "the session has %d outputs",
                        (int)session->output_count);
@@ -485,7 +485,7 @@ rn_status rn_session_input_gradient(const rn_tensor **gradient, rn_session *sess
     if (gradient != NULL)
         *gradient = NULL;
     if (session == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_session_input_gradient", "session");
     if (gradient == NULL || index > 0)
         return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "rn_session_input_gradient: %s",
                        gradient == NULL ? "gradient is NULL" : "the network has one input");

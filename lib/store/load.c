@@ -260,7 +260,7 @@ rn_status rn_model_take(rn_model *model, const rn_checkpoint *file, const rn_loa
 rn_status rn_model_load_checkpoint(rn_model *model, const rn_checkpoint *checkpoint, const rn_load_options *options)
 {
     if (model == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_model_load_checkpoint", "model");
     if (checkpoint == NULL)
         return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_model_load_checkpoint: checkpoint is NULL");
     return rn_model_take(model, checkpoint, options, "the checkpoint", false);
@@ -272,7 +272,7 @@ rn_status rn_model_load(rn_model *model, const char *path, const rn_load_options
     rn_status status;
 
     if (model == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_model_load", "model");
     if (path == NULL)
         return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_model_load: path is NULL");
     status = rn_checkpoint_open(&file, model->context, path, NULL);

@@ -111,7 +111,7 @@ rn_status rn_model_describe(rn_checkpoint *file, const rn_model *model, const ch
 rn_status rn_model_state_dict(rn_checkpoint *state, const rn_model *model)
 {
     if (model == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_model_state_dict", "model");
     if (state == NULL)
         return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_model_state_dict: state is NULL");
     return rn_model_describe(state, model, RN_KIND_MODEL);
@@ -139,7 +139,8 @@ static rn_status save(const rn_model *model, const char *state, const char *path
 
 rn_status rn_model_save_with_state(const rn_model *model, const char *state, const char *path)
 {
-    return model == NULL ? RN_INVALID_ARGUMENT : save(model, state, path, RN_FORMAT_SAFETENSORS);
+    return model == NULL ? rn_fail_null("rn_model_save_with_state", "model")
+                         : save(model, state, path, RN_FORMAT_SAFETENSORS);
 }
 
 rn_status rn_model_save(const rn_model *model, const char *path, const rn_model_save_options *options)
@@ -148,7 +149,7 @@ rn_status rn_model_save(const rn_model *model, const char *path, const rn_model_
     rn_status status;
 
     if (model == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_model_save", "model");
     status = rn_options_read(&o, sizeof o, options, &model->context->message);
     if (status == RN_OK && o.reserved != 0)
         status = rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_model_save: a reserved option is set");
@@ -362,7 +363,7 @@ rn_status rn_model_open(rn_model **model, rn_context *context, const char *path,
     if (model != NULL)
         *model = NULL;
     if (context == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_model_open", "context");
     if (model == NULL || path == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_model_open: %s is NULL",
                        model == NULL ? "model" : "path");

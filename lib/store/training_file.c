@@ -146,7 +146,7 @@ rn_status rn_training_save(const rn_model *model, const rn_training_state *state
     rn_status status;
 
     if (model == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_training_save", "model");
     if (state == NULL || state->state == NULL || path == NULL)
         return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_training_save: %s is NULL",
                        path == NULL ? "path" : "state");
@@ -374,7 +374,7 @@ rn_status rn_training_load(rn_model *model, const rn_training_state *state, cons
     rn_status status;
 
     if (model == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_training_load", "model");
     if (state == NULL || file == NULL || (state->scheduler != NULL && state->optimizer == NULL))
         return rn_fail(&model->context->message, RN_INVALID_ARGUMENT,
                        "rn_training_load: state, file or the scheduler's optimizer is NULL");
@@ -401,7 +401,7 @@ rn_status rn_optimizer_state_dict(rn_checkpoint *state, const rn_optimizer *opti
     rn_status status;
 
     if (optimizer == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_optimizer_state_dict", "optimizer");
     if (state == NULL)
         return rn_fail(&context_of(optimizer)->message, RN_INVALID_ARGUMENT, "rn_optimizer_state_dict: state is NULL");
     status = write_slots(state, optimizer, true);
@@ -430,7 +430,7 @@ static rn_status load_states(rn_optimizer *optimizer, rn_scheduler *scheduler, c
 rn_status rn_optimizer_load_state_dict(rn_optimizer *optimizer, const rn_checkpoint *state)
 {
     if (optimizer == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_optimizer_load_state_dict", "optimizer");
     if (state == NULL)
         return rn_fail(&context_of(optimizer)->message, RN_INVALID_ARGUMENT,
                        "rn_optimizer_load_state_dict: state is NULL");
@@ -442,7 +442,7 @@ rn_status rn_scheduler_state_dict(rn_checkpoint *state, const rn_scheduler *sche
     rn_context *context;
 
     if (scheduler == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_scheduler_state_dict", "scheduler");
     context = context_of(scheduler->optimizer);
     if (state == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_scheduler_state_dict: state is NULL");
@@ -452,7 +452,7 @@ rn_status rn_scheduler_state_dict(rn_checkpoint *state, const rn_scheduler *sche
 rn_status rn_scheduler_load_state_dict(rn_scheduler *scheduler, const rn_checkpoint *state)
 {
     if (scheduler == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_scheduler_load_state_dict", "scheduler");
     if (state == NULL)
         return rn_fail(&context_of(scheduler->optimizer)->message, RN_INVALID_ARGUMENT,
                        "rn_scheduler_load_state_dict: state is NULL");

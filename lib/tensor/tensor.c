@@ -111,7 +111,7 @@ rn_status rn_tensor_create(rn_tensor **tensor, rn_context *context, rn_dtype dty
     if (tensor != NULL)
         *tensor = NULL;
     if (context == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_tensor_create", "context");
     if (tensor == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_tensor_create: no place for the tensor");
     status = measure(&nbytes, context, dtype, rank, shape, order);
@@ -135,7 +135,7 @@ rn_status rn_tensor_wrap(rn_tensor **tensor, rn_context *context, rn_dtype dtype
     if (tensor != NULL)
         *tensor = NULL;
     if (context == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_tensor_wrap", "context");
     if (tensor == NULL || data == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_tensor_wrap: %s is NULL",
                        tensor == NULL ? "tensor" : "data");
@@ -161,7 +161,7 @@ rn_status rn_tensor_view(rn_tensor **tensor, rn_tensor *base, int32_t axis, int6
     if (tensor != NULL)
         *tensor = NULL;
     if (base == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_tensor_view", "base");
     if (tensor == NULL)
         return rn_fail(&base->context->message, RN_INVALID_ARGUMENT, "rn_tensor_view: no place for the view");
     if (axis < 0 || axis >= base->rank)
@@ -195,7 +195,7 @@ rn_status rn_tensor_copy(rn_tensor *target, const rn_tensor *source)
     char have[128], want[128];
 
     if (target == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_tensor_copy", "target");
     if (source == NULL)
         return rn_fail(&target->context->message, RN_INVALID_ARGUMENT, "rn_tensor_copy: source is NULL");
     if (!rn_tensor_same_shape(target, source))
@@ -214,7 +214,7 @@ rn_status rn_tensor_convert(rn_tensor **copy, const rn_tensor *source, rn_dtype 
     if (copy != NULL)
         *copy = NULL;
     if (source == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_tensor_convert", "source");
     if (copy == NULL)
         return rn_fail(&source->context->message, RN_INVALID_ARGUMENT, "rn_tensor_convert: no place for the copy");
     status = rn_tensor_create(copy, source->context, dtype, source->rank, source->shape, order);
@@ -249,7 +249,7 @@ rn_status rn_tensor_stack(rn_tensor **tensor, rn_context *context, const rn_tens
     if (tensor != NULL)
         *tensor = NULL;
     if (context == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_tensor_stack", "context");
     if (tensor == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_tensor_stack: no place for the tensor");
     status = check_stack(context, tensors, count);
@@ -294,7 +294,7 @@ rn_status rn_tensor_read(const rn_tensor *tensor, rn_dtype dtype, void *data, si
     rn_status status;
 
     if (tensor == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_tensor_read", "tensor");
     status = row_major(strides, tensor, dtype, data, nbytes);
     if (status == RN_OK)
         rn_copy_elements(data, dtype, strides, tensor->data, tensor->dtype, tensor->strides, tensor->rank,
@@ -308,7 +308,7 @@ rn_status rn_tensor_write(rn_tensor *tensor, rn_dtype dtype, const void *data, s
     rn_status status;
 
     if (tensor == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_tensor_write", "tensor");
     status = row_major(strides, tensor, dtype, data, nbytes);
     if (status == RN_OK)
         rn_copy_elements(tensor->data, tensor->dtype, tensor->strides, data, dtype, strides, tensor->rank,
@@ -321,7 +321,7 @@ rn_status rn_tensor_fill(rn_tensor *tensor, double value)
     static const int64_t nowhere[RN_MAX_RANK] = { 0 }; /* strides of zero: the same element everywhere */
 
     if (tensor == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_tensor_fill", "tensor");
     rn_copy_elements(tensor->data, tensor->dtype, tensor->strides, (const char *)&value, RN_FLOAT64, nowhere,
                      tensor->rank, tensor->shape);
     return RN_OK;
@@ -353,7 +353,7 @@ rn_status rn_tensor_get(const rn_tensor *tensor, const int64_t *index, double *v
     rn_status status;
 
     if (tensor == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_tensor_get", "tensor");
     if (value == NULL)
         return rn_fail(&tensor->context->message, RN_INVALID_ARGUMENT, "rn_tensor_get: no place for the value");
     status = element(&address, tensor, index);
@@ -368,7 +368,7 @@ rn_status rn_tensor_set(rn_tensor *tensor, const int64_t *index, double value)
     rn_status status;
 
     if (tensor == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_tensor_set", "tensor");
     status = element(&address, tensor, index);
     if (status == RN_OK)
         rn_copy_elements(address, tensor->dtype, NULL, (const char *)&value, RN_FLOAT64, NULL, 0, NULL);
@@ -419,7 +419,7 @@ rn_status rn_tensor_map(void **data, rn_tensor *tensor, rn_access access)
     if (data != NULL)
         *data = NULL;
     if (tensor == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_tensor_map", "tensor");
     if (data == NULL || access < RN_ACCESS_READ || access > RN_ACCESS_READ_WRITE)
         return rn_fail(&tensor->context->message, RN_INVALID_ARGUMENT, "rn_tensor_map: %s",
                        data == NULL ? "data is NULL" : "no such access");
@@ -433,7 +433,7 @@ rn_status rn_tensor_map(void **data, rn_tensor *tensor, rn_access access)
 rn_status rn_tensor_unmap(rn_tensor *tensor)
 {
     if (tensor == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_tensor_unmap", "tensor");
     if (!tensor->mapped)
         return rn_fail(&tensor->context->message, RN_STATE, "rn_tensor_unmap: the tensor is not mapped");
     tensor->mapped = false;

@@ -104,7 +104,7 @@ rn_status rn_evaluate(rn_evaluation *evaluation, rn_model *model, rn_dataset *da
     rn_status status;
 
     if (model == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_evaluate", "model");
     message = &model->context->message;
     rn_model_input_size(model, NULL, &height, &width);
     if (evaluation == NULL || dataset == NULL || evaluation->struct_size < sizeof(size_t))

@@ -314,7 +314,7 @@ rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options)
     rn_status status;
 
     if (trainer == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_trainer_fit", "trainer");
     status = rn_phase_read(&wanted, options, &trainer->context->message);
     if (status == RN_OK)
         status = rn_phase_decide(&f.phase, trainer, &wanted);

@@ -104,10 +104,10 @@ rn_status rn_trainer_create(rn_trainer **trainer, rn_model *model, rn_dataset *t
     rn_status status;
 
     if (trainer == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_trainer_create", "trainer");
     *trainer = NULL;
     if (model == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_trainer_create", "model");
     if (train == NULL || valid == NULL)
         return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "a trainer needs training and validation photos");
     status = rn_options_read(&options, sizeof options, given, &model->context->message);

@@ -159,7 +159,7 @@ rn_status rn_model_create(rn_model **model, rn_context *context, const char *nam
     if (model != NULL)
         *model = NULL;
     if (context == NULL)
-        return RN_INVALID_ARGUMENT;
+        return rn_fail_null("rn_model_create", "context");
     if (model == NULL || name == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_model_create: %s is NULL",
                        model == NULL ? "model" : "name");
