@@ -144,8 +144,9 @@ static void say_what_was_understood(const rn_model *model, const rn_dataset *pho
     text_line(
         report, "network: %s, %lld classes; %s", rn_model_name(model), (long long)rn_model_class_count(model),
         weights_text(text, sizeof text, s->checkpoint != NULL ? &(weights){ .path = s->checkpoint } : &s->weights));
-    text_line(report, "photos: %zu classes; %zu photos in %s", rn_classes_count(rn_dataset_classes(photos)),
-              rn_dataset_count(photos), s->directory);
+    text_line(report, "photos: %zu classes; %zu photos in %s; %zu files passed over",
+              rn_classes_count(rn_dataset_classes(photos)), rn_dataset_count(photos), s->directory,
+              rn_dataset_ignored(photos));
     text_line(report, "training: none; each photo goes through %s",
               rn_model_pipeline(model) != NULL ? rn_pipeline_text(rn_model_pipeline(model)) : "nothing");
     fflush(report);

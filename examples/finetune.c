@@ -62,9 +62,11 @@ static void say_network(FILE *stream, const rn_model *model, const settings *s)
 
 static void say_photos(FILE *stream, const rn_dataset *train, const rn_dataset *valid, const settings *s)
 {
-    text_line(stream, "photos: %zu classes; %zu photos for training in %s/train, %zu for validation in %s/%s",
-              rn_classes_count(rn_dataset_classes(train)), rn_dataset_count(train), s->data, rn_dataset_count(valid),
-              s->data, s->valid);
+    text_line(
+        stream,
+        "photos: %zu classes; %zu photos for training in %s/train, %zu for validation in %s/%s; %zu files passed over",
+        rn_classes_count(rn_dataset_classes(train)), rn_dataset_count(train), s->data, rn_dataset_count(valid), s->data,
+        s->valid, rn_dataset_ignored(train) + rn_dataset_ignored(valid));
 }
 
 /* Counts what the frozen phase will train by freezing for a moment. */

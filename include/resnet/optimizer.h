@@ -69,6 +69,44 @@ typedef struct rn_sgd_options {
 /* torch.optim.SGD */
 RN_API rn_status rn_sgd_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_sgd_options *options);
 
+/* One parameter of a step, for a rule of one's own. Numbers lie in the parameter's storage order (the strides of
+ * rn_parameters_value tell it); an element-wise rule need not care. */
+typedef struct rn_parameter_update {
+    size_t struct_size;
+    const char *name;
+    float *value; /* to be changed */
+    const float *gradient;
+    float *const *state;     /* one array for each state name; zeros before the first step */
+    int64_t count;           /* numbers in each of these */
+    int64_t step;            /* of this parameter, from 1 */
+    double lr, weight_decay; /* of its group */
+} rn_parameter_update;
+
+/* Runs on the thread that called rn_optimizer_step, parameter by parameter in the network's order. It must not call the
+ * library with the same model. */
+typedef void (*rn_update_function)(const rn_parameter_update *update, void *payload);
+
+enum { RN_RULE_STATES = 4 };
+
+typedef struct rn_rule_options {
+    size_t struct_size;
+    const char *name;               /* of the rule, for state dicts: not "adam" or "sgd" */
+    const char *const *state_names; /* of what is kept for each parameter, such as "momentum_buffer"; at most 4 */
+    size_t state_count;
+    rn_update_function update;
+    void *payload;
+    double lr; /* 0: 1e-3 */
+    double weight_decay;
+    const char *pattern, *except; /* as in rn_adam_options */
+    const rn_parameter_group *groups;
+    size_t group_count;
+} rn_rule_options;
+
+/* An optimizer of one's own: coverage, groups, state by parameter, schedulers and state dicts are those of the others.
+ * RN_INVALID_ARGUMENT: no update function, an empty name or one that is taken, over 4 states; and as rn_adam_create. */
+RN_API rn_status rn_optimizer_create(rn_optimizer **optimizer, rn_parameters *parameters,
+                                     const rn_rule_options *options);
+
 /*
  * One update. RN_STATE: nothing is trainable, covered and carries a gradient; or between forward and backward. RN_BUSY.
  * RN_NO_MEMORY (first step only).

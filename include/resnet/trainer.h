@@ -43,8 +43,10 @@ typedef struct rn_progress {
     int64_t batch, batches;   /* batches done in this epoch, and in all */
     int32_t epoch, epochs;    /* this epoch, from 0, and how many the fit has */
     int32_t epoch_ended;
-    int32_t is_best; /* when epoch_ended: this epoch is the best so far */
-    int64_t skipped; /* photos skipped in this epoch by this process */
+    int32_t is_best;   /* when epoch_ended: this epoch is the best so far */
+    int64_t skipped;   /* photos skipped in this epoch by this process */
+    const double *lrs; /* the rate of each parameter group; lr is that of the first. Valid during the callback */
+    size_t lr_count;
 } rn_progress;
 
 typedef enum rn_fit_answer {

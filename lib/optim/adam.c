@@ -33,7 +33,7 @@ static void update(const rn_update *u)
                      u->state->slot[0] + u->begin, u->state->slot[1] + u->begin);
 }
 
-const rn_optimizer_rule rn_adam_rule = { "adam", 2, { "exp_avg", "exp_avg_sq" }, update };
+const rn_optimizer_rule rn_adam_rule = { "adam", 2, { "exp_avg", "exp_avg_sq" }, update, false };
 
 static bool is_beta(double beta)
 {

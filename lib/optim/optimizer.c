@@ -48,11 +48,12 @@ void rn_optimizer_destroy(rn_optimizer *optimizer)
     const rn_allocator *const allocator = &parameters->context->allocator;
 
     for (size_t i = 0; optimizer->state != NULL && i < parameters->count; i++)
-        for (int32_t j = 0; j < 2; j++)
+        for (int32_t j = 0; j < RN_RULE_STATES; j++)
             rn_release(allocator, optimizer->state[i].slot[j]);
     rn_release(allocator, optimizer->state);
     rn_release(allocator, optimizer->group_of);
     rn_release(allocator, optimizer->group);
+    rn_own_rule_release(optimizer->own_rule, allocator);
     rn_release(allocator, optimizer);
     rn_parameters_release(parameters);
 }
@@ -98,7 +99,8 @@ rn_status rn_optimizer_slot(rn_tensor **tensor, const rn_optimizer *optimizer, s
     rn_status status;
 
     *tensor = NULL;
-    if (parameter >= parameters->count || slot < 0 || slot >= 2 || optimizer->state[parameter].slot[slot] == NULL)
+    if (parameter >= parameters->count || slot < 0 || slot >= RN_RULE_STATES ||
+        optimizer->state[parameter].slot[slot] == NULL)
         return RN_OK;
     value = parameters->entry[parameter].value;
     status = rn_storage_create(&storage, parameters->context, optimizer->state[parameter].slot[slot], NULL, NULL);
@@ -185,7 +187,11 @@ static rn_status step(rn_optimizer *optimizer)
         update.value = rn_parameters_floats(parameters, i);
         update.end = parameters->entry[i].count;
         optimizer->state[i].steps++;
-        rn_parallel(&parameters->context->pool, (update.end + UNIT - 1) / UNIT, update_units, &update);
+        update.name = parameters->entry[i].name;
+        if (optimizer->rule->whole)
+            optimizer->rule->update(&update);
+        else
+            rn_parallel(&parameters->context->pool, (update.end + UNIT - 1) / UNIT, update_units, &update);
         parameters->entry[i].has_gradient = false;
         rn_parameters_written(parameters, i);
     }

@@ -11,7 +11,7 @@
 
 /* Slots of state of one parameter: Adam exp_avg and exp_avg_sq, SGD momentum_buffer. */
 typedef struct rn_optimizer_state {
-    float *slot[2]; /* in the parameter's storage order; NULL until its first step */
+    float *slot[RN_RULE_STATES]; /* in the parameter's storage order; NULL until its first step */
     int64_t steps;
 } rn_optimizer_state;
 
@@ -29,7 +29,11 @@ struct rn_optimizer {
     bool nesterov;
     rn_optimizer_group *group; /* at least one */
     size_t group_count;
-    int32_t *group_of;         /* by index of the parameter; -1: not covered */
+    int32_t *group_of; /* by index of the parameter; -1: not covered */
+    /* of a rule of the caller's */
+    rn_optimizer_rule *own_rule; /* owned; NULL: one of ours */
+    rn_update_function own_update;
+    void *own_payload;
     rn_optimizer_state *state; /* likewise */
 };
 

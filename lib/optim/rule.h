@@ -12,6 +12,7 @@ typedef struct rn_update {
     const rn_optimizer *optimizer;
     const rn_row_kernels *kernels;
     const rn_optimizer_state *state;
+    const char *name;
     int64_t begin, end;
     double lr, weight_decay; /* of the parameter's group */
     const float *gradient;
@@ -21,8 +22,9 @@ typedef struct rn_update {
 struct rn_optimizer_rule {
     const char *name;
     int32_t slot_count; /* at most; an SGD without momentum has none */
-    const char *slot_name[2];
+    const char *slot_name[RN_RULE_STATES];
     void (*update)(const rn_update *update);
+    bool whole; /* update takes a parameter at a time, on the caller's thread */
 };
 
 /* What a learning rate or a decay may be. */
@@ -45,6 +47,8 @@ typedef struct rn_coverage {
 bool rn_covers(const char *pattern, const char *except, const char *name);
 /* Fills group and group_of of an optimizer whose arrays are there. */
 rn_status rn_optimizer_cover(rn_optimizer *optimizer, const rn_coverage *coverage);
+/* own_rule.c; NULL is fine. */
+void rn_own_rule_release(rn_optimizer_rule *rule, const rn_allocator *allocator);
 /* An optimizer without the numbers of its rule. RN_INVALID_ARGUMENT as rn_adam_create. */
 rn_status rn_optimizer_make(rn_optimizer **optimizer, rn_parameters *parameters, const rn_optimizer_rule *rule,
                             const rn_coverage *coverage);

@@ -30,7 +30,7 @@ static void update(const rn_update *u)
                     u->state->slot[0] == NULL ? NULL : u->state->slot[0] + u->begin);
 }
 
-const rn_optimizer_rule rn_sgd_rule = { "sgd", 1, { "momentum_buffer", NULL }, update };
+const rn_optimizer_rule rn_sgd_rule = { "sgd", 1, { "momentum_buffer", NULL }, update, false };
 
 rn_status rn_sgd_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_sgd_options *options)
 {

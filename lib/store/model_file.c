@@ -258,9 +258,20 @@ static rn_status read_input(rn_model_options *options, rn_context *context, cons
     return RN_OK;
 }
 
+/* True if each element has bytes of its own: no dimension repeats what it holds. */
+static bool is_dense(const rn_tensor *tensor)
+{
+    for (int32_t axis = 0; axis < rn_tensor_rank(tensor); axis++) {
+        if (rn_tensor_shape(tensor)[axis] > 1 && rn_tensor_strides(tensor)[axis] == 0)
+            return false;
+    }
+    return true;
+}
+
 /*
  * The number of classes, from the class table or from its own entry. A head of that size is made only if the file has a
- * tensor that could be its weights, so that a small file cannot ask for a large model.
+ * tensor with bytes of its own that could be its weights: at least 64 bytes a class, where no network's head takes more
+ * than 16 KiB. So a small file cannot ask for a large model.
  */
 static rn_status read_class_count(rn_model_options *options, rn_context *context, const rn_checkpoint *file,
                                   const char *path)
@@ -283,7 +294,8 @@ static rn_status read_class_count(rn_model_options *options, rn_context *context
         const rn_tensor *const tensor = rn_checkpoint_tensor(file, i);
         const int32_t rank = rn_tensor_rank(tensor);
 
-        if ((rank == 2 || rank == 4) && rn_tensor_shape(tensor)[0] == count && rn_tensor_count(tensor) / count >= 16)
+        if ((rank == 2 || rank == 4) && rn_tensor_shape(tensor)[0] == count && rn_tensor_count(tensor) / count >= 16 &&
+            is_dense(tensor))
             return RN_OK;
     }
     return count == 0

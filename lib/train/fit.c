@@ -45,6 +45,7 @@ static rn_status report(fit *f, const rn_history_row *ended)
     const rn_train_state *state = &trainer->state;
     const double now = clock_seconds(), seconds = f->training_seconds > 0 ? f->training_seconds : now - f->epoch_begun;
     const int64_t batches = (int64_t)rn_loader_batches(trainer->train);
+    const double lr = ended != NULL ? ended->lr : rn_optimizer_lr(trainer->optimizer, 0);
     const rn_progress progress = {
         .struct_size = sizeof progress,
         .phase = f->phase->name,
@@ -53,7 +54,9 @@ static rn_status report(fit *f, const rn_history_row *ended)
         .valid_loss = ended != NULL ? ended->valid_loss : NAN,
         .valid_accuracy = ended != NULL ? ended->valid_accuracy : NAN,
         .best_accuracy = rn_trainer_best_accuracy(trainer),
-        .lr = ended != NULL ? ended->lr : rn_optimizer_lr(trainer->optimizer, 0),
+        .lr = lr,
+        .lrs = &lr,
+        .lr_count = 1,
         .images_per_second = seconds > 0 ? (double)f->images / seconds : 0,
         .elapsed = now - f->begun,
         .batch = ended != NULL ? batches : state->batch,

@@ -83,10 +83,11 @@ void rn_write_resnet(rn_graph *graph, const rn_zoo_entry *entry, int64_t classes
         plan++;
     x = conv(graph, x, "conv1", 64, 7, 2);
     x = rn_relu(graph, rn_batch_norm2d(graph, x, "bn1", NULL), NULL);
-    x = rn_max_pool2d(graph, x, 3, RN_OPTIONS(rn_pool2d, .stride = 2, .padding = 1));
+    x = rn_max_pool2d(graph, x, 3, RN_OPTIONS(rn_pool2d, .name = "maxpool", .stride = 2, .padding = 1));
     for (int32_t i = 0; i < 4; i++)
         x = stage(graph, x, plan, i);
-    x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1, NULL), NULL);
+    x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1, RN_OPTIONS(rn_adaptive_avg_pool2d, .name = "avgpool")),
+                   NULL);
     x = rn_linear(graph, x, "fc", classes, NULL);
     rn_graph_output(graph, "logits", x);
     rn_graph_head(graph, "fc");

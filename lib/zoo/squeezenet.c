@@ -27,9 +27,9 @@ static rn_value fire(rn_graph *graph, rn_value x, int32_t index, int64_t squeeze
     return rn_graph_leave(graph, rn_concat(graph, pair, 2, NULL));
 }
 
-static rn_value pool(rn_graph *graph, rn_value x)
+static rn_value pool(rn_graph *graph, rn_value x, const char *name)
 {
-    return rn_max_pool2d(graph, x, 3, RN_OPTIONS(rn_pool2d, .stride = 2, .ceil_mode = 1));
+    return rn_max_pool2d(graph, x, 3, RN_OPTIONS(rn_pool2d, .name = name, .stride = 2, .ceil_mode = 1));
 }
 
 void rn_write_squeezenet(rn_graph *graph, const rn_zoo_entry *entry, int64_t classes, int64_t height, int64_t width)
@@ -38,14 +38,14 @@ void rn_write_squeezenet(rn_graph *graph, const rn_zoo_entry *entry, int64_t cla
 
     (void)entry;
     rn_graph_enter(graph, "features");
-    x = pool(graph, conv_relu(graph, x, "0", 96, 7, 0, 2));
+    x = pool(graph, conv_relu(graph, x, "0", 96, 7, 0, 2), "2");
     x = fire(graph, x, 3, 16, 64);
     x = fire(graph, x, 4, 16, 64);
-    x = pool(graph, fire(graph, x, 5, 32, 128));
+    x = pool(graph, fire(graph, x, 5, 32, 128), "6");
     x = fire(graph, x, 7, 32, 128);
     x = fire(graph, x, 8, 48, 192);
     x = fire(graph, x, 9, 48, 192);
-    x = pool(graph, fire(graph, x, 10, 64, 256));
+    x = pool(graph, fire(graph, x, 10, 64, 256), "11");
     x = rn_graph_leave(graph, fire(graph, x, 12, 64, 256));
     rn_graph_enter(graph, "classifier");
     x = rn_dropout(graph, x, "0", 0.5, NULL);
@@ -55,7 +55,8 @@ void rn_write_squeezenet(rn_graph *graph, const rn_zoo_entry *entry, int64_t cla
      * torch.nn's default.
      */
     x = rn_conv2d(graph, x, "1", classes, 1, RN_OPTIONS(rn_conv2d, .bias = 1));
-    x = rn_adaptive_avg_pool2d(graph, rn_relu(graph, x, NULL), 1, 1, NULL);
+    x = rn_adaptive_avg_pool2d(graph, rn_relu(graph, x, RN_OPTIONS(rn_relu, .name = "2")), 1, 1,
+                               RN_OPTIONS(rn_adaptive_avg_pool2d, .name = "3"));
     x = rn_graph_leave(graph, rn_flatten(graph, x, NULL));
     rn_graph_output(graph, "logits", x);
     rn_graph_head(graph, "classifier");

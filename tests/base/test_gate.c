@@ -61,7 +61,7 @@ static void neither_side_starves(void **state)
     (void)state;
     for (int i = 0; i < 6; i++)
         assert_int_equal(pthread_create(&thread[i], NULL, i < 4 ? read_always : write_always, NULL), 0);
-    for (int turn = 0; turn < 200; turn++) {
+    for (int turn = 0; turn < 200 || entered < 1000; turn++) {
         rn_gate_enter_exclusive(&gate);
         assert_int_equal(readers, 0);
         rn_gate_leave_exclusive(&gate);

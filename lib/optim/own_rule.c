@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* Optimizers whose rule is the caller's function. */
+#include "optim/rule.h"
+
+#include "base/options.h"
+#include <string.h>
+
+RN_NO_TAIL_PADDING(rn_rule_options, group_count);
+RN_NO_TAIL_PADDING(rn_parameter_update, weight_decay);
+
+static void update(const rn_update *u)
+{
+    const rn_parameter_update given = { .struct_size = sizeof given,
+                                        .name = u->name,
+                                        .value = u->value,
+                                        .gradient = u->gradient,
+                                        .state = u->state->slot,
+                                        .count = u->end,
+                                        .step = u->state->steps,
+                                        .lr = u->lr,
+                                        .weight_decay = u->weight_decay };
+
+    u->optimizer->own_update(&given, u->optimizer->own_payload);
+}
+
+void rn_own_rule_release(rn_optimizer_rule *rule, const rn_allocator *allocator)
+{
+    if (rule == NULL)
+        return;
+    for (int i = 0; i < RN_RULE_STATES; i++)
+        rn_release(allocator, (void *)(uintptr_t)rule->slot_name[i]);
+    rn_release(allocator, (void *)(uintptr_t)rule->name);
+    rn_release(allocator, rule);
+}
+
+static rn_status check(const rn_rule_options *o, rn_message *message)
+{
+    if (o->update == NULL || o->name == NULL || o->name[0] == '\0' || strcmp(o->name, rn_adam_rule.name) == 0 ||
+        strcmp(o->name, rn_sgd_rule.name) == 0)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "a rule needs an update function and a name of its own");
+    if (o->state_count > RN_RULE_STATES || (o->state_count > 0 && o->state_names == NULL))
+        return rn_fail(message, RN_INVALID_ARGUMENT, "%zu states of a rule; at most %d, with names", o->state_count,
+                       RN_RULE_STATES);
+    for (size_t i = 0; i < o->state_count; i++) {
+        if (o->state_names[i] == NULL || o->state_names[i][0] == '\0')
+            return rn_fail(message, RN_INVALID_ARGUMENT, "state %zu of the rule '%s' has no name", i, o->name);
+    }
+    return RN_OK;
+}
+
+/* A copy of what the options say; NULL without memory. */
+static rn_optimizer_rule *make_rule(const rn_rule_options *o, const rn_allocator *allocator)
+{
+    rn_optimizer_rule *const rule = rn_allocate_zeroed(allocator, 1, sizeof *rule);
+    bool fine = rule != NULL;
+
+    if (!fine)
+        return NULL;
+    rule->update = update;
+    rule->whole = true;
+    rule->slot_count = (int32_t)o->state_count;
+    rule->name = rn_copy_string(allocator, o->name);
+    fine = rule->name != NULL;
+    for (size_t i = 0; fine && i < o->state_count; i++) {
+        rule->slot_name[i] = rn_copy_string(allocator, o->state_names[i]);
+        fine = rule->slot_name[i] != NULL;
+    }
+    if (fine)
+        return rule;
+    rn_own_rule_release(rule, allocator);
+    return NULL;
+}
+
+rn_status rn_optimizer_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_rule_options *options)
+{
+    rn_rule_options o;
+    rn_optimizer_rule *rule;
+    rn_coverage coverage;
+    rn_status status;
+
+    if (optimizer == NULL || parameters == NULL)
+        return rn_fail_null("rn_optimizer_create", optimizer == NULL ? "optimizer" : "parameters");
+    *optimizer = NULL;
+    if ((status = rn_options_read(&o, sizeof o, options, &parameters->context->message)) != RN_OK ||
+        (status = check(&o, &parameters->context->message)) != RN_OK)
+        return status;
+    coverage = (rn_coverage){
+        rn_option_number(o.lr, 1e-3), rn_option_number(o.weight_decay, 0), o.pattern, o.except, o.groups, o.group_count
+    };
+    if (!rn_is_rate(coverage.lr) || !rn_is_rate(coverage.weight_decay))
+        return rn_fail(&parameters->context->message, RN_INVALID_ARGUMENT, "%s: lr %g, weight decay %g", o.name,
+                       coverage.lr, coverage.weight_decay);
+    rule = make_rule(&o, &parameters->context->allocator);
+    if (rule == NULL)
+        return rn_fail(&parameters->context->message, RN_NO_MEMORY, "no memory for a rule");
+    status = rn_optimizer_make(optimizer, parameters, rule, &coverage);
+    if (status != RN_OK) {
+        rn_own_rule_release(rule, &parameters->context->allocator);
+        return status;
+    }
+    (*optimizer)->own_rule = rule;
+    (*optimizer)->own_update = o.update;
+    (*optimizer)->own_payload = o.payload;
+    return RN_OK;
+}
