@@ -13,7 +13,7 @@
  * Limits (RN_FORMAT beyond): 1,000,000 tensors, 100,000,000 bytes of safetensors header, 64 MiB of pickle, nesting 256.
  * Reading takes at most 256 bytes of memory for each byte of the file and 4 MiB, work of about 512 nanoseconds for each
  * byte and 8 milliseconds, and the tensors together, views of shared memory counted in full, hold at most 16 bytes for
- * each byte of the file and 64 MiB: what is beyond is refused with a sentence that names the limit. No honest file comes
+ * each byte of the file and 1 GiB: what is beyond is refused with a sentence that names the limit. No honest file comes
  * near them.
  *
  * The file is mapped and may be replaced by renaming, but must not be shortened in place, while the checkpoint lives.

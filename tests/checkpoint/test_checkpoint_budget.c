@@ -187,7 +187,7 @@ static void references_to_one_tensor_are_charged(void **state)
     reading r;
 
     (void)state;
-    read_views(&r, 10000, 1, (const int64_t[]){ 10000 }, (const int64_t[]){ 1 }, 4000); /* 160 MB of 48 KB */
+    read_views(&r, 100000, 1, (const int64_t[]){ 100000 }, (const int64_t[]){ 1 }, 4000); /* 1.6 GB of 408 KB */
     require_limit(&r, &r.budget.elements, "bytes of elements");
     read_views(&r, 1, 0, NULL, NULL, REFERENCES); /* small ones are charged for themselves, their names and places */
     require_ok(r.context, r.status);

@@ -55,7 +55,7 @@ static void the_oldest_container_is_charged_as_the_others(void **state)
     (void)state;
     read_tar(&r, (const int64_t[]){ 1 << 17, 1 << 17 }, none, 1);
     require_limit(&r, &r.budget.elements, "bytes of elements");
-    read_tar(&r, (const int64_t[]){ 1000, 1000 }, none, 100);
+    read_tar(&r, (const int64_t[]){ 10000, 1000 }, none, 100);
     require_limit(&r, &r.budget.elements, "bytes of elements");
     read_tar(&r, (const int64_t[]){ 1, 1 }, (const int64_t[]){ INT64_MAX, INT64_MAX }, 100);
     require_ok(r.context, r.status);
