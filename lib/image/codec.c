@@ -152,6 +152,48 @@ rn_status rn_check_picture_size(const rn_workbench *bench, int64_t width, int64_
     return RN_OK;
 }
 
+/* What lies under a photo's name though it is none: said by its first bytes, so that people know what to do with it. */
+static const char *other_format(const uint8_t *bytes, size_t nbytes)
+{
+    static const struct {
+        size_t at;
+        const char *magic, *name;
+    } known[] = {
+        { 8, "WEBP", "WebP" },
+        { 0, "GIF8", "GIF" },
+        { 0, "II*", "TIFF" },
+        { 0, "MM", "TIFF" },
+        { 4, "ftypavif", "AVIF" },
+        { 4, "ftypheic", "HEIC" },
+        { 4, "ftypheix", "HEIC" },
+        { 4, "ftypmif1", "HEIF" },
+        { 0, "P5\n", "PGM" },
+        { 0, "P6\n", "PPM" },
+        { 0, "%PDF", "PDF" },
+        { 0, "version https://git-lfs", "a pointer of Git LFS; git lfs pull fetches the photo" },
+        { 0, "<!DOCTYPE", "a web page" },
+        { 0, "<html", "a web page" },
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        const size_t length = strlen(known[i].magic);
+
+        if (nbytes >= known[i].at + length && memcmp(bytes + known[i].at, known[i].magic, length) == 0)
+            return known[i].name;
+    }
+    return NULL;
+}
+
+static rn_status fail_unknown(const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
+{
+    const char *const other = other_format(bytes, nbytes);
+
+    if (nbytes == 0)
+        return rn_fail(message, RN_FORMAT, "%s: the file is empty", name);
+    return other != NULL ? rn_fail(message, RN_FORMAT, "%s: neither JPEG nor PNG nor BMP, but %s", name, other)
+                         : rn_fail(message, RN_FORMAT, "%s: neither JPEG nor PNG nor BMP", name);
+}
+
 rn_status rn_pixels_decode(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                            const char *name, rn_message *message)
 {
@@ -164,8 +206,7 @@ rn_status rn_pixels_decode(rn_pixels *pixels, const rn_workbench *bench, const u
     if (nbytes >= sizeof png && memcmp(bytes, png, sizeof png) == 0)
         return decode_png(pixels, bench, bytes, nbytes, name, message);
     if (nbytes < 2 || bytes[0] != 'B' || bytes[1] != 'M')
-        return rn_fail(message, RN_FORMAT, nbytes == 0 ? "%s: the file is empty" : "%s: neither JPEG nor PNG nor BMP",
-                       name);
+        return fail_unknown(bytes, nbytes, name, message);
     status = check_bmp(bytes, nbytes, name, message);
     return status != RN_OK ? status : rn_pixels_decode_stb(pixels, bench, bytes, nbytes, name, message);
 }

@@ -195,6 +195,29 @@ static void other_formats_are_named_as_unknown(void **state)
     }
 }
 
+static void known_formats_are_told_by_their_names(void **state)
+{
+    static const struct {
+        const char *bytes, *name;
+    } cases[] = {
+        { "RIFF....WEBPVP8 ", "but WebP" },       { "GIF89a..........", "but GIF" },
+        { "II*.............", "but TIFF" },       { "....ftypheic....", "but HEIC" },
+        { "....ftypavif....", "but AVIF" },       { "P6\n1 1\n255\n...", "but PPM" },
+        { "%PDF-1.7........", "but PDF" },        { "version https://git-lfs.github.com/spec/v1", "git lfs pull" },
+        { "<!DOCTYPE html>.", "but a web page" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        rn_pixels pixels;
+        rn_message message;
+
+        assert_int_equal(decode(&pixels, (const uint8_t *)cases[i].bytes, strlen(cases[i].bytes), &message), RN_FORMAT);
+        if (strstr(message.text, cases[i].name) == NULL)
+            fail_msg("\"%s\" is not in: %s", cases[i].name, message.text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +230,7 @@ int main(void)
         cmocka_unit_test(a_bitmap_with_the_top_row_first_is_turned),
         cmocka_unit_test(sizes_are_limited),
         cmocka_unit_test(other_formats_are_named_as_unknown),
+        cmocka_unit_test(known_formats_are_told_by_their_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
