@@ -66,6 +66,7 @@ typedef struct rn_loader_options {
     int32_t avoid_single; /* 1: a last batch of one sample is joined to the one before it, since batch norm cannot train
                              on one value */
     int32_t height, width; /* of the images, where the pipeline leaves it to the photo; 0: the pipeline fixes it */
+    int64_t max_pixels;    /* of a photo; 0: as rn_image_options */
 } rn_loader_options;
 
 /* Batches of `dataset` prepared by `pipeline` (copied), whose output size is fixed by it or by the options:

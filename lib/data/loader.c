@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-RN_NO_TAIL_PADDING(rn_loader_options, width);
+RN_NO_TAIL_PADDING(rn_loader_options, max_pixels);
 
 /* What became of one sample of the group. */
 typedef struct sample {
@@ -90,6 +90,7 @@ static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thre
     rn_decoder *const decoder = &loader->decoders[thread];
 
     rn_decoder_begin(decoder, loader->context);
+    decoder->bench.max_pixels = loader->options.max_pixels;
     for (int64_t slot = begin; slot < end; slot++) {
         sample *const s = &loader->samples[slot];
         const rn_photo *const photo = &loader->dataset->photo[s->index];
@@ -160,6 +161,9 @@ static rn_status check_options(rn_loader_options *options, rn_context *context)
     options->seed = options->seed == 0 ? context->seed : options->seed;
     if (options->batch_size < 1 || options->batch_size > 65536)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "a batch size of %d", (int)options->batch_size);
+    if (options->max_pixels < 0 || options->max_pixels > RN_MAX_PIXELS)
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "a limit of %lld pixels: 1 to %d are possible",
+                       (long long)options->max_pixels, RN_MAX_PIXELS);
     if (options->bad_photos != RN_BAD_PHOTO_FAILS && options->bad_photos != RN_BAD_PHOTO_IS_SKIPPED)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "no such treatment of bad photos: %d",
                        (int)options->bad_photos);

@@ -317,6 +317,26 @@ static void the_size_may_come_from_the_options(void **state)
     rn_dataset_destroy(dataset);
 }
 
+static void an_option_limits_the_pixels_of_a_photo(void **state)
+{
+    rn_dataset *const dataset = open_folder(context, make_numbered_photos(2)); /* of 8 x 6 pixels */
+    rn_pipeline *const pipeline = make_pipeline(context, "CenterCrop(4), ToTensor()");
+    const rn_batch *batch;
+    rn_loader *loader;
+
+    (void)state;
+    for (int64_t most = 47; most <= 48; most++) {
+        require_ok(context, rn_loader_create(&loader, dataset, pipeline, RN_OPTIONS(rn_loader, .max_pixels = most)));
+        require_ok(context, rn_loader_start(loader, 0));
+        require_status(context, rn_loader_next(&batch, loader), most < 48 ? RN_UNSUPPORTED : RN_OK);
+        rn_loader_destroy(loader);
+    }
+    require_status(context, rn_loader_create(&loader, dataset, pipeline, RN_OPTIONS(rn_loader, .max_pixels = -1)),
+                   RN_INVALID_ARGUMENT);
+    rn_pipeline_destroy(pipeline);
+    rn_dataset_destroy(dataset);
+}
+
 static void arguments_are_checked(void **state)
 {
     rn_dataset *const dataset = open_folder(context, make_numbered_photos(2));
@@ -430,6 +450,7 @@ int main(void)
         cmocka_unit_test(batches_can_be_passed_over),
         cmocka_unit_test(a_loader_must_be_started),
         cmocka_unit_test(the_size_may_come_from_the_options),
+        cmocka_unit_test(an_option_limits_the_pixels_of_a_photo),
         cmocka_unit_test(arguments_are_checked),
         cmocka_unit_test(batches_do_not_call_the_hooks),
         cmocka_unit_test(memory_is_for_what_there_is),
