@@ -90,8 +90,9 @@ enum { RN_RULE_STATES = 4 };
 
 typedef struct rn_rule_options {
     size_t struct_size;
-    const char *name;               /* of the rule, for state dicts: not "adam" or "sgd" */
-    const char *const *state_names; /* of what is kept for each parameter, such as "momentum_buffer"; at most 4 */
+    const char *name;               /* of the rule, for state dicts: letters, digits and '_', not "adam" or "sgd" */
+    const char *const *state_names; /* of what is kept for each parameter, such as "momentum_buffer": likewise, at most
+                                       4, each once */
     size_t state_count;
     rn_update_function update;
     void *payload;
