@@ -144,15 +144,16 @@ rn_status rn_phase_decide(rn_phase **phase, rn_trainer *trainer, const rn_phase 
 static rn_status make_optimizer(rn_trainer *trainer, const rn_phase *phase)
 {
     rn_parameters *parameters = rn_model_parameters(trainer->model);
+    const double lr = phase->lr != 0 ? phase->lr : RN_ZERO; /* here 0 is a rate, in options the default */
     rn_status status;
 
     if (phase->optimizer == RN_OPTIMIZER_SGD)
         status = rn_sgd_create(
             &trainer->optimizer, parameters,
-            RN_OPTIONS(rn_sgd, .lr = phase->lr, .momentum = phase->momentum, .weight_decay = phase->weight_decay));
+            RN_OPTIONS(rn_sgd, .lr = lr, .momentum = phase->momentum, .weight_decay = phase->weight_decay));
     else
         status = rn_adam_create(&trainer->optimizer, parameters,
-                                RN_OPTIONS(rn_adam, .lr = phase->lr, .weight_decay = phase->weight_decay));
+                                RN_OPTIONS(rn_adam, .lr = lr, .weight_decay = phase->weight_decay));
     if (status == RN_OK)
         status = rn_step_lr_create(&trainer->scheduler, trainer->optimizer,
                                    RN_OPTIONS(rn_step_lr, .step_size = phase->lr_step_epochs,
