@@ -29,6 +29,8 @@ static void options_that_make_no_sense_are_refused(void **state)
         { .struct_size = sizeof wrong[0], .lr_step_epochs = -1 },
         { .struct_size = sizeof wrong[0], .optimizer = 2 },
         { .struct_size = sizeof wrong[0], .momentum = 0.9 }, /* of Adam */
+        { .struct_size = sizeof wrong[0], .clip_norm = -1 },
+        { .struct_size = sizeof wrong[0], .clip_norm = INFINITY },
         { .struct_size = sizeof wrong[0], .phase = "" },
         { .struct_size = sizeof wrong[0], .phase = "\xff" },
         { .struct_size = 3 },
@@ -127,6 +129,7 @@ static void an_interrupted_phase_comes_first_and_with_the_same_options(void **st
         { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .lr_gamma = 0.5 },
         { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .lr_step_epochs = 1 },
         { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .weight_decay = 1e-4 },
+        { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .clip_norm = 1 },
         { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .optimizer = RN_OPTIMIZER_SGD },
     };
     rn_test_run run = rn_test_run_open(photos, 1);
