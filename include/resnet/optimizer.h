@@ -90,8 +90,9 @@ enum { RN_RULE_STATES = 4 };
 
 typedef struct rn_rule_options {
     size_t struct_size;
-    const char *name;               /* of the rule, for state dicts: not "adam" or "sgd" */
-    const char *const *state_names; /* of what is kept for each parameter, such as "momentum_buffer"; at most 4 */
+    const char *name;               /* of the rule, for state dicts: letters, digits and '_', not "adam" or "sgd" */
+    const char *const *state_names; /* of what is kept for each parameter, such as "momentum_buffer": likewise, at most
+                                       4, each once */
     size_t state_count;
     rn_update_function update;
     void *payload;
@@ -103,7 +104,7 @@ typedef struct rn_rule_options {
 } rn_rule_options;
 
 /* An optimizer of one's own: coverage, groups, state by parameter, schedulers and state dicts are those of the others.
- * RN_INVALID_ARGUMENT: no update function, an empty name or one that is taken, over 4 states; and as rn_adam_create. */
+ * RN_INVALID_ARGUMENT: no update function, a name that is none or taken, over 4 states; and as rn_adam_create. */
 RN_API rn_status rn_optimizer_create(rn_optimizer **optimizer, rn_parameters *parameters,
                                      const rn_rule_options *options);
 
@@ -122,11 +123,12 @@ RN_API rn_status rn_optimizer_set_lr(rn_optimizer *optimizer, size_t group, doub
 /*
  * torch.optim.Optimizer.state_dict: puts the state into a checkpoint, copied: tensors "optimizer.<slot>.<parameter>" and
  * metadata with rule, rates and step counts. With rn_model_state_dict, rn_scheduler_state_dict, the loader's epoch and
- * rn_session_step_count a training can be saved and resumed to the same bits. RN_INVALID_ARGUMENT: a name is taken.
+ * rn_session_step_count a training can be saved and resumed to the same bits. RN_INVALID_ARGUMENT: a name is taken, or
+ * the checkpoint holds the state of another optimizer already (one optimizer a checkpoint).
  */
 RN_API rn_status rn_optimizer_state_dict(rn_checkpoint *state, const rn_optimizer *optimizer);
-/* Takes it back, all or nothing. RN_FORMAT: not such a state. RN_STATE: of another rule or other groups, or of
- * parameters that this optimizer does not cover. RN_SHAPE. RN_NO_MEMORY: nothing was taken, or all but the rates. */
+/* Takes it back, all or nothing; what it does not name is as before its first step. RN_FORMAT: not such a state. RN_STATE: of another rule or other groups, or of
+ * parameters that this optimizer does not cover. RN_SHAPE. RN_NO_MEMORY. */
 RN_API rn_status rn_optimizer_load_state_dict(rn_optimizer *optimizer, const rn_checkpoint *state);
 
 typedef struct rn_clip_options {

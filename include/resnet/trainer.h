@@ -97,6 +97,7 @@ typedef struct rn_fit_options {
     int64_t lr_step_epochs; /* 0: 7 */
     int32_t epochs;         /* 0: 20 */
     int32_t optimizer;      /* an rn_optimizer_kind */
+    double clip_norm;       /* gradients are clipped to this norm before each step (optimizer.h); 0: not */
 } rn_fit_options;
 
 /*
@@ -109,7 +110,7 @@ typedef struct rn_fit_options {
  * RN_STATE: nothing is trainable, the phase's name was used already, an interrupted phase has not been finished (call
  * it again; its callback may answer RN_FIT_END), or one is called with fewer epochs or other options than it was begun
  * with. RN_CANCELLED by the callback: called again, the fit goes on. RN_INVALID_ARGUMENT: a
- * loss that is not finite ends the fit, with the last good checkpoint kept. A photo that does not decode (dataset.h)
+ * loss, or with clip_norm a gradient, that is not finite ends the fit, with the last good checkpoint kept. A photo that does not decode (dataset.h)
  * stops it as a cancel does. RN_FORMAT also: best.safetensors is not the file that this run wrote. After any other
  * failure the trainer answers RN_STATE: a new one resumes from the directory.
  */

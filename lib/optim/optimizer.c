@@ -47,10 +47,7 @@ void rn_optimizer_destroy(rn_optimizer *optimizer)
     rn_parameters *const parameters = optimizer->parameters;
     const rn_allocator *const allocator = &parameters->context->allocator;
 
-    for (size_t i = 0; optimizer->state != NULL && i < parameters->count; i++)
-        for (int32_t j = 0; j < RN_RULE_STATES; j++)
-            rn_release(allocator, optimizer->state[i].slot[j]);
-    rn_release(allocator, optimizer->state);
+    rn_optimizer_release_state(optimizer, optimizer->state);
     rn_release(allocator, optimizer->group_of);
     rn_release(allocator, optimizer->group);
     rn_own_rule_release(optimizer->own_rule, allocator);
@@ -73,6 +70,16 @@ const char *rn_optimizer_slot_name(const rn_optimizer *optimizer, int32_t slot)
 const char *rn_optimizer_rule_name(const rn_optimizer *optimizer)
 {
     return optimizer->rule->name;
+}
+
+void rn_optimizer_release_state(const rn_optimizer *optimizer, rn_optimizer_state *state)
+{
+    const rn_allocator *const allocator = &optimizer->parameters->context->allocator;
+
+    for (size_t i = 0; state != NULL && i < optimizer->parameters->count; i++)
+        for (int32_t slot = 0; slot < RN_RULE_STATES; slot++)
+            rn_release(allocator, state[i].slot[slot]);
+    rn_release(allocator, state);
 }
 
 /* Room for all slots of a parameter, of zeros; nothing to do after the first time. */

@@ -46,6 +46,8 @@ const char *rn_optimizer_rule_name(const rn_optimizer *optimizer); /* "adam", "s
  * none yet. The caller destroys it.
  */
 rn_status rn_optimizer_slot(rn_tensor **tensor, const rn_optimizer *optimizer, size_t parameter, int32_t slot);
+/* Releases an array of states of all parameters, and their slots. NULL is fine. */
+void rn_optimizer_release_state(const rn_optimizer *optimizer, rn_optimizer_state *state);
 /* Sets slot and step count from a file. RN_SHAPE. */
 rn_status rn_optimizer_restore(rn_optimizer *optimizer, size_t parameter, int32_t slot, const rn_tensor *value,
                                int64_t steps);

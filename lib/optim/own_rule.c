@@ -33,19 +33,39 @@ void rn_own_rule_release(rn_optimizer_rule *rule, const rn_allocator *allocator)
     rn_release(allocator, rule);
 }
 
+/* Names become parts of the names of tensors, between dots, and of metadata. */
+static bool is_name(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+
+    return name != NULL && name[0] != '\0' && name[strspn(name, letters)] == '\0';
+}
+
+static rn_status check_states(const rn_rule_options *o, rn_message *message)
+{
+    for (size_t i = 0; i < o->state_count; i++) {
+        if (!is_name(o->state_names[i]))
+            return rn_fail(message, RN_INVALID_ARGUMENT,
+                           "state %zu of the rule '%s' needs a name of letters, digits and '_'", i, o->name);
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(o->state_names[k], o->state_names[i]) == 0)
+                return rn_fail(message, RN_INVALID_ARGUMENT, "two states of the rule '%s' are called '%s'", o->name,
+                               o->state_names[i]);
+        }
+    }
+    return RN_OK;
+}
+
 static rn_status check(const rn_rule_options *o, rn_message *message)
 {
-    if (o->update == NULL || o->name == NULL || o->name[0] == '\0' || strcmp(o->name, rn_adam_rule.name) == 0 ||
+    if (o->update == NULL || !is_name(o->name) || strcmp(o->name, rn_adam_rule.name) == 0 ||
         strcmp(o->name, rn_sgd_rule.name) == 0)
-        return rn_fail(message, RN_INVALID_ARGUMENT, "a rule needs an update function and a name of its own");
+        return rn_fail(message, RN_INVALID_ARGUMENT,
+                       "a rule needs an update function and a name of its own, of letters, digits and '_'");
     if (o->state_count > RN_RULE_STATES || (o->state_count > 0 && o->state_names == NULL))
         return rn_fail(message, RN_INVALID_ARGUMENT, "%zu states of a rule; at most %d, with names", o->state_count,
                        RN_RULE_STATES);
-    for (size_t i = 0; i < o->state_count; i++) {
-        if (o->state_names[i] == NULL || o->state_names[i][0] == '\0')
-            return rn_fail(message, RN_INVALID_ARGUMENT, "state %zu of the rule '%s' has no name", i, o->name);
-    }
-    return RN_OK;
+    return check_states(o, message);
 }
 
 /* A copy of what the options say; NULL without memory. */

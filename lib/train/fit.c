@@ -137,6 +137,8 @@ static rn_status train_batch(fit *f, const rn_batch *batch)
         rn_metrics_add(&state->sums, loss, logits, labels);
         status = rn_session_backward(trainer->training);
     }
+    if (status == RN_OK && f->phase->clip_norm != 0)
+        status = rn_clip_gradient_norm(NULL, rn_model_parameters(trainer->model), f->phase->clip_norm, NULL);
     if (status == RN_OK)
         status = rn_optimizer_step(trainer->optimizer);
     if (status != RN_OK)

@@ -8,11 +8,12 @@
 
 #include "base/json.h"
 #include "base/options.h"
+#include <math.h>
 #include <string.h>
 
 enum { EPOCHS_LIMIT = 1000000000 };
 
-RN_NO_TAIL_PADDING(rn_fit_options, optimizer);
+RN_NO_TAIL_PADDING(rn_fit_options, clip_norm);
 
 /* A name that the state can carry: JSON is UTF-8, anything else would come back changed. */
 static rn_status check_name(const char *name, rn_message *message)
@@ -46,6 +47,7 @@ rn_status rn_phase_read(rn_phase *phase, const rn_fit_options *given, rn_message
         .lr_gamma = rn_option_number(options.lr_gamma, 0.1),
         .weight_decay = rn_option_number(options.weight_decay, 0),
         .momentum = rn_option_number(options.momentum, 0),
+        .clip_norm = rn_option_number(options.clip_norm, 0),
         .lr_step_epochs = options.lr_step_epochs != 0 ? options.lr_step_epochs : 7,
         .epochs = options.epochs != 0 ? options.epochs : 20,
         .optimizer = options.optimizer,
@@ -57,6 +59,8 @@ rn_status rn_phase_read(rn_phase *phase, const rn_fit_options *given, rn_message
                        (long long)phase->lr_step_epochs);
     if (phase->optimizer != RN_OPTIMIZER_ADAM && phase->optimizer != RN_OPTIMIZER_SGD)
         return rn_fail(message, RN_INVALID_ARGUMENT, "%d is no rn_optimizer_kind", phase->optimizer);
+    if (!isfinite(phase->clip_norm) || phase->clip_norm < 0)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "gradients cannot be clipped to %g", phase->clip_norm);
     if (phase->momentum != 0 && phase->optimizer != RN_OPTIMIZER_SGD)
         return rn_fail(message, RN_INVALID_ARGUMENT, "momentum is for RN_OPTIMIZER_SGD only");
     return check_name(phase->name, message);
@@ -72,7 +76,7 @@ static rn_status check_same_options(const rn_phase *known, const rn_phase *wante
     else if (known->lr_gamma != wanted->lr_gamma || known->lr_step_epochs != wanted->lr_step_epochs)
         differs = "learning rate schedule";
     else if (known->optimizer != wanted->optimizer || known->weight_decay != wanted->weight_decay ||
-             known->momentum != wanted->momentum)
+             known->momentum != wanted->momentum || known->clip_norm != wanted->clip_norm)
         differs = "optimizer";
     if (differs != NULL)
         return rn_fail(message, RN_STATE,
@@ -144,15 +148,16 @@ rn_status rn_phase_decide(rn_phase **phase, rn_trainer *trainer, const rn_phase 
 static rn_status make_optimizer(rn_trainer *trainer, const rn_phase *phase)
 {
     rn_parameters *parameters = rn_model_parameters(trainer->model);
+    const double lr = phase->lr != 0 ? phase->lr : RN_ZERO; /* here 0 is a rate, in options the default */
     rn_status status;
 
     if (phase->optimizer == RN_OPTIMIZER_SGD)
         status = rn_sgd_create(
             &trainer->optimizer, parameters,
-            RN_OPTIONS(rn_sgd, .lr = phase->lr, .momentum = phase->momentum, .weight_decay = phase->weight_decay));
+            RN_OPTIONS(rn_sgd, .lr = lr, .momentum = phase->momentum, .weight_decay = phase->weight_decay));
     else
         status = rn_adam_create(&trainer->optimizer, parameters,
-                                RN_OPTIONS(rn_adam, .lr = phase->lr, .weight_decay = phase->weight_decay));
+                                RN_OPTIONS(rn_adam, .lr = lr, .weight_decay = phase->weight_decay));
     if (status == RN_OK)
         status = rn_step_lr_create(&trainer->scheduler, trainer->optimizer,
                                    RN_OPTIONS(rn_step_lr, .step_size = phase->lr_step_epochs,

@@ -74,6 +74,7 @@ static writer phase_writer(const rn_train_state *state, size_t index)
     put_double(&w, "lr_gamma", phase->lr_gamma);
     put_double(&w, "weight_decay", phase->weight_decay);
     put_double(&w, "momentum", phase->momentum);
+    put_double(&w, "clip_norm", phase->clip_norm);
     put_count(&w, "lr_step_epochs", phase->lr_step_epochs);
     put_count(&w, "epochs", phase->epochs);
     put_count(&w, "optimizer", phase->optimizer);
@@ -245,6 +246,7 @@ static bool read_phase(rn_phase *phase, const rn_json *item)
         .lr_gamma = take_double(&r, "lr_gamma"),
         .weight_decay = take_double(&r, "weight_decay"),
         .momentum = take_double(&r, "momentum"),
+        .clip_norm = take_double(&r, "clip_norm"),
         .lr_step_epochs = take_count(&r, "lr_step_epochs", EPOCHS_LIMIT),
         .epochs = (int32_t)take_count(&r, "epochs", EPOCHS_LIMIT),
         .optimizer = (int32_t)take_count(&r, "optimizer", RN_OPTIMIZER_SGD),

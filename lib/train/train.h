@@ -43,7 +43,7 @@ rn_status rn_same_classes(const rn_classes *ours, const rn_classes *theirs, cons
 /* One call of rn_trainer_fit. */
 typedef struct rn_phase {
     char *name;
-    double lr, lr_gamma, weight_decay, momentum;
+    double lr, lr_gamma, weight_decay, momentum, clip_norm;
     int64_t lr_step_epochs;
     int32_t epochs, optimizer;
     int32_t done;       /* epochs that were trained, when it is complete: fewer than `epochs` if it was ended early */

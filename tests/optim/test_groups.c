@@ -168,6 +168,8 @@ static void momentum(const rn_parameter_update *update, void *payload)
 static void a_rule_of_ones_own(void **state)
 {
     static const char *const names[] = { "velocity" };
+    /* No tensor could be called so when the state is saved. */
+    static const char *const bad[][2] = { { "a", "a" }, { "a", "b.c" }, { "a", "\xff" }, { "a", "" }, { "a", NULL } };
     rn_parameters *const same = rn_test_trained(context);
     rn_optimizer *own = NULL, *sgd = NULL;
     rn_checkpoint *dict = NULL;
@@ -197,6 +199,15 @@ static void a_rule_of_ones_own(void **state)
     rn_optimizer_destroy(sgd);
     rn_optimizer_destroy(own);
     require_status(context, rn_optimizer_create(&own, parameters, RN_OPTIONS(rn_rule, .name = "mine")),
+                   RN_INVALID_ARGUMENT);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        require_status(context,
+                       rn_optimizer_create(&own, parameters,
+                                           RN_OPTIONS(rn_rule, .name = "mine", .update = momentum,
+                                                      .state_names = bad[i], .state_count = 2)),
+                       RN_INVALID_ARGUMENT);
+    require_status(context,
+                   rn_optimizer_create(&own, parameters, RN_OPTIONS(rn_rule, .name = "my.own", .update = momentum)),
                    RN_INVALID_ARGUMENT);
     require_status(context,
                    rn_optimizer_create(&own, parameters, RN_OPTIONS(rn_rule, .name = "adam", .update = momentum)),

@@ -256,7 +256,8 @@ static void skipped_photos_do_not_shift_a_resumed_epoch(void **state)
 
 /* ---- the trainer holds no privilege ---------------------------------------------------------------------------- */
 
-static void one_epoch(rn_test_run *run, rn_session *session, rn_loader *loader, rn_optimizer *adam, uint64_t epoch)
+static void one_epoch(rn_test_run *run, rn_session *session, rn_loader *loader, rn_optimizer *adam, uint64_t epoch,
+                      double clip_norm)
 {
     const rn_batch *batch;
     rn_status status;
@@ -267,12 +268,14 @@ static void one_epoch(rn_test_run *run, rn_session *session, rn_loader *loader, 
         require_ok(run->context, rn_session_forward(session, rn_batch_images(batch)));
         require_ok(run->context, rn_cross_entropy(&loss, session, rn_batch_labels(batch), NULL));
         require_ok(run->context, rn_session_backward(session));
+        if (clip_norm != 0)
+            require_ok(run->context, rn_clip_gradient_norm(NULL, rn_model_parameters(run->model), clip_norm, NULL));
         require_ok(run->context, rn_optimizer_step(adam));
     }
     require_status(run->context, status, RN_END);
 }
 
-static void a_loop_written_by_hand_gives_the_same_weights(void **state)
+static void compare_with_a_loop_by_hand(double clip_norm)
 {
     rn_test_run run = rn_test_run_open(rn_test_undisturbed_photos, 7),
                 by_hand = rn_test_run_open(rn_test_undisturbed_photos, 7);
@@ -283,11 +286,10 @@ static void a_loop_written_by_hand_gives_the_same_weights(void **state)
     size_t size;
     char *values, *others;
 
-    (void)state;
     require_ok(run.context, rn_trainer_create(&run.trainer, run.model, run.train, run.valid,
                                               RN_OPTIONS(rn_trainer, .batch_size = RUN_BATCH, .keep_last = 1)));
-    require_ok(run.context,
-               rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .epochs = 3, .lr = 1e-2, .lr_step_epochs = 1)));
+    require_ok(run.context, rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .epochs = 3, .lr = 1e-2, .lr_step_epochs = 1,
+                                                                   .clip_norm = clip_norm)));
 
     require_ok(by_hand.context,
                rn_loader_create(&loader, by_hand.train, rn_model_training_pipeline(by_hand.model),
@@ -298,7 +300,7 @@ static void a_loop_written_by_hand_gives_the_same_weights(void **state)
                rn_adam_create(&adam, rn_model_parameters(by_hand.model), RN_OPTIONS(rn_adam, .lr = 1e-2)));
     require_ok(by_hand.context, rn_step_lr_create(&step_lr, adam, RN_OPTIONS(rn_step_lr, .step_size = 1)));
     for (uint64_t epoch = 0; epoch < 3; epoch++) {
-        one_epoch(&by_hand, session, loader, adam, epoch);
+        one_epoch(&by_hand, session, loader, adam, epoch, clip_norm);
         require_ok(by_hand.context, rn_scheduler_step(step_lr, NULL));
     }
     values = rn_test_values(run.model, &size);
@@ -312,6 +314,13 @@ static void a_loop_written_by_hand_gives_the_same_weights(void **state)
     rn_loader_destroy(loader);
     rn_test_run_close(&by_hand);
     rn_test_run_close(&run);
+}
+
+static void a_loop_written_by_hand_gives_the_same_weights(void **state)
+{
+    (void)state;
+    compare_with_a_loop_by_hand(0);
+    compare_with_a_loop_by_hand(0.5); /* clipped in every step of the beginning */
 }
 
 int main(void)

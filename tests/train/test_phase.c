@@ -29,6 +29,8 @@ static void options_that_make_no_sense_are_refused(void **state)
         { .struct_size = sizeof wrong[0], .lr_step_epochs = -1 },
         { .struct_size = sizeof wrong[0], .optimizer = 2 },
         { .struct_size = sizeof wrong[0], .momentum = 0.9 }, /* of Adam */
+        { .struct_size = sizeof wrong[0], .clip_norm = -1 },
+        { .struct_size = sizeof wrong[0], .clip_norm = INFINITY },
         { .struct_size = sizeof wrong[0], .phase = "" },
         { .struct_size = sizeof wrong[0], .phase = "\xff" },
         { .struct_size = 3 },
@@ -71,6 +73,26 @@ static void a_phase_is_trained_once(void **state)
     rn_test_run_close(&run);
 }
 
+/* A rate of nothing is what was asked for, not the default: the statistics move, the weights do not. */
+static void a_rate_of_nothing_trains_nothing(void **state)
+{
+    (void)state;
+    for (int32_t kind = RN_OPTIMIZER_ADAM; kind <= RN_OPTIMIZER_SGD; kind++) {
+        rn_test_run run = rn_test_run_open(photos, 1);
+        const rn_parameters *const parameters = rn_model_parameters(run.model);
+        const rn_tensor *const head = rn_parameters_value(parameters, rn_parameters_count(parameters) - 1);
+        double before, after;
+
+        require_ok(run.context, rn_test_run_train(&run, NULL, 0, NULL, NULL));
+        require_ok(run.context, rn_tensor_get(head, (const int64_t[]){ 1 }, &before));
+        require_ok(run.context,
+                   rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .epochs = 1, .lr = RN_ZERO, .optimizer = kind)));
+        require_ok(run.context, rn_tensor_get(head, (const int64_t[]){ 1 }, &after));
+        assert_true(before == after);
+        rn_test_run_close(&run);
+    }
+}
+
 static void nothing_trainable_is_a_state(void **state)
 {
     rn_test_run run = rn_test_run_open(photos, 1);
@@ -107,6 +129,7 @@ static void an_interrupted_phase_comes_first_and_with_the_same_options(void **st
         { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .lr_gamma = 0.5 },
         { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .lr_step_epochs = 1 },
         { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .weight_decay = 1e-4 },
+        { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .clip_norm = 1 },
         { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .optimizer = RN_OPTIMIZER_SGD },
     };
     rn_test_run run = rn_test_run_open(photos, 1);
@@ -168,6 +191,7 @@ int main(void)
         cmocka_unit_test(options_that_make_no_sense_are_refused),
         cmocka_unit_test(bad_rates_are_refused_before_anything_is_written),
         cmocka_unit_test(a_phase_is_trained_once),
+        cmocka_unit_test(a_rate_of_nothing_trains_nothing),
         cmocka_unit_test(nothing_trainable_is_a_state),
         cmocka_unit_test(an_interrupted_phase_comes_first_and_with_the_same_options),
         cmocka_unit_test(an_interrupted_phase_needs_the_same_parameters_trainable),

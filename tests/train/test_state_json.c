@@ -17,6 +17,7 @@ static void fill(rn_train_state *state, const rn_allocator *allocator)
                            .lr_gamma = 1.0 / 3,
                            .weight_decay = 5e-324,
                            .momentum = 0.9,
+                           .clip_norm = 0.7,
                            .lr_step_epochs = 1,
                            .epochs = 9,
                            .optimizer = RN_OPTIMIZER_SGD };
@@ -66,7 +67,7 @@ static void a_state_comes_back_exactly(void **unused)
     assert_int_equal(back.phase_count, 2);
     assert_string_equal(back.phase[0].name, state.phase[0].name);
     assert_true(back.phase[0].lr == state.phase[0].lr && back.phase[1].lr_gamma == state.phase[1].lr_gamma);
-    assert_true(back.phase[1].weight_decay == state.phase[1].weight_decay &&
+    assert_true(back.phase[1].weight_decay == state.phase[1].weight_decay && back.phase[1].clip_norm == 0.7 &&
                 back.phase[0].trainable == state.phase[0].trainable);
     assert_true(back.phase[0].complete && !back.phase[1].complete);
     assert_memory_equal(&back.row[0], &state.row[0], offsetof(rn_history_row, is_best));
