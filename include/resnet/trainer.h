@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rn_trainer: the loop that everybody writes, with its traps closed. Phases, training and validation loss and accuracy,
- * history, best and last checkpoint, resume, progress, cancel. It uses public calls only and holds no privilege over a
- * hand-written loop.
+ * history, best and last checkpoint, resume, progress, cancel. A hand-written loop can do the same by public calls: the
+ * state dicts of model, optimizer and scheduler (model.h, optimizer.h), rn_session_step_count, rn_loader_start and
+ * rn_loader_skip are all that has to be kept to resume to the same bits.
+ *
+ * Thread safety: a trainer belongs to the thread of the model's context.
  *
  * In `directory` it keeps best.safetensors (the weights of the best validation accuracy so far, over all phases; a
  * model file), last.safetensors (weights, optimizer, scheduler, phase, epoch and batch, best metric, and which best

@@ -136,6 +136,8 @@ static bool conv_is_legal(rn_graph *graph, const char *name, int64_t in_channels
     else if (options->dilation != 0 && options->dilation != 1)
         rn_graph_fail_layer(graph, RN_UNSUPPORTED, layer->kind, given(name),
                             "a dilation of %" PRId32 "; only 1 is built", options->dilation);
+    else if (options->reserved != 0)
+        rn_graph_fail_layer(graph, RN_INVALID_ARGUMENT, layer->kind, given(name), "a reserved option is set");
     else if (!is_init(options->init))
         rn_graph_fail_layer(graph, RN_INVALID_ARGUMENT, layer->kind, given(name), "there is no initialisation %" PRId32,
                             options->init);

@@ -165,8 +165,10 @@ static rn_status create_predictions(rn_predictions **predictions, rn_context *co
 static rn_status read_top(size_t *top, rn_message *message, const rn_predict_options *options, int64_t classes)
 {
     rn_predict_options o;
-    const rn_status status = rn_options_read(&o, sizeof o, options, message);
+    rn_status status = rn_options_read(&o, sizeof o, options, message);
 
+    if (status == RN_OK)
+        status = rn_options_reserved(o.reserved, "rn_predict", message);
     if (status != RN_OK)
         return status;
     if (o.top < 0)

@@ -311,6 +311,8 @@ static void wrong_arguments_are_refused(void **state)
     rn_tensor_destroy(narrow);
     require_status(context, rn_predict_logits(&found, model, logits, RN_OPTIONS(rn_predict, .top = -1)),
                    RN_INVALID_ARGUMENT);
+    require_status(context, rn_predict_logits(&found, model, logits, RN_OPTIONS(rn_predict, .reserved = 1)),
+                   RN_INVALID_ARGUMENT);
     require_status(context, rn_predict_logits(NULL, model, logits, NULL), RN_INVALID_ARGUMENT);
     require_status(context, rn_predict_logits(&found, model, NULL, NULL), RN_INVALID_ARGUMENT);
     assert_int_equal(rn_predict_logits(&found, NULL, logits, NULL), RN_INVALID_ARGUMENT);
