@@ -323,7 +323,7 @@ rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options)
     status = rn_phase_read(&wanted, options, &trainer->context->message);
     if (status == RN_OK)
         status = rn_phase_decide(&f.phase, trainer, &wanted);
-    if (status == RN_OK && f.phase != NULL && f.phase->complete) {
+    if (status == RN_OK && f.phase != NULL && f.phase->complete && wanted.epochs <= f.phase->epochs) {
         f.phase->used = true;
         return RN_OK; /* trained before this process began */
     }

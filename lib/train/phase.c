@@ -90,9 +90,9 @@ static rn_status check_same_options(const rn_phase *known, const rn_phase *wante
 }
 
 /* More epochs than it was begun with: the last phase of a run goes on where its last epoch ended. */
-static rn_status extend(rn_trainer *trainer, rn_phase *known, const rn_phase *wanted)
+static rn_status may_extend(const rn_trainer *trainer, const rn_phase *known, const rn_phase *wanted)
 {
-    rn_train_state *const state = &trainer->state;
+    const rn_train_state *const state = &trainer->state;
     rn_message *const message = &trainer->context->message;
 
     if (known != &state->phase[state->phase_count - 1])
@@ -107,12 +107,6 @@ static rn_status extend(rn_trainer *trainer, rn_phase *known, const rn_phase *wa
             known->name, wanted->epochs);
     if (known->complete && trainer->directory == NULL)
         return rn_fail(message, RN_STATE, "phase \"%s\" is complete; without a directory it cannot go on", known->name);
-    known->epochs = wanted->epochs;
-    if (known->complete) {
-        known->complete = false;
-        state->epoch = known->done;
-        known->done = 0;
-    }
     return RN_OK;
 }
 
@@ -133,7 +127,7 @@ rn_status rn_phase_decide(rn_phase **phase, rn_trainer *trainer, const rn_phase 
         if (status != RN_OK)
             return status;
         if (wanted->epochs > known->epochs)
-            return extend(trainer, known, wanted);
+            return may_extend(trainer, known, wanted);
         return known->complete && known->used
                    ? rn_fail(message, RN_STATE, "a phase \"%s\" was trained already", known->name)
                    : RN_OK;
@@ -208,6 +202,29 @@ static rn_status begin_new(rn_phase **phase, rn_trainer *trainer, const rn_phase
     return status;
 }
 
+/* Opens the phase for the epochs that were added, in last.safetensors, too: a best of theirs is then never without it. */
+static rn_status extend(rn_trainer *trainer, rn_phase *phase, const rn_phase *wanted)
+{
+    const rn_phase before = *phase;
+    const int32_t epoch = trainer->state.epoch;
+    rn_status status;
+
+    if (wanted->epochs <= phase->epochs)
+        return RN_OK;
+    phase->epochs = wanted->epochs;
+    if (phase->complete) {
+        trainer->state.epoch = phase->done;
+        phase->complete = false;
+        phase->done = 0;
+    }
+    status = rn_trainer_save_last(trainer);
+    if (status != RN_OK) {
+        *phase = before;
+        trainer->state.epoch = epoch;
+    }
+    return status;
+}
+
 rn_status rn_phase_begin(rn_phase **phase, rn_trainer *trainer, const rn_phase *wanted)
 {
     rn_message *message = &trainer->context->message;
@@ -220,11 +237,13 @@ rn_status rn_phase_begin(rn_phase **phase, rn_trainer *trainer, const rn_phase *
     if (*phase != NULL && (*phase)->trainable != begun.trainable)
         return rn_fail(message, RN_STATE, "phase \"%s\" was begun with other parameters trainable", wanted->name);
     rn_parameters_clear_gradients(rn_model_parameters(trainer->model));
-    if (trainer->optimizer != NULL)
-        return RN_OK; /* cancelled in this process: everything is still here */
+    if (trainer->optimizer != NULL) /* cancelled in this process: everything is still here */
+        return extend(trainer, *phase, wanted);
     status = make_optimizer(trainer, wanted);
     if (status == RN_OK)
         status = *phase != NULL ? load_last(trainer) : begin_new(phase, trainer, &begun);
+    if (status == RN_OK)
+        status = extend(trainer, *phase, wanted);
     if (status != RN_OK)
         rn_phase_release_optimizer(trainer);
     return status;

@@ -53,6 +53,35 @@ static void more_epochs_end_in_the_same_bytes_as_all_at_once(void **state)
     rn_test_run_close(&run);
 }
 
+/* Killed between best and last of an added epoch: the newer best must not stand in the way. */
+static void an_extension_that_is_killed_goes_on(void **state)
+{
+    const char *const at_once = rn_test_new_directory(), *const directory = rn_test_new_directory();
+    rn_test_run run;
+    int left = 0;
+
+    (void)state;
+    train(at_once, 0, 3);
+    train(directory, 0, 2);
+    run = rn_test_run_open(photos, 3);
+    require_ok(run.context, rn_test_run_train(&run, directory, 1, NULL, NULL));
+    require_ok(run.context, fit(&run, "one", 2));
+    require_ok(run.context, rn_model_freeze_backbone(run.model));
+    require_status(run.context, fit(&run, "two", 3), RN_STATE); /* refused, it changes nothing */
+    require_ok(run.context, rn_model_unfreeze(run.model, "*"));
+    require_ok(run.context, fit(&run, "two", 2));
+    rn_test_run_close(&run);
+
+    run = rn_test_run_open(photos, 3);
+    require_ok(run.context, rn_test_run_train(&run, directory, 1, rn_test_cancel, &left));
+    require_ok(run.context, fit(&run, "one", 2));
+    require_status(run.context, fit(&run, "two", 3), RN_CANCELLED);
+    rn_test_run_close(&run);
+    rn_test_copy_file(rn_test_path(directory, "best.safetensors"), rn_test_path(at_once, "best.safetensors"));
+    train(directory, 1, 3);
+    rn_test_same_results(directory, at_once);
+}
+
 /* Ends the first fit at the second epoch's first batch, then lets everything pass. */
 static int32_t end_early(const rn_progress *progress, void *payload)
 {
@@ -176,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(more_epochs_end_in_the_same_bytes_as_all_at_once),
+        cmocka_unit_test(an_extension_that_is_killed_goes_on),
         cmocka_unit_test(a_fit_that_is_ended_is_complete_and_others_follow),
         cmocka_unit_test(a_false_start_binds_nothing),
         cmocka_unit_test(damage_is_found_before_anything_is_trained),
