@@ -119,6 +119,15 @@ static bool palette_suffices(const bitmap *b, const uint8_t *bytes)
     return true;
 }
 
+/* How a BMP is compressed, if stb_image cannot read it so. */
+static const char *bitmap_compression(const bitmap *b, const uint8_t *bytes, size_t nbytes)
+{
+    static const char *const names[] = { NULL, "RLE8", "RLE4", NULL, "JPEG", "PNG" }; /* 3: masks, no compression */
+    const uint32_t compression = b->header >= 40 && nbytes >= 34 ? little_endian(bytes + 30) : 0;
+
+    return compression < sizeof names / sizeof names[0] ? names[compression] : NULL;
+}
+
 /* The pixel rows of an uncompressed BMP must lie inside the file; stb_image refuses the compressed ones. */
 static rn_status check_bmp(const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
 {
@@ -131,6 +140,9 @@ static rn_status check_bmp(const uint8_t *bytes, size_t nbytes, const char *name
         return rn_fail(message, RN_FORMAT, "%s: not a BMP that makes sense", name);
     if (b.bits != 1 && b.bits != 4 && b.bits != 8 && b.bits != 16 && b.bits != 24 && b.bits != 32)
         return rn_fail(message, RN_FORMAT, "%s: a BMP of %d bits a pixel", name, (int)b.bits);
+    if (bitmap_compression(&b, bytes, nbytes) != NULL)
+        return rn_fail(message, RN_FORMAT, "%s: a BMP compressed as %s, which is not read", name,
+                       bitmap_compression(&b, bytes, nbytes));
     if (b.offset > nbytes || b.row > (nbytes - b.offset) / b.height)
         return rn_fail(message, RN_FORMAT, "%s: the BMP is cut short", name);
     if (b.bits <= 8 && b.header == 12) /* stb_image mistakes the size of its palette */

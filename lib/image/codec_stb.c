@@ -113,10 +113,24 @@ static uint8_t *load(const uint8_t *bytes, int nbytes, int *width, int *height)
     return narrow;
 }
 
+/*
+ * What an honest picture may take at once, worked out from its size in whole units of a JPEG (at most 32 x 32 pixels).
+ * Most is needed by an interlaced PNG of four channels of 16 bits, 8 bytes a pixel: stb_image does not count the filter
+ * bytes of seven passes, so that its raw data grow by doubling (8 and 16), and then 16 of them stay beside the picture
+ * (8) and the largest pass (4). Chunks are collected by doubling, too.
+ */
+static uint64_t honest_memory(int64_t width, int64_t height, size_t nbytes)
+{
+    const uint64_t across = ((uint64_t)width + 31) / 32 * 32, down = ((uint64_t)height + 31) / 32 * 32;
+
+    return 28 * across * down + 4 * (uint64_t)nbytes + (1 << 20);
+}
+
 rn_status rn_pixels_decode_stb(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                                const char *name, rn_message *message)
 {
     int width = 0, height = 0, channels = 0;
+    int64_t rows;
     uint8_t *decoded;
     rn_status status;
 
@@ -124,17 +138,16 @@ rn_status rn_pixels_decode_stb(rn_pixels *pixels, const rn_workbench *bench, con
     if (nbytes > INT_MAX)
         return rn_fail(message, RN_UNSUPPORTED, "%s: a picture file of over 2 GiB", name);
     budget = (stb_budget){ 1 << 20, false };
+    errno = 0; /* malloc sets it, and stb_image says nothing else of memory */
     if (stbi_info_from_memory(bytes, (int)nbytes, &width, &height, &channels) == 0)
-        return rn_fail(message, RN_FORMAT, "%s: not a picture that can be decoded", name);
-    /* A BMP with the top row first has a negative height. */
-    status = rn_check_picture_size(bench, width, height < 0 ? -(int64_t)height : height, name, message);
+        return errno == ENOMEM ? rn_fail(message, RN_NO_MEMORY, "%s: no memory to decode it", name)
+                               : rn_fail(message, RN_FORMAT, "%s: not a picture that can be decoded", name);
+    rows = height < 0 ? -(int64_t)height : height; /* negative in a BMP with the top row first */
+    status = rn_check_picture_size(bench, width, rows, name, message);
     if (status != RN_OK)
         return status;
-    /* Raw data, what becomes of it, and a growing buffer: 16 bytes a pixel. Chunks are collected by doubling. */
-    budget = (stb_budget){ 16 * (uint64_t)width * (uint64_t)(height < 0 ? -(int64_t)height : height) +
-                               4 * (uint64_t)nbytes + (1 << 20),
-                           false };
-    errno = 0; /* malloc sets it, and stb_image says nothing else of memory */
+    budget = (stb_budget){ honest_memory(width, rows, nbytes), false };
+    errno = 0;
     decoded = load(bytes, (int)nbytes, &width, &height);
     if (decoded == NULL && budget.exceeded)
         return rn_fail(message, RN_FORMAT, "%s: it holds more data than a picture of its size", name);

@@ -258,20 +258,23 @@ static rn_status read_input(rn_model_options *options, rn_context *context, cons
     return RN_OK;
 }
 
-/* True if each element has bytes of its own: no dimension repeats what it holds. */
+/*
+ * True if the elements lie in at least as much storage as they are many: views that repeat them, by strides of zero or
+ * by rows that overlap, reach over less. The file held that storage, so nothing here overflows.
+ */
 static bool is_dense(const rn_tensor *tensor)
 {
-    for (int32_t axis = 0; axis < rn_tensor_rank(tensor); axis++) {
-        if (rn_tensor_shape(tensor)[axis] > 1 && rn_tensor_strides(tensor)[axis] == 0)
-            return false;
-    }
-    return true;
+    int64_t reach = 1;
+
+    for (int32_t axis = 0; axis < rn_tensor_rank(tensor); axis++)
+        reach += (rn_tensor_shape(tensor)[axis] - 1) * rn_tensor_strides(tensor)[axis];
+    return reach >= rn_tensor_count(tensor);
 }
 
 /*
  * The number of classes, from the class table or from its own entry. A head of that size is made only if the file has a
- * tensor with bytes of its own that could be its weights: at least 64 bytes a class, where no network's head takes more
- * than 16 KiB. So a small file cannot ask for a large model.
+ * tensor with storage of its own that could be its weights: at least 16 elements a class, where no network's head takes
+ * more than 4096. So a small file cannot ask for a large model.
  */
 static rn_status read_class_count(rn_model_options *options, rn_context *context, const rn_checkpoint *file,
                                   const char *path)

@@ -112,6 +112,7 @@ static void bitmaps_that_lie_are_refused(void **state)
     assert_int_equal(decode_changed("rgb.bmp", BITS, 0, &message), RN_FORMAT);
     assert_int_equal(decode_changed("rgb.bmp", BITS, 7, &message), RN_FORMAT);
     assert_int_equal(decode_changed("palette.bmp", COMPRESSION, 1, &message), RN_FORMAT);
+    assert_non_null(strstr(message.text, "RLE8"));
     assert_int_equal(decode_changed("palette.bmp", OFFSET, 14 + 40 + 4 * 8, &message), RN_FORMAT); /* 8 colours */
     assert_non_null(strstr(message.text, "palette"));
 }

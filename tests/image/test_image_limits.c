@@ -20,8 +20,15 @@ static size_t put_chunk(uint8_t *at, const char *type, const uint8_t *data, size
     return nbytes + 12;
 }
 
-/* A grey PNG of the given size whose data unpack to `raw` zeros. The caller frees. */
-static uint8_t *make_png(size_t *nbytes, uint32_t width, uint32_t height, size_t raw)
+/* What IHDR says behind the size. */
+typedef struct kind {
+    uint8_t depth, colours, interlaced;
+} kind;
+
+static const kind grey = { 8, 0, 0 };
+
+/* A PNG of the given size and kind whose data unpack to `raw` zeros. The caller frees. */
+static uint8_t *make_png(size_t *nbytes, uint32_t width, uint32_t height, kind k, size_t raw)
 {
     static const uint8_t magic[8] = { 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n' };
     uint8_t header[13] = { 0 }, *const zeros = calloc(raw, 1), *const file = malloc(compressBound(raw) + 256);
@@ -32,7 +39,9 @@ static uint8_t *make_png(size_t *nbytes, uint32_t width, uint32_t height, size_t
     assert_int_equal(compress2(data, &packed, zeros, raw, 9), Z_OK);
     put32(header, width);
     put32(header + 4, height);
-    header[8] = 8;
+    header[8] = k.depth;
+    header[9] = k.colours;
+    header[12] = k.interlaced;
     memcpy(file, magic, 8);
     *nbytes = 8;
     *nbytes += put_chunk(file + *nbytes, "IHDR", header, 13);
@@ -47,24 +56,47 @@ static void data_that_no_picture_of_this_size_has_are_refused(void **state)
 {
     rn_image *image = NULL;
     size_t nbytes;
-    uint8_t *file = make_png(&nbytes, 1, 1, 64 << 20);
+    uint8_t *file = make_png(&nbytes, 1, 1, grey, 64 << 20);
 
     (void)state;
     assert_true(nbytes < 100000);
     require_status(context, rn_image_decode(&image, context, file, nbytes, "bomb", NULL), RN_FORMAT);
     assert_non_null(strstr(rn_context_message(context), "more data"));
     free(file);
-    file = make_png(&nbytes, 3000, 1000, 1000 * 3001); /* the most that packing can do, and honest */
+    file = make_png(&nbytes, 3000, 1000, grey, 1000 * 3001); /* the most that packing can do, and honest */
     require_ok(context, rn_image_decode(&image, context, file, nbytes, "flat", NULL));
     rn_image_destroy(image);
     free(file);
+}
+
+/* Seven passes over 1024 x 1024 pixels have 1920 rows in all, each with its filter byte. */
+static void interlaced_pictures_of_every_depth_have_room(void **state)
+{
+    static const struct {
+        kind kind;
+        size_t pixel; /* bytes */
+    } honest[] = {
+        { { 8, 2, 1 }, 3 }, { { 8, 6, 1 }, 4 }, { { 16, 2, 1 }, 6 }, { { 16, 4, 1 }, 4 }, { { 16, 6, 1 }, 8 }
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof honest / sizeof honest[0]; i++) {
+        rn_image *image = NULL;
+        size_t nbytes;
+        uint8_t *const file = make_png(&nbytes, 1024, 1024, honest[i].kind, 1024 * 1024 * honest[i].pixel + 1920);
+
+        require_ok(context, rn_image_decode(&image, context, file, nbytes, "interlaced", NULL));
+        assert_int_equal(rn_image_width(image), 1024);
+        rn_image_destroy(image);
+        free(file);
+    }
 }
 
 static void an_option_says_how_many_pixels(void **state)
 {
     rn_image *image = NULL;
     size_t nbytes;
-    uint8_t *const file = make_png(&nbytes, 100, 10, 10 * 101);
+    uint8_t *const file = make_png(&nbytes, 100, 10, grey, 10 * 101);
 
     (void)state;
     require_ok(context, rn_image_decode(&image, context, file, nbytes, NULL, RN_OPTIONS(rn_image, .max_pixels = 1000)));
@@ -84,6 +116,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(data_that_no_picture_of_this_size_has_are_refused),
+        cmocka_unit_test(interlaced_pictures_of_every_depth_have_room),
         cmocka_unit_test(an_option_says_how_many_pixels),
     };
 

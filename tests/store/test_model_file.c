@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Model files: a network comes back from its file alone; a file that lies is refused by name. */
+#include "checkpoint/hostile.h"
 #include "store/store.h"
 #include "support/one_context.h"
 
@@ -260,6 +261,30 @@ static void a_small_file_cannot_ask_for_a_large_model(void **state)
     require_refusal(path, RN_FORMAT, "1000000 classes");
 }
 
+/* Each row of the head begins one element behind the last: 1000 x 64 elements in 1063. */
+static void overlapping_rows_are_no_weights_of_their_own(void **state)
+{
+    static const int64_t shape[] = { 1000, 64 }, strides[] = { 1, 1 };
+    const char *path = rn_test_path(rn_test_directory(), "overlapping");
+    rn_bytes bytes = hostile_begin();
+    FILE *file;
+
+    (void)state;
+    append_legacy_start(&bytes);
+    APPEND(&bytes, "\x80\2}(X\x0a\0\0\0rn.networkX\x0e\0\0\0cifar_resnet20X\x0e\0\0\0rn.class_countX\4\0\0\0"
+                   "1000X\x09\0\0\0fc.weight");
+    append_tensor(&bytes, 1063, 2, shape, strides);
+    APPEND(&bytes, "u.");
+    append_legacy_end(&bytes, 1063);
+    assert_false(bytes.failed);
+    file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes.data, 1, bytes.count, file), bytes.count);
+    assert_int_equal(fclose(file), 0);
+    rn_bytes_release(&bytes);
+    require_refusal(path, RN_FORMAT, "1000 classes, but no weights");
+}
+
 static void weights_alone_are_no_model_file(void **state)
 {
     const char *path = rn_test_data("weights/cifar_resnet20.th");
@@ -337,6 +362,7 @@ int main(void)
         TEST(wrong_metadata_is_refused),
         TEST(metadata_that_is_missing_is_the_networks_own),
         TEST(a_small_file_cannot_ask_for_a_large_model),
+        TEST(overlapping_rows_are_no_weights_of_their_own),
         TEST(weights_alone_are_no_model_file),
         TEST(wrong_arguments_are_refused),
         TEST(every_failing_allocation_is_answered),
