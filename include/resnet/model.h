@@ -120,8 +120,8 @@ typedef struct rn_load_options {
     size_t struct_size;
     const char *prefix;      /* which network of the file: what stands before its parameters' names, such as "model_ema"
                                 (with or without the dot; "": nothing). NULL: found, or refused with the candidates */
-    rn_load_report **report; /* if not NULL: receives a report, also if the load fails with RN_SHAPE; else NULL. The
-                                caller destroys it */
+    rn_load_report **report; /* if not NULL: receives a report, also if the load fails with RN_SHAPE or because
+                                of the prefix; else NULL. The caller destroys it */
     int32_t head;            /* an rn_head_policy */
     int32_t classes;         /* an rn_class_policy */
     int32_t allow_missing;   /* 1: parameters that the file lacks keep their values */
@@ -151,7 +151,7 @@ typedef enum rn_load_fate {
     RN_LOAD_MISSING = 2,   /* parameters that the file lacks */
     RN_LOAD_SURPLUS = 3,   /* tensors of the file's state dict that the model lacks */
     RN_LOAD_DIFFERENT = 4, /* parameters whose tensor has another shape or type, and what they are */
-    RN_LOAD_CANDIDATES = 5 /* prefixes of the state dicts that fit, if there is more than one */
+    RN_LOAD_CANDIDATES = 5 /* prefixes of the state dicts that fit the network */
 } rn_load_fate;
 
 /* How many names there are of a fate (an rn_load_fate), and each; borrowed from the report, NULL past the last. */
@@ -181,9 +181,10 @@ RN_API rn_status rn_model_state_dict(rn_checkpoint *state, const rn_model *model
 
 typedef struct rn_model_open_options {
     size_t struct_size;
+    int64_t max_pixels; /* of the input that the file may name, height times width; 0: 4,194,304 (2048 x 2048) */
 } rn_model_open_options;
 
-/* Makes the model that such a file holds. RN_FORMAT: the file carries no network name; RN_INVALID_ARGUMENT: not a
+/* Makes the model that such a file holds. RN_FORMAT: the file carries no network name, or a larger input than allowed; RN_INVALID_ARGUMENT: not a
  * network of the zoo (build it and rn_model_load the file). */
 RN_API rn_status rn_model_open(rn_model **model, rn_context *context, const char *path,
                                const rn_model_open_options *options);

@@ -40,8 +40,8 @@ typedef struct rn_adam_options {
     double weight_decay; /* added to the gradient (L2) */
     const char *pattern; /* which parameters, as rn_model_freeze; NULL: all */
     const char *except;  /* but for these ("fc": everything but the head); NULL: no exception */
-    const rn_parameter_group
-        *groups; /* instead of pattern and except: what is in none of them is not covered. Copied */
+    /* Instead of pattern and except: what is in none of them is not covered. Copied. */
+    const rn_parameter_group *groups;
     size_t group_count;
 } rn_adam_options;
 
@@ -109,8 +109,8 @@ RN_API rn_status rn_optimizer_create(rn_optimizer **optimizer, rn_parameters *pa
                                      const rn_rule_options *options);
 
 /*
- * One update. RN_STATE: nothing is trainable, covered and carries a gradient; or between forward and backward. RN_BUSY.
- * RN_NO_MEMORY (first step only).
+ * One update. RN_STATE: nothing is trainable, covered and carries a gradient; or between forward and backward.
+ * RN_NO_MEMORY (a first step, or values that a state dict shares).
  */
 RN_API rn_status rn_optimizer_step(rn_optimizer *optimizer);
 /* Without groups there is one. */
@@ -127,8 +127,9 @@ RN_API rn_status rn_optimizer_set_lr(rn_optimizer *optimizer, size_t group, doub
  * the checkpoint holds the state of another optimizer already (one optimizer a checkpoint).
  */
 RN_API rn_status rn_optimizer_state_dict(rn_checkpoint *state, const rn_optimizer *optimizer);
-/* Takes it back, all or nothing; what it does not name is as before its first step. RN_FORMAT: not such a state. RN_STATE: of another rule or other groups, or of
- * parameters that this optimizer does not cover. RN_SHAPE. RN_NO_MEMORY. */
+/* Takes it back, all or nothing; what it does not name is as before its first step. RN_FORMAT: not such a state.
+ * RN_STATE: of another rule or other groups, or of parameters that this optimizer does not cover. RN_SHAPE.
+ * RN_NO_MEMORY. */
 RN_API rn_status rn_optimizer_load_state_dict(rn_optimizer *optimizer, const rn_checkpoint *state);
 
 typedef struct rn_clip_options {
@@ -157,8 +158,8 @@ typedef struct rn_step_lr_options {
 } rn_step_lr_options;
 
 /*
- * torch.optim.lr_scheduler.StepLR: the rate of each group, also one that was set by hand in between, is multiplied by gamma after every step_size epochs. Keeps the optimizer
- * alive.
+ * torch.optim.lr_scheduler.StepLR: the rate of each group, also one that was set by hand in between, is multiplied by
+ * gamma after every step_size epochs. Keeps the optimizer alive.
  */
 RN_API rn_status rn_step_lr_create(rn_scheduler **scheduler, rn_optimizer *optimizer,
                                    const rn_step_lr_options *options);
@@ -168,7 +169,7 @@ typedef struct rn_scheduler_step_options {
 
 /* An epoch has ended. */
 RN_API rn_status rn_scheduler_step(rn_scheduler *scheduler, const rn_scheduler_step_options *options);
-/* Where it stands, as metadata of a checkpoint that holds the optimizer's state dict, too; and back. Errors as there. */
+/* How many epochs have ended (rn_scheduler_epoch), as metadata of a checkpoint that holds the optimizer's state dict, too; and back. Errors as there. */
 RN_API rn_status rn_scheduler_state_dict(rn_checkpoint *state, const rn_scheduler *scheduler);
 RN_API rn_status rn_scheduler_load_state_dict(rn_scheduler *scheduler, const rn_checkpoint *state);
 RN_API int64_t rn_scheduler_epoch(const rn_scheduler *scheduler);

@@ -31,9 +31,9 @@ typedef enum rn_mode {
 
 typedef struct rn_session_options {
     size_t struct_size;
-    const char *const
-        *outputs; /* names of outputs, layers or blocks ("logits", "avgpool", "layer4"; rn_model_layer_name
-                                   lists them); NULL: the model's own outputs */
+    /* Names of outputs, layers or blocks ("logits", "avgpool", "layer4"; rn_model_layer_name lists them); NULL: the
+     * model's own outputs. */
+    const char *const *outputs;
     size_t output_count;
     uint64_t seed;          /* of dropout; 0: the context's */
     int32_t mode;           /* an rn_mode */

@@ -78,7 +78,7 @@ typedef struct rn_trainer_options {
  * (RN_STATE: it has none). A model without a class table takes that of the training photos. RN_SHAPE: the class tables
  * of the model and the two datasets differ. RN_STATE: the directory holds a run already and resume is not set (nothing
  * is overwritten), or it holds the run of another network, class table, set of photos, preprocessing, batch size or
- * seed. A run in which no epoch was begun does not count: it is begun anew. RN_BUSY: another trainer is using the
+ * seed. A run of which no batch was done does not count: it is begun anew. RN_BUSY: another trainer is using the
  * directory. RN_FORMAT: last.safetensors or best.safetensors is damaged, or the best is not that of this run; RN_IO:
  * the best is missing. Both files are read and checked whole before anything of the model changes. Resuming takes the
  * weights of the files, and their display names of the classes if the model has none, at once. Keeps all three alive.
@@ -112,10 +112,11 @@ typedef struct rn_fit_options {
  *
  * RN_STATE: nothing is trainable, the phase's name was used already, an interrupted phase has not been finished (call
  * it again; its callback may answer RN_FIT_END), or one is called with fewer epochs or other options than it was begun
- * with. RN_CANCELLED by the callback: called again, the fit goes on. RN_INVALID_ARGUMENT: a
- * loss, or with clip_norm a gradient, that is not finite ends the fit, with the last good checkpoint kept. A photo that does not decode (dataset.h)
- * stops it as a cancel does. RN_FORMAT also: best.safetensors is not the file that this run wrote. After any other
- * failure the trainer answers RN_STATE: a new one resumes from the directory.
+ * with. RN_UNSUPPORTED: over 1000 phases or 1,000,000 epochs in a run. RN_CANCELLED by the callback: called again, the
+ * fit goes on. RN_INVALID_ARGUMENT: a loss, or with clip_norm a gradient, that is not finite ends the fit, with the last
+ * good checkpoint kept. A photo that does not decode (dataset.h) stops it as a cancel does. RN_FORMAT also:
+ * best.safetensors is not the file that this run wrote. After any other failure the trainer answers RN_STATE: a new one
+ * resumes from the directory.
  */
 RN_API rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options);
 

@@ -169,12 +169,12 @@ static const char *other_format(const uint8_t *bytes, size_t nbytes)
 {
     static const struct {
         size_t at;
-        const char *magic, *name;
+        const char magic[24], *name;
     } known[] = {
         { 8, "WEBP", "WebP" },
         { 0, "GIF8", "GIF" },
         { 0, "II*", "TIFF" },
-        { 0, "MM", "TIFF" },
+        { 0, "MM\0*", "TIFF" },
         { 4, "ftypavif", "AVIF" },
         { 4, "ftypheic", "HEIC" },
         { 4, "ftypheix", "HEIC" },
@@ -188,8 +188,11 @@ static const char *other_format(const uint8_t *bytes, size_t nbytes)
     };
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        const size_t length = strlen(known[i].magic);
+        /* The last byte of none is 0, one in between may be. */
+        size_t length = sizeof known[i].magic;
 
+        while (known[i].magic[length - 1] == '\0')
+            length--;
         if (nbytes >= known[i].at + length && memcmp(bytes + known[i].at, known[i].magic, length) == 0)
             return known[i].name;
     }

@@ -64,7 +64,6 @@ static void *stb_grow(void *memory, size_t old_bytes, size_t nbytes)
 }
 
 #define STBI_MALLOC(nbytes) stb_take(nbytes)
-#define STBI_REALLOC(memory, nbytes) stb_grow(memory, 0, nbytes)
 #define STBI_REALLOC_SIZED(memory, old_bytes, nbytes) stb_grow(memory, old_bytes, nbytes)
 #define STBI_FREE(memory) stb_give(memory)
 #define STB_IMAGE_IMPLEMENTATION

@@ -204,9 +204,9 @@ rn_status rn_parameters_replace(rn_parameters *parameters, const rn_tensor *cons
 }
 
 /* A tensor of this entry's shape, or the reason why it is none. */
-static rn_status check_value(const rn_parameters *parameters, size_t index, const rn_tensor *value, const char *call)
+static rn_status check_value(const rn_parameters *parameters, size_t index, const rn_tensor *value, const char *call,
+                             rn_message *message)
 {
-    rn_message *const message = &parameters->context->message;
     char have[128], want[128];
     const rn_parameter *entry;
 
@@ -214,8 +214,8 @@ static rn_status check_value(const rn_parameters *parameters, size_t index, cons
         return rn_fail(message, RN_INVALID_ARGUMENT, "%s: %s", call, value == NULL ? "value is NULL" : "no such index");
     entry = &parameters->entry[index];
     if (!rn_tensor_same_shape(entry->value, value))
-        return rn_fail(message, RN_SHAPE, "%s: has shape %s, the %s %s", entry->name,
-                       rn_shape_text(want, sizeof want, entry->value->rank, entry->value->shape), "other",
+        return rn_fail(message, RN_SHAPE, "%s: has shape %s, the other %s", entry->name,
+                       rn_shape_text(want, sizeof want, entry->value->rank, entry->value->shape),
                        rn_shape_text(have, sizeof have, value->rank, value->shape));
     return RN_OK;
 }
@@ -226,7 +226,7 @@ rn_status rn_parameters_write(rn_parameters *parameters, size_t index, const rn_
 
     if (parameters == NULL)
         return rn_fail_null("rn_parameters_write", "parameters");
-    status = check_value(parameters, index, value, "rn_parameters_write");
+    status = check_value(parameters, index, value, "rn_parameters_write", &parameters->context->message);
     if (status == RN_OK)
         status = rn_parameters_begin_write(parameters, &parameters->context->message);
     if (status != RN_OK)
@@ -241,9 +241,9 @@ rn_status rn_parameters_read(const rn_parameters *parameters, size_t index, rn_t
 {
     rn_status status;
 
-    if (parameters == NULL)
-        return rn_fail_null("rn_parameters_read", "parameters");
-    status = check_value(parameters, index, target, "rn_parameters_read");
+    if (parameters == NULL || target == NULL)
+        return rn_fail_null("rn_parameters_read", parameters == NULL ? "parameters" : "target");
+    status = check_value(parameters, index, target, "rn_parameters_read", &target->context->message);
     if (status != RN_OK)
         return status;
     rn_parameters_begin_read(parameters);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A digest of a checkpoint's tensors and metadata, 64 bits: enough to notice damage, no defence against somebody who
- * means it (train/identity.c mixes the same way). Tensors and entries are added up, since the order in a file is the
+ * A digest (base/mix.h) of a checkpoint's tensors and metadata. Tensors and entries are added up, since the order in a file is the
  * container's.
  */
+#include "base/mix.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/row_major.h"
 #include "store/keys.h"
@@ -12,19 +12,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-static uint64_t mix(uint64_t digest, uint64_t word)
-{
-    digest = (digest ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return digest ^ (digest >> 32);
-}
-
-static uint64_t mix_text(uint64_t digest, const char *text)
-{
-    for (; *text != '\0'; text++)
-        digest = mix(digest, (unsigned char)*text);
-    return mix(digest, UINT64_C(0x100)); /* an end that no byte equals */
-}
 
 /* Pieces end between elements; those of a training file have four or eight bytes. */
 static void mix_bytes(void *payload, const void *bytes, size_t nbytes)
@@ -36,10 +23,10 @@ static void mix_bytes(void *payload, const void *bytes, size_t nbytes)
         uint32_t word;
 
         memcpy(&word, (const char *)bytes + at, sizeof word);
-        *digest = mix(*digest, word);
+        *digest = rn_mix(*digest, word);
     }
     for (; at < nbytes; at++)
-        *digest = mix(*digest, ((const unsigned char *)bytes)[at]);
+        *digest = rn_mix(*digest, ((const unsigned char *)bytes)[at]);
 }
 
 static uint64_t digest_of(const rn_checkpoint *file)
@@ -48,10 +35,10 @@ static uint64_t digest_of(const rn_checkpoint *file)
 
     for (size_t i = 0; i < rn_checkpoint_count(file); i++) {
         const rn_tensor *const tensor = rn_checkpoint_tensor(file, i);
-        uint64_t digest = mix(mix_text(1, rn_checkpoint_name(file, i)), (uint64_t)rn_tensor_dtype(tensor));
+        uint64_t digest = rn_mix(rn_mix_text(1, rn_checkpoint_name(file, i)), (uint64_t)rn_tensor_dtype(tensor));
 
         for (int32_t axis = 0; axis < rn_tensor_rank(tensor); axis++)
-            digest = mix(digest, (uint64_t)rn_tensor_shape(tensor)[axis]);
+            digest = rn_mix(digest, (uint64_t)rn_tensor_shape(tensor)[axis]);
         rn_row_major(tensor, mix_bytes, &digest);
         sum += digest;
     }
@@ -59,7 +46,7 @@ static uint64_t digest_of(const rn_checkpoint *file)
         const char *const key = rn_checkpoint_metadata_key(file, i);
 
         if (strcmp(key, RN_KEY_DIGEST) != 0)
-            sum += mix_text(mix_text(2, key), rn_checkpoint_metadata(file, key));
+            sum += rn_mix_text(rn_mix_text(2, key), rn_checkpoint_metadata(file, key));
     }
     return sum;
 }

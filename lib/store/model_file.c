@@ -17,9 +17,9 @@
 #include <string.h>
 
 RN_NO_TAIL_PADDING(rn_model_save_options, reserved);
-RN_NO_TAIL_PADDING(rn_model_open_options, struct_size);
+RN_NO_TAIL_PADDING(rn_model_open_options, max_pixels);
 
-enum { MAX_CLASSES = 1000000, MAX_SIDE = 1 << 14 };
+enum { MAX_CLASSES = 1000000, MAX_SIDE = 1 << 14, STANDARD_PIXELS = 1 << 22 };
 
 /* ---- writing --------------------------------------------------------------------------------------------------- */
 
@@ -235,7 +235,8 @@ out:
 }
 
 /* The input size; untouched if the file does not say. */
-static rn_status read_input(rn_model_options *options, rn_context *context, const rn_checkpoint *file, const char *path)
+static rn_status read_input(rn_model_options *options, rn_context *context, const rn_checkpoint *file, const char *path,
+                            int64_t max_pixels)
 {
     uint64_t number[3] = { 0, 0, 0 };
     rn_json *list = NULL;
@@ -253,6 +254,11 @@ static rn_status read_input(rn_model_options *options, rn_context *context, cons
     if (!fine || number[0] != 3)
         return rn_fail(&context->message, RN_FORMAT, "%s: the metadata '%s' is no input size [3, height, width]", path,
                        RN_KEY_INPUT);
+    if ((int64_t)(number[1] * number[2]) > max_pixels)
+        return rn_fail(&context->message, RN_FORMAT,
+                       "%s: an input of %" PRIu64 " x %" PRIu64 " pixels; %" PRId64 " are allowed "
+                       "(rn_model_open_options.max_pixels)",
+                       path, number[1], number[2], max_pixels);
     options->height = (int32_t)number[1];
     options->width = (int32_t)number[2];
     return RN_OK;
@@ -345,7 +351,8 @@ static rn_status create_network(rn_model **model, rn_context *context, const rn_
     return blame_file(context, status, path);
 }
 
-static rn_status open_model(rn_model **model, rn_context *context, const rn_checkpoint *file, const char *path)
+static rn_status open_model(rn_model **model, rn_context *context, const rn_checkpoint *file, const char *path,
+                            int64_t max_pixels)
 {
     rn_model_options options = { .struct_size = sizeof options };
     rn_classes *classes = NULL;
@@ -356,7 +363,7 @@ static rn_status open_model(rn_model **model, rn_context *context, const rn_chec
         (status = rn_file_classes(&classes, context, file, path)) != RN_OK)
         return status;
     options.classes = classes;
-    if ((status = read_input(&options, context, file, path)) == RN_OK &&
+    if ((status = read_input(&options, context, file, path, max_pixels)) == RN_OK &&
         (status = read_class_count(&options, context, file, path)) == RN_OK &&
         (status = create_network(&created, context, file, &options, path)) == RN_OK &&
         (status = read_pipelines(created, file, path)) == RN_OK)
@@ -383,10 +390,12 @@ rn_status rn_model_open(rn_model **model, rn_context *context, const char *path,
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_model_open: %s is NULL",
                        model == NULL ? "model" : "path");
     status = rn_options_read(&o, sizeof o, options, &context->message);
+    if (status == RN_OK && o.max_pixels < 0)
+        status = rn_fail(&context->message, RN_INVALID_ARGUMENT, "a limit of %" PRId64 " pixels", o.max_pixels);
     if (status == RN_OK)
         status = rn_checkpoint_open(&file, context, path, NULL);
     if (status == RN_OK)
-        status = open_model(model, context, file, path);
+        status = open_model(model, context, file, path, o.max_pixels != 0 ? o.max_pixels : STANDARD_PIXELS);
     rn_checkpoint_destroy(file);
     return status;
 }

@@ -1,25 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fingerprints of 64 bits: enough to notice a wrong file or another data set by mistake, no defence against somebody
- * who means it. A word is mixed in by xor, an odd multiplier (2^64 / golden ratio) and a shift that brings high bits
- * down, as in splitmix64. Numbers go in by value, so that the byte order of the machine does not matter.
+ * Fingerprints (base/mix.h) of weights, photos and what is trainable. Numbers go in by value, so that the byte order of the machine does not matter.
  */
 #include "train/train.h"
 
+#include "base/mix.h"
+
 #include <string.h>
-
-static uint64_t mix(uint64_t id, uint64_t word)
-{
-    id = (id ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return id ^ (id >> 32);
-}
-
-static uint64_t mix_text(uint64_t id, const char *text)
-{
-    for (; *text != '\0'; text++)
-        id = mix(id, (unsigned char)*text);
-    return mix(id, UINT64_C(0x100)); /* an end that no byte equals: "ab" "c" is not "a" "bc" */
-}
 
 static uint64_t mix_values(uint64_t id, const rn_tensor *tensor)
 {
@@ -31,14 +18,14 @@ static uint64_t mix_values(uint64_t id, const rn_tensor *tensor)
             uint32_t word;
 
             memcpy(&word, data + 4 * i, sizeof word);
-            id = mix(id, word);
+            id = rn_mix(id, word);
         }
     } else {
         for (int64_t i = 0; i < count; i++) {
             uint64_t word;
 
             memcpy(&word, data + 8 * i, sizeof word);
-            id = mix(id, word);
+            id = rn_mix(id, word);
         }
     }
     return id;
@@ -51,7 +38,7 @@ uint64_t rn_weights_id(rn_model *model)
 
     /* Values are float32 or int64 and lie without gaps: the order in memory is as good as any. */
     for (size_t i = 0; i < rn_parameters_count(parameters); i++)
-        id = mix_values(mix_text(id, rn_parameters_name(parameters, i)), rn_parameters_value(parameters, i));
+        id = mix_values(rn_mix_text(id, rn_parameters_name(parameters, i)), rn_parameters_value(parameters, i));
     return id;
 }
 
@@ -62,7 +49,7 @@ uint64_t rn_trainable_id(rn_model *model)
 
     for (size_t i = 0; i < rn_parameters_count(parameters); i++)
         if (rn_parameters_is_trainable(parameters, i))
-            id = mix_text(id, rn_parameters_name(parameters, i));
+            id = rn_mix_text(id, rn_parameters_name(parameters, i));
     return id;
 }
 
@@ -74,8 +61,8 @@ uint64_t rn_photos_id(const rn_dataset *dataset)
         const char *path = rn_dataset_path(dataset, i);
         const char *slash = strrchr(path, '/');
 
-        id = mix_text(id, slash != NULL ? slash + 1 : path);
-        id = mix(id, (uint64_t)rn_dataset_label(dataset, i));
+        id = rn_mix_text(id, slash != NULL ? slash + 1 : path);
+        id = rn_mix(id, (uint64_t)rn_dataset_label(dataset, i));
     }
     return id;
 }

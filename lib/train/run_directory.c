@@ -49,12 +49,11 @@ static bool is_ahead(const rn_train_state *state, const char *phase, int32_t epo
     const rn_phase *const open = rn_train_state_open_phase(state), *const named =
                                                                        rn_train_state_find_phase(state, phase);
 
-    /* A phase that has begun after last was written is not known yet. */
-    return named == NULL ? open == NULL : named == open && epoch >= state->epoch;
+    return named != NULL && named == open && epoch >= state->epoch;
 }
 
-/* best.safetensors is there, whole, and the one that the state speaks of. */
-static rn_status check_best(const rn_trainer *trainer, const rn_train_state *state)
+/* best.safetensors is there, whole, and the one that the state speaks of, or one of the phase that is open (*ahead). */
+static rn_status check_best(bool *ahead, const rn_trainer *trainer, const rn_train_state *state)
 {
     const rn_allocator *const allocator = &trainer->context->allocator;
     rn_message *const message = &trainer->context->message;
@@ -65,6 +64,7 @@ static rn_status check_best(const rn_trainer *trainer, const rn_train_state *sta
     const char *text;
     rn_status status;
 
+    *ahead = false;
     if (!state->best.exists)
         return RN_OK;
     status = rn_checkpoint_open(&file, trainer->context, trainer->best_path, NULL);
@@ -75,7 +75,8 @@ static rn_status check_best(const rn_trainer *trainer, const rn_train_state *sta
         status = text != NULL ? rn_best_read(&id, &phase, &epoch, text, allocator, message)
                               : rn_fail(message, RN_FORMAT, "%s is not of a run", trainer->best_path);
     }
-    if (status == RN_OK && id != state->best.id && !is_ahead(state, phase, epoch))
+    *ahead = status == RN_OK && id != state->best.id && is_ahead(state, phase, epoch);
+    if (status == RN_OK && id != state->best.id && !*ahead)
         status = rn_fail(
             message, RN_FORMAT, "%s holds other weights (%016llx) than the best ones that %s belongs with (%016llx)",
             trainer->best_path, (unsigned long long)id, trainer->last_path, (unsigned long long)state->best.id);
@@ -134,12 +135,13 @@ static rn_status take_up_last(rn_trainer *trainer)
 {
     rn_checkpoint *file = NULL;
     rn_train_state found = { 0 };
+    bool ahead = false;
     rn_status status = read_last(&file, &found, trainer);
 
     if (status == RN_OK)
         status = rn_train_state_same_run(&trainer->state, &found, trainer->last_path, &trainer->context->message);
     if (status == RN_OK)
-        status = check_best(trainer, &found);
+        status = check_best(&ahead, trainer, &found);
     if (status == RN_OK)
         status = rn_training_load(trainer->model, &(rn_training_state){ 0 }, file);
     if (status == RN_OK)
@@ -149,7 +151,8 @@ static rn_status take_up_last(rn_trainer *trainer)
 
         trainer->state = found;
         found = mine;
-        trainer->at_start = drop_empty_phase(&trainer->state, &trainer->context->allocator);
+        /* A best that is ahead is of its first epoch: that phase comes first. */
+        trainer->at_start = !ahead && drop_empty_phase(&trainer->state, &trainer->context->allocator);
     }
     rn_train_state_release(&found, &trainer->context->allocator);
     rn_checkpoint_destroy(file);

@@ -24,10 +24,14 @@ static void *make_room(const rn_allocator *allocator, void *array, size_t count,
 rn_status rn_train_state_add_phase(rn_train_state *state, const rn_phase *phase, const rn_allocator *allocator,
                                    rn_message *message)
 {
-    char *name = rn_copy_string(allocator, phase->name);
-    rn_phase *grown =
-        name != NULL ? make_room(allocator, state->phase, state->phase_count, &state->phase_capacity, sizeof *grown)
-                     : NULL;
+    char *name;
+    rn_phase *grown;
+
+    if (state->phase_count == RN_STATE_PHASES)
+        return rn_fail(message, RN_UNSUPPORTED, "a run of more than %d phases", RN_STATE_PHASES);
+    name = rn_copy_string(allocator, phase->name);
+    grown = name != NULL ? make_room(allocator, state->phase, state->phase_count, &state->phase_capacity, sizeof *grown)
+                         : NULL;
 
     if (grown == NULL) {
         rn_release(allocator, name);
@@ -42,7 +46,11 @@ rn_status rn_train_state_add_phase(rn_train_state *state, const rn_phase *phase,
 rn_status rn_train_state_add_row(rn_train_state *state, const rn_history_row *row, const rn_allocator *allocator,
                                  rn_message *message)
 {
-    rn_history_row *grown = make_room(allocator, state->row, state->row_count, &state->row_capacity, sizeof *grown);
+    rn_history_row *grown;
+
+    if (state->row_count == RN_STATE_ROWS)
+        return rn_fail(message, RN_UNSUPPORTED, "a run of more than %d epochs", RN_STATE_ROWS);
+    grown = make_room(allocator, state->row, state->row_count, &state->row_capacity, sizeof *grown);
 
     if (grown == NULL)
         return rn_fail(message, RN_NO_MEMORY, "no memory for the history's row %zu", state->row_count);

@@ -189,6 +189,8 @@ static void wrong_metadata_is_refused(void **state)
         { "rn.input", "[3, \"24\", 40]", RN_FORMAT, "rn.input" },
         { "rn.input", "[3, 1e300, 40]", RN_FORMAT, "rn.input" },
         { "rn.input", "24", RN_FORMAT, "rn.input" },
+        { "rn.input", "[3, 2048, 2049]", RN_FORMAT, "rn_model_open_options.max_pixels" },
+        { "rn.input", "[3, 16384, 16384]", RN_FORMAT, "rn_model_open_options.max_pixels" },
         { "rn.pipeline", "Explode(7)", RN_FORMAT, "Explode" },
         { "rn.pipeline", "", RN_FORMAT, "" },
         { "rn.pipeline", "RandomHorizontalFlip(0.5), ToTensor()", RN_FORMAT, "random" },

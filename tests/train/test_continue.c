@@ -82,6 +82,48 @@ static void an_extension_that_is_killed_goes_on(void **state)
     rn_test_same_results(directory, at_once);
 }
 
+/* Keeps last.safetensors as it is while the first batch of phase "two" is trained. */
+static int32_t copy_last(const rn_progress *progress, void *payload)
+{
+    const char *const *const paths = payload;
+
+    if (strcmp(progress->phase, "two") == 0 && progress->batch == 1 && progress->epoch == 0)
+        rn_test_copy_file(paths[1], paths[0]);
+    return RN_FIT_GO_ON;
+}
+
+/* Killed between best and last of a new phase's first epoch: that phase comes first, for it wrote the best. */
+static void a_phase_whose_best_is_there_comes_first(void **state)
+{
+    const char *const whole = rn_test_new_directory(), *const directory = rn_test_new_directory();
+    const char *paths[2] = { rn_test_path(whole, "last.safetensors"), rn_test_path(rn_test_directory(), "kept") };
+    rn_test_run run = rn_test_run_open(photos, 3);
+    char *before, *after;
+    size_t size, other;
+
+    (void)state;
+    require_ok(run.context, rn_test_run_train(&run, whole, 0, copy_last, paths));
+    require_ok(run.context, fit(&run, "one", 2));
+    before = rn_test_file(rn_test_path(whole, "best.safetensors"), &size);
+    require_ok(run.context, fit(&run, "two", 1));
+    after = rn_test_file(rn_test_path(whole, "best.safetensors"), &other);
+    assert_true(size != other ||
+                memcmp(before, after, size) != 0); /* the new phase is the best, or nothing is tested */
+    rn_test_run_close(&run);
+    train(directory, 0, 1);
+    rn_test_copy_file(rn_test_path(directory, "last.safetensors"), paths[1]);
+
+    run = rn_test_run_open(photos, 3);
+    require_ok(run.context, rn_test_run_train(&run, directory, 1, NULL, NULL));
+    require_ok(run.context, fit(&run, "one", 2));
+    require_status(run.context, fit(&run, "three", 1), RN_STATE);
+    require_ok(run.context, fit(&run, "two", 1));
+    rn_test_run_close(&run);
+    rn_test_same_results(directory, whole);
+    free(after);
+    free(before);
+}
+
 /* Ends the first fit at the second epoch's first batch, then lets everything pass. */
 static int32_t end_early(const rn_progress *progress, void *payload)
 {
@@ -206,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(more_epochs_end_in_the_same_bytes_as_all_at_once),
         cmocka_unit_test(an_extension_that_is_killed_goes_on),
+        cmocka_unit_test(a_phase_whose_best_is_there_comes_first),
         cmocka_unit_test(a_fit_that_is_ended_is_complete_and_others_follow),
         cmocka_unit_test(a_false_start_binds_nothing),
         cmocka_unit_test(damage_is_found_before_anything_is_trained),
