@@ -8,11 +8,11 @@
  *
  * Lifetime: objects keep their context alive (a reference count inside), so destruction works in any order.
  *
- * Fork: OpenMP's threads, be they the library's or the host program's, do not survive fork(). In a child that was forked
- * after the library was loaded everything works, with the parent's contexts as with new ones, but on the calling thread
- * alone (the bits are the same). A server that wants threads in its children loads the library there, or calls exec.
- * Another thread that is within the library while its process forks leaves what it works on (its context, its session)
- * half done in the child.
+ * Fork: OpenMP's threads, be they the library's or the host program's, do not survive fork(). In a child that was
+ * forked after the library was loaded everything works, with the parent's contexts as with new ones, but on the calling
+ * thread alone (the bits are the same). A server that wants threads in its children loads the library there, or calls
+ * exec. Another thread that is within the library while its process forks leaves what it works on (its context, its
+ * session) half done in the child.
  *
  * Unloading: the shared library stays mapped after dlclose, since OpenMP's threads do.
  */

@@ -6,8 +6,8 @@
  * take turns, each with all cores, instead of fighting over them. Every random draw is a pure function of (seed, epoch,
  * sample).
  *
- * Thread safety: a dataset may be read from several threads; opening it, labels and a loader belong to the thread of the
- * context. A batch is read by whoever has it until the loader's next call.
+ * Thread safety: a dataset may be read from several threads; opening it, labels and a loader belong to the thread of
+ * the context. A batch is read by whoever has it until the loader's next call.
  */
 #ifndef RESNET_DATASET_H
 #define RESNET_DATASET_H

@@ -20,8 +20,8 @@
  * Every random draw is a pure function of (seed, epoch, sample): the same on any machine, for any number of threads.
  * Source: https://pytorch.org/vision/stable/transforms.html; Pillow's ImagingResample.
  *
- * Thread safety: an image and a pipeline do not change once made: several threads may read them, and apply one pipeline,
- * each with a context of its own.
+ * Thread safety: an image and a pipeline do not change once made: several threads may read them, and apply one
+ * pipeline, each with a context of its own.
  */
 #ifndef RESNET_IMAGE_H
 #define RESNET_IMAGE_H

@@ -129,13 +129,14 @@ typedef struct rn_load_options {
 } rn_load_options;
 
 /*
- * Takes the parameters' values from a checkpoint file (checkpoint.h), all or none, also beside running sessions (above).
- * num_batches_tracked may be missing, as in old files.
+ * Takes the parameters' values from a checkpoint file (checkpoint.h), all or none, also beside running sessions
+ * (above). num_batches_tracked may be missing, as in old files.
  *
- * Where the state dict lies beside other things (a training script's {'state_dict': ..., 'optimizer': ...}), it is found
- * by the name of the first parameter; what lies elsewhere is not looked at. Where two state dicts fit the network, the
- * one whose prefix does not speak of an average or a teacher (ema, swa, avg, average, teacher, target, momentum) is
- * taken and a warning says so; if that does not decide, RN_INVALID_ARGUMENT names the candidates and `prefix` chooses.
+ * Where the state dict lies beside other things (a training script's {'state_dict': ..., 'optimizer': ...}), it is
+ * found by the name of the first parameter; what lies elsewhere is not looked at. Where two state dicts fit the
+ * network, the one whose prefix does not speak of an average or a teacher (ema, swa, avg, average, teacher, target,
+ * momentum) is taken and a warning says so; if that does not decide, RN_INVALID_ARGUMENT names the candidates and
+ * `prefix` chooses.
  *
  * A model without class table or pipelines takes those of the file. RN_SHAPE: a tensor does not fit, is missing or is
  * surplus (the message names them), or the class tables differ. RN_INVALID_ARGUMENT: no such prefix. RN_STATE,
@@ -184,8 +185,8 @@ typedef struct rn_model_open_options {
     int64_t max_pixels; /* of the input that the file may name, height times width; 0: 4,194,304 (2048 x 2048) */
 } rn_model_open_options;
 
-/* Makes the model that such a file holds. RN_FORMAT: the file carries no network name, or a larger input than allowed; RN_INVALID_ARGUMENT: not a
- * network of the zoo (build it and rn_model_load the file). */
+/* Makes the model that such a file holds. RN_FORMAT: the file carries no network name, or a larger input than allowed;
+ * RN_INVALID_ARGUMENT: not a network of the zoo (build it and rn_model_load the file). */
 RN_API rn_status rn_model_open(rn_model **model, rn_context *context, const char *path,
                                const rn_model_open_options *options);
 

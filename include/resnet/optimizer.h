@@ -121,10 +121,10 @@ RN_API double rn_optimizer_lr(const rn_optimizer *optimizer, size_t group);
 RN_API rn_status rn_optimizer_set_lr(rn_optimizer *optimizer, size_t group, double lr);
 
 /*
- * torch.optim.Optimizer.state_dict: puts the state into a checkpoint, copied: tensors "optimizer.<slot>.<parameter>" and
- * metadata with rule, rates and step counts. With rn_model_state_dict, rn_scheduler_state_dict, the loader's epoch and
- * rn_session_step_count a training can be saved and resumed to the same bits. RN_INVALID_ARGUMENT: a name is taken, or
- * the checkpoint holds the state of another optimizer already (one optimizer a checkpoint).
+ * torch.optim.Optimizer.state_dict: puts the state into a checkpoint, copied: tensors "optimizer.<slot>.<parameter>"
+ * and metadata with rule, rates and step counts. With rn_model_state_dict, rn_scheduler_state_dict, the loader's epoch
+ * and rn_session_step_count a training can be saved and resumed to the same bits. RN_INVALID_ARGUMENT: a name is taken,
+ * or the checkpoint holds the state of another optimizer already (one optimizer a checkpoint).
  */
 RN_API rn_status rn_optimizer_state_dict(rn_checkpoint *state, const rn_optimizer *optimizer);
 /* Takes it back, all or nothing; what it does not name is as before its first step. RN_FORMAT: not such a state.
@@ -138,10 +138,10 @@ typedef struct rn_clip_options {
 } rn_clip_options;
 
 /*
- * torch.nn.utils.clip_grad_norm_: between backward and step, scales all gradients by max_norm / (norm + 1e-6) if that is
- * below 1, where norm is their L2 norm together, stored in *norm (may be NULL). Summed in double in an order of its own:
- * the same bits for any number of threads. RN_INVALID_ARGUMENT: max_norm is not positive, or norm is not finite (nothing
- * is scaled then). RN_STATE: nothing carries a gradient.
+ * torch.nn.utils.clip_grad_norm_: between backward and step, scales all gradients by max_norm / (norm + 1e-6) if that
+ * is below 1, where norm is their L2 norm together, stored in *norm (may be NULL). Summed in double in an order of its
+ * own: the same bits for any number of threads. RN_INVALID_ARGUMENT: max_norm is not positive, or norm is not finite
+ * (nothing is scaled then). RN_STATE: nothing carries a gradient.
  */
 RN_API rn_status rn_clip_gradient_norm(double *norm, rn_parameters *parameters, double max_norm,
                                        const rn_clip_options *options);
@@ -169,7 +169,8 @@ typedef struct rn_scheduler_step_options {
 
 /* An epoch has ended. */
 RN_API rn_status rn_scheduler_step(rn_scheduler *scheduler, const rn_scheduler_step_options *options);
-/* How many epochs have ended (rn_scheduler_epoch), as metadata of a checkpoint that holds the optimizer's state dict, too; and back. Errors as there. */
+/* How many epochs have ended (rn_scheduler_epoch), as metadata of a checkpoint that holds the optimizer's state dict,
+ * too; and back. Errors as there. */
 RN_API rn_status rn_scheduler_state_dict(rn_checkpoint *state, const rn_scheduler *scheduler);
 RN_API rn_status rn_scheduler_load_state_dict(rn_scheduler *scheduler, const rn_checkpoint *state);
 RN_API int64_t rn_scheduler_epoch(const rn_scheduler *scheduler);

@@ -25,8 +25,8 @@
 extern "C" {
 #endif
 
-/* Zeroes an options struct of `size` bytes and sets its struct_size: what RN_OPTIONS does, for languages without it. Any
- * thread. NULL or a size below that of struct_size does nothing. */
+/* Zeroes an options struct of `size` bytes and sets its struct_size: what RN_OPTIONS does, for languages without it.
+ * Any thread. NULL or a size below that of struct_size does nothing. */
 RN_API void rn_options_init(void *options, size_t size);
 
 #ifdef __cplusplus

@@ -6,10 +6,10 @@
  *
  * Borrowed from its model (rn_model_parameters) and valid as long as the model is.
  *
- * Thread safety: names, shapes and kinds never change and may be asked from any thread. rn_parameters_read may be called
- * from any thread, too, with a target of that thread's context. Everything else belongs to the thread of the model's
- * context; writing waits for forwards of other threads that are running and answers RN_STATE while a training session
- * is between forward and backward.
+ * Thread safety: names, shapes and kinds never change and may be asked from any thread. rn_parameters_read may be
+ * called from any thread, too, with a target of that thread's context. Everything else belongs to the thread of the
+ * model's context; writing waits for forwards of other threads that are running and answers RN_STATE while a training
+ * session is between forward and backward.
  */
 #ifndef RESNET_PARAMETERS_H
 #define RESNET_PARAMETERS_H

@@ -63,8 +63,8 @@ RN_API rn_status rn_tensor_wrap(rn_tensor **tensor, rn_context *context, rn_dtyp
 RN_API rn_status rn_tensor_view(rn_tensor **tensor, rn_tensor *base, int32_t axis, int64_t start, int64_t length);
 
 /* A copy of `count` tensors of one shape and type as one more dimension in front: photos (3, H, W) become a batch
- * (N, 3, H, W). Rank 3 gives channels last in memory, others row-major. RN_SHAPE: shapes or types differ, or the rank is
- * RN_MAX_RANK. torch.stack */
+ * (N, 3, H, W). Rank 3 gives channels last in memory, others row-major. RN_SHAPE: shapes or types differ, or the rank
+ * is RN_MAX_RANK. torch.stack */
 RN_API rn_status rn_tensor_stack(rn_tensor **tensor, rn_context *context, const rn_tensor *const *tensors,
                                  size_t count);
 
@@ -109,8 +109,8 @@ RN_API const void *rn_tensor_const_data(const rn_tensor *tensor);
 typedef enum rn_access { RN_ACCESS_READ = 1, RN_ACCESS_WRITE = 2, RN_ACCESS_READ_WRITE = 3 } rn_access;
 /*
  * Makes the elements reachable for the host until rn_tensor_unmap: *data is the address of element (0, ..., 0), to be
- * used with the strides. On the CPU nothing is copied; a device copies there and, after writing, back. Maps do not nest.
- * RN_INVALID_ARGUMENT: unknown access. RN_STATE: mapped already, or unmapped without a map.
+ * used with the strides. On the CPU nothing is copied; a device copies there and, after writing, back. Maps do not
+ * nest. RN_INVALID_ARGUMENT: unknown access. RN_STATE: mapped already, or unmapped without a map.
  */
 RN_API rn_status rn_tensor_map(void **data, rn_tensor *tensor, rn_access access);
 RN_API rn_status rn_tensor_unmap(rn_tensor *tensor);

@@ -113,8 +113,8 @@ typedef struct rn_fit_options {
  * RN_STATE: nothing is trainable, the phase's name was used already, an interrupted phase has not been finished (call
  * it again; its callback may answer RN_FIT_END), or one is called with fewer epochs or other options than it was begun
  * with. RN_UNSUPPORTED: over 1000 phases or 1,000,000 epochs in a run. RN_CANCELLED by the callback: called again, the
- * fit goes on. RN_INVALID_ARGUMENT: a loss, or with clip_norm a gradient, that is not finite ends the fit, with the last
- * good checkpoint kept. A photo that does not decode (dataset.h) stops it as a cancel does. RN_FORMAT also:
+ * fit goes on. RN_INVALID_ARGUMENT: a loss, or with clip_norm a gradient, that is not finite ends the fit, with the
+ * last good checkpoint kept. A photo that does not decode (dataset.h) stops it as a cancel does. RN_FORMAT also:
  * best.safetensors is not the file that this run wrote. After any other failure the trainer answers RN_STATE: a new one
  * resumes from the directory.
  */

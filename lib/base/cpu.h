@@ -11,8 +11,8 @@
  */
 uint32_t rn_cpu_isas(void);
 /*
- * CPUs that this process may use: `known` or, if that is 0, its affinity mask; cut by the cgroup's quota (v2 cpu.max, v1
- * cfs_quota), at least 1.
+ * CPUs that this process may use: `known` or, if that is 0, its affinity mask; cut by the cgroup's quota (v2 cpu.max,
+ * v1 cfs_quota), at least 1.
  */
 int32_t rn_cpu_count(int32_t known);
 /*

@@ -21,9 +21,9 @@ rn_status
 rn_fail(rn_message *message, rn_status status, const char *format, ...);
 
 /*
- * RN_INVALID_ARGUMENT for a call whose handle is NULL, so that there is no context to write into. The two words (static)
- * are kept for this thread, as errno is, until rn_fail writes a sentence; they stand in for a context's message, which
- * would be that of an older failure.
+ * RN_INVALID_ARGUMENT for a call whose handle is NULL, so that there is no context to write into. The two words
+ * (static) are kept for this thread, as errno is, until rn_fail writes a sentence; they stand in for a context's
+ * message, which would be that of an older failure.
  */
 rn_status rn_fail_null(const char *call, const char *what);
 /* "call: what is NULL" of this thread's last failure, if that was one of rn_fail_null; else NULL. Valid until the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fingerprints of 64 bits: enough to notice damage or another file by mistake, no defence against somebody who means it.
- * A word is mixed in by xor, an odd multiplier (2^64 / golden ratio) and a shift that brings high bits down, as in
+ * Fingerprints of 64 bits: enough to notice damage or another file by mistake, no defence against somebody who means
+ * it. A word is mixed in by xor, an odd multiplier (2^64 / golden ratio) and a shift that brings high bits down, as in
  * splitmix64.
  */
 #ifndef RN_BASE_MIX_H

@@ -90,9 +90,9 @@ rn_status rn_file_replace_begin(rn_replacement **replacement, const rn_allocator
 }
 
 /*
- * write() beyond RLIMIT_FSIZE raises SIGXFSZ, which ends a process that does not expect it. How the process takes signals
- * is not ours to change, so it is held back in this thread alone and taken away again; what is left is EFBIG. One that
- * was pending before came from somebody else and stays.
+ * write() beyond RLIMIT_FSIZE raises SIGXFSZ, which ends a process that does not expect it. How the process takes
+ * signals is not ours to change, so it is held back in this thread alone and taken away again; what is left is EFBIG.
+ * One that was pending before came from somebody else and stays.
  */
 static ssize_t write_without_signal(int handle, const void *bytes, size_t nbytes)
 {

@@ -96,8 +96,8 @@ typedef struct rn_pickle {
 } rn_pickle;
 
 /*
- * Reads one pickle from the start of `bytes`; more may follow it. RN_FORMAT: damaged, beyond a limit or the budget, or a
- * global that is not known; RN_UNSUPPORTED; RN_NO_MEMORY. `path` is for messages. Release in every case but failure,
+ * Reads one pickle from the start of `bytes`; more may follow it. RN_FORMAT: damaged, beyond a limit or the budget, or
+ * a global that is not known; RN_UNSUPPORTED; RN_NO_MEMORY. `path` is for messages. Release in every case but failure,
  * while the budget lives.
  */
 rn_status rn_pickle_read(rn_pickle *pickle, rn_budget *budget, const char *path, const unsigned char *bytes,

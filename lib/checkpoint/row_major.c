@@ -16,7 +16,8 @@ typedef struct gather {
     unsigned char buffer[BUFFER];
 } gather;
 
-/* The dimensions along which steps are taken. Those of one element may have any stride, which must not be multiplied. */
+/* The dimensions along which steps are taken. Those of one element may have any stride, which must not be multiplied.
+ */
 typedef struct stepping {
     int32_t rank;
     int64_t shape[RN_MAX_RANK], step[RN_MAX_RANK]; /* steps in bytes */

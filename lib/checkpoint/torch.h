@@ -67,8 +67,8 @@ bool rn_torch_key(char key[RN_TORCH_KEY], const rn_reader *reader, const rn_pick
 rn_status rn_torch_object_read(rn_reader *reader, const rn_pickle_value *root, const rn_torch_source *source);
 
 /*
- * A tensor over its storage, after checking that every element lies inside and charging all of them. Strides along which
- * no step is ever taken become those of row-major order: a file may claim any.
+ * A tensor over its storage, after checking that every element lies inside and charging all of them. Strides along
+ * which no step is ever taken become those of row-major order: a file may claim any.
  */
 rn_status rn_torch_place(rn_tensor **tensor, const rn_reader *reader, const char *name, const rn_torch_layout *layout);
 

@@ -13,7 +13,8 @@
 
 #include <string.h>
 
-/* Units of the budget's work: how often the bytes of names and texts are gone over, and what does not depend on them. */
+/* Units of the budget's work: how often the bytes of names and texts are gone over, and what does not depend on them.
+ */
 enum { TEXT_WORK = 4, VISIT_WORK = 128, TENSOR_WORK = 512 };
 
 typedef struct found_tensor {
@@ -181,7 +182,8 @@ static rn_status add_rebuilt(walk *w, const rn_pickle_items *arguments)
 
 static rn_status visit(walk *w, const rn_pickle_value *value, int depth);
 
-/* (function, type, arguments, state): a tensor of a class of its own. Plain ones are read, whatever their attributes. */
+/* (function, type, arguments, state): a tensor of a class of its own. Plain ones are read, whatever their attributes.
+ */
 static rn_status add_subclass(walk *w, const rn_pickle_items *arguments)
 {
     if (arguments->count < 3 || arguments->value[0].type != RN_PICKLE_GLOBAL ||
@@ -307,7 +309,8 @@ static rn_status visit(walk *w, const rn_pickle_value *value, int depth)
     }
 }
 
-/* *nesting: the only key of the outermost dictionary under which tensors lie, if its value is a dictionary; else NULL. */
+/* *nesting: the only key of the outermost dictionary under which tensors lie, if its value is a dictionary; else NULL.
+ */
 static rn_status visit_root(const rn_pickle_value **nesting, walk *w, const rn_pickle_value *root)
 {
     rn_status status = RN_OK;

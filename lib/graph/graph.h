@@ -95,8 +95,8 @@ rn_status rn_layer_shape(rn_value_shape *shape, const rn_layer *layer, const rn_
 /* "conv2d", "relu": for messages. */
 const char *rn_layer_kind_name(rn_layer_kind kind);
 /*
- * Adds a layer (its strings and arrays are copied; name is relative to what was entered, NULL: the kind, numbered). Gives
- * the value, or an invalid one after an error.
+ * Adds a layer (its strings and arrays are copied; name is relative to what was entered, NULL: the kind, numbered).
+ * Gives the value, or an invalid one after an error.
  */
 rn_value rn_graph_add_layer(rn_graph *graph, const rn_layer *layer, const char *name);
 /* Records the first error of a graph. Gives an invalid value back. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JPEG by stb_image, in builds without libjpeg-turbo. As of 2.27 it invents what a file that was cut short lacks, writes
- * past its tables where a Huffman table has over 256 codes, follows tables that were never defined into memory that it
- * did not clear, and mixes up frames where there are two. All of that is looked for here, marker by marker as stb_image
- * goes (ITU-T T.81, annex B). Damage within the coded data stays unnoticed: libjpeg-turbo is the better decoder.
+ * JPEG by stb_image, in builds without libjpeg-turbo. As of 2.27 it invents what a file that was cut short lacks,
+ * writes past its tables where a Huffman table has over 256 codes, follows tables that were never defined into memory
+ * that it did not clear, and mixes up frames where there are two. All of that is looked for here, marker by marker as
+ * stb_image goes (ITU-T T.81, annex B). Damage within the coded data stays unnoticed: libjpeg-turbo is the better
+ * decoder.
  */
 #include "image/pixels.h"
 

@@ -93,8 +93,8 @@ static void *stb_grow(void *memory, size_t old_bytes, size_t nbytes)
 #endif
 
 /*
- * As stbi_load_from_memory with three channels. That loses the picture if there is no memory to make 8 bits of its 16, so
- * it is done here, in place.
+ * As stbi_load_from_memory with three channels. That loses the picture if there is no memory to make 8 bits of its 16,
+ * so it is done here, in place.
  */
 static uint8_t *load(const uint8_t *bytes, int nbytes, int *width, int *height)
 {

@@ -30,8 +30,8 @@ typedef struct rn_crop {
     int32_t top, left, height, width;
 } rn_crop;
 
-/* Of a picture, unless an option says otherwise: Pillow's limit (half of what it takes for a decompression bomb, and four
- * times what cameras make); and what an option may say. */
+/* Of a picture, unless an option says otherwise: Pillow's limit (half of what it takes for a decompression bomb, and
+ * four times what cameras make); and what an option may say. */
 enum { RN_STANDARD_PIXELS = 178956970, RN_MAX_PIXELS = 1 << 30 };
 
 static inline int64_t rn_bench_pixels(const rn_workbench *bench)

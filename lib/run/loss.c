@@ -4,7 +4,8 @@
  * the label is ignored) and V = sum_n v_n. With label smoothing s, the target of sample n is 1 - s at its label and
  * s / C everywhere, each class j weighing w_j.
  *
- *   cross entropy   L = sum_n [ (1 - s) v_n (Z_n - x_n,label) + s / C sum_j w_j (Z_n - x_nj) ] / V,  Z_n = log sum_j exp x_nj
+ *   cross entropy   L = sum_n [ (1 - s) v_n (Z_n - x_n,label) + s / C sum_j w_j (Z_n - x_nj) ] / V
+ *                   with Z_n = log sum_j exp x_nj
  *   NLL             L = sum_n v_n (-x_n,label) / V
  *
  * Computed in double with the row's maximum taken off first.

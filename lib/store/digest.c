@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A digest (base/mix.h) of a checkpoint's tensors and metadata. Tensors and entries are added up, since the order in a file is the
- * container's.
+ * A digest (base/mix.h) of a checkpoint's tensors and metadata. Tensors and entries are added up, since the order in a
+ * file is the container's.
  */
 #include "base/mix.h"
 #include "checkpoint/checkpoint.h"

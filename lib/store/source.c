@@ -125,7 +125,8 @@ static ptrdiff_t prefix_length(const char *name, const char *first)
     return length == tail || name[length - tail - 1] == '.' ? (ptrdiff_t)(length - tail) : -1;
 }
 
-/* Collects the candidates that fit into the report, and leaves the first candidate of all, fit or not, as the prefix. */
+/* Collects the candidates that fit into the report, and leaves the first candidate of all, fit or not, as the prefix.
+ */
 static rn_status collect(rn_load_source *source, rn_load_report *report, int32_t head)
 {
     const rn_parameters *const parameters = source->model->graph->parameters;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where in a file the state dict of a network lies. A training script's checkpoint holds more than one
- * ({'state_dict': ..., 'best_acc': ..., 'optimizer': ...}), so that its tensors are called "state_dict.conv1.weight", or
- * holds two that fit (a model and its average).
+ * ({'state_dict': ..., 'best_acc': ..., 'optimizer': ...}), so that its tensors are called "state_dict.conv1.weight",
+ * or holds two that fit (a model and its average).
  */
 #ifndef RN_STORE_SOURCE_H
 #define RN_STORE_SOURCE_H

@@ -59,8 +59,8 @@ void rn_recorded_release(rn_recorded_state *recorded);
 /* The same as rn_model_save with one more metadata entry rn.state; NULL: none. */
 rn_status rn_model_save_with_state(const rn_model *model, const char *state, const char *path);
 
-/* Writes the digest of all that the file holds into it, as its last entry; and compares it: RN_FORMAT, also where there is
- * none. */
+/* Writes the digest of all that the file holds into it, as its last entry; and compares it: RN_FORMAT, also where there
+ * is none. */
 rn_status rn_file_seal(rn_checkpoint *file);
 rn_status rn_file_check_seal(const rn_checkpoint *file, const char *path, rn_message *message);
 /* Puts parameters (shared, not copied) and metadata of a model into a checkpoint. */

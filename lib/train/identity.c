@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fingerprints (base/mix.h) of weights, photos and what is trainable. Numbers go in by value, so that the byte order of the machine does not matter.
+ * Fingerprints (base/mix.h) of weights, photos and what is trainable. Numbers go in by value, so that the byte order of
+ * the machine does not matter.
  */
 #include "train/train.h"
 

@@ -202,7 +202,8 @@ static rn_status begin_new(rn_phase **phase, rn_trainer *trainer, const rn_phase
     return status;
 }
 
-/* Opens the phase for the epochs that were added, in last.safetensors, too: a best of theirs is then never without it. */
+/* Opens the phase for the epochs that were added, in last.safetensors, too: a best of theirs is then never without it.
+ */
 static rn_status extend(rn_trainer *trainer, rn_phase *phase, const rn_phase *wanted)
 {
     const rn_phase before = *phase;

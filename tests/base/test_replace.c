@@ -154,7 +154,8 @@ static void a_full_disk_leaves_the_old_file_and_no_other(void **state)
 
 enum { SURVIVED, NOT_BEGUN, NOT_REFUSED, LEFT_PENDING, TAKEN_AWAY, LEFT_BLOCKED };
 
-/* In a child of its own: writes beyond the limit while SIGXFSZ would end the process. `foreign`: one is pending before. */
+/* In a child of its own: writes beyond the limit while SIGXFSZ would end the process. `foreign`: one is pending before.
+ */
 static int write_beyond_the_limit(const char *path, bool foreign)
 {
     static unsigned char bytes[300000];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the fuzz targets share: a context whose large allocations fail, as on a small machine, and files that are memory. */
+/* What the fuzz targets share: a context whose large allocations fail, as on a small machine, and files that are
+ * memory. */
 #ifndef RN_TESTS_FUZZ_H
 #define RN_TESTS_FUZZ_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One forward of a small network, through a table of functions, so that a host that loads the library by hand can run it,
- * too. */
+/* One forward of a small network, through a table of functions, so that a host that loads the library by hand can run
+ * it, too. */
 #ifndef RN_TESTS_GUEST_NETWORK_H
 #define RN_TESTS_GUEST_NETWORK_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A hand-written loop that is interrupted and goes on by public calls alone ends in the bits of one that never stopped. */
+/* A hand-written loop that is interrupted and goes on by public calls alone ends in the bits of one that never stopped.
+ */
 #include "optim/optimizer.h"
 #include "run/training.h"
 #include "support/support.h"
@@ -118,7 +119,7 @@ static void what_is_no_state_is_refused(void **state)
     training_end(&t);
 }
 
-/* ---- what a state takes the place of ------------------------------------------------------------------------------ */
+/* ---- what a state takes the place of ---------------------------------------------------------------------------- */
 
 static double slot_element(training *t, const rn_optimizer *optimizer, const char *name)
 {
@@ -226,7 +227,7 @@ static void a_checkpoint_holds_one_optimizer(void **state)
     training_end(&t);
 }
 
-/* ---- a rule of one's own ------------------------------------------------------------------------------------------ */
+/* ---- a rule of one's own ---------------------------------------------------------------------------------------- */
 
 /* Of the step count alone: nothing is kept. */
 static void decay(const rn_parameter_update *u, void *payload)
@@ -298,7 +299,7 @@ static void a_rule_of_ones_own_is_saved_and_goes_on(void **state)
     }
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------- */
+/* ---- memory ----------------------------------------------------------------------------------------------------- */
 
 typedef struct loading {
     rn_optimizer *optimizer;

@@ -3,7 +3,8 @@
  * Calls that the library makes of the system, counted by kind, of which one can be made to fail.
  *
  * The linker sends the calls of everything in the program to failpoints.c (--wrap). Memory goes further where no
- * sanitizer keeps it: there malloc and its family are replaced for the shared libraries below too (libjpeg, cJSON, zlib).
+ * sanitizer keeps it: there malloc and its family are replaced for the shared libraries below too (libjpeg, cJSON,
+ * zlib).
  */
 #ifndef RN_TESTS_FAILPOINTS_H
 #define RN_TESTS_FAILPOINTS_H
@@ -32,7 +33,8 @@ void fail_begin(fail_kind kind, long number);
 /* Ends that. The number of calls of each kind, until the next begin. */
 const long *fail_end(void);
 
-/* What is out now: blocks of memory (always 0 under a sanitizer, which looks for leaks itself), mappings and handles. */
+/* What is out now: blocks of memory (always 0 under a sanitizer, which looks for leaks itself), mappings and handles.
+ */
 typedef struct fail_holdings {
     long blocks, mappings, handles;
 } fail_holdings;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Every reader and writer again with each of its calls to the system failing once: nothing crashes, leaks or hangs, the
- * status is that of a failed allocation or of a failed call (damage is never blamed), and a file that was to be replaced
- * is the old or the new one, whole, with nothing beside it.
+ * status is that of a failed allocation or of a failed call (damage is never blamed), and a file that was to be
+ * replaced is the old or the new one, whole, with nothing beside it.
  */
 #define _GNU_SOURCE
 #include "base/file.h"
