@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L
 #include "examples/programs.h"
+#include "train/runs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,4 +68,14 @@ int rn_test_program(const char *directory, const char *const *arguments, int sig
 int rn_test_program_into(const char *out, const char *directory, const char *const *arguments)
 {
     return run(out, directory, arguments, 0, -1);
+}
+
+char *rn_test_program_output(const char *directory, const char *name)
+{
+    size_t size;
+    char *text = rn_test_file(rn_test_path(directory, name), &size);
+
+    assert_non_null(text);
+    assert_int_equal(strlen(text), size);
+    return text;
 }

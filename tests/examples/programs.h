@@ -16,5 +16,7 @@ void rn_test_programs(int argc, char **argv);
 int rn_test_program(const char *directory, const char *const *arguments, int signal_number, long after_ms);
 /* The same without a signal, standard output being the file `out`, or closed if that is NULL. */
 int rn_test_program_into(const char *out, const char *directory, const char *const *arguments);
+/* What it printed: the file of that name in the directory, as text without zeros. The caller frees. */
+char *rn_test_program_output(const char *directory, const char *name);
 
 #endif

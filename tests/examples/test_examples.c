@@ -49,7 +49,8 @@ static void names_of_tensors_do_not_steer_a_terminal(void **state)
     require_ok(context, rn_tensor_create(&scalar, context, RN_FLOAT32, 0, NULL, RN_ROW_MAJOR));
     require_ok(context, rn_checkpoint_create(&file, context));
     require_ok(context, rn_checkpoint_add(file, "esc\x1b]0;t\x07\nc1\xc2\x9b", scalar));
-    require_ok(context, rn_checkpoint_save(file, rn_test_path(directory, "odd.safetensors"), RN_FORMAT_SAFETENSORS, NULL));
+    require_ok(context,
+               rn_checkpoint_save(file, rn_test_path(directory, "odd.safetensors"), RN_FORMAT_SAFETENSORS, NULL));
     rn_checkpoint_destroy(file);
     rn_tensor_destroy(scalar);
     rn_context_destroy(context);

@@ -17,11 +17,7 @@ static int run(const char *const *arguments)
 
 static char *output(const char *name)
 {
-    size_t size;
-    char *text = rn_test_file(rn_test_path(work, name), &size);
-
-    assert_non_null(text);
-    return text;
+    return rn_test_program_output(work, name);
 }
 
 static rn_json *parse(const char *text, size_t length)

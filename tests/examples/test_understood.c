@@ -30,12 +30,7 @@ static int run(const char *const *arguments)
 
 static char *output(const char *name)
 {
-    size_t size;
-    char *text = rn_test_file(rn_test_path(work, name), &size);
-
-    assert_non_null(text);
-    assert_int_equal(strlen(text), size);
-    return text;
+    return rn_test_program_output(work, name);
 }
 
 static void require_text(const char *name, const char *words)
