@@ -69,22 +69,26 @@ typedef struct rn_sgd_options {
 /* torch.optim.SGD */
 RN_API rn_status rn_sgd_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_sgd_options *options);
 
-/* One parameter of a step, for a rule of one's own. Numbers lie in the parameter's storage order (the strides of
- * rn_parameters_value tell it); an element-wise rule need not care. */
+/* One parameter of a step, or a part of one, for a rule of one's own. Numbers lie in the parameter's storage order (the
+ * strides of rn_parameters_value tell it); an element-wise rule need not care. */
 typedef struct rn_parameter_update {
     size_t struct_size;
     const char *name;
     float *value; /* to be changed */
     const float *gradient;
     float *const *state;     /* one array for each state name; zeros before the first step */
+    int64_t offset;          /* which number of the parameter each of these begins with */
     int64_t count;           /* numbers in each of these */
     int64_t step;            /* of this parameter, from 1 */
     double lr, weight_decay; /* of its group */
 } rn_parameter_update;
 
-/* Runs on the thread that called rn_optimizer_step, parameter by parameter in the network's order. It must not call the
- * library with the same model. */
-typedef void (*rn_update_function)(const rn_parameter_update *update, void *payload);
+/*
+ * Called by rn_optimizer_step, parameter by parameter in the network's order; it must not call the library with the
+ * same model. Anything but RN_OK ends the step, which answers with it: the parameters before this one have made their
+ * step, this one (of which some numbers may be written) and those after it have not, and keep their gradients.
+ */
+typedef rn_status (*rn_update_function)(const rn_parameter_update *update, void *payload);
 
 enum { RN_RULE_STATES = 4 };
 
@@ -96,11 +100,17 @@ typedef struct rn_rule_options {
     size_t state_count;
     rn_update_function update;
     void *payload;
-    double lr; /* 0: 1e-3 */
+    void (*release)(void *payload); /* if not NULL: called once, when the optimizer has been destroyed (and every
+                                       scheduler of it); not if creating it failed */
+    double lr;                      /* 0: 1e-3 */
     double weight_decay;
     const char *pattern, *except; /* as in rn_adam_options */
     const rn_parameter_group *groups;
     size_t group_count;
+    int32_t element_wise; /* 1: what becomes of a number depends on its own value, gradient and state only. Threads of
+                             the context then update parts of a parameter at once. 0: `update` is given whole
+                             parameters, on the thread that calls rn_optimizer_step */
+    int32_t reserved;     /* 0 */
 } rn_rule_options;
 
 /* An optimizer of one's own: coverage, groups, state by parameter, schedulers and state dicts are those of the others.
@@ -110,7 +120,8 @@ RN_API rn_status rn_optimizer_create(rn_optimizer **optimizer, rn_parameters *pa
 
 /*
  * One update. RN_STATE: nothing is trainable, covered and carries a gradient; or between forward and backward.
- * RN_NO_MEMORY (a first step, or values that a state dict shares).
+ * RN_NO_MEMORY (a first step, or values or state that a state dict holds): nothing has changed. What a rule of one's
+ * own answers.
  */
 RN_API rn_status rn_optimizer_step(rn_optimizer *optimizer);
 /* Without groups there is one. */
@@ -121,8 +132,8 @@ RN_API double rn_optimizer_lr(const rn_optimizer *optimizer, size_t group);
 RN_API rn_status rn_optimizer_set_lr(rn_optimizer *optimizer, size_t group, double lr);
 
 /*
- * torch.optim.Optimizer.state_dict: puts the state into a checkpoint, copied: tensors "optimizer.<slot>.<parameter>"
- * and metadata with rule, rates and step counts. With rn_model_state_dict, rn_scheduler_state_dict, the loader's epoch
+ * torch.optim.Optimizer.state_dict: puts the state of now into a checkpoint, without a copy until the next step:
+ * tensors "optimizer.<slot>.<parameter>" and metadata with rule, rates and step counts. With rn_model_state_dict, rn_scheduler_state_dict, the loader's epoch
  * and rn_session_step_count a training can be saved and resumed to the same bits. RN_INVALID_ARGUMENT: a name is taken,
  * or the checkpoint holds the state of another optimizer already (one optimizer a checkpoint).
  */

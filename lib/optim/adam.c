@@ -15,7 +15,7 @@
 
 RN_NO_TAIL_PADDING(rn_adam_options, group_count);
 
-static void update(const rn_update *u)
+static rn_status update(const rn_update *u)
 {
     const rn_optimizer *const o = u->optimizer;
     const double t = (double)u->state->steps;
@@ -31,6 +31,7 @@ static void update(const rn_update *u)
 
     u->kernels->adam(u->end - u->begin, &step, u->gradient + u->begin, u->value + u->begin,
                      u->state->slot[0] + u->begin, u->state->slot[1] + u->begin);
+    return RN_OK;
 }
 
 const rn_optimizer_rule rn_adam_rule = { "adam", 2, { "exp_avg", "exp_avg_sq" }, update, false };

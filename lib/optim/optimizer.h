@@ -11,7 +11,8 @@
 
 /* Slots of state of one parameter: Adam exp_avg and exp_avg_sq, SGD momentum_buffer. */
 typedef struct rn_optimizer_state {
-    float *slot[RN_RULE_STATES]; /* in the parameter's storage order; NULL until its first step */
+    rn_storage *storage[RN_RULE_STATES]; /* NULL until the parameter's first step */
+    float *slot[RN_RULE_STATES];         /* its memory, in the parameter's storage order */
     int64_t steps;
 } rn_optimizer_state;
 
@@ -34,7 +35,8 @@ struct rn_optimizer {
     rn_optimizer_rule *own_rule; /* owned; NULL: one of ours */
     rn_update_function own_update;
     void *own_payload;
-    rn_optimizer_state *state; /* likewise */
+    void (*own_release)(void *payload); /* or NULL */
+    rn_optimizer_state *state;          /* by index of the parameter */
 };
 
 /* How many state slots the rule has, and what PyTorch calls slot i ("exp_avg"). */
@@ -42,10 +44,12 @@ int32_t rn_optimizer_slot_count(const rn_optimizer *optimizer);
 const char *rn_optimizer_slot_name(const rn_optimizer *optimizer, int32_t slot);
 const char *rn_optimizer_rule_name(const rn_optimizer *optimizer); /* "adam", "sgd" */
 /*
- * A slot as a tensor of the parameter's shape and strides over the state's memory, to be read; *tensor NULL if it has
- * none yet. The caller destroys it.
+ * A slot as a tensor of the parameter's shape and strides over the state's memory, which stays as it is while the
+ * tensor holds it; *tensor NULL if it has none yet. The caller destroys it.
  */
 rn_status rn_optimizer_slot(rn_tensor **tensor, const rn_optimizer *optimizer, size_t parameter, int32_t slot);
+/* Gives a parameter the slots that its rule needs, of zeros, and memory of their own where a tensor holds them, too. */
+rn_status rn_optimizer_own_state(rn_optimizer *optimizer, size_t parameter);
 /* Releases an array of states of all parameters, and their slots. NULL is fine. */
 void rn_optimizer_release_state(const rn_optimizer *optimizer, rn_optimizer_state *state);
 /* Sets slot and step count from a file. RN_SHAPE. */
@@ -58,8 +62,5 @@ struct rn_scheduler {
     double gamma;
     int64_t epoch;
 };
-
-/* Goes to the end of epoch `epoch`. */
-void rn_scheduler_restore(rn_scheduler *scheduler, int64_t epoch);
 
 #endif

@@ -5,22 +5,26 @@
 #include "base/options.h"
 #include <string.h>
 
-RN_NO_TAIL_PADDING(rn_rule_options, group_count);
+RN_NO_TAIL_PADDING(rn_rule_options, reserved);
 RN_NO_TAIL_PADDING(rn_parameter_update, weight_decay);
 
-static void update(const rn_update *u)
+static rn_status update(const rn_update *u)
 {
+    float *state[RN_RULE_STATES] = { NULL };
     const rn_parameter_update given = { .struct_size = sizeof given,
                                         .name = u->name,
-                                        .value = u->value,
-                                        .gradient = u->gradient,
-                                        .state = u->state->slot,
-                                        .count = u->end,
+                                        .value = u->value + u->begin,
+                                        .gradient = u->gradient + u->begin,
+                                        .state = state,
+                                        .offset = u->begin,
+                                        .count = u->end - u->begin,
                                         .step = u->state->steps,
                                         .lr = u->lr,
                                         .weight_decay = u->weight_decay };
 
-    u->optimizer->own_update(&given, u->optimizer->own_payload);
+    for (int32_t i = 0; i < u->optimizer->rule->slot_count; i++)
+        state[i] = u->state->slot[i] + u->begin;
+    return u->optimizer->own_update(&given, u->optimizer->own_payload);
 }
 
 void rn_own_rule_release(rn_optimizer_rule *rule, const rn_allocator *allocator)
@@ -77,7 +81,7 @@ static rn_optimizer_rule *make_rule(const rn_rule_options *o, const rn_allocator
     if (!fine)
         return NULL;
     rule->update = update;
-    rule->whole = true;
+    rule->whole = o->element_wise == 0;
     rule->slot_count = (int32_t)o->state_count;
     rule->name = rn_copy_string(allocator, o->name);
     fine = rule->name != NULL;
@@ -102,6 +106,7 @@ rn_status rn_optimizer_create(rn_optimizer **optimizer, rn_parameters *parameter
         return rn_fail_null("rn_optimizer_create", optimizer == NULL ? "optimizer" : "parameters");
     *optimizer = NULL;
     if ((status = rn_options_read(&o, sizeof o, options, &parameters->context->message)) != RN_OK ||
+        (status = rn_options_reserved(o.reserved, "rn_optimizer_create", &parameters->context->message)) != RN_OK ||
         (status = check(&o, &parameters->context->message)) != RN_OK)
         return status;
     coverage = (rn_coverage){
@@ -121,5 +126,6 @@ rn_status rn_optimizer_create(rn_optimizer **optimizer, rn_parameters *parameter
     (*optimizer)->own_rule = rule;
     (*optimizer)->own_update = o.update;
     (*optimizer)->own_payload = o.payload;
+    (*optimizer)->own_release = o.release;
     return RN_OK;
 }

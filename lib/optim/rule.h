@@ -23,8 +23,8 @@ struct rn_optimizer_rule {
     const char *name;
     int32_t slot_count; /* at most; an SGD without momentum has none */
     const char *slot_name[RN_RULE_STATES];
-    void (*update)(const rn_update *update);
-    bool whole; /* update takes a parameter at a time, on the caller's thread */
+    rn_status (*update)(const rn_update *update); /* of ours: RN_OK */
+    bool whole;                                   /* update takes a parameter at a time, on the caller's thread */
 };
 
 /* What a learning rate or a decay may be. */

@@ -64,11 +64,6 @@ int64_t rn_scheduler_epoch(const rn_scheduler *scheduler)
     return scheduler == NULL ? 0 : scheduler->epoch;
 }
 
-void rn_scheduler_restore(rn_scheduler *scheduler, int64_t epoch)
-{
-    scheduler->epoch = epoch;
-}
-
 void rn_scheduler_destroy(rn_scheduler *scheduler)
 {
     if (scheduler == NULL)

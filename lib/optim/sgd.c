@@ -16,7 +16,7 @@
 
 RN_NO_TAIL_PADDING(rn_sgd_options, reserved);
 
-static void update(const rn_update *u)
+static rn_status update(const rn_update *u)
 {
     const rn_optimizer *const o = u->optimizer;
     const rn_sgd_step step = { .lr = (float)u->lr,
@@ -28,6 +28,7 @@ static void update(const rn_update *u)
 
     u->kernels->sgd(u->end - u->begin, &step, u->gradient + u->begin, u->value + u->begin,
                     u->state->slot[0] == NULL ? NULL : u->state->slot[0] + u->begin);
+    return RN_OK;
 }
 
 const rn_optimizer_rule rn_sgd_rule = { "sgd", 1, { "momentum_buffer", NULL }, update, false };

@@ -93,10 +93,18 @@ static const char **sorted_names(const rn_parameters *parameters)
     return names;
 }
 
+/* A checkpoint may hold an optimizer's state dict beside the model's. */
+static bool has_optimizer(const rn_checkpoint *file)
+{
+    const char *const kind = rn_checkpoint_metadata(file, RN_KEY_KIND);
+
+    return rn_checkpoint_metadata(file, RN_KEY_OPTIMIZER) != NULL ||
+           (kind != NULL && strcmp(kind, RN_KIND_TRAINING) == 0);
+}
+
 static rn_status compare_tensors(rn_load_report *report, const rn_load_source *source)
 {
-    const char *const kind = rn_checkpoint_metadata(source->file, RN_KEY_KIND);
-    const bool training = kind != NULL && strcmp(kind, RN_KIND_TRAINING) == 0;
+    const bool passes_optimizer = has_optimizer(source->file);
     const rn_model *const model = source->model;
     const rn_parameters *const parameters = model->graph->parameters;
     const char **const names = sorted_names(parameters);
@@ -109,7 +117,7 @@ static rn_status compare_tensors(rn_load_report *report, const rn_load_source *s
 
         if (strncmp(full, source->prefix, source->length) != 0 || is_of_another(report, full) ||
             (report->head_skipped && rn_model_in_head(model, name)) ||
-            (training && strncmp(name, RN_OPTIMIZER_PREFIX, strlen(RN_OPTIMIZER_PREFIX)) == 0) ||
+            (passes_optimizer && strncmp(name, RN_OPTIMIZER_PREFIX, strlen(RN_OPTIMIZER_PREFIX)) == 0) ||
             bsearch(&name, names, parameters->count, sizeof *names, compare_names) != NULL)
             continue;
         status = rn_load_report_add(report, RN_LOAD_SURPLUS, name);

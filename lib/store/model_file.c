@@ -70,7 +70,7 @@ static rn_status set_pipeline_text(rn_checkpoint *file, const char *key, const r
     return pipeline != NULL ? rn_checkpoint_set_metadata(file, key, rn_pipeline_text(pipeline)) : RN_OK;
 }
 
-static rn_status set_metadata(rn_checkpoint *file, const rn_model *model, const char *kind)
+static rn_status set_metadata(rn_checkpoint *file, const rn_model *model)
 {
     char input[96], count[32], numerics[32];
     int64_t c, h, w;
@@ -80,7 +80,7 @@ static rn_status set_metadata(rn_checkpoint *file, const rn_model *model, const 
     snprintf(input, sizeof input, "[%" PRId64 ", %" PRId64 ", %" PRId64 "]", c, h, w);
     snprintf(count, sizeof count, "%" PRId64, rn_model_class_count(model));
     snprintf(numerics, sizeof numerics, "%d", rn_numerics_version());
-    if ((status = rn_checkpoint_set_metadata(file, RN_KEY_KIND, kind)) != RN_OK ||
+    if ((status = rn_checkpoint_set_metadata(file, RN_KEY_KIND, RN_KIND_MODEL)) != RN_OK ||
         (status = rn_checkpoint_set_metadata(file, RN_KEY_NETWORK, model->name)) != RN_OK ||
         (status = rn_checkpoint_set_metadata(file, RN_KEY_CLASS_COUNT, count)) != RN_OK ||
         (status = rn_checkpoint_set_metadata(file, RN_KEY_INPUT, input)) != RN_OK ||
@@ -92,29 +92,26 @@ static rn_status set_metadata(rn_checkpoint *file, const rn_model *model, const 
     return RN_OK;
 }
 
-rn_status rn_model_describe(rn_checkpoint *file, const rn_model *model, const char *kind)
-{
-    const rn_parameters *const parameters = model->graph->parameters;
-    rn_status status = RN_OK;
-
-    rn_parameters_begin_read(parameters); /* one set of weights, whoever trains beside */
-    for (size_t i = 0; status == RN_OK && i < parameters->count; i++) {
-        const rn_parameter *const entry = &parameters->entry[i];
-
-        status = entry->offset >= 0 ? rn_checkpoint_share(file, entry->name, entry->value)
-                                    : rn_checkpoint_add(file, entry->name, entry->value);
-    }
-    rn_parameters_end_read(parameters);
-    return status == RN_OK ? set_metadata(file, model, kind) : status;
-}
-
+/* Parameters are shared, not copied. */
 rn_status rn_model_state_dict(rn_checkpoint *state, const rn_model *model)
 {
+    const rn_parameters *parameters;
+    rn_status status = RN_OK;
+
     if (model == NULL)
         return rn_fail_null("rn_model_state_dict", "model");
     if (state == NULL)
         return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_model_state_dict: state is NULL");
-    return rn_model_describe(state, model, RN_KIND_MODEL);
+    parameters = model->graph->parameters;
+    rn_parameters_begin_read(parameters); /* one set of weights, whoever trains beside */
+    for (size_t i = 0; status == RN_OK && i < parameters->count; i++) {
+        const rn_parameter *const entry = &parameters->entry[i];
+
+        status = entry->offset >= 0 ? rn_checkpoint_share(state, entry->name, entry->value)
+                                    : rn_checkpoint_add(state, entry->name, entry->value);
+    }
+    rn_parameters_end_read(parameters);
+    return status == RN_OK ? set_metadata(state, model) : status;
 }
 
 static rn_status save(const rn_model *model, const char *state, const char *path, rn_format format)
@@ -126,7 +123,7 @@ static rn_status save(const rn_model *model, const char *state, const char *path
         return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_model_save: path is NULL");
     status = rn_checkpoint_create(&file, model->context);
     if (status == RN_OK)
-        status = rn_model_describe(file, model, RN_KIND_MODEL);
+        status = rn_model_state_dict(file, model);
     if (status == RN_OK && state != NULL)
         status = rn_checkpoint_set_metadata(file, RN_KEY_STATE, state);
     if (status == RN_OK && state != NULL)

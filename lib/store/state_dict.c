@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * State dicts of optimizers and schedulers: for training files, and for files of hand-written loops. All is checked
+ * State dicts of optimizers and schedulers, for the trainer's files and those of hand-written loops. All is checked
  * before anything is changed, and a whole new state takes the old one's place.
  */
 #include "base/json.h"
@@ -36,7 +36,7 @@ static char *slot_tensor_name(const rn_optimizer *optimizer, int32_t slot, const
 
 /* ---- writing --------------------------------------------------------------------------------------------------- */
 
-static rn_status write_slot(rn_checkpoint *file, const rn_optimizer *optimizer, size_t index, int32_t slot, bool copy)
+static rn_status write_slot(rn_checkpoint *file, const rn_optimizer *optimizer, size_t index, int32_t slot)
 {
     rn_tensor *tensor = NULL;
     char *name = NULL;
@@ -45,23 +45,19 @@ static rn_status write_slot(rn_checkpoint *file, const rn_optimizer *optimizer, 
     if (status != RN_OK || tensor == NULL)
         return status;
     name = slot_tensor_name(optimizer, slot, optimizer->parameters->entry[index].name);
-    if (name == NULL)
-        status = fail_memory(context_of(optimizer));
-    else
-        status = copy ? rn_checkpoint_add(file, name, tensor) : rn_checkpoint_share(file, name, tensor);
+    status = name != NULL ? rn_checkpoint_share(file, name, tensor) : fail_memory(context_of(optimizer));
     rn_release(&context_of(optimizer)->allocator, name);
     rn_tensor_destroy(tensor);
     return status;
 }
 
-/* `copy`: the checkpoint may outlive the next step. */
-static rn_status write_slots(rn_checkpoint *file, const rn_optimizer *optimizer, bool copy)
+static rn_status write_slots(rn_checkpoint *file, const rn_optimizer *optimizer)
 {
     rn_status status = RN_OK;
 
     for (size_t i = 0; status == RN_OK && i < optimizer->parameters->count; i++) {
         for (int32_t slot = 0; status == RN_OK && slot < rn_optimizer_slot_count(optimizer); slot++)
-            status = write_slot(file, optimizer, i, slot, copy);
+            status = write_slot(file, optimizer, i, slot);
     }
     return status;
 }
@@ -124,14 +120,6 @@ static rn_status set_json(rn_checkpoint *file, rn_context *context, const char *
     rn_json_release_text(text);
     rn_json_destroy(json);
     return status;
-}
-
-rn_status rn_optimizer_describe(rn_checkpoint *file, const rn_optimizer *optimizer, bool copy)
-{
-    const rn_status status = write_slots(file, optimizer, copy);
-
-    return status == RN_OK ? set_json(file, context_of(optimizer), RN_KEY_OPTIMIZER, optimizer_json(optimizer))
-                           : status;
 }
 
 /* ---- reading --------------------------------------------------------------------------------------------------- */
@@ -260,7 +248,14 @@ static rn_status visit_slots(rn_optimizer *optimizer, const rn_checkpoint *file,
     return status;
 }
 
-static rn_status read_optimizer(rn_recorded_state *recorded, rn_optimizer *optimizer, const rn_checkpoint *file)
+/* What a checkpoint says of an optimizer. */
+typedef struct recorded_state {
+    rn_json *optimizer;
+    const rn_json *steps; /* a part of it */
+} recorded_state;
+
+/* Checked against the optimizer. To be destroyed in any case. */
+static rn_status read_optimizer(recorded_state *recorded, rn_optimizer *optimizer, const rn_checkpoint *file)
 {
     rn_context *const context = context_of(optimizer);
     const char *rule;
@@ -280,31 +275,8 @@ static rn_status read_optimizer(rn_recorded_state *recorded, rn_optimizer *optim
     return visit_slots(optimizer, file, recorded->steps, check_slot);
 }
 
-static rn_status read_scheduler(rn_recorded_state *recorded, rn_context *context, const rn_checkpoint *file)
-{
-    rn_json *json = NULL;
-    uint64_t epoch = 0;
-    rn_status status = parse_object(&json, context, file, RN_KEY_SCHEDULER);
-
-    if (status == RN_OK && !rn_json_size(&epoch, rn_json_member(json, "epoch")))
-        status =
-            rn_fail(&context->message, RN_FORMAT, "the training file's metadata '%s' has no epoch", RN_KEY_SCHEDULER);
-    recorded->epoch = (int64_t)epoch;
-    rn_json_destroy(json);
-    return status;
-}
-
-rn_status rn_recorded_read(rn_recorded_state *recorded, rn_optimizer *optimizer, const rn_scheduler *scheduler,
-                           const rn_checkpoint *file)
-{
-    rn_status status = optimizer != NULL ? read_optimizer(recorded, optimizer, file) : RN_OK;
-
-    if (status == RN_OK && scheduler != NULL)
-        status = read_scheduler(recorded, context_of(scheduler->optimizer), file);
-    return status;
-}
-
-rn_status rn_recorded_restore(const rn_recorded_state *recorded, rn_optimizer *optimizer, const rn_checkpoint *file)
+/* Gives the optimizer the recorded state, and no other; on failure it has the one it had. */
+static rn_status restore(rn_optimizer *optimizer, const recorded_state *recorded, const rn_checkpoint *file)
 {
     rn_optimizer_state *const before = optimizer->state;
     rn_status status;
@@ -324,16 +296,12 @@ rn_status rn_recorded_restore(const rn_recorded_state *recorded, rn_optimizer *o
     return status;
 }
 
-void rn_recorded_release(rn_recorded_state *recorded)
-{
-    rn_json_destroy(recorded->optimizer);
-    *recorded = (rn_recorded_state){ 0 };
-}
-
-/* ---- state dicts of hand-written loops --------------------------------------------------------------------------- */
+/* ---- the calls --------------------------------------------------------------------------------------------------- */
 
 rn_status rn_optimizer_state_dict(rn_checkpoint *state, const rn_optimizer *optimizer)
 {
+    rn_status status;
+
     if (optimizer == NULL)
         return rn_fail_null("rn_optimizer_state_dict", "optimizer");
     if (state == NULL)
@@ -341,12 +309,14 @@ rn_status rn_optimizer_state_dict(rn_checkpoint *state, const rn_optimizer *opti
     if (rn_checkpoint_metadata(state, RN_KEY_OPTIMIZER) != NULL)
         return rn_fail(&context_of(optimizer)->message, RN_INVALID_ARGUMENT,
                        "the checkpoint holds the state of an optimizer already");
-    return rn_optimizer_describe(state, optimizer, true);
+    status = write_slots(state, optimizer);
+    return status == RN_OK ? set_json(state, context_of(optimizer), RN_KEY_OPTIMIZER, optimizer_json(optimizer))
+                           : status;
 }
 
 rn_status rn_optimizer_load_state_dict(rn_optimizer *optimizer, const rn_checkpoint *state)
 {
-    rn_recorded_state recorded = { 0 };
+    recorded_state recorded = { 0 };
     rn_status status;
 
     if (optimizer == NULL)
@@ -354,10 +324,10 @@ rn_status rn_optimizer_load_state_dict(rn_optimizer *optimizer, const rn_checkpo
     if (state == NULL)
         return rn_fail(&context_of(optimizer)->message, RN_INVALID_ARGUMENT,
                        "rn_optimizer_load_state_dict: state is NULL");
-    status = rn_recorded_read(&recorded, optimizer, NULL, state);
+    status = read_optimizer(&recorded, optimizer, state);
     if (status == RN_OK)
-        status = rn_recorded_restore(&recorded, optimizer, state);
-    rn_recorded_release(&recorded);
+        status = restore(optimizer, &recorded, state);
+    rn_json_destroy(recorded.optimizer);
     return status;
 }
 
@@ -375,17 +345,22 @@ rn_status rn_scheduler_state_dict(rn_checkpoint *state, const rn_scheduler *sche
 
 rn_status rn_scheduler_load_state_dict(rn_scheduler *scheduler, const rn_checkpoint *state)
 {
-    rn_recorded_state recorded = { 0 };
+    rn_context *context;
+    rn_json *json = NULL;
+    uint64_t epoch;
     rn_status status;
 
     if (scheduler == NULL)
         return rn_fail_null("rn_scheduler_load_state_dict", "scheduler");
+    context = context_of(scheduler->optimizer);
     if (state == NULL)
-        return rn_fail(&context_of(scheduler->optimizer)->message, RN_INVALID_ARGUMENT,
-                       "rn_scheduler_load_state_dict: state is NULL");
-    status = rn_recorded_read(&recorded, NULL, scheduler, state);
-    if (status == RN_OK)
-        rn_scheduler_restore(scheduler, recorded.epoch);
-    rn_recorded_release(&recorded);
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_scheduler_load_state_dict: state is NULL");
+    status = parse_object(&json, context, state, RN_KEY_SCHEDULER);
+    if (status == RN_OK && rn_json_size(&epoch, rn_json_member(json, "epoch")))
+        scheduler->epoch = (int64_t)epoch;
+    else if (status == RN_OK)
+        status =
+            rn_fail(&context->message, RN_FORMAT, "the training file's metadata '%s' has no epoch", RN_KEY_SCHEDULER);
+    rn_json_destroy(json);
     return status;
 }

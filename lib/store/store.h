@@ -36,26 +36,12 @@ typedef struct rn_training_state {
 
 rn_status rn_training_save(const rn_model *model, const rn_training_state *state, const char *path);
 /*
- * Checks network name and class table (RN_STATE if they differ), then loads values, and optimizer and scheduler if
- * given.
+ * Checks network name and class table (RN_STATE if they differ), then loads optimizer and scheduler, if given, and
+ * values. Once the file fits, only a lack of memory can stop it half way: the values are the last to change.
  */
 rn_status rn_training_load(rn_model *model, const rn_training_state *state, const rn_checkpoint *file);
 /* The state text of a training file, borrowed from it; NULL: not a training file. */
 const char *rn_training_state_text(const rn_checkpoint *file);
-/* Puts the state of an optimizer into a checkpoint; `copy`: it may outlive the next step. */
-rn_status rn_optimizer_describe(rn_checkpoint *file, const rn_optimizer *optimizer, bool copy);
-/* What a file says of an optimizer and a scheduler (either may be NULL), checked against them: RN_FORMAT, RN_STATE,
- * RN_SHAPE. To be released in any case. */
-typedef struct rn_recorded_state {
-    struct rn_json *optimizer;
-    const struct rn_json *steps;
-    int64_t epoch;
-} rn_recorded_state;
-rn_status rn_recorded_read(rn_recorded_state *recorded, rn_optimizer *optimizer, const rn_scheduler *scheduler,
-                           const rn_checkpoint *file);
-/* Gives the optimizer the recorded state, and no other. RN_NO_MEMORY: it has the one it had. */
-rn_status rn_recorded_restore(const rn_recorded_state *recorded, rn_optimizer *optimizer, const rn_checkpoint *file);
-void rn_recorded_release(rn_recorded_state *recorded);
 /* The same as rn_model_save with one more metadata entry rn.state; NULL: none. */
 rn_status rn_model_save_with_state(const rn_model *model, const char *state, const char *path);
 
@@ -63,8 +49,6 @@ rn_status rn_model_save_with_state(const rn_model *model, const char *state, con
  * is none. */
 rn_status rn_file_seal(rn_checkpoint *file);
 rn_status rn_file_check_seal(const rn_checkpoint *file, const char *path, rn_message *message);
-/* Puts parameters (shared, not copied) and metadata of a model into a checkpoint. */
-rn_status rn_model_describe(rn_checkpoint *file, const rn_model *model, const char *kind);
 /* The class table that a file carries; *classes NULL if it has none. RN_FORMAT. `path` is for the message. */
 rn_status rn_file_classes(rn_classes **classes, rn_context *context, const rn_checkpoint *file, const char *path);
 /* rn_model_load_checkpoint with a name of the file for messages; `check_only`: nothing is loaded. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Training files: a model file that also holds the optimizer's state by parameter name, where the scheduler stands, and
- * the trainer's own text. Everything is checked before anything of the run is changed.
+ * Training files: the state dicts of model, optimizer and scheduler (the public calls that a hand-written loop has), and
+ * the trainer's own text, sealed.
  */
 #include "store/store.h"
 #include "checkpoint/checkpoint.h"
@@ -13,10 +13,12 @@
 
 static rn_status write_state(rn_checkpoint *file, const rn_training_state *state)
 {
-    rn_status status = rn_checkpoint_set_metadata(file, RN_KEY_STATE, state->state);
+    rn_status status = rn_checkpoint_set_metadata(file, RN_KEY_KIND, RN_KIND_TRAINING);
 
+    if (status == RN_OK)
+        status = rn_checkpoint_set_metadata(file, RN_KEY_STATE, state->state);
     if (status == RN_OK && state->optimizer != NULL)
-        status = rn_optimizer_describe(file, state->optimizer, false);
+        status = rn_optimizer_state_dict(file, state->optimizer);
     if (status == RN_OK && state->scheduler != NULL)
         status = rn_scheduler_state_dict(file, state->scheduler);
     return status;
@@ -34,7 +36,7 @@ rn_status rn_training_save(const rn_model *model, const rn_training_state *state
                        path == NULL ? "path" : "state");
     status = rn_checkpoint_create(&file, model->context);
     if (status == RN_OK)
-        status = rn_model_describe(file, model, RN_KIND_TRAINING);
+        status = rn_model_state_dict(file, model);
     if (status == RN_OK)
         status = write_state(file, state);
     if (status == RN_OK)
@@ -93,7 +95,7 @@ static rn_status check_identity(const rn_model *model, const rn_checkpoint *file
 
 rn_status rn_training_load(rn_model *model, const rn_training_state *state, const rn_checkpoint *file)
 {
-    rn_recorded_state recorded = { 0 };
+    int64_t epoch;
     rn_status status;
 
     if (model == NULL)
@@ -101,17 +103,16 @@ rn_status rn_training_load(rn_model *model, const rn_training_state *state, cons
     if (state == NULL || file == NULL || (state->scheduler != NULL && state->optimizer == NULL))
         return rn_fail(&model->context->message, RN_INVALID_ARGUMENT,
                        "rn_training_load: state, file or the scheduler's optimizer is NULL");
+    epoch = rn_scheduler_epoch(state->scheduler);
     status = check_identity(model, file);
     if (status == RN_OK)
         status = rn_model_take(model, file, NULL, "the training file", true);
-    if (status == RN_OK)
-        status = rn_recorded_read(&recorded, state->optimizer, state->scheduler, file);
-    if (status == RN_OK && state->optimizer != NULL)
-        status = rn_recorded_restore(&recorded, state->optimizer, file);
     if (status == RN_OK && state->scheduler != NULL)
-        rn_scheduler_restore(state->scheduler, recorded.epoch);
-    if (status == RN_OK)
-        status = rn_model_take(model, file, NULL, "the training file", false);
-    rn_recorded_release(&recorded);
-    return status;
+        status = rn_scheduler_load_state_dict(state->scheduler, file);
+    if (status == RN_OK && state->optimizer != NULL) {
+        status = rn_optimizer_load_state_dict(state->optimizer, file);
+        if (status != RN_OK && state->scheduler != NULL)
+            state->scheduler->epoch = epoch;
+    }
+    return status == RN_OK ? rn_model_load_checkpoint(model, file, NULL) : status;
 }

@@ -55,3 +55,8 @@ void rn_storage_release(rn_storage *storage)
         rn_context_release(context);
     }
 }
+
+bool rn_storage_is_shared(const rn_storage *storage)
+{
+    return atomic_load(&storage->references.count) > 1;
+}

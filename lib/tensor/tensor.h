@@ -22,6 +22,8 @@ rn_status rn_storage_create(rn_storage **storage, rn_context *context, void *mem
 rn_status rn_storage_allocate(rn_storage **storage, rn_context *context, size_t nbytes);
 void rn_storage_retain(rn_storage *storage);
 void rn_storage_release(rn_storage *storage); /* NULL is fine */
+/* True if somebody besides the caller holds it. */
+bool rn_storage_is_shared(const rn_storage *storage);
 
 struct rn_tensor {
     rn_context *context; /* retained */

@@ -155,77 +155,12 @@ static void gradients_are_clipped_together(void **state)
     assert_int_equal(rn_clip_gradient_value(NULL, 1, NULL), RN_INVALID_ARGUMENT);
 }
 
-/* SGD with momentum, written by a user: must be ours to the bit where both round alike. */
-static void momentum(const rn_parameter_update *update, void *payload)
-{
-    ++*(int *)payload;
-    for (int64_t i = 0; i < update->count; i++) {
-        update->state[0][i] = 0.5f * update->state[0][i] + update->gradient[i];
-        update->value[i] -= (float)update->lr * update->state[0][i];
-    }
-}
-
-static void a_rule_of_ones_own(void **state)
-{
-    static const char *const names[] = { "velocity" };
-    /* No tensor could be called so when the state is saved. */
-    static const char *const bad[][2] = { { "a", "a" }, { "a", "b.c" }, { "a", "\xff" }, { "a", "" }, { "a", NULL } };
-    rn_parameters *const same = rn_test_trained(context);
-    rn_optimizer *own = NULL, *sgd = NULL;
-    rn_checkpoint *dict = NULL;
-    int calls = 0;
-
-    (void)state;
-    require_ok(context, rn_optimizer_create(&own, parameters,
-                                            RN_OPTIONS(rn_rule, .name = "mine", .state_names = names, .state_count = 1,
-                                                       .update = momentum, .payload = &calls, .lr = 0.1)));
-    require_ok(context, rn_sgd_create(&sgd, same, RN_OPTIONS(rn_sgd, .lr = 0.1, .momentum = 0.5)));
-    for (int step = TRAINED_BIAS_BEGINS; step < TRAINED_BIAS_BEGINS + 5; step++) {
-        rn_test_trained_gradients(parameters, step);
-        rn_test_trained_gradients(same, step);
-        require_ok(context, rn_optimizer_step(own));
-        require_ok(context, rn_optimizer_step(sgd));
-    }
-    assert_int_equal(calls, 5 * 3);
-    for (size_t i = 0; i < TRAINED_ENTRIES; i++)
-        for (int64_t k = 0; k < parameters->entry[i].count; k++)
-            require_near(rn_parameters_floats(parameters, i)[k], rn_parameters_floats(same, i)[k], 1e-6, "value");
-    require_ok(context, rn_checkpoint_create(&dict, context));
-    require_ok(context, rn_optimizer_state_dict(dict, own));
-    assert_non_null(rn_checkpoint_find(dict, "optimizer.velocity.fc.weight"));
-    require_ok(context, rn_optimizer_load_state_dict(own, dict));
-    require_status(context, rn_optimizer_load_state_dict(sgd, dict), RN_STATE);
-    rn_checkpoint_destroy(dict);
-    rn_optimizer_destroy(sgd);
-    rn_optimizer_destroy(own);
-    require_status(context, rn_optimizer_create(&own, parameters, RN_OPTIONS(rn_rule, .name = "mine")),
-                   RN_INVALID_ARGUMENT);
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        require_status(context,
-                       rn_optimizer_create(&own, parameters,
-                                           RN_OPTIONS(rn_rule, .name = "mine", .update = momentum,
-                                                      .state_names = bad[i], .state_count = 2)),
-                       RN_INVALID_ARGUMENT);
-    require_status(context,
-                   rn_optimizer_create(&own, parameters, RN_OPTIONS(rn_rule, .name = "my.own", .update = momentum)),
-                   RN_INVALID_ARGUMENT);
-    require_status(context,
-                   rn_optimizer_create(&own, parameters, RN_OPTIONS(rn_rule, .name = "adam", .update = momentum)),
-                   RN_INVALID_ARGUMENT);
-    require_status(context,
-                   rn_optimizer_create(&own, parameters,
-                                       RN_OPTIONS(rn_rule, .name = "mine", .update = momentum, .pattern = "nothing")),
-                   RN_INVALID_ARGUMENT);
-    rn_parameters_release(same);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_group_has_its_rate, make_parameters, drop_parameters),
         cmocka_unit_test_setup_teardown(everything_but_the_head, make_parameters, drop_parameters),
         cmocka_unit_test_setup_teardown(senseless_groups_are_refused, make_parameters, drop_parameters),
-        cmocka_unit_test_setup_teardown(a_rule_of_ones_own, make_parameters, drop_parameters),
         cmocka_unit_test_setup_teardown(gradients_are_clipped_together, make_parameters, drop_parameters),
     };
 
