@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rn_dataset: a folder of photos, one folder a class. rn_loader: its batches.
+ * rn_dataset: photos with labels, from a folder that has one folder a class or from wherever a caller's function takes
+ * them. rn_loader: its batches.
  *
  * The loader decodes several batches ahead with the context's own threads while no network runs: decoding and computing
  * take turns, each with all cores, instead of fighting over them. Every random draw is a pure function of (seed, epoch,
  * sample).
  *
- * Thread safety: a dataset may be read from several threads; opening it, labels and a loader belong to the thread of
+ * Thread safety: a dataset may be read from several threads; making it, labels and a loader belong to the thread of
  * the context. A batch is read by whoever has it until the loader's next call.
  */
 #ifndef RESNET_DATASET_H
@@ -41,6 +42,51 @@ typedef struct rn_image_folder_options {
  */
 RN_API rn_status rn_image_folder_open(rn_dataset **dataset, rn_context *context, const char *path,
                                       const rn_image_folder_options *options);
+
+/* ---- datasets of one's own -------------------------------------------------------------------------------------- */
+
+/* Where a function that reads samples puts one. Valid during its call. */
+typedef struct rn_sample rn_sample;
+
+/*
+ * Gives sample `index` (below the dataset's count) by one of the calls below, whose answer it passes on. The threads of
+ * the dataset's context call it, several at once for different samples, whenever a batch needs them: the same index in
+ * every epoch, with the same picture, or runs cannot be resumed to the same bits. It must not use that context or what
+ * was made under it; other contexts are fine. What fails without a word from rn_sample_fail is reported by its status;
+ * whether a run then ends or goes on is up to rn_loader_options.bad_photos (RN_NO_MEMORY always ends it). RN_END, which
+ * no failure is, counts as RN_IO; RN_OK without a sample as RN_STATE.
+ */
+typedef rn_status (*rn_sample_function)(rn_sample *sample, size_t index, void *payload);
+
+/* The bytes of a JPEG, PNG or BMP file; not needed after the call. Errors as rn_image_decode. RN_SHAPE: it comes out of
+ * the loader's pipeline in another size. RN_STATE: the sample was given already. */
+RN_API rn_status rn_sample_give_file(rn_sample *sample, const void *bytes, size_t nbytes);
+/* Pixels as rn_image_create takes them; not needed after the call. RN_INVALID_ARGUMENT, RN_SHAPE, RN_STATE,
+ * RN_NO_MEMORY. */
+RN_API rn_status rn_sample_give_pixels(rn_sample *sample, int32_t width, int32_t height, const uint8_t *pixels,
+                                       size_t pitch);
+/* Says why there is none, for the message; gives `status` back: `return rn_sample_fail(sample, RN_IO, "...");`. */
+RN_API rn_status rn_sample_fail(rn_sample *sample, rn_status status, const char *why);
+
+typedef struct rn_dataset_options {
+    size_t struct_size;
+    const rn_classes *classes; /* what the labels mean. Copied. Required */
+    size_t count;              /* samples, 1 to 2^24 */
+    const int64_t *labels;     /* of each, below the number of classes. Copied. Required */
+    const char *const *names;  /* of each, for messages and to tell one set of photos from another at a resume. Copied.
+                                  NULL: "sample 0", "sample 1", ... */
+    rn_sample_function read;   /* required */
+    void *payload;
+    void (*release)(void *payload); /* if not NULL: called once, when the dataset and all loaders of it are destroyed;
+                                       not if creating the dataset failed */
+} rn_dataset_options;
+
+/* A dataset whose samples come from a function: an archive, a database, memory. RN_INVALID_ARGUMENT: a required field is
+ * missing, or a count out of range. RN_SHAPE: a label that is no class. RN_NO_MEMORY. The caller destroys. */
+RN_API rn_status rn_dataset_create(rn_dataset **dataset, rn_context *context, const rn_dataset_options *options);
+
+/* ---- what every dataset has ------------------------------------------------------------------------------------- */
+
 /* Display names from a JSON object {"folder": "name"}; rn_classes_label. */
 RN_API rn_status rn_dataset_load_labels(rn_dataset *dataset, const char *json_path);
 /* Borrowed; valid until labels are loaded or the dataset is destroyed. */
@@ -48,12 +94,16 @@ RN_API const rn_classes *rn_dataset_classes(const rn_dataset *dataset);
 RN_API size_t rn_dataset_count(const rn_dataset *dataset);
 /* Files that were passed over because their names end as those of pictures that no decoder here reads. */
 RN_API size_t rn_dataset_ignored(const rn_dataset *dataset);
-/* Borrowed; NULL if out of range. */
+/* What messages call a sample: its path, or the name it was given. Borrowed; NULL if out of range. */
+RN_API const char *rn_dataset_sample_name(const rn_dataset *dataset, size_t index);
+/* The file of a sample. Borrowed; NULL if out of range, or not of an image folder. */
 RN_API const char *rn_dataset_path(const rn_dataset *dataset, size_t index);
 /* -1 if out of range. */
 RN_API int64_t rn_dataset_label(const rn_dataset *dataset, size_t index);
 /* NULL is fine. */
 RN_API void rn_dataset_destroy(rn_dataset *dataset);
+
+/* ---- batches ---------------------------------------------------------------------------------------------------- */
 
 typedef enum rn_bad_photo {
     RN_BAD_PHOTO_FAILS = 0,     /* a photo that does not decode is an error that names it */
@@ -81,8 +131,8 @@ RN_API rn_status rn_loader_start(rn_loader *loader, uint64_t epoch);
 /* Passes over `batches` batches without decoding them, to resume inside an epoch. */
 RN_API rn_status rn_loader_skip(rn_loader *loader, size_t batches);
 /* The next batch, borrowed until the next call; RN_END after the last. RN_STATE: not started. RN_FORMAT, RN_IO: a photo
- * that does not decode. RN_SHAPE: one that comes out of the pipeline in another size. After such a failure the next
- * call tries the same batch again; rn_loader_skip passes over it. */
+ * that does not decode. RN_SHAPE: one that comes out of the pipeline in another size. What the function of a dataset of
+ * one's own answers. After such a failure the next call tries the same batch again; rn_loader_skip passes over it. */
 RN_API rn_status rn_loader_next(const rn_batch **batch, rn_loader *loader);
 /* Photos skipped since the start of the epoch. */
 RN_API size_t rn_loader_skipped(const rn_loader *loader);

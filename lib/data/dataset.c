@@ -1,38 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Image folders, as torchvision.datasets.ImageFolder finds them: classes are the sub-folders sorted by byte; of each,
- * the folders below it sorted by their whole path ("a.b" before "a/b"), and in each folder the files sorted by name.
- * Unlike there, a directory that links reach twice counts once.
- * https://pytorch.org/vision/stable/generated/torchvision.datasets.ImageFolder.html
- */
+/* Datasets: what image folders and datasets of one's own have in common, and how the latter are made. */
 #include "data/dataset.h"
 
-#include "base/file.h"
 #include "base/options.h"
 #include "classes/classes.h"
-#include "data/walk.h"
 
-#include <string.h>
+#include <stdio.h>
 
-RN_NO_TAIL_PADDING(rn_image_folder_options, classes);
+RN_NO_TAIL_PADDING(rn_dataset_options, release);
 
-enum { MAX_PHOTOS = 1 << 24 };
-
-static rn_status no_memory(rn_context *context)
+rn_status rn_dataset_begin(rn_dataset **dataset, rn_context *context)
 {
-    return rn_fail(&context->message, RN_NO_MEMORY, "no memory for the list of photos");
+    *dataset = rn_allocate_zeroed(&context->allocator, 1, sizeof **dataset);
+    if (*dataset == NULL)
+        return rn_fail(&context->message, RN_NO_MEMORY, "no memory for a dataset");
+    rn_references_init(&(*dataset)->references);
+    rn_context_retain(context);
+    (*dataset)->context = context;
+    return RN_OK;
 }
 
-/* Takes `path` over, also on failure; NULL is a failure. */
-static rn_status add_photo(rn_dataset *dataset, char *path, int64_t label)
+rn_status rn_dataset_add(rn_dataset *dataset, char *name, int64_t label)
 {
     const rn_allocator *const allocator = &dataset->context->allocator;
 
-    if (dataset->count == MAX_PHOTOS) {
-        rn_release(allocator, path);
-        return rn_fail(&dataset->context->message, RN_FORMAT, "over %d photos in one folder", (int)MAX_PHOTOS);
+    if (dataset->count == RN_MAX_PHOTOS) {
+        rn_release(allocator, name);
+        return rn_fail(&dataset->context->message, RN_FORMAT, "over %d photos in one dataset", (int)RN_MAX_PHOTOS);
     }
-    if (path != NULL && dataset->count == dataset->capacity) {
+    if (name != NULL && dataset->count == dataset->capacity) {
         const size_t capacity = dataset->capacity * 2 + 256;
         rn_photo *const grown = rn_grow_array(allocator, dataset->photo, dataset->count, capacity, sizeof *grown);
 
@@ -41,184 +37,81 @@ static rn_status add_photo(rn_dataset *dataset, char *path, int64_t label)
             dataset->capacity = capacity;
         }
     }
-    if (path == NULL || dataset->count == dataset->capacity) {
-        rn_release(allocator, path);
-        return no_memory(dataset->context);
+    if (name == NULL || dataset->count == dataset->capacity) {
+        rn_release(allocator, name);
+        return rn_fail(&dataset->context->message, RN_NO_MEMORY, "no memory for the list of photos");
     }
-    dataset->photo[dataset->count++] = (rn_photo){ path, label };
+    dataset->photo[dataset->count++] = (rn_photo){ name, label };
     return RN_OK;
 }
 
-static rn_status scan_folder(rn_dataset *dataset, const char *folder, int64_t label)
+/* ---- of one's own ------------------------------------------------------------------------------------------------ */
+
+static rn_status check(const rn_dataset_options *o, rn_message *message)
 {
-    const rn_allocator *const allocator = &dataset->context->allocator;
-    rn_names files;
-    rn_status status = rn_directory_list(&files, allocator, folder, false, &dataset->context->message);
-
-    for (size_t i = 0; i < files.count && status == RN_OK; i++) {
-        const int other = rn_other_ending(files.name[i]);
-
-        if (other >= 0)
-            dataset->passed.count[other]++;
-        else if (rn_is_photo(files.name[i]))
-            status = add_photo(dataset, rn_path_join(allocator, folder, files.name[i]), label);
-    }
-    rn_names_release(&files, allocator);
-    return status;
-}
-
-static rn_status scan(rn_dataset *dataset, const char *root, int64_t label)
-{
-    rn_names folders;
-    rn_status status = rn_walk(&folders, &dataset->context->allocator, root, &dataset->context->message);
-
-    for (size_t i = 0; i < folders.count && status == RN_OK; i++)
-        status = scan_folder(dataset, folders.name[i], label);
-    rn_names_release(&folders, &dataset->context->allocator);
-    return status;
-}
-
-/* Hidden folders are no classes. */
-static void drop_hidden(rn_names *names, const rn_allocator *allocator)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < names->count; i++) {
-        if (names->name[i][0] == '.')
-            rn_release(allocator, names->name[i]);
-        else
-            names->name[kept++] = names->name[i];
-    }
-    names->count = kept;
-}
-
-static int64_t label_of(const rn_classes *classes, const char *folder)
-{
-    for (size_t i = 0; i < rn_classes_count(classes); i++)
-        if (strcmp(rn_classes_folder(classes, i), folder) == 0)
-            return (int64_t)i;
-    return -1;
-}
-
-/* One warning for all files that look like photos and are none that can be read. */
-static void report_passed_over(const rn_dataset *dataset, const char *root)
-{
-    const size_t total = rn_passed_over_total(&dataset->passed);
-    char text[256];
-
-    rn_passed_over_text(text, sizeof text, &dataset->passed);
-    if (total > 0)
-        rn_context_log(dataset->context, RN_LOG_WARNING, "%s: %zu %s passed over: %s", root, total,
-                       total == 1 ? "file was" : "files were", text);
-}
-
-static rn_status report_no_photo(const rn_dataset *dataset, const char *path)
-{
-    char text[256];
-
-    rn_passed_over_text(text, sizeof text, &dataset->passed);
-    return rn_fail(&dataset->context->message, RN_FORMAT, "%s: the class folder holds no photo (%s)%s%s", path,
-                   RN_PHOTO_ENDINGS, text[0] != '\0' ? "; passed over so far: " : "", text);
-}
-
-static rn_status scan_class(rn_dataset *dataset, const char *root, const char *folder, const char *text)
-{
-    const rn_allocator *const allocator = &dataset->context->allocator;
-    const size_t before = dataset->count;
-    const int64_t label = label_of(dataset->classes, text);
-    char *path;
-    rn_status status;
-
-    if (label < 0)
-        return rn_fail(&dataset->context->message, RN_SHAPE, "%s: the class table has no folder '%s'", root, text);
-    path = rn_path_join(allocator, root, folder);
-    if (path == NULL)
-        return no_memory(dataset->context);
-    status = scan(dataset, path, label);
-    if (status == RN_OK && dataset->count == before)
-        status = report_no_photo(dataset, path);
-    rn_release(allocator, path);
-    return status;
-}
-
-/* The texts that stand for the folders' names. */
-static rn_status make_texts(rn_names *texts, const rn_names *folders, rn_context *context)
-{
-    *texts = (rn_names){ .name = rn_allocate_zeroed(&context->allocator, folders->count, sizeof *texts->name) };
-    if (texts->name == NULL)
-        return no_memory(context);
-    for (; texts->count < folders->count; texts->count++) {
-        texts->name[texts->count] = rn_folder_text(&context->allocator, folders->name[texts->count]);
-        if (texts->name[texts->count] == NULL)
-            return no_memory(context);
+    if (o->classes == NULL || o->labels == NULL || o->read == NULL)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "rn_dataset_create: %s is NULL",
+                       o->classes == NULL  ? "classes"
+                       : o->labels == NULL ? "labels"
+                                           : "read");
+    if (o->count < 1 || o->count > RN_MAX_PHOTOS)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "a dataset of %zu samples: 1 to %d are possible", o->count,
+                       (int)RN_MAX_PHOTOS);
+    for (size_t i = 0; i < o->count; i++) {
+        if (o->labels[i] < 0 || (uint64_t)o->labels[i] >= rn_classes_count(o->classes))
+            return rn_fail(message, RN_SHAPE, "sample %zu has the label %lld: there are %zu classes", i,
+                           (long long)o->labels[i], rn_classes_count(o->classes));
+        if (o->names != NULL && o->names[i] == NULL)
+            return rn_fail(message, RN_INVALID_ARGUMENT, "sample %zu has no name", i);
     }
     return RN_OK;
 }
 
-static rn_status fill_classes(rn_dataset *dataset, const char *root, const rn_names *folders, const rn_classes *classes)
+static rn_status fill(rn_dataset *dataset, const rn_dataset_options *o)
 {
-    rn_context *const context = dataset->context;
-    rn_names texts;
-    rn_status status = make_texts(&texts, folders, context);
+    rn_status status = rn_classes_copy(&dataset->classes, o->classes, dataset->context);
+    char number[40];
 
-    if (status == RN_OK && classes != NULL)
-        status = rn_classes_copy(&dataset->classes, classes, context);
-    else if (status == RN_OK)
-        status = rn_classes_create(&dataset->classes, context, (const char *const *)texts.name, NULL, texts.count);
-    for (size_t i = 0; i < folders->count && status == RN_OK; i++)
-        status = scan_class(dataset, root, folders->name[i], texts.name[i]);
-    if (status == RN_OK)
-        report_passed_over(dataset, root);
-    rn_names_release(&texts, &context->allocator);
+    for (size_t i = 0; status == RN_OK && i < o->count; i++) {
+        snprintf(number, sizeof number, "sample %zu", i);
+        status = rn_dataset_add(dataset,
+                                rn_copy_string(&dataset->context->allocator, o->names != NULL ? o->names[i] : number),
+                                o->labels[i]);
+    }
     return status;
 }
 
-static rn_status fill(rn_dataset *dataset, const char *root, const rn_classes *classes)
+rn_status rn_dataset_create(rn_dataset **dataset, rn_context *context, const rn_dataset_options *options)
 {
-    rn_context *const context = dataset->context;
-    rn_names folders;
-    rn_status status = rn_directory_list(&folders, &context->allocator, root, true, &context->message);
-
-    if (status != RN_OK)
-        return status;
-    drop_hidden(&folders, &context->allocator);
-    status = folders.count > 0 ? fill_classes(dataset, root, &folders, classes)
-                               : rn_fail(&context->message, RN_FORMAT, "%s: no class folder in it", root);
-    rn_names_release(&folders, &context->allocator);
-    return status;
-}
-
-rn_status rn_image_folder_open(rn_dataset **dataset, rn_context *context, const char *path,
-                               const rn_image_folder_options *options)
-{
-    rn_image_folder_options read;
+    rn_dataset_options o;
     rn_dataset *made;
     rn_status status;
 
     if (dataset == NULL)
-        return rn_fail_null("rn_image_folder_open", "dataset");
+        return rn_fail_null("rn_dataset_create", "dataset");
     *dataset = NULL;
     if (context == NULL)
-        return rn_fail_null("rn_image_folder_open", "context");
-    if (path == NULL)
-        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "no path of an image folder");
-    status = rn_options_read(&read, sizeof read, options, &context->message);
+        return rn_fail_null("rn_dataset_create", "context");
+    status = rn_options_read(&o, sizeof o, options, &context->message);
+    if (status == RN_OK)
+        status = check(&o, &context->message);
+    if (status == RN_OK)
+        status = rn_dataset_begin(&made, context);
     if (status != RN_OK)
         return status;
-    made = rn_allocate_zeroed(&context->allocator, 1, sizeof *made);
-    if (made == NULL)
-        return rn_fail(&context->message, RN_NO_MEMORY, "no memory for a dataset");
-    rn_references_init(&made->references);
-    rn_context_retain(context);
-    made->context = context;
-    status = fill(made, path, read.classes);
+    made->read = o.read;
+    status = fill(made, &o);
     if (status != RN_OK) {
         rn_dataset_destroy(made);
         return status;
     }
+    made->payload = o.payload;
+    made->release = o.release;
     *dataset = made;
     return RN_OK;
 }
+
+/* ---- of all ------------------------------------------------------------------------------------------------------ */
 
 void rn_dataset_retain(rn_dataset *dataset)
 {
@@ -232,9 +125,11 @@ void rn_dataset_destroy(rn_dataset *dataset)
     rn_context *const context = dataset->context;
 
     for (size_t i = 0; i < dataset->count; i++)
-        rn_release(&context->allocator, dataset->photo[i].path);
+        rn_release(&context->allocator, dataset->photo[i].name);
     rn_release(&context->allocator, dataset->photo);
     rn_classes_destroy(dataset->classes);
+    if (dataset->release != NULL)
+        dataset->release(dataset->payload);
     rn_release(&context->allocator, dataset);
     rn_context_release(context);
 }
@@ -269,9 +164,14 @@ size_t rn_dataset_ignored(const rn_dataset *dataset)
     return dataset == NULL ? 0 : rn_passed_over_total(&dataset->passed);
 }
 
+const char *rn_dataset_sample_name(const rn_dataset *dataset, size_t index)
+{
+    return dataset == NULL || index >= dataset->count ? NULL : dataset->photo[index].name;
+}
+
 const char *rn_dataset_path(const rn_dataset *dataset, size_t index)
 {
-    return dataset == NULL || index >= dataset->count ? NULL : dataset->photo[index].path;
+    return dataset == NULL || dataset->read != NULL ? NULL : rn_dataset_sample_name(dataset, index);
 }
 
 int64_t rn_dataset_label(const rn_dataset *dataset, size_t index)

@@ -8,9 +8,11 @@
 #include <resnet/dataset.h>
 
 typedef struct rn_photo {
-    char *path;
+    char *name; /* of an image folder: the path */
     int64_t label;
 } rn_photo;
+
+enum { RN_MAX_PHOTOS = 1 << 24 };
 
 struct rn_dataset {
     rn_references references; /* a loader keeps its dataset */
@@ -19,8 +21,16 @@ struct rn_dataset {
     rn_photo *photo;
     size_t count, capacity;
     rn_passed_over passed;
+    /* of a dataset of the caller's; read NULL: an image folder */
+    rn_sample_function read;
+    void *payload;
+    void (*release)(void *payload); /* or NULL */
 };
 
+/* An empty dataset. RN_NO_MEMORY. */
+rn_status rn_dataset_begin(rn_dataset **dataset, rn_context *context);
+/* Adds a photo, taking `name` over, also on failure; NULL is a failure. RN_FORMAT: there are RN_MAX_PHOTOS already. */
+rn_status rn_dataset_add(rn_dataset *dataset, char *name, int64_t label);
 void rn_dataset_retain(rn_dataset *dataset);
 
 #endif

@@ -94,7 +94,9 @@ static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thre
     for (int64_t slot = begin; slot < end; slot++) {
         sample *const s = &loader->samples[slot];
         const rn_photo *const photo = &loader->dataset->photo[s->index];
-        const rn_sample_source source = { .path = photo->path,
+        const rn_sample_source source = { .name = photo->name,
+                                          .read = loader->dataset->read,
+                                          .payload = loader->dataset->payload,
                                           .pipeline = loader->pipeline,
                                           .draw = { loader->options.seed, loader->epoch, s->index },
                                           .height = loader->height,

@@ -6,6 +6,15 @@
 
 static const size_t max_photo_file = (size_t)1 << 30;
 
+struct rn_sample {
+    const rn_sample_source *source;
+    const rn_decoder *decoder;
+    float *floats;
+    rn_message *message;
+    rn_status status; /* of giving it, or why it cannot be given; says so in *message unless RN_OK */
+    bool given;
+};
+
 void rn_decoder_begin(rn_decoder *decoder, const rn_context *context)
 {
     decoder->bench = rn_workbench_make(context, rn_block_cache_allocator(&decoder->cache));
@@ -16,33 +25,121 @@ void rn_decoder_end(rn_decoder *decoder)
     rn_block_cache_clear(&decoder->cache);
 }
 
-static rn_status prepare(float *floats, rn_pixels *pixels, const rn_sample_source *source, rn_message *message)
+/* Pixels to floats; takes the pixels over. */
+static rn_status prepare(const rn_sample *sample, rn_pixels *pixels)
 {
+    const rn_sample_source *const source = sample->source;
     rn_message reason;
-    const rn_status status = rn_pipeline_transform(source->pipeline, pixels, &source->draw, &reason);
+    rn_status status = rn_pipeline_transform(source->pipeline, pixels, &source->draw, &reason);
 
     if (status != RN_OK)
-        return rn_fail(message, status, "%s: %s", source->path, reason.text);
-    if (pixels->height != source->height || pixels->width != source->width)
-        return rn_fail(message, RN_SHAPE, "%s: %d x %d pixels, the batch has %d x %d", source->path, (int)pixels->width,
-                       (int)pixels->height, (int)source->width, (int)source->height);
-    rn_pipeline_to_floats(source->pipeline, pixels, floats);
+        status = rn_fail(sample->message, status, "%s: %s", source->name, reason.text);
+    else if (pixels->height != source->height || pixels->width != source->width)
+        status = rn_fail(sample->message, RN_SHAPE, "%s: %d x %d pixels, the batch has %d x %d", source->name,
+                         (int)pixels->width, (int)pixels->height, (int)source->width, (int)source->height);
+    else
+        rn_pipeline_to_floats(source->pipeline, pixels, sample->floats);
+    rn_pixels_release(pixels);
+    return status;
+}
+
+static rn_status decode(const rn_sample *sample, const void *bytes, size_t nbytes)
+{
+    rn_pixels pixels = { 0 };
+    const rn_status status =
+        rn_pixels_decode(&pixels, &sample->decoder->bench, bytes, nbytes, sample->source->name, sample->message);
+
+    return status == RN_OK ? prepare(sample, &pixels) : status;
+}
+
+/* ---- a file ------------------------------------------------------------------------------------------------------ */
+
+static rn_status load_file(const rn_sample *sample)
+{
+    const rn_allocator *const allocator = &sample->decoder->bench.allocator;
+    void *bytes = NULL;
+    size_t nbytes = 0;
+    rn_status status = rn_file_read(&bytes, &nbytes, allocator, sample->source->name, max_photo_file, sample->message);
+
+    if (status == RN_OK)
+        status = decode(sample, bytes, nbytes);
+    rn_release(allocator, bytes);
+    return status;
+}
+
+/* ---- what a function gives ---------------------------------------------------------------------------------------- */
+
+/* True if the sample may be given now; else its status says why not. */
+static bool begin_giving(rn_sample *sample)
+{
+    if (sample->given)
+        sample->status = rn_fail(sample->message, RN_STATE, "%s: the sample was given twice", sample->source->name);
+    else
+        sample->given = true;
+    return sample->status == RN_OK;
+}
+
+rn_status rn_sample_give_file(rn_sample *sample, const void *bytes, size_t nbytes)
+{
+    if (sample == NULL)
+        return rn_fail_null("rn_sample_give_file", "sample");
+    if (!begin_giving(sample))
+        return sample->status;
+    if (bytes == NULL)
+        sample->status = rn_fail(sample->message, RN_INVALID_ARGUMENT, "%s: no bytes", sample->source->name);
+    else if (nbytes > max_photo_file)
+        sample->status =
+            rn_fail(sample->message, RN_FORMAT, "%s: a picture of %zu bytes", sample->source->name, nbytes);
+    else
+        sample->status = decode(sample, bytes, nbytes);
+    return sample->status;
+}
+
+rn_status rn_sample_give_pixels(rn_sample *sample, int32_t width, int32_t height, const uint8_t *pixels, size_t pitch)
+{
+    rn_pixels own = { 0 };
+    rn_message reason;
+
+    if (sample == NULL)
+        return rn_fail_null("rn_sample_give_pixels", "sample");
+    if (!begin_giving(sample))
+        return sample->status;
+    sample->status = rn_pixels_from_rows(&own, &sample->decoder->bench, width, height, pixels, pitch, &reason);
+    sample->status = sample->status == RN_OK
+                         ? prepare(sample, &own)
+                         : rn_fail(sample->message, sample->status, "%s: %s", sample->source->name, reason.text);
+    return sample->status;
+}
+
+rn_status rn_sample_fail(rn_sample *sample, rn_status status, const char *why)
+{
+    if (sample == NULL)
+        return rn_fail_null("rn_sample_fail", "sample");
+    if (status == RN_OK || status == RN_END)
+        status = RN_IO;
+    sample->status = rn_fail(sample->message, status, "%s: %s", sample->source->name, why != NULL ? why : "no reason");
+    return status;
+}
+
+static rn_status load_given(rn_sample *sample)
+{
+    const rn_sample_source *const source = sample->source;
+    rn_status answer = source->read(sample, (size_t)source->draw.sample, source->payload);
+
+    answer = answer == RN_END ? RN_IO : answer;
+    if (sample->status != RN_OK)
+        return sample->status;
+    if (answer != RN_OK)
+        return rn_fail(sample->message, answer, "%s: the function that reads it answered %s", source->name,
+                       rn_status_string(answer));
+    if (!sample->given)
+        return rn_fail(sample->message, RN_STATE, "%s: the function that reads it gave nothing", source->name);
     return RN_OK;
 }
 
 rn_status rn_sample_load(float *floats, const rn_decoder *decoder, const rn_sample_source *source, rn_message *message)
 {
-    const rn_workbench *const bench = &decoder->bench;
-    rn_pixels pixels = { 0 };
-    void *bytes = NULL;
-    size_t nbytes = 0;
-    rn_status status = rn_file_read(&bytes, &nbytes, &bench->allocator, source->path, max_photo_file, message);
+    rn_sample sample = { .source = source, .decoder = decoder, .floats = floats, .message = message };
 
-    if (status == RN_OK)
-        status = rn_pixels_decode(&pixels, bench, bytes, nbytes, source->path, message);
-    rn_release(&bench->allocator, bytes);
-    if (status == RN_OK)
-        status = prepare(floats, &pixels, source, message);
-    rn_pixels_release(&pixels);
-    return status;
+    return source->read == NULL ? load_file(&sample) : load_given(&sample);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* One sample: from a file to floats, on a thread of its own. */
+/* One sample: from a file, or from what a caller's function gives, to floats, on a thread of its own. */
 #ifndef RN_DATA_SAMPLE_H
 #define RN_DATA_SAMPLE_H
 
 #include "data/block_cache.h"
 #include "image/image.h"
 #include "image/pipeline.h"
+#include <resnet/dataset.h>
 
 /* What a thread decodes with; zeroed before its first use. */
 typedef struct rn_decoder {
@@ -19,15 +20,18 @@ void rn_decoder_begin(rn_decoder *decoder, const rn_context *context);
 void rn_decoder_end(rn_decoder *decoder);
 
 typedef struct rn_sample_source {
-    const char *path;
+    const char *name;        /* for messages; the path of a file */
+    rn_sample_function read; /* NULL: a file */
+    void *payload;
     const rn_pipeline *pipeline;
-    rn_draw draw;
+    rn_draw draw;          /* draw.sample is the index */
     int32_t height, width; /* that must come out */
 } rn_sample_source;
 
 /*
- * height * width * 3 floats, channels fastest. RN_IO, RN_FORMAT, RN_UNSUPPORTED, RN_NO_MEMORY, and RN_SHAPE for another
- * size, with a message that names the file. Touches nothing that another thread may use.
+ * height * width * 3 floats, channels fastest. RN_IO, RN_FORMAT, RN_UNSUPPORTED, RN_NO_MEMORY, RN_SHAPE for another
+ * size, and what the function answers, with a message that names the sample. Touches nothing that another thread may
+ * use.
  */
 rn_status rn_sample_load(float *floats, const rn_decoder *decoder, const rn_sample_source *source, rn_message *message);
 

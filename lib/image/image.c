@@ -34,6 +34,21 @@ rn_status rn_pixels_create(rn_pixels *pixels, const rn_workbench *bench, int64_t
     return RN_OK;
 }
 
+rn_status rn_pixels_from_rows(rn_pixels *pixels, const rn_workbench *bench, int32_t width, int32_t height,
+                              const uint8_t *rows, size_t pitch, rn_message *message)
+{
+    const size_t row = width > 0 ? (size_t)width * 3 : 0;
+    rn_status status;
+
+    *pixels = (rn_pixels){ .bench = bench };
+    if (rows == NULL || width < 1 || height < 1 || (pitch != 0 && pitch < row))
+        return rn_fail(message, RN_INVALID_ARGUMENT, "an image needs pixels, a size and a pitch of at least width * 3");
+    status = rn_pixels_create(pixels, bench, width, height, message);
+    for (int32_t y = 0; y < height && status == RN_OK; y++)
+        memcpy(pixels->rgb + (size_t)y * row, rows + (size_t)y * (pitch == 0 ? row : pitch), row);
+    return status;
+}
+
 void rn_pixels_release(rn_pixels *pixels)
 {
     if (pixels->rgb != NULL)
@@ -97,11 +112,11 @@ rn_status rn_image_decode(rn_image **image, rn_context *context, const void *byt
 {
     rn_status status = begin_image(image, context);
 
-    if (status == RN_OK && (status = read_options(*image, options)) != RN_OK)
-        return end_image(image, status);
-
     if (status != RN_OK)
         return status;
+    status = read_options(*image, options);
+    if (status != RN_OK)
+        return end_image(image, status);
     if (bytes == NULL)
         status = rn_fail(&context->message, RN_INVALID_ARGUMENT, "no bytes to decode");
     else
@@ -116,11 +131,11 @@ rn_status rn_image_read(rn_image **image, rn_context *context, const char *path,
     void *bytes = NULL;
     size_t nbytes = 0;
 
-    if (status == RN_OK && (status = read_options(*image, options)) != RN_OK)
-        return end_image(image, status);
-
     if (status != RN_OK)
         return status;
+    status = read_options(*image, options);
+    if (status != RN_OK)
+        return end_image(image, status);
     if (path == NULL)
         return end_image(image, rn_fail(&context->message, RN_INVALID_ARGUMENT, "no path"));
     status = rn_file_read(&bytes, &nbytes, &context->allocator, path, max_file, &context->message);
@@ -133,19 +148,12 @@ rn_status rn_image_read(rn_image **image, rn_context *context, const char *path,
 rn_status rn_image_create(rn_image **image, rn_context *context, int32_t width, int32_t height, const uint8_t *pixels,
                           size_t pitch)
 {
-    rn_status status = begin_image(image, context);
-    size_t row;
+    const rn_status status = begin_image(image, context);
 
     if (status != RN_OK)
         return status;
-    if (pixels == NULL || width < 1 || height < 1 || (pitch != 0 && pitch / 3 < (size_t)width))
-        return end_image(image, rn_fail(&context->message, RN_INVALID_ARGUMENT,
-                                        "an image needs pixels, a size and a pitch of at least width * 3"));
-    status = rn_pixels_create(&(*image)->pixels, &(*image)->bench, width, height, &context->message);
-    row = (size_t)width * 3;
-    for (int32_t y = 0; y < height && status == RN_OK; y++)
-        memcpy((*image)->pixels.rgb + (size_t)y * row, pixels + (size_t)y * (pitch == 0 ? row : pitch), row);
-    return end_image(image, status);
+    return end_image(image, rn_pixels_from_rows(&(*image)->pixels, &(*image)->bench, width, height, pixels, pitch,
+                                                &context->message));
 }
 
 int32_t rn_image_width(const rn_image *image)

@@ -42,6 +42,9 @@ static inline int64_t rn_bench_pixels(const rn_workbench *bench)
 /* Room for an image. RN_UNSUPPORTED: over the bench's max_pixels. RN_NO_MEMORY. On failure rgb is NULL. */
 rn_status rn_pixels_create(rn_pixels *pixels, const rn_workbench *bench, int64_t width, int64_t height,
                            rn_message *message);
+/* A copy of rows `pitch` bytes apart (0: without gaps). RN_INVALID_ARGUMENT, and as above. */
+rn_status rn_pixels_from_rows(rn_pixels *pixels, const rn_workbench *bench, int32_t width, int32_t height,
+                              const uint8_t *rows, size_t pitch, rn_message *message);
 void rn_pixels_release(rn_pixels *pixels);
 /* `pixels` takes over `other`'s memory; its own is released. */
 void rn_pixels_replace(rn_pixels *pixels, rn_pixels *other);

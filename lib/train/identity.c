@@ -59,10 +59,10 @@ uint64_t rn_photos_id(const rn_dataset *dataset)
     uint64_t id = 3;
 
     for (size_t i = 0; i < rn_dataset_count(dataset); i++) {
-        const char *path = rn_dataset_path(dataset, i);
-        const char *slash = strrchr(path, '/');
+        const char *const name = rn_dataset_sample_name(dataset, i);
+        const char *const slash = rn_dataset_path(dataset, i) != NULL ? strrchr(name, '/') : NULL;
 
-        id = rn_mix_text(id, slash != NULL ? slash + 1 : path);
+        id = rn_mix_text(id, slash != NULL ? slash + 1 : name);
         id = rn_mix(id, (uint64_t)rn_dataset_label(dataset, i));
     }
     return id;

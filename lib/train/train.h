@@ -33,7 +33,7 @@ double rn_metrics_accuracy(const rn_metrics *metrics);
 uint64_t rn_weights_id(rn_model *model);
 /* Of the names of what is trainable now. */
 uint64_t rn_trainable_id(rn_model *model);
-/* Of the file names (without their folders' paths) and labels of a dataset, in order. */
+/* Of the names of the samples (of files: without their folders' paths) and labels of a dataset, in order. */
 uint64_t rn_photos_id(const rn_dataset *dataset);
 /* RN_SHAPE unless the two tables have the same folders in the same order; `what` names the second in the message. */
 rn_status rn_same_classes(const rn_classes *ours, const rn_classes *theirs, const char *what, rn_message *message);

@@ -13,28 +13,34 @@ export OMP_WAIT_POLICY=passive
 
 check() # NAME TOOL WORDS COMMAND...
 {
-    name=$1 tool=$2 words=$3
+    what=$1 tool=$2 words=$3
     shift 3
     if ! command -v "$tool" >/dev/null; then
-        echo "skipped: $name (no $tool)"
+        echo "skipped: $what (no $tool)"
         skipped=$((skipped + 1))
     elif "$@" >"$scratch/out" 2>&1 && grep -q "$words" "$scratch/out"; then
-        echo "[       OK ] $name: $(tail -n 1 "$scratch/out")"
+        echo "[       OK ] $what: $(tail -n 1 "$scratch/out")"
         passed=$((passed + 1))
     else
         cat "$scratch/out"
-        echo "failed: $name"
+        echo "failed: $what"
         failed=$((failed + 1))
     fi
 }
 
-in_c() { cc -std=c11 -Wall -Wextra -Werror -I"$source/include" "$here/server.c" -o "$scratch/server" -L"$place" -lresnet -pthread && "$scratch/server" "$scratch/w"; }
+in_c() # SOURCE ARGUMENTS...
+{
+    program=$1
+    shift
+    cc -std=c11 -Wall -Wextra -Werror -I"$source/include" "$here/$program.c" -o "$scratch/$program" -L"$place" -lresnet -pthread && "$scratch/$program" "$@"
+}
 in_cpp() { c++ -std=c++14 -Wall -Wextra -Werror -I"$source/include" "$here/binding.cpp" -o "$scratch/cpp" -L"$place" -lresnet && "$scratch/cpp"; }
 in_python() { python3 "$here/binding.py" "$library"; }
 in_rust() { rustc --edition 2021 -o "$scratch/rust" "$here/binding.rs" -L "$place" && "$scratch/rust"; }
 in_go() { cd "$here" && CGO_CFLAGS="-I$source/include" CGO_LDFLAGS="-L$place -lresnet" GOCACHE="$scratch/go" GOFLAGS=-mod=mod go run binding.go; }
 
-check "a server in C" cc answered in_c
+check "a server in C" cc answered in_c server "$scratch/w"
+check "photos in memory, in C" cc "accuracy 1.00" in_c dataset
 check "C++" c++ "cifar_resnet20: 269722 parameters" in_cpp
 check "Python by ctypes" python3 "269722 parameters" in_python
 check "Rust" rustc "the last is linear" in_rust

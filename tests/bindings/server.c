@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 {
     const char *weights = argc > 1 ? argv[1] : "server.safetensors";
     pthread_t worker[WORKERS];
-    int failed[WORKERS] = { 0 }, bad = 0;
+    int failed[WORKERS] = { 0 }, started = 0, bad = 0;
     char why[256];
     rn_context *context = NULL;
 
@@ -46,11 +46,13 @@ int main(int argc, char **argv)
     }
     bad = rn_model_create(&model, context, "cifar_resnet20", NULL) != RN_OK ||
           rn_model_save(model, weights, NULL) != RN_OK;
-    for (int i = 0; i < WORKERS && !bad; i++)
-        pthread_create(&worker[i], NULL, serve, &failed[i]);
+    for (; started < WORKERS && !bad; started++)
+        if (pthread_create(&worker[started], NULL, serve, &failed[started]) != 0)
+            break;
     for (int i = 0; i < 5 && !bad; i++) /* new weights, while they answer */
         bad |= rn_model_load(model, weights, NULL) != RN_OK;
-    for (int i = 0; i < WORKERS; i++) {
+    bad |= started < WORKERS;
+    for (int i = 0; i < started; i++) {
         pthread_join(worker[i], NULL);
         bad |= failed[i];
     }

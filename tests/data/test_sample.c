@@ -31,7 +31,9 @@ static void end(bench *b)
 
 static rn_status load(bench *b, const char *path)
 {
-    const rn_sample_source source = { path, b->pipeline, { 1, 2, 3 }, HEIGHT, WIDTH };
+    const rn_sample_source source = {
+        .name = path, .pipeline = b->pipeline, .draw = { 1, 2, 3 }, .height = HEIGHT, .width = WIDTH
+    };
 
     return rn_sample_load(b->floats, &b->decoder, &source, &b->message);
 }
