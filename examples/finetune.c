@@ -4,7 +4,7 @@
  * backbone frozen, then everything. Ctrl-C leaves a checkpoint from which --resume goes on.
  */
 #define _POSIX_C_SOURCE 200809L
-#include "common/checks.h"
+#include "common/args.h"
 #include "common/progress.h"
 #include "common/weights.h"
 
@@ -145,8 +145,7 @@ static rn_status measure_before(rn_model *model, rn_dataset *valid, const settin
     return status;
 }
 
-static rn_status finetune(const args_program *program, rn_context *context, settings *s, progress *shown,
-                          double *accuracy)
+static rn_status finetune(rn_context *context, settings *s, progress *shown, double *accuracy)
 {
     FILE *report = args_report(s->json);
     rn_dataset *train = NULL, *valid = NULL;
@@ -160,7 +159,6 @@ static rn_status finetune(const args_program *program, rn_context *context, sett
     say_photos(report, train, valid, s);
     TRY(say_training(report, model, s));
     fflush(report);
-    checks_warn(program, train, valid, model);
     TRY(rn_trainer_create(&trainer, model, train, valid,
                           RN_OPTIONS(rn_trainer, .directory = s->directory, .batch_size = s->batch, .resume = s->resume,
                                      .progress = progress_show, .progress_payload = shown,
@@ -309,7 +307,7 @@ int main(int argc, char **argv)
     if (!args_context(&context, &program, s.threads, s.seed))
         return args_end(&program, EXIT_FAILED);
     listen_to_signals();
-    status = finetune(&program, context, &s, &shown, &accuracy);
+    status = finetune(context, &s, &shown, &accuracy);
     answer = end(&program, &s, status, context, &shown, accuracy);
     rn_context_destroy(context);
     return args_end(&program, answer);

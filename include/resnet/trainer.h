@@ -82,6 +82,10 @@ typedef struct rn_trainer_options {
  * directory. RN_FORMAT: last.safetensors or best.safetensors is damaged, or the best is not that of this run; RN_IO:
  * the best is missing. Both files are read and checked whole before anything of the model changes. Resuming takes the
  * weights of the files, and their display names of the classes if the model has none, at once. Keeps all three alive.
+ *
+ * Warnings of the context's log say what makes the figures worth less than they look: one class only; validation photos
+ * that are training photos, too (files with the same bytes; at most 65,536 are opened to compare, those of equal sizes);
+ * pipelines that resize photos to scales that differ by more than a quarter.
  */
 RN_API rn_status rn_trainer_create(rn_trainer **trainer, rn_model *model, rn_dataset *train, rn_dataset *valid,
                                    const rn_trainer_options *options);

@@ -6,8 +6,8 @@
  */
 #include "train/fit.h"
 
-#include "base/json.h"
 #include "base/options.h"
+#include "base/text.h"
 #include <math.h>
 #include <string.h>
 
@@ -18,19 +18,9 @@ RN_NO_TAIL_PADDING(rn_fit_options, clip_norm);
 /* A name that the state can carry: JSON is UTF-8, anything else would come back changed. */
 static rn_status check_name(const char *name, rn_message *message)
 {
-    rn_json *object = rn_json_new_object(), *parsed = NULL;
-    char *text = object != NULL && rn_json_set_string(object, "name", name) ? rn_json_text(object) : NULL;
-    rn_status status = RN_OK;
-
-    if (text == NULL)
-        status = rn_fail(message, RN_NO_MEMORY, "no memory for the name of a phase");
-    else if (*name == '\0' || rn_json_parse(&parsed, text, strlen(text), NULL) != RN_OK ||
-             strcmp(rn_json_string(rn_json_member(parsed, "name")), name) != 0)
-        status = rn_fail(message, RN_INVALID_ARGUMENT, "the name of a phase must be text in UTF-8 and not empty");
-    rn_json_release_text(text);
-    rn_json_destroy(parsed);
-    rn_json_destroy(object);
-    return status;
+    if (*name != '\0' && rn_text_is_utf8(name))
+        return RN_OK;
+    return rn_fail(message, RN_INVALID_ARGUMENT, "the name of a phase must be text in UTF-8 and not empty");
 }
 
 rn_status rn_phase_read(rn_phase *phase, const rn_fit_options *given, rn_message *message)

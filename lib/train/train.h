@@ -149,6 +149,11 @@ struct rn_trainer {
     rn_train_state state;
 };
 
+/* ---- doubts.c --------------------------------------------------------------------------------------------------- */
+
+/* Warns of what rn_trainer_create says it warns of. RN_NO_MEMORY. */
+rn_status rn_trainer_say_doubts(const rn_trainer *trainer, const rn_dataset *train, const rn_dataset *valid);
+
 /* ---- run_directory.c ------------------------------------------------------------------------------------------- */
 
 /* Makes and locks options.directory and takes up the run that lies there, if any. RN_STATE as rn_trainer_create;

@@ -123,6 +123,8 @@ rn_status rn_trainer_create(rn_trainer **trainer, rn_model *model, rn_dataset *t
     made->options = options;
     status = set_up(made, train, valid);
     if (status == RN_OK)
+        status = rn_trainer_say_doubts(made, train, valid);
+    if (status == RN_OK)
         *trainer = made;
     else
         rn_trainer_destroy(made);
