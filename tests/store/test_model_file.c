@@ -263,6 +263,36 @@ static void a_small_file_cannot_ask_for_a_large_model(void **state)
     require_refusal(path, RN_FORMAT, "1000000 classes");
 }
 
+/* Raised as the message says, and to the pixel. */
+static void an_option_allows_larger_inputs(void **state)
+{
+    const char *const path = rn_test_path(rn_test_directory(), "wide");
+    rn_model *const made = make_model(context);
+    rn_checkpoint *file = NULL;
+    rn_model *model = NULL;
+    int64_t height, width;
+
+    (void)state;
+    require_ok(context, rn_checkpoint_create(&file, context));
+    require_ok(context, rn_model_state_dict(file, made));
+    require_ok(context, rn_checkpoint_set_metadata(file, "rn.input", "[3, 2048, 2049]"));
+    require_ok(context, rn_checkpoint_set_metadata(file, "rn.pipeline", NULL));
+    require_ok(context, rn_checkpoint_set_metadata(file, "rn.training_pipeline", NULL));
+    require_ok(context, rn_checkpoint_save(file, path, RN_FORMAT_SAFETENSORS, NULL));
+    require_refusal(path, RN_FORMAT, "rn_model_open_options.max_pixels");
+    require_status(context,
+                   rn_model_open(&model, context, path, RN_OPTIONS(rn_model_open, .max_pixels = 2048 * 2049 - 1)),
+                   RN_FORMAT);
+    require_status(context, rn_model_open(&model, context, path, RN_OPTIONS(rn_model_open, .max_pixels = -1)),
+                   RN_INVALID_ARGUMENT);
+    require_ok(context, rn_model_open(&model, context, path, RN_OPTIONS(rn_model_open, .max_pixels = 2048 * 2049)));
+    rn_model_input_size(model, NULL, &height, &width);
+    assert_true(height == 2048 && width == 2049);
+    rn_model_destroy(model);
+    rn_model_destroy(made);
+    rn_checkpoint_destroy(file);
+}
+
 /* Each row of the head begins one element behind the last: 1000 x 64 elements in 1063. */
 static void overlapping_rows_are_no_weights_of_their_own(void **state)
 {
@@ -364,6 +394,7 @@ int main(void)
         TEST(wrong_metadata_is_refused),
         TEST(metadata_that_is_missing_is_the_networks_own),
         TEST(a_small_file_cannot_ask_for_a_large_model),
+        TEST(an_option_allows_larger_inputs),
         TEST(overlapping_rows_are_no_weights_of_their_own),
         TEST(weights_alone_are_no_model_file),
         TEST(wrong_arguments_are_refused),

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/json.h"
 #include "support/support.h"
 #include "train/train.h"
 
@@ -93,12 +94,46 @@ static void without_memory_nothing_is_added_and_nothing_leaks(void **unused)
     assert_int_equal(counter.live, 0);
 }
 
+static void a_run_has_a_limit(void **unused)
+{
+    const rn_allocator allocator = rn_default_allocator();
+    rn_train_state state = { .network = (char *)"n", .pipeline = (char *)"p", .training_pipeline = (char *)"t" }, back;
+    rn_phase *const phases = calloc(RN_STATE_PHASES + 1, sizeof *phases);
+    char name[RN_STATE_PHASES + 1][8], *text = NULL;
+    rn_message message;
+
+    (void)unused;
+    assert_non_null(phases);
+    for (int i = 0; i <= RN_STATE_PHASES; i++) {
+        snprintf(name[i], sizeof name[i], "%d", i);
+        phases[i] = (rn_phase){ .name = name[i], .lr_step_epochs = 1, .epochs = 1, .done = 1, .complete = true };
+    }
+    state.phase = phases;
+    for (size_t count = RN_STATE_PHASES; count <= RN_STATE_PHASES + 1; count++) {
+        state.phase_count = count;
+        assert_int_equal(rn_train_state_write(&text, &state, NULL), RN_OK);
+        assert_int_equal(rn_train_state_read(&back, text, &allocator, &message),
+                         count > RN_STATE_PHASES ? RN_FORMAT : RN_OK);
+        if (count > RN_STATE_PHASES) {
+            assert_non_null(strstr(message.text, "more than 1000 phases"));
+        } else {
+            assert_int_equal(rn_train_state_add_phase(&back, &phases[count], &allocator, NULL), RN_UNSUPPORTED);
+            rn_train_state_release(&back, &allocator);
+        }
+        rn_json_release_text(text);
+    }
+    free(phases);
+    state = (rn_train_state){ .row_count = RN_STATE_ROWS };
+    assert_int_equal(rn_train_state_add_row(&state, &(rn_history_row){ 0 }, &allocator, NULL), RN_UNSUPPORTED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(phases_are_found_and_the_open_one_is_the_last),
         cmocka_unit_test(epochs_are_counted_through_the_phases),
         cmocka_unit_test(another_run_is_told_by_what_differs),
+        cmocka_unit_test(a_run_has_a_limit),
         cmocka_unit_test(without_memory_nothing_is_added_and_nothing_leaks),
     };
 
