@@ -14,8 +14,24 @@ typedef struct settings {
     int json;
 } settings;
 
-/* The name of the folder that a photo lies in, if it is one of the network's classes: then the truth is known. */
-static const char *true_folder(char *folder, size_t size, const rn_model *model, const char *path)
+/* True if the text of a class's folder stands for a directory's name: \xNN in it is a byte (classes.h). */
+static int is_folder(const char *folder, const char *directory, size_t length)
+{
+    size_t i = 0;
+
+    for (; *folder != '\0' && i < length; i++) {
+        unsigned byte = (unsigned char)*folder;
+        const int escaped = folder[0] == '\\' && folder[1] == 'x' && sscanf(folder + 2, "%2x", &byte) == 1;
+
+        if (byte != (unsigned char)directory[i])
+            return 0;
+        folder += escaped ? 4 : 1;
+    }
+    return *folder == '\0' && i == length;
+}
+
+/* The name of the class whose folder a photo lies in, if it is one of the network's: then the truth is known. */
+static const char *true_class(const rn_model *model, const char *path)
 {
     const rn_classes *classes = rn_model_classes(model);
     const char *end = strrchr(path, '/'), *begin = end;
@@ -24,12 +40,8 @@ static const char *true_folder(char *folder, size_t size, const rn_model *model,
         return NULL;
     while (begin > path && begin[-1] != '/')
         begin--;
-    if ((size_t)(end - begin) >= size)
-        return NULL;
-    memcpy(folder, begin, (size_t)(end - begin));
-    folder[end - begin] = '\0';
     for (size_t i = 0; i < rn_classes_count(classes); i++)
-        if (strcmp(rn_classes_folder(classes, i), folder) == 0)
+        if (is_folder(rn_classes_folder(classes, i), begin, (size_t)(end - begin)))
             return rn_classes_name(classes, i);
     return NULL;
 }
@@ -83,7 +95,6 @@ static void say_what_was_understood(const rn_model *model, const char *checkpoin
 static rn_status predict(rn_session *session, const rn_model *model, const char *path, const settings *s)
 {
     rn_predictions *predictions = NULL;
-    char folder[256];
     const rn_status status =
         rn_session_predict_file(&predictions, session, path, RN_OPTIONS(rn_predict, .top = s->top));
 
@@ -92,7 +103,7 @@ static rn_status predict(rn_session *session, const rn_model *model, const char 
     if (s->json)
         print_json(predictions, path);
     else
-        print_lines(predictions, path, true_folder(folder, sizeof folder, model, path), isatty(STDOUT_FILENO));
+        print_lines(predictions, path, true_class(model, path), isatty(STDOUT_FILENO));
     rn_predictions_destroy(predictions);
     return RN_OK;
 }

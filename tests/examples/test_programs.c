@@ -209,6 +209,7 @@ static void from_photos_to_predictions(void **state)
     assert_int_equal(run(ARGUMENTS("predict", "run/best.safetensors", "photos/valid/class2/valid_000.bmp")), 0);
     text = output("out");
     assert_non_null(strstr(text, " %  "));
+    assert_non_null(strstr(text, "class2/valid_000.bmp  ("));
     assert_null(strchr(text, '\033')); /* no colours into a file */
     free(text);
 }
