@@ -54,8 +54,18 @@ RN_API rn_value rn_graph_input(rn_graph *graph, const char *name, int64_t channe
                                const rn_graph_input_options *options);
 /* Names a value that comes out. A classifier has one, "logits". */
 RN_API void rn_graph_output(rn_graph *graph, const char *name, rn_value value);
-/* Says which part is the head: parameters and layers whose names begin with `prefix` ("fc"). The rest is the backbone.
- */
+
+typedef struct rn_auxiliary_output_options {
+    size_t struct_size;
+    double loss_weight; /* of its loss beside that of the first output; 0: 0.4 */
+} rn_auxiliary_output_options;
+
+/* Names a value that comes out in training only, such as the second classifier of Inception: its part of the network is
+ * not run in inference. rn_trainer adds its loss, so weighted. After the first rn_graph_output. */
+RN_API void rn_graph_auxiliary_output(rn_graph *graph, const char *name, rn_value value,
+                                      const rn_auxiliary_output_options *options);
+/* Says which part is the head: parameters and layers whose names begin with `prefix` ("fc"). Each call adds a part; the
+ * rest is the backbone. */
 RN_API void rn_graph_head(rn_graph *graph, const char *prefix);
 
 /* Sizes of a value, for builders; 0 where it has no such dimension or is invalid. For (N, features): channels =
@@ -74,7 +84,7 @@ typedef struct rn_conv2d_options {
     int32_t kernel_w;           /* 0: as kernel */
     int32_t groups;             /* 0: 1 */
     int32_t bias;               /* 1: with bias. Default without, as a convolution before batch norm has none */
-    int32_t dilation;           /* 0 or 1; others are RN_UNSUPPORTED */
+    int32_t dilation;           /* pixels from one of the kernel's to the next, in both directions; 0: 1 */
     int32_t init;               /* an rn_init */
     int32_t no_padding_h;       /* 1: no padding above and below, whatever `padding` says */
     int32_t no_padding_w;       /* 1: no padding left and right */
@@ -86,7 +96,10 @@ typedef enum rn_init {
     RN_INIT_KAIMING_FAN_OUT = 1, /* normal, gain sqrt 2, fan out: torchvision's ResNet */
     RN_INIT_KAIMING_UNIFORM = 2, /* uniform, gain sqrt 2, fan in, bias 0: torchvision's SqueezeNet */
     RN_INIT_NORMAL_001 = 3,      /* normal with deviation 0.01, bias 0: torchvision's heads of SqueezeNet and VGG */
-    RN_INIT_KAIMING_FAN_IN = 4   /* normal, gain sqrt 2, fan in, bias 0 */
+    RN_INIT_KAIMING_FAN_IN = 4,  /* normal, gain sqrt 2, fan in, bias 0 */
+    RN_INIT_ZERO_BIAS = 5,       /* torch.nn's own, bias 0: torchvision's DenseNet head */
+    RN_INIT_NORMAL_01 = 6,       /* normal with deviation 0.1, bias as torch.nn's: torchvision's Inception */
+    RN_INIT_NORMAL_0001 = 7      /* the same with deviation 0.001: Inception's auxiliary head */
 } rn_init;
 
 /* torch.nn.Conv2d (cross-correlation): out channels, kernel height and width. Parameters name.weight (out, in / groups,

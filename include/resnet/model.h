@@ -68,6 +68,9 @@ RN_API const char *rn_model_layer_name(const rn_model *model, size_t index);
 /* The names of what goes in and of what comes out, in their order. Borrowed; NULL past the last. */
 RN_API const char *rn_model_input_name(const rn_model *model, size_t index);
 RN_API const char *rn_model_output_name(const rn_model *model, size_t index);
+/* How much the loss of an output counts in rn_trainer: 1 of the first, 0 of further ones, the weight of an auxiliary
+ * output (graph.h). 0 past the last. */
+RN_API double rn_model_loss_weight(const rn_model *model, size_t index);
 
 /* How photos are prepared for prediction and validation, and for training. Borrowed, valid as long as the model; NULL
  * if it has none (a graph of one's own). */

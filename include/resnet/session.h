@@ -32,7 +32,7 @@ typedef enum rn_mode {
 typedef struct rn_session_options {
     size_t struct_size;
     /* Names of outputs, layers or blocks ("logits", "avgpool", "layer4"; rn_model_layer_name lists them); NULL: the
-     * model's own outputs. */
+     * model's own outputs, in inference but for auxiliary ones. What none of them needs is not run. */
     const char *const *outputs;
     size_t output_count;
     uint64_t seed;          /* of dropout; 0: the context's */

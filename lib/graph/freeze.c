@@ -114,7 +114,7 @@ rn_status rn_model_freeze_backbone(rn_model *model)
 {
     if (model == NULL)
         return rn_fail_null("rn_model_freeze_backbone", "model");
-    if (model->graph->head == NULL)
+    if (model->graph->head_count == 0)
         return rn_fail(&model->context->message, RN_STATE, "%s has no head (rn_graph_head)", model->name);
     return mark(model, NULL, false);
 }

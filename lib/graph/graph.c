@@ -5,10 +5,15 @@
  */
 #include "graph/graph.h"
 
+#include "base/options.h"
+
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+RN_NO_TAIL_PADDING(rn_auxiliary_output_options, loss_weight);
 
 static const rn_value invalid_value = { -1 };
 
@@ -92,6 +97,8 @@ void rn_graph_destroy(rn_graph *graph)
     rn_release(allocator, graph->layer);
     release_entries(allocator, graph->output, graph->output_count);
     release_entries(allocator, graph->alias, graph->alias_count);
+    for (int32_t i = 0; i < graph->head_count; i++)
+        rn_release(allocator, graph->head[i]);
     rn_release(allocator, graph->head);
     rn_release(allocator, graph->prefix);
     rn_parameters_release(graph->parameters);
@@ -163,7 +170,7 @@ static bool add_entry(rn_graph *graph, rn_graph_output_entry **list, int32_t *co
         fail_memory(graph);
         return false;
     }
-    grown[*count] = (rn_graph_output_entry){ name, value };
+    grown[*count] = (rn_graph_output_entry){ .name = name, .value = value };
     *list = grown;
     ++*count;
     return true;
@@ -190,38 +197,86 @@ rn_value rn_graph_leave(rn_graph *graph, rn_value result)
     return result;
 }
 
-void rn_graph_output(rn_graph *graph, const char *name, rn_value value)
+/* The entry of a new output, or NULL after an error of the graph. */
+static rn_graph_output_entry *add_output(rn_graph *graph, const char *name, rn_value value)
 {
-    if (!is_open(graph))
-        return;
     if (!is_name(name)) {
         rn_graph_fail(graph, RN_INVALID_ARGUMENT, "rn_graph_output: '%s' is not a name",
                       name == NULL ? "(NULL)" : name);
-        return;
+        return NULL;
     }
     if (!is_value(graph, value)) {
         rn_graph_fail(graph, RN_INVALID_ARGUMENT, "output '%s' is not a value of this graph", name);
-        return;
+        return NULL;
     }
     for (int32_t i = 0; i < graph->output_count; i++) {
         if (strcmp(graph->output[i].name, name) == 0) {
             rn_graph_fail(graph, RN_INVALID_ARGUMENT, "there are two outputs '%s'", name);
-            return;
+            return NULL;
         }
     }
-    add_entry(graph, &graph->output, &graph->output_count, rn_copy_string(&graph->context->allocator, name),
-              value.index);
+    return add_entry(graph, &graph->output, &graph->output_count, rn_copy_string(&graph->context->allocator, name),
+                     value.index)
+               ? &graph->output[graph->output_count - 1]
+               : NULL;
+}
+
+void rn_graph_output(rn_graph *graph, const char *name, rn_value value)
+{
+    rn_graph_output_entry *entry;
+
+    if (!is_open(graph))
+        return;
+    entry = add_output(graph, name, value);
+    if (entry != NULL)
+        entry->loss_weight = graph->output_count == 1 ? 1 : 0;
+}
+
+void rn_graph_auxiliary_output(rn_graph *graph, const char *name, rn_value value,
+                               const rn_auxiliary_output_options *options)
+{
+    rn_graph_output_entry *entry;
+    rn_auxiliary_output_options o;
+    rn_message message;
+    rn_status status;
+
+    if (!is_open(graph))
+        return;
+    status = rn_options_read(&o, sizeof o, options, &message);
+    if (status == RN_OK && graph->output_count == 0)
+        status = rn_fail(&message, RN_INVALID_ARGUMENT, "auxiliary output '%s' comes before the first rn_graph_output",
+                         name == NULL ? "(NULL)" : name);
+    if (status == RN_OK && !(isfinite(o.loss_weight) && o.loss_weight >= 0))
+        status = rn_fail(&message, RN_INVALID_ARGUMENT, "a loss of the weight %g", o.loss_weight);
+    if (status != RN_OK) {
+        rn_graph_fail(graph, status, "%s", message.text);
+        return;
+    }
+    entry = add_output(graph, name, value);
+    if (entry == NULL)
+        return;
+    entry->auxiliary = true;
+    entry->loss_weight = rn_option_number(o.loss_weight, 0.4);
 }
 
 void rn_graph_head(rn_graph *graph, const char *prefix)
 {
+    char **grown, *name;
+
     if (!is_open(graph))
         return;
-    if (graph->head != NULL) {
-        rn_graph_fail(graph, RN_INVALID_ARGUMENT, "rn_graph_head: the head is '%s' already", graph->head);
+    name = join_name(graph, "rn_graph_head", prefix);
+    if (name == NULL)
+        return;
+    grown = rn_grow_array(&graph->context->allocator, graph->head, (size_t)graph->head_count,
+                          (size_t)graph->head_count + 1, sizeof *grown);
+    if (grown == NULL) {
+        rn_release(&graph->context->allocator, name);
+        fail_memory(graph);
         return;
     }
-    graph->head = join_name(graph, "rn_graph_head", prefix);
+    graph->head = grown;
+    graph->head[graph->head_count++] = name;
 }
 
 /* ---- layers ------------------------------------------------------------------------------------------------------ */

@@ -39,7 +39,7 @@ typedef struct rn_value_shape {
 /* Layer i produces value i: values and layers have the same indices. */
 typedef struct rn_layer {
     rn_layer_kind kind;
-    char *name; /* full, with dots; no two layers have the same */
+    char *name;      /* full, with dots; no two layers have the same */
     int32_t *inputs; /* values */
     int32_t input_count;
     rn_value_shape shape; /* of its output for the graph's own input size */
@@ -47,11 +47,22 @@ typedef struct rn_layer {
     bool frozen;          /* statistics and dropout stand still; meaningful in a model */
     union {
         /* also of a linear layer: a convolution of one pixel */
-        struct { int32_t kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w, groups; } conv;
-        struct { int32_t kernel, stride, padding; bool ceil_mode, exclude_padding; } pool;
-        struct { double eps, momentum; } batch_norm;
-        struct { double probability; } dropout;
-        struct { int32_t stride; } shortcut;
+        struct {
+            int32_t kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w, groups, dilation;
+        } conv;
+        struct {
+            int32_t kernel, stride, padding;
+            bool ceil_mode, exclude_padding;
+        } pool;
+        struct {
+            double eps, momentum;
+        } batch_norm;
+        struct {
+            double probability;
+        } dropout;
+        struct {
+            int32_t stride;
+        } shortcut;
     } as;
     /* Indices into the parameter store, -1 where there is none. */
     int32_t weight, bias, running_mean, running_var, batches_tracked;
@@ -62,6 +73,8 @@ typedef struct rn_layer {
 typedef struct rn_graph_output_entry {
     char *name;
     int32_t value;
+    bool auxiliary;
+    double loss_weight;
 } rn_graph_output_entry;
 
 enum { RN_GRAPH_DEPTH = 32 }; /* rn_graph_enter within rn_graph_enter */
@@ -76,11 +89,12 @@ struct rn_graph {
     int32_t output_count;
     rn_graph_output_entry *alias;
     int32_t alias_count;
-    char *head;   /* prefix, or NULL */
-    char *prefix; /* the names entered, joined */
+    char **head; /* prefixes */
+    int32_t head_count;
+    char *prefix;                 /* the names entered, joined */
     size_t level[RN_GRAPH_DEPTH]; /* the length of `prefix` before each of the names entered */
     int32_t depth;
-    bool sealed; /* a model was built from it: nothing may be added */
+    bool sealed;      /* a model was built from it: nothing may be added */
     rn_status status; /* the first error */
     rn_message message;
 };
@@ -103,13 +117,14 @@ rn_value rn_graph_add_layer(rn_graph *graph, const rn_layer *layer, const char *
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif
-rn_value rn_graph_fail(rn_graph *graph, rn_status status, const char *format, ...);
+rn_value
+rn_graph_fail(rn_graph *graph, rn_status status, const char *format, ...);
 /* The same for a layer that is about to be added: "conv2d layer3.5.conv1: ...". */
 #if defined(__GNUC__)
 __attribute__((format(printf, 5, 6)))
 #endif
-rn_value rn_graph_fail_layer(rn_graph *graph, rn_status status, rn_layer_kind kind, const char *name,
-                             const char *format, ...);
+rn_value
+rn_graph_fail_layer(rn_graph *graph, rn_status status, rn_layer_kind kind, const char *name, const char *format, ...);
 /* The full name that a layer would get; NULL after an error of the graph. */
 char *rn_graph_full_name(rn_graph *graph, rn_layer_kind kind, const char *name);
 /*

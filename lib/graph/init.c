@@ -99,10 +99,18 @@ static weight_rule weight_rule_of(rn_init init, double fan_in, double fan_out)
     case RN_INIT_KAIMING_UNIFORM: return (weight_rule){ false, sqrt(6 / fan_in) };
     case RN_INIT_NORMAL_001: return (weight_rule){ true, 0.01 };
     case RN_INIT_KAIMING_FAN_IN: return (weight_rule){ true, sqrt(2 / fan_in) };
-    case RN_INIT_DEFAULT: break;
+    case RN_INIT_NORMAL_01: return (weight_rule){ true, 0.1 };
+    case RN_INIT_NORMAL_0001: return (weight_rule){ true, 0.001 };
+    case RN_INIT_DEFAULT:
+    case RN_INIT_ZERO_BIAS: break;
     }
     /* kaiming_uniform(a = sqrt 5): gain sqrt(2 / (1 + 5)), bound gain * sqrt(3 / fan in) */
     return (weight_rule){ false, sqrt(1 / fan_in) };
+}
+
+static bool has_random_bias(rn_init init)
+{
+    return init == RN_INIT_DEFAULT || init == RN_INIT_NORMAL_01 || init == RN_INIT_NORMAL_0001;
 }
 
 static void initialise_weights(rn_graph *graph, const rn_layer *layer, uint64_t seed)
@@ -112,7 +120,7 @@ static void initialise_weights(rn_graph *graph, const rn_layer *layer, uint64_t 
     const double fan_out = (double)layer->shape.c * pixels;
 
     fill_random(graph, seed, layer->weight, weight_rule_of(layer->init, fan_in, fan_out));
-    if (layer->bias >= 0 && layer->init == RN_INIT_DEFAULT)
+    if (layer->bias >= 0 && has_random_bias(layer->init))
         fill_random(graph, seed, layer->bias, (weight_rule){ false, sqrt(1 / fan_in) });
     else if (layer->bias >= 0)
         fill_constant(graph, layer->bias, 0);

@@ -97,7 +97,7 @@ static rn_value declare_weight(rn_graph *graph, rn_value value, int32_t rank, co
 
 static bool is_init(int32_t init)
 {
-    return init >= RN_INIT_DEFAULT && init <= RN_INIT_KAIMING_FAN_IN;
+    return init >= RN_INIT_DEFAULT && init <= RN_INIT_NORMAL_0001;
 }
 
 /* ---- convolution ------------------------------------------------------------------------------------------------- */
@@ -133,9 +133,9 @@ static bool conv_is_legal(rn_graph *graph, const char *name, int64_t in_channels
         rn_graph_fail_layer(graph, RN_INVALID_ARGUMENT, layer->kind, given(name),
                             "%" PRId32 " groups do not divide %" PRId64 " channels in and %" PRId64 " out", groups,
                             in_channels, out);
-    else if (options->dilation != 0 && options->dilation != 1)
-        rn_graph_fail_layer(graph, RN_UNSUPPORTED, layer->kind, given(name),
-                            "a dilation of %" PRId32 "; only 1 is built", options->dilation);
+    else if (layer->as.conv.dilation < 1 || layer->as.conv.dilation > MAX_KERNEL)
+        rn_graph_fail_layer(graph, RN_INVALID_ARGUMENT, layer->kind, given(name), "a dilation of %" PRId32,
+                            layer->as.conv.dilation);
     else if (options->reserved != 0)
         rn_graph_fail_layer(graph, RN_INVALID_ARGUMENT, layer->kind, given(name), "a reserved option is set");
     else if (!is_init(options->init))
@@ -165,6 +165,7 @@ rn_value rn_conv2d(rn_graph *graph, rn_value x, const char *name, int64_t out_ch
     layer.as.conv.padding_h = o.no_padding_h ? 0 : o.padding;
     layer.as.conv.padding_w = o.no_padding_w ? 0 : otherwise(o.padding_w, o.padding);
     layer.as.conv.groups = otherwise(o.groups, 1);
+    layer.as.conv.dilation = otherwise(o.dilation, 1);
     if (!conv_is_legal(graph, name, in_channels, &layer, &o))
         return (rn_value){ -1 };
     value = rn_graph_add_layer(graph, &layer, given(name));
@@ -199,6 +200,7 @@ rn_value rn_linear(rn_graph *graph, rn_value x, const char *name, int64_t out_fe
     layer.as.conv.kernel_h = layer.as.conv.kernel_w = 1;
     layer.as.conv.stride_h = layer.as.conv.stride_w = 1;
     layer.as.conv.groups = 1;
+    layer.as.conv.dilation = 1;
     value = rn_graph_add_layer(graph, &layer, given(name));
     if (value.index < 0)
         return value;

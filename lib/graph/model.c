@@ -29,14 +29,17 @@ static rn_status copy_classes(rn_classes **copy, rn_context *context, const rn_c
     return status;
 }
 
-static bool head_exists(const rn_graph *graph)
+static bool is_below(const char *prefix, const char *name)
 {
-    const size_t length = strlen(graph->head);
+    const size_t length = strlen(prefix);
 
+    return strncmp(name, prefix, length) == 0 && (name[length] == '.' || name[length] == '\0');
+}
+
+static bool has_parameters(const rn_graph *graph, const char *prefix)
+{
     for (size_t i = 0; i < graph->parameters->count; i++) {
-        const char *const name = graph->parameters->entry[i].name;
-
-        if (strncmp(name, graph->head, length) == 0 && (name[length] == '.' || name[length] == '\0'))
+        if (is_below(prefix, graph->parameters->entry[i].name))
             return true;
     }
     return false;
@@ -55,8 +58,10 @@ static rn_status check_graph(rn_graph *graph)
         return rn_fail(message, RN_INVALID_ARGUMENT, "rn_graph_enter of '%s' without rn_graph_leave", graph->prefix);
     if (graph->output_count == 0)
         return rn_fail(message, RN_INVALID_ARGUMENT, "the graph has no output (rn_graph_output)");
-    if (graph->head != NULL && !head_exists(graph))
-        return rn_fail(message, RN_INVALID_ARGUMENT, "the head '%s' has no parameters", graph->head);
+    for (int32_t i = 0; i < graph->head_count; i++) {
+        if (!has_parameters(graph, graph->head[i]))
+            return rn_fail(message, RN_INVALID_ARGUMENT, "the head '%s' has no parameters", graph->head[i]);
+    }
     return RN_OK;
 }
 
@@ -194,6 +199,11 @@ const char *rn_model_output_name(const rn_model *model, size_t index)
     return model != NULL && index < (size_t)model->graph->output_count ? model->graph->output[index].name : NULL;
 }
 
+double rn_model_loss_weight(const rn_model *model, size_t index)
+{
+    return model != NULL && index < (size_t)model->graph->output_count ? model->graph->output[index].loss_weight : 0;
+}
+
 void rn_model_input_size(const rn_model *model, int64_t *channels, int64_t *height, int64_t *width)
 {
     const rn_value_shape none = { 0, 0, 0, false };
@@ -224,10 +234,11 @@ rn_parameters *rn_model_parameters(rn_model *model)
 
 bool rn_model_in_head(const rn_model *model, const char *name)
 {
-    const char *const head = model->graph->head;
-    const size_t length = head != NULL ? strlen(head) : 0;
-
-    return head != NULL && strncmp(name, head, length) == 0 && (name[length] == '\0' || name[length] == '.');
+    for (int32_t i = 0; i < model->graph->head_count; i++) {
+        if (is_below(model->graph->head[i], name))
+            return true;
+    }
+    return false;
 }
 
 static int32_t find_entry(const rn_graph_output_entry *entry, int32_t count, const char *name)

@@ -77,11 +77,17 @@ static int64_t windows_ceil(int64_t in, int64_t kernel, int64_t stride, int64_t 
     return (count - 1) * stride >= in + padding ? count - 1 : count;
 }
 
+/* Pixels from the first of a kernel's to its last. */
+static int64_t spread(int32_t kernel, const rn_layer *layer)
+{
+    return (int64_t)layer->as.conv.dilation * (kernel - 1) + 1;
+}
+
 static rn_status shape_conv(rn_value_shape *shape, const rn_layer *layer, const rn_value_shape *x, rn_message *message)
 {
     shape->c = layer->shape.c;
-    shape->h = windows(x->h, layer->as.conv.kernel_h, layer->as.conv.stride_h, layer->as.conv.padding_h);
-    shape->w = windows(x->w, layer->as.conv.kernel_w, layer->as.conv.stride_w, layer->as.conv.padding_w);
+    shape->h = windows(x->h, spread(layer->as.conv.kernel_h, layer), layer->as.conv.stride_h, layer->as.conv.padding_h);
+    shape->w = windows(x->w, spread(layer->as.conv.kernel_w, layer), layer->as.conv.stride_w, layer->as.conv.padding_w);
     if (shape->h < 1 || shape->w < 1)
         return fail_layer(message, layer, x, "is smaller than the kernel");
     return RN_OK;

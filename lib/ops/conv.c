@@ -3,11 +3,12 @@
  * Forward and backward-data passes: which rows of which im2col matrix are multiplied with which packed weights
  * (conv_product.h does it).
  *
- * Backward data. Input pixel y is seen by window row k of output row i where y = i * stride - padding + k. Pixels of
- * one class, y = a + stride * j, meet the same window rows k = first + stride * t, t < taps, first = (a + padding) mod
- * stride, and find them at i = j + (a + padding - first) / stride - t: a window of `taps` rows over dy, in falling
- * order of t, that slides by one. Each class is a product of its own whose pixels lie `stride` apart in dx; with stride
- * 1 there is one class, the convolution with the kernel turned round.
+ * Backward data. With dilation d, input pixel y is seen by window row k of output row i where y = i * stride - padding +
+ * d * k. Pixels of one class, y = a + stride * j, meet the same window rows: those with d * k = a + padding (mod
+ * stride), k = first + t * step, step = stride / gcd(d, stride), t < taps. Window row k finds them at i = j + (a +
+ * padding - d * first) / stride - t * d / gcd: a window of `taps` rows over dy, in falling order of t, that slides by
+ * one and is dilated by d / gcd. Each class is a product of its own whose pixels lie `stride` apart in dx; with stride 1
+ * there is one class, the convolution with the kernel turned round.
  */
 #include "ops/conv.h"
 
@@ -139,17 +140,33 @@ void rn_conv_forward(const rn_context *context, const rn_conv *conv, const rn_ma
 
 /* ---- backward data --------------------------------------------------------------------------------------------- */
 
+static int64_t greatest_common_divisor(int64_t a, int64_t b)
+{
+    while (b != 0) {
+        const int64_t rest = a % b;
+
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
 /* One side of a class: the window over dy, and the pixels of dx that it serves. */
 typedef struct side {
-    int64_t first, taps, offset, pixels;
+    int64_t first, step, taps; /* window rows k of the kernel */
+    int64_t offset, dilation;  /* over dy */
+    int64_t pixels;
 } side;
 
-static side side_of(int64_t class, int64_t in, int64_t kernel, int64_t stride, int64_t padding)
+static side side_of(int64_t class, int64_t in, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation)
 {
-    side s = { .first = (class + padding) % stride };
+    const int64_t common = greatest_common_divisor(dilation, stride);
+    side s = { .step = stride / common, .dilation = dilation / common };
 
-    s.taps = s.first < kernel ? (kernel - s.first + stride - 1) / stride : 0;
-    s.offset = (class + padding - s.first) / stride - (s.taps - 1);
+    while (s.first < s.step && (class + padding - dilation * s.first) % stride != 0)
+        s.first++;
+    s.taps = s.first < s.step && s.first < kernel ? rn_divide_up(kernel - s.first, s.step) : 0;
+    s.offset = s.taps > 0 ? (class + padding - dilation * s.first) / stride - (s.taps - 1) * s.dilation : 0;
     s.pixels = class < in ? (in - class + stride - 1) / stride : 0;
     return s;
 }
@@ -167,12 +184,12 @@ static int64_t class_depth(const rn_conv *conv, const data_class *class)
 
 static side row_side(const rn_conv *conv, int64_t class)
 {
-    return side_of(class, conv->in_h, conv->kernel_h, conv->stride_h, conv->padding_h);
+    return side_of(class, conv->in_h, conv->kernel_h, conv->stride_h, conv->padding_h, conv->dilation);
 }
 
 static side column_side(const rn_conv *conv, int64_t class)
 {
-    return side_of(class, conv->in_w, conv->kernel_w, conv->stride_w, conv->padding_w);
+    return side_of(class, conv->in_w, conv->kernel_w, conv->stride_w, conv->padding_w, conv->dilation);
 }
 
 /*
@@ -213,6 +230,8 @@ static size_t data_packed_bytes(const rn_context *context, const rn_conv *conv)
 
 static rn_product_shape data_shape(const rn_conv *conv, int64_t batch)
 {
+    const side h = row_side(conv, 0), w = column_side(conv, 0); /* steps and dilation are those of all classes */
+
     return (rn_product_shape){ conv->groups * class_count(conv),
                                batch,
                                group_in(conv),
@@ -221,10 +240,12 @@ static rn_product_shape data_shape(const rn_conv *conv, int64_t batch)
                                  .in_w = conv->out_w,
                                  .out_h = rn_divide_up(conv->in_h, conv->stride_h),
                                  .out_w = rn_divide_up(conv->in_w, conv->stride_w),
-                                 .window_h = rn_divide_up(conv->kernel_h, conv->stride_h),
-                                 .window_w = rn_divide_up(conv->kernel_w, conv->stride_w),
+                                 .window_h = rn_divide_up(conv->kernel_h, h.step),
+                                 .window_w = rn_divide_up(conv->kernel_w, w.step),
                                  .stride_h = 1,
-                                 .stride_w = 1 } };
+                                 .stride_w = 1,
+                                 .dilation_h = h.dilation,
+                                 .dilation_w = w.dilation } };
 }
 
 size_t rn_conv_backward_data_workspace(const rn_context *context, const rn_conv *conv, int64_t batch)
@@ -258,7 +279,7 @@ static void pack_class_panel(const data_pass *pass, const data_class *class, int
 
     for (int64_t u = class->h.taps - 1; u >= 0; u--)
         for (int64_t v = class->w.taps - 1; v >= 0; v--) {
-            const int64_t k = class->h.first + u * conv->stride_h, l = class->w.first + v * conv->stride_w;
+            const int64_t k = class->h.first + u * class->h.step, l = class->w.first + v * class->w.step;
 
             gemm->copy(to, gemm->nr,
                        pass->weights + group * outs * row_pitch + (k * conv->kernel_w + l) * channels + first,
@@ -303,7 +324,9 @@ static void describe_data(rn_product *product, const void *payload, int64_t inde
                     .stride_h = 1,
                     .stride_w = 1,
                     .offset_h = class.h.offset,
-                    .offset_w = class.w.offset },
+                    .offset_w = class.w.offset,
+                    .dilation_h = class.h.dilation,
+                    .dilation_w = class.w.dilation },
         .images = pass->accumulate && class_depth(conv, &class) == 0 ? 0 : dx->n, /* nothing to add */
         .packed = pass->packed + class.packed +
                   group * rn_round_up(group_in(conv), pass->context->kernels->gemm->nr) * class_depth(conv, &class),

@@ -23,6 +23,7 @@
 typedef struct rn_conv {
     int64_t in_h, in_w, in_c, out_h, out_w, out_c;
     int32_t kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w, groups;
+    int32_t dilation; /* pixels from one of the kernel's to the next */
 } rn_conv;
 
 /* What happens to the sums before they are stored: y = relu?(sum * scale[o] + shift[o] + residual). */

@@ -24,7 +24,7 @@ bool rn_gather_whole_map(const rn_gather *gather)
 
 static int64_t band_width(const rn_gather *gather)
 {
-    return (gather->out_w - 1) * gather->stride_w + gather->window_w;
+    return (gather->out_w - 1) * gather->stride_w + gather->window_w; /* windows of a band are not dilated */
 }
 
 static int64_t band_height(const rn_gather *gather, int64_t lines)

@@ -3,7 +3,7 @@
  * Rows of the im2col matrix that need no packing. Windows of neighbouring pixels overlap in memory, a constant step
  * apart, and the kernels can read them where they lie: in the map itself where windows are single pixels that never
  * leave it, else in a band, a copy of the few lines that some lines of output see, with the padding as zeros. A band
- * holds each pixel once, a packed panel as often as windows see it.
+ * holds each pixel once, a packed panel as often as windows see it. Dilated windows have gaps and are packed.
  */
 #ifndef RN_OPS_CONV_BAND_H
 #define RN_OPS_CONV_BAND_H

@@ -23,7 +23,9 @@ rn_gather rn_gather_windows(const rn_conv *conv, const rn_map *x, int64_t group)
                         .stride_h = conv->stride_h,
                         .stride_w = conv->stride_w,
                         .offset_h = -(int64_t)conv->padding_h,
-                        .offset_w = -(int64_t)conv->padding_w };
+                        .offset_w = -(int64_t)conv->padding_w,
+                        .dilation_h = conv->dilation,
+                        .dilation_w = conv->dilation };
 }
 
 rn_gather_pixel rn_gather_pixel_at(const rn_gather *gather, int64_t m)
@@ -49,11 +51,17 @@ static void step(const rn_gather *gather, rn_gather_pixel *pixel, int64_t count)
 static int64_t alike(const rn_gather *gather, const rn_gather_pixel *pixel, int64_t x, int64_t most)
 {
     const int64_t on_line = gather->out_w - pixel->j < most ? gather->out_w - pixel->j : most;
-    const int64_t room = gather->in_w - gather->window_w - x;
+    const int64_t room = gather->in_w - rn_gather_reach(gather->window_w, gather->dilation_w) - x;
 
     if (x < 0 || room < 0)
         return 1;
     return room / gather->stride_w + 1 < on_line ? room / gather->stride_w + 1 : on_line;
+}
+
+/* The first of `window` places, `dilation` apart from `start` on, that is not below `at`. */
+static int64_t first_from(int64_t at, int64_t start, int64_t window, int64_t dilation)
+{
+    return at <= start ? 0 : rn_clip(rn_divide_up(at - start, dilation), 0, window);
 }
 
 /* At most `most` rows that begin with that of `pixel`. */
@@ -61,23 +69,27 @@ static rn_gather_row rows_at(const rn_gather *gather, const rn_gather_pixel *pix
 {
     const int64_t y = pixel->i * gather->stride_h + gather->offset_h,
                   x = pixel->j * gather->stride_w + gather->offset_w;
-    const int64_t top = rn_clip(-y, 0, gather->window_h), bottom = rn_clip(gather->in_h - y, top, gather->window_h);
-    const int64_t left = rn_clip(-x, 0, gather->window_w), right = rn_clip(gather->in_w - x, left, gather->window_w);
+    const int64_t top = first_from(0, y, gather->window_h, gather->dilation_h),
+                  bottom = first_from(gather->in_h, y, gather->window_h, gather->dilation_h);
+    const int64_t left = first_from(0, x, gather->window_w, gather->dilation_w),
+                  right = first_from(gather->in_w, x, gather->window_w, gather->dilation_w);
     const bool nothing = top == bottom || left == right;
-    const bool touching = gather->pitch == gather->channels;
+    const bool touching = gather->pitch == gather->channels && gather->dilation_w == 1;
 
     return (rn_gather_row){
-        .source = nothing ? NULL
-                          : gather->data +
-                                ((pixel->image * gather->in_h + y + top) * gather->in_w + x + left) * gather->pitch,
+        .source = nothing
+                      ? NULL
+                      : gather->data + ((pixel->image * gather->in_h + y + top * gather->dilation_h) * gather->in_w +
+                                        x + left * gather->dilation_w) *
+                                           gather->pitch,
         .run_length = gather->window_w * gather->channels,
-        .run_pitch = gather->in_w * gather->pitch,
+        .run_pitch = gather->dilation_h * gather->in_w * gather->pitch,
         .first_run = nothing ? 0 : top,
         .end_run = nothing ? 0 : bottom,
         .lead = left * gather->channels,
         .count = (right - left) * gather->channels,
         .piece = touching ? gather->window_w * gather->channels : gather->channels,
-        .piece_pitch = touching ? gather->window_w * gather->channels : gather->pitch,
+        .piece_pitch = touching ? gather->window_w * gather->channels : gather->dilation_w * gather->pitch,
         .more = alike(gather, pixel, x, most) - 1,
         .more_step = gather->stride_w * gather->pitch,
     };

@@ -3,8 +3,8 @@
  * The im2col matrix of a window sliding over a feature map, row by row, without storing it: row m belongs to output
  * pixel m = (image, i, j) and has the window's pixels in the order (window row, window column, channel).
  *
- *   input row of (i, window row)        = i * stride_h + offset_h + window row
- *   input column of (j, window column)  = j * stride_w + offset_w + window column      outside the map: zero
+ *   input row of (i, window row)        = i * stride_h + offset_h + dilation_h * window row
+ *   input column of (j, window column)  = j * stride_w + offset_w + dilation_w * window column   outside the map: zero
  *
  * The same description serves forward passes (offset = -padding), the gradient behind a stride-1 convolution and each
  * class of the gradient behind a strided one: what differs are the offsets and the window.
@@ -19,7 +19,7 @@ typedef struct rn_gather {
     const float *data;
     int64_t pitch, channels;
     int64_t in_h, in_w, out_h, out_w;
-    int64_t window_h, window_w, stride_h, stride_w, offset_h, offset_w;
+    int64_t window_h, window_w, stride_h, stride_w, offset_h, offset_w, dilation_h, dilation_w;
 } rn_gather;
 
 /* An output pixel on its way through the map. */
@@ -40,6 +40,12 @@ static inline int64_t rn_round_up(int64_t a, int64_t b)
 static inline int64_t rn_clip(int64_t value, int64_t low, int64_t high)
 {
     return value < low ? low : value > high ? high : value;
+}
+
+/* Pixels of the map from a window's first row or column to its last. */
+static inline int64_t rn_gather_reach(int64_t window, int64_t dilation)
+{
+    return window > 0 ? dilation * (window - 1) + 1 : 0;
 }
 
 static inline int64_t rn_gather_depth(const rn_gather *gather)

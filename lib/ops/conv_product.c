@@ -65,7 +65,7 @@ static int64_t tile_pitch_of(const rn_gemm_kernels *gemm, int64_t panels)
 
 /*
  * Rows of the largest product that a block of whole lines may have; 0: rows are to be packed, because
- *   - sums are deeper than a block, or the band or the tiles of a line do not fit;
+ *   - windows are dilated, sums are deeper than a block, or the band or the tiles of a line do not fit;
  *   - lines are so short that tiles, which end with a line, would be less than half full;
  *   - single pixels lie a multiple of 4 KiB apart: a tile's rows would drive each other out of the one set of the
  *     first-level cache that all of them fall on.
@@ -77,8 +77,9 @@ static int64_t direct_rows_most(const rn_gemm_kernels *gemm, const rn_gather *la
     const bool single = largest->window_h == 1 && largest->window_w == 1;
     const bool one_line = single && largest->stride_h == 1 && largest->stride_w == 1; /* the whole map */
 
-    if (rn_gather_depth(largest) > DEPTH_MOST || one > ROW_FLOATS_MOST ||
-        largest->out_w > TILE_FLOATS_MOST / tile_pitch || (!one_line && 2 * largest->out_w < gemm->mr) ||
+    if ((!single && (largest->dilation_h != 1 || largest->dilation_w != 1)) || rn_gather_depth(largest) > DEPTH_MOST ||
+        one > ROW_FLOATS_MOST || largest->out_w > TILE_FLOATS_MOST / tile_pitch ||
+        (!one_line && 2 * largest->out_w < gemm->mr) ||
         (single && largest->stride_w * largest->channels % SETS_FLOATS == 0))
         return 0;
     return (1 + (ROW_FLOATS_MOST - one) / another) * largest->out_w;

@@ -50,11 +50,28 @@ static bool fits_memory(const rn_plan *plan, const rn_value_shape *shape)
     return rn_shape_bytes(&nbytes, &count, 4, sizes, sizeof(float)) && count <= INT64_C(1) << 48;
 }
 
+/* What no output needs is not run: the layers behind "layer1" if that alone is asked for, a second classifier in
+ * inference. The input is always there. */
+static void find_needed(rn_plan *plan)
+{
+    plan->value[0].needed = true;
+    for (int32_t i = 0; i < plan->output_count; i++)
+        plan->value[plan->output[i]].needed = true;
+    for (int32_t i = plan->value_count - 1; i >= 0; i--) {
+        const rn_layer *const layer = rn_plan_layer(plan, i);
+
+        for (int32_t j = 0; plan->value[i].needed && j < layer->input_count; j++)
+            plan->value[layer->inputs[j]].needed = true;
+    }
+}
+
 static rn_status infer_shapes(rn_plan *plan)
 {
     rn_message *const message = &plan->context->message;
 
     for (int32_t i = 0; i < plan->value_count; i++) {
+        if (!plan->value[i].needed)
+            continue;
         const rn_layer *const layer = rn_plan_layer(plan, i);
         rn_value_shape *const inputs =
             rn_allocate_array(&plan->context->allocator, (size_t)layer->input_count + 1, sizeof *inputs);
@@ -85,6 +102,7 @@ static void analyse_values(rn_plan *plan)
         const rn_layer *const layer = rn_plan_layer(plan, i);
 
         *value = (rn_plan_value){ .shape = value->shape,
+                                  .needed = value->needed,
                                   .same_as = i,
                                   .only_consumer = -1,
                                   .producer = -1,
@@ -92,6 +110,8 @@ static void analyse_values(rn_plan *plan)
                                   .block = -1,
                                   .gradient_of = i,
                                   .gradient_block = -1 };
+        if (!value->needed)
+            continue;
         if (is_identity(plan, i)) {
             value->same_as = plan->value[layer->inputs[0]].same_as;
             continue;
@@ -222,7 +242,8 @@ static void describe_conv(const rn_plan *plan, rn_step *step)
                             .stride_w = layer->as.conv.stride_w,
                             .padding_h = layer->as.conv.padding_h,
                             .padding_w = layer->as.conv.padding_w,
-                            .groups = layer->as.conv.groups };
+                            .groups = layer->as.conv.groups,
+                            .dilation = layer->as.conv.dilation };
     if (layer->kind == RN_LAYER_LINEAR)
         step->conv = (rn_conv){ .in_h = 1,
                                 .in_w = 1,
@@ -234,7 +255,8 @@ static void describe_conv(const rn_plan *plan, rn_step *step)
                                 .kernel_w = 1,
                                 .stride_h = 1,
                                 .stride_w = 1,
-                                .groups = 1 };
+                                .groups = 1,
+                                .dilation = 1 };
     step->packs_once = !rn_plan_trains(plan, layer->weight);
 }
 
@@ -292,7 +314,7 @@ static rn_status emit_steps(rn_plan *plan)
     if (taken == NULL || chains == NULL || plan->step == NULL)
         status = rn_fail(&plan->context->message, RN_NO_MEMORY, "no memory for a plan");
     for (int32_t i = 0; i < plan->value_count && status == RN_OK; i++) {
-        if (!taken[i] && plan->value[i].same_as == i && kind_of(plan, i) != NULL) {
+        if (!taken[i] && plan->value[i].needed && plan->value[i].same_as == i && kind_of(plan, i) != NULL) {
             const layer_chain found = follow_chain(plan, taken, i);
 
             chains[found.end] = found;
@@ -354,17 +376,30 @@ static bool nobody_reads_back(const rn_plan *plan, const rn_plan_value *y)
     return y->producer >= 0 && plan->step[y->producer].kind == &rn_step_conv && !plan->step[y->producer].relu;
 }
 
+/*
+ * The gradient of what lies in a concatenation is a slice of the concatenation's, if that is its last reader: backward
+ * has finished the whole then, nobody reads it any more but through its slices, and earlier readers add to theirs. So
+ * the chain of concatenations of a dense block has one gradient.
+ */
+static void share_gradients_of_concatenations(rn_plan *plan)
+{
+    for (int32_t s = 0; s < plan->step_count; s++) {
+        for (int32_t i = 0; i < plan->step[s].input_count; i++) {
+            rn_plan_value *const value = &plan->value[plan->step[s].inputs[i].value];
+            const bool is_last = value->parent == plan->step[s].output && !value->is_output;
+
+            value->gradient_of = is_last ? value->parent : plan->step[s].inputs[i].value;
+        }
+    }
+}
+
 /* Walks backward and settles, for each input of each step, whether its gradient is written, added to, or the same
  * memory. */
 static void settle_gradients(rn_plan *plan)
 {
-    for (int32_t i = 0; i < plan->value_count; i++) {
-        rn_plan_value *const value = &plan->value[i];
-
-        value->gradient_written = value->is_output; /* by the loss */
-        if (value->parent >= 0 && value->consumers == 1)
-            value->gradient_of = value->parent;
-    }
+    for (int32_t i = 0; i < plan->value_count; i++)
+        plan->value[i].gradient_written = plan->value[i].is_output; /* by the loss */
+    share_gradients_of_concatenations(plan);
     for (int32_t s = plan->step_count - 1; s >= 0; s--) {
         rn_step *const step = &plan->step[s];
         bool handed_on = false;
@@ -382,7 +417,7 @@ static void settle_gradients(rn_plan *plan)
             input->accumulate = value->gradient_written;
             value->gradient_written = true;
             if (step->kind == &rn_step_concat) {
-                input->passes_through = value->gradient_of == step->output;
+                input->passes_through = value->gradient_of == step->output && !input->accumulate;
             } else if (hands_gradient_on(step, i) && !handed_on && !input->accumulate) {
                 value->gradient_written = false;
                 if (may_pass_through(plan, step, input->value)) {
@@ -402,8 +437,10 @@ static void settle_gradients(rn_plan *plan)
 
 rn_status rn_plan_lower(rn_plan *plan)
 {
-    rn_status status = infer_shapes(plan);
+    rn_status status;
 
+    find_needed(plan);
+    status = infer_shapes(plan);
     if (status != RN_OK)
         return status;
     analyse_values(plan);

@@ -34,6 +34,7 @@ typedef struct rn_block {
 /* What the plan knows of value i of the graph. */
 typedef struct rn_plan_value {
     rn_value_shape shape;
+    bool needed;     /* by an output */
     int32_t same_as; /* the value whose memory this one is (itself, unless an identity such as dropout in inference) */
     int32_t consumers;      /* layers that read it, and outputs; of the value that same_as names */
     int32_t only_consumer;  /* the last of those layers; -1: none, or an output */

@@ -30,12 +30,14 @@ static rn_status find_outputs(rn_session *session, const rn_session_options *opt
         return rn_fail(&session->context->message, RN_NO_MEMORY, "no memory for a session");
     for (size_t i = 0; i < count; i++) {
         const char *const name = own ? graph->output[i].name : options->outputs[i];
+        const int32_t value = name == NULL ? -1 : rn_model_find_value(session->model, name);
 
-        session->output[i] = name == NULL ? -1 : rn_model_find_value(session->model, name);
-        if (session->output[i] < 0)
+        if (own && graph->output[i].auxiliary && !session->training)
+            continue;
+        if (value < 0)
             return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "the network has no output or layer '%s'",
                            name == NULL ? "(null)" : name);
-        session->output_count++;
+        session->output[session->output_count++] = value;
     }
     return RN_OK;
 }

@@ -240,7 +240,7 @@ static rn_status take(rn_model *model, rn_load_report *report, const rn_checkpoi
         atomic_store(&model->training_pipeline, training);
     } else if (report->head_skipped && !check_only) {
         rn_context_log(model->context, RN_LOG_INFO, "%s: the head '%s' is not taken; it stays as it was initialised",
-                       path, model->graph->head);
+                       path, model->graph->head[0]);
     }
     rn_release(&model->context->allocator, values);
     return status;

@@ -116,6 +116,25 @@ static int64_t batches_done(const fit *f)
     return done < all ? done : all; /* the last batch may hold one photo more */
 }
 
+/* The losses of all outputs that count, together. */
+static rn_status compute_loss(double *loss, const rn_trainer *trainer, const rn_tensor *labels)
+{
+    rn_status status = RN_OK;
+
+    *loss = 0;
+    for (size_t i = 0; status == RN_OK && rn_model_output_name(trainer->model, i) != NULL; i++) {
+        const double weight = rn_model_loss_weight(trainer->model, i);
+        double part;
+
+        if (weight == 0)
+            continue;
+        status = rn_cross_entropy(&part, trainer->training, labels,
+                                  RN_OPTIONS(rn_loss, .output = (int32_t)i, .weight = weight));
+        *loss += part;
+    }
+    return status;
+}
+
 static rn_status train_batch(fit *f, const rn_batch *batch)
 {
     rn_trainer *trainer = f->trainer;
@@ -125,7 +144,7 @@ static rn_status train_batch(fit *f, const rn_batch *batch)
     rn_status status = rn_session_forward(trainer->training, rn_batch_images(batch));
 
     if (status == RN_OK)
-        status = rn_cross_entropy(&loss, trainer->training, labels, NULL);
+        status = compute_loss(&loss, trainer, labels);
     if (status == RN_OK && !isfinite(loss))
         status = rn_fail(
             &trainer->context->message, RN_INVALID_ARGUMENT,

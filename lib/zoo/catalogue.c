@@ -13,26 +13,58 @@
 #include <string.h>
 
 #define TO_TENSOR "ToTensor(), Normalize(0.485 0.456 0.406, 0.229 0.224 0.225)"
+#define TO_TENSOR_OF_INCEPTION "ToTensor(), Normalize(0.5 0.5 0.5, 0.5 0.5 0.5)"
+#define EVALUATION "Resize({resize}), CenterCrop({crop}), "
+#define TRAINING \
+    "Resize({resize}), RandomRotation(45), CenterCrop({crop}), RandomHorizontalFlip(0.5), " \
+    "RandomVerticalFlip(0.5), ColorJitter(0.2, 0.1, 0.1, 0.1), RandomGrayscale(0.025), "
 
-static const char imagenet_pipeline[] = "Resize({resize}), CenterCrop({crop}), " TO_TENSOR;
-static const char imagenet_training[] =
-    "Resize({resize}), RandomRotation(45), CenterCrop({crop}), RandomHorizontalFlip(0.5), "
-    "RandomVerticalFlip(0.5), ColorJitter(0.2, 0.1, 0.1, 0.1), RandomGrayscale(0.025), " TO_TENSOR;
-static const char cifar_pipeline[] = TO_TENSOR;
-static const char cifar_training[] = "RandomHorizontalFlip(0.5), " TO_TENSOR;
+static const char imagenet_pipeline[] = EVALUATION TO_TENSOR, imagenet_training[] = TRAINING TO_TENSOR;
+static const char inception_pipeline[] = EVALUATION TO_TENSOR_OF_INCEPTION,
+                  inception_training[] = TRAINING TO_TENSOR_OF_INCEPTION;
+static const char cifar_pipeline[] = TO_TENSOR, cifar_training[] = "RandomHorizontalFlip(0.5), " TO_TENSOR;
+
+#define IMAGENET(side) 1000, side, side, imagenet_pipeline, imagenet_training
+#define CIFAR 10, 32, 32, cifar_pipeline, cifar_training
 
 static const rn_zoo_entry catalogue[] = {
-    { "resnet18", rn_write_resnet, 18, 1000, 224, 224, imagenet_pipeline, imagenet_training },
-    { "resnet34", rn_write_resnet, 34, 1000, 224, 224, imagenet_pipeline, imagenet_training },
-    { "resnet50", rn_write_resnet, 50, 1000, 224, 224, imagenet_pipeline, imagenet_training },
-    { "resnet101", rn_write_resnet, 101, 1000, 224, 224, imagenet_pipeline, imagenet_training },
-    { "resnet152", rn_write_resnet, 152, 1000, 224, 224, imagenet_pipeline, imagenet_training },
-    { "squeezenet1_0", rn_write_squeezenet, 0, 1000, 224, 224, imagenet_pipeline, imagenet_training },
-    { "cifar_resnet20", rn_write_cifar_resnet, 20, 10, 32, 32, cifar_pipeline, cifar_training },
-    { "cifar_resnet32", rn_write_cifar_resnet, 32, 10, 32, 32, cifar_pipeline, cifar_training },
-    { "cifar_resnet44", rn_write_cifar_resnet, 44, 10, 32, 32, cifar_pipeline, cifar_training },
-    { "cifar_resnet56", rn_write_cifar_resnet, 56, 10, 32, 32, cifar_pipeline, cifar_training },
-    { "cifar_resnet110", rn_write_cifar_resnet, 110, 10, 32, 32, cifar_pipeline, cifar_training },
+    { "resnet18", rn_write_resnet, IMAGENET(224) },
+    { "resnet34", rn_write_resnet, IMAGENET(224) },
+    { "resnet50", rn_write_resnet, IMAGENET(224) },
+    { "resnet101", rn_write_resnet, IMAGENET(224) },
+    { "resnet152", rn_write_resnet, IMAGENET(224) },
+    { "resnext50_32x4d", rn_write_resnet, IMAGENET(224) },
+    { "resnext101_32x8d", rn_write_resnet, IMAGENET(224) },
+    { "wide_resnet50_2", rn_write_resnet, IMAGENET(224) },
+    { "wide_resnet101_2", rn_write_resnet, IMAGENET(224) },
+    { "resnet50_v1", rn_write_resnet, IMAGENET(224) },
+    { "resnet101_v1", rn_write_resnet, IMAGENET(224) },
+    { "resnet152_v1", rn_write_resnet, IMAGENET(224) },
+    { "plain18", rn_write_resnet, IMAGENET(224) },
+    { "plain34", rn_write_resnet, IMAGENET(224) },
+    { "alexnet", rn_write_alexnet, IMAGENET(224) },
+    { "vgg11", rn_write_vgg, IMAGENET(224) },
+    { "vgg11_bn", rn_write_vgg, IMAGENET(224) },
+    { "vgg13", rn_write_vgg, IMAGENET(224) },
+    { "vgg13_bn", rn_write_vgg, IMAGENET(224) },
+    { "vgg16", rn_write_vgg, IMAGENET(224) },
+    { "vgg16_bn", rn_write_vgg, IMAGENET(224) },
+    { "vgg19", rn_write_vgg, IMAGENET(224) },
+    { "vgg19_bn", rn_write_vgg, IMAGENET(224) },
+    { "squeezenet1_0", rn_write_squeezenet, IMAGENET(224) },
+    { "squeezenet1_1", rn_write_squeezenet, IMAGENET(224) },
+    { "densenet121", rn_write_densenet, IMAGENET(224) },
+    { "densenet161", rn_write_densenet, IMAGENET(224) },
+    { "densenet169", rn_write_densenet, IMAGENET(224) },
+    { "densenet201", rn_write_densenet, IMAGENET(224) },
+    { "inception_v3", rn_write_inception, 1000, 299, 299, inception_pipeline, inception_training },
+    { "cifar_resnet20", rn_write_cifar_resnet, CIFAR },
+    { "cifar_resnet32", rn_write_cifar_resnet, CIFAR },
+    { "cifar_resnet44", rn_write_cifar_resnet, CIFAR },
+    { "cifar_resnet56", rn_write_cifar_resnet, CIFAR },
+    { "cifar_resnet110", rn_write_cifar_resnet, CIFAR },
+    { "cifar_plain20", rn_write_cifar_resnet, CIFAR },
+    { "cifar_plain56", rn_write_cifar_resnet, CIFAR },
 };
 
 enum {
@@ -58,7 +90,7 @@ const char *rn_zoo_name(size_t index)
 
 static rn_status fail_unknown(rn_message *message, const char *name)
 {
-    char list[512];
+    char list[1024];
     size_t length = 0;
 
     for (size_t i = 0; i < CATALOGUE_COUNT && length < sizeof list; i++)
@@ -137,7 +169,7 @@ static rn_status create_from_entry(rn_model **model, rn_context *context, const 
     status = rn_graph_create(&graph, context);
     if (status != RN_OK)
         return status;
-    entry->write(graph, entry, classes, height, width);
+    entry->write(graph, entry->name, classes, height, width);
     status = rn_model_build(model, graph, entry->name, options);
     rn_graph_destroy(graph);
     if (status != RN_OK)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* SqueezeNet 1.0 (arXiv:1602.07360) as torchvision.models.squeezenet1_0 has it: names, order, initialisation. */
+/* SqueezeNet 1.0 (arXiv:1602.07360) and 1.1, which pools earlier, as torchvision.models.squeezenet has them: names,
+ * order, initialisation. */
 #include "zoo/zoo.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static rn_value conv_relu(rn_graph *graph, rn_value x, const char *name, int64_t channels, int32_t kernel,
                           int32_t padding, int32_t stride)
@@ -32,12 +34,8 @@ static rn_value pool(rn_graph *graph, rn_value x, const char *name)
     return rn_max_pool2d(graph, x, 3, RN_OPTIONS(rn_pool2d, .name = name, .stride = 2, .ceil_mode = 1));
 }
 
-void rn_write_squeezenet(rn_graph *graph, const rn_zoo_entry *entry, int64_t classes, int64_t height, int64_t width)
+static rn_value features_1_0(rn_graph *graph, rn_value x)
 {
-    rn_value x = rn_graph_input(graph, "images", 3, height, width, NULL);
-
-    (void)entry;
-    rn_graph_enter(graph, "features");
     x = pool(graph, conv_relu(graph, x, "0", 96, 7, 0, 2), "2");
     x = fire(graph, x, 3, 16, 64);
     x = fire(graph, x, 4, 16, 64);
@@ -46,7 +44,29 @@ void rn_write_squeezenet(rn_graph *graph, const rn_zoo_entry *entry, int64_t cla
     x = fire(graph, x, 8, 48, 192);
     x = fire(graph, x, 9, 48, 192);
     x = pool(graph, fire(graph, x, 10, 64, 256), "11");
-    x = rn_graph_leave(graph, fire(graph, x, 12, 64, 256));
+    return fire(graph, x, 12, 64, 256);
+}
+
+static rn_value features_1_1(rn_graph *graph, rn_value x)
+{
+    x = pool(graph, conv_relu(graph, x, "0", 64, 3, 0, 2), "2");
+    x = fire(graph, x, 3, 16, 64);
+    x = pool(graph, fire(graph, x, 4, 16, 64), "5");
+    x = fire(graph, x, 6, 32, 128);
+    x = pool(graph, fire(graph, x, 7, 32, 128), "8");
+    x = fire(graph, x, 9, 48, 192);
+    x = fire(graph, x, 10, 48, 192);
+    x = fire(graph, x, 11, 64, 256);
+    return fire(graph, x, 12, 64, 256);
+}
+
+void rn_write_squeezenet(rn_graph *graph, const char *name, int64_t classes, int64_t height, int64_t width)
+{
+    rn_value x = rn_graph_input(graph, "images", 3, height, width, NULL);
+
+    rn_graph_enter(graph, "features");
+    x = strcmp(name, "squeezenet1_0") == 0 ? features_1_0(graph, x) : features_1_1(graph, x);
+    rn_graph_leave(graph, x);
     rn_graph_enter(graph, "classifier");
     x = rn_dropout(graph, x, "0", 0.5, NULL);
     /*

@@ -7,8 +7,8 @@
 
 typedef struct rn_zoo_entry {
     const char *name;
-    void (*write)(rn_graph *graph, const struct rn_zoo_entry *entry, int64_t classes, int64_t height, int64_t width);
-    int32_t variant; /* the family's own: depth */
+    /* Writes the network of that name. */
+    void (*write)(rn_graph *graph, const char *name, int64_t classes, int64_t height, int64_t width);
     int64_t classes; /* of the published weights */
     int64_t height, width;
     const char *pipeline; /* evaluation */
@@ -17,8 +17,12 @@ typedef struct rn_zoo_entry {
 
 const rn_zoo_entry *rn_zoo_find(const char *name); /* NULL if there is none */
 
-void rn_write_resnet(rn_graph *graph, const rn_zoo_entry *entry, int64_t classes, int64_t height, int64_t width);
-void rn_write_cifar_resnet(rn_graph *graph, const rn_zoo_entry *entry, int64_t classes, int64_t height, int64_t width);
-void rn_write_squeezenet(rn_graph *graph, const rn_zoo_entry *entry, int64_t classes, int64_t height, int64_t width);
+void rn_write_alexnet(rn_graph *graph, const char *name, int64_t classes, int64_t height, int64_t width);
+void rn_write_cifar_resnet(rn_graph *graph, const char *name, int64_t classes, int64_t height, int64_t width);
+void rn_write_densenet(rn_graph *graph, const char *name, int64_t classes, int64_t height, int64_t width);
+void rn_write_inception(rn_graph *graph, const char *name, int64_t classes, int64_t height, int64_t width);
+void rn_write_resnet(rn_graph *graph, const char *name, int64_t classes, int64_t height, int64_t width);
+void rn_write_squeezenet(rn_graph *graph, const char *name, int64_t classes, int64_t height, int64_t width);
+void rn_write_vgg(rn_graph *graph, const char *name, int64_t classes, int64_t height, int64_t width);
 
 #endif

@@ -107,7 +107,7 @@ static void bench_layer(const rn_context *context, const layer *l, int64_t batch
 {
     const int64_t out = (l->size + 2 * (l->kernel / 2) - l->kernel) / l->stride + 1;
     const rn_conv conv = { l->size,   l->size,   l->in,     out,           out,           l->out, l->kernel,
-                           l->kernel, l->stride, l->stride, l->kernel / 2, l->kernel / 2, 1 };
+                           l->kernel, l->stride, l->stride, l->kernel / 2, l->kernel / 2, 1, 1 };
     rn_map x = { NULL, batch, l->size, l->size, l->in, l->in }, y = { NULL, batch, out, out, l->out, l->out };
     const size_t weight_count = (size_t)(l->out * l->kernel * l->kernel * l->in);
     float *const weights = filled(weight_count, 1), *const gradient = filled(weight_count, 1);

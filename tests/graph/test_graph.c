@@ -160,9 +160,21 @@ static void every_misuse_is_refused_by_name(void **state)
     require_refusal(context, graph, RN_INVALID_ARGUMENT, "head 'fc'");
 
     graph = new_graph(context);
-    rn_graph_head(graph, "fc");
-    rn_graph_head(graph, "fc2");
-    require_refusal(context, graph, RN_INVALID_ARGUMENT, "is 'fc' already");
+    x = rn_graph_input(graph, "images", 3, 8, 8, NULL);
+    rn_graph_auxiliary_output(graph, "aux", x, NULL);
+    require_refusal(context, graph, RN_INVALID_ARGUMENT, "before the first rn_graph_output");
+
+    graph = new_graph(context);
+    x = rn_graph_input(graph, "images", 3, 8, 8, NULL);
+    rn_graph_output(graph, "logits", x);
+    rn_graph_auxiliary_output(graph, "logits", x, NULL);
+    require_refusal(context, graph, RN_INVALID_ARGUMENT, "two outputs 'logits'");
+
+    graph = new_graph(context);
+    x = rn_graph_input(graph, "images", 3, 8, 8, NULL);
+    rn_graph_output(graph, "logits", x);
+    rn_graph_auxiliary_output(graph, "aux", x, RN_OPTIONS(rn_auxiliary_output, .loss_weight = -1));
+    require_refusal(context, graph, RN_INVALID_ARGUMENT, "weight -1");
     rn_context_destroy(context);
 }
 

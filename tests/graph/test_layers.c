@@ -180,8 +180,8 @@ static void senseless_convolutions_are_refused(void **state)
                     "4 groups");
     require_failure(rn_conv2d(graph, image, "c", 4, 3, RN_OPTIONS(rn_conv2d, .groups = -2)), RN_INVALID_ARGUMENT,
                     "-2 groups");
-    require_failure(rn_conv2d(graph, image, "c", 4, 3, RN_OPTIONS(rn_conv2d, .dilation = 2)), RN_UNSUPPORTED,
-                    "dilation of 2");
+    require_failure(rn_conv2d(graph, image, "c", 4, 3, RN_OPTIONS(rn_conv2d, .dilation = -2)), RN_INVALID_ARGUMENT,
+                    "dilation of -2");
     require_failure(rn_conv2d(graph, image, "c", 4, 3, RN_OPTIONS(rn_conv2d, .init = 99)), RN_INVALID_ARGUMENT, "99");
     require_failure(rn_conv2d(graph, image, NULL, 4, 3, NULL), RN_INVALID_ARGUMENT, "name");
     require_failure(rn_conv2d(graph, image, "c", 4, 3, &(rn_conv2d_options){ 0 }), RN_INVALID_ARGUMENT, "");

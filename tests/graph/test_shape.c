@@ -16,7 +16,7 @@ static rn_layer conv_layer(int32_t kernel_h, int32_t kernel_w, int32_t stride, i
     layer.as.conv.stride_h = layer.as.conv.stride_w = stride;
     layer.as.conv.padding_h = padding_h;
     layer.as.conv.padding_w = padding_w;
-    layer.as.conv.groups = 1;
+    layer.as.conv.groups = layer.as.conv.dilation = 1;
     return layer;
 }
 

@@ -8,46 +8,55 @@
 #include <unistd.h>
 
 const rn_test_conv_shape rn_test_conv_shapes[] = {
-    /* n, h, w, c, o, kernel, stride, padding, groups */
-    { 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1 },
-    { 3, 1, 1, 64, 33, 1, 1, 1, 1, 0, 0, 1 }, /* a linear layer */
-    { 1, 1, 1, 5, 7, 3, 3, 1, 1, 1, 1, 1 },   /* only the middle of the kernel meets the map */
-    { 2, 17, 19, 3, 7, 7, 7, 2, 2, 3, 3, 1 }, /* stems */
-    { 1, 16, 16, 3, 64, 7, 7, 2, 2, 3, 3, 1 },
-    { 2, 13, 11, 3, 16, 3, 3, 2, 2, 0, 0, 1 },
-    { 2, 9, 10, 16, 33, 3, 3, 1, 1, 1, 1, 1 },
-    { 1, 8, 7, 64, 64, 3, 3, 1, 1, 1, 1, 1 },
-    { 3, 7, 7, 31, 64, 1, 1, 1, 1, 0, 0, 1 },
-    { 1, 9, 8, 64, 33, 1, 1, 2, 2, 0, 0, 1 }, /* classes of pixels that no window meets */
-    { 2, 10, 9, 16, 7, 3, 3, 2, 2, 1, 1, 1 },
-    { 1, 14, 15, 5, 33, 3, 3, 3, 3, 1, 1, 1 },
-    { 1, 11, 13, 16, 16, 3, 3, 2, 1, 1, 1, 1 },
-    { 1, 11, 13, 5, 7, 3, 3, 1, 3, 0, 2, 1 },
-    { 2, 9, 11, 16, 7, 1, 7, 1, 1, 0, 3, 1 },
-    { 2, 11, 9, 7, 16, 7, 1, 1, 1, 3, 0, 1 },
-    { 1, 19, 17, 5, 7, 5, 5, 1, 1, 2, 2, 1 },
-    { 1, 12, 13, 3, 7, 5, 5, 2, 3, 2, 1, 1 },
-    { 1, 6, 5, 5, 7, 3, 3, 1, 1, 3, 3, 1 }, /* windows that lie in the padding */
-    { 2, 5, 4, 16, 5, 1, 1, 1, 1, 2, 1, 1 },
-    { 1, 4, 6, 3, 5, 1, 1, 3, 2, 1, 3, 1 },
-    { 1, 7, 9, 5, 7, 2, 2, 3, 3, 1, 0, 1 },
-    { 1, 6, 7, 4, 5, 2, 4, 1, 2, 1, 1, 1 },
-    { 1, 3, 3, 31, 33, 3, 3, 1, 1, 0, 0, 1 }, /* a map of one pixel */
-    { 1, 8, 9, 10, 14, 3, 3, 1, 1, 1, 1, 2 },
-    { 2, 7, 8, 32, 66, 3, 3, 2, 2, 1, 1, 2 },
-    { 1, 9, 9, 32, 32, 3, 3, 1, 1, 1, 1, 32 }, /* depthwise */
-    { 2, 8, 7, 5, 10, 5, 5, 2, 2, 2, 2, 5 },
-    { 1, 6, 6, 33, 33, 1, 1, 1, 1, 0, 0, 33 },
-    { 1, 9, 9, 64, 64, 3, 3, 1, 1, 1, 1, 4 },
-    { 1, 4, 3, 160, 40, 3, 3, 1, 1, 1, 1, 1 }, /* k in two passes */
-    { 1, 4, 5, 8, 560, 1, 1, 1, 1, 0, 0, 1 },  /* two blocks of columns */
-    { 3, 19, 17, 1, 1, 3, 3, 1, 1, 1, 1, 1 },  /* many chunks of pixels and little else */
-    { 1, 40, 41, 3, 5, 3, 3, 1, 1, 1, 1, 1 },
-    { 2, 37, 23, 16, 16, 3, 3, 1, 1, 1, 1, 1 },
-    { 1, 45, 30, 64, 2, 3, 3, 1, 1, 1, 1, 1 },  /* images of more lines than a band */
-    { 1, 1, 640, 128, 2, 3, 3, 1, 1, 1, 1, 1 }, /* a line larger than a band */
-    { 1, 4, 9, 1024, 5, 1, 1, 1, 1, 0, 0, 1 },  /* pixels a multiple of 4 KiB apart */
-    { 1, 1, 2000, 1, 64, 1, 3, 1, 1, 0, 1, 1 }, /* a line of more tiles than a block */
+    /* n, h, w, c, o, kernel, stride, padding, groups, dilation */
+    { 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1 },
+    { 3, 1, 1, 64, 33, 1, 1, 1, 1, 0, 0, 1, 1 }, /* a linear layer */
+    { 1, 1, 1, 5, 7, 3, 3, 1, 1, 1, 1, 1, 1 },   /* only the middle of the kernel meets the map */
+    { 2, 17, 19, 3, 7, 7, 7, 2, 2, 3, 3, 1, 1 }, /* stems */
+    { 1, 16, 16, 3, 64, 7, 7, 2, 2, 3, 3, 1, 1 },
+    { 2, 13, 11, 3, 16, 3, 3, 2, 2, 0, 0, 1, 1 },
+    { 2, 9, 10, 16, 33, 3, 3, 1, 1, 1, 1, 1, 1 },
+    { 1, 8, 7, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1 },
+    { 3, 7, 7, 31, 64, 1, 1, 1, 1, 0, 0, 1, 1 },
+    { 1, 9, 8, 64, 33, 1, 1, 2, 2, 0, 0, 1, 1 }, /* classes of pixels that no window meets */
+    { 2, 10, 9, 16, 7, 3, 3, 2, 2, 1, 1, 1, 1 },
+    { 1, 14, 15, 5, 33, 3, 3, 3, 3, 1, 1, 1, 1 },
+    { 1, 11, 13, 16, 16, 3, 3, 2, 1, 1, 1, 1, 1 },
+    { 1, 11, 13, 5, 7, 3, 3, 1, 3, 0, 2, 1, 1 },
+    { 2, 9, 11, 16, 7, 1, 7, 1, 1, 0, 3, 1, 1 },
+    { 2, 11, 9, 7, 16, 7, 1, 1, 1, 3, 0, 1, 1 },
+    { 1, 19, 17, 5, 7, 5, 5, 1, 1, 2, 2, 1, 1 },
+    { 1, 12, 13, 3, 7, 5, 5, 2, 3, 2, 1, 1, 1 },
+    { 1, 6, 5, 5, 7, 3, 3, 1, 1, 3, 3, 1, 1 }, /* windows that lie in the padding */
+    { 2, 5, 4, 16, 5, 1, 1, 1, 1, 2, 1, 1, 1 },
+    { 1, 4, 6, 3, 5, 1, 1, 3, 2, 1, 3, 1, 1 },
+    { 1, 7, 9, 5, 7, 2, 2, 3, 3, 1, 0, 1, 1 },
+    { 1, 6, 7, 4, 5, 2, 4, 1, 2, 1, 1, 1, 1 },
+    { 1, 3, 3, 31, 33, 3, 3, 1, 1, 0, 0, 1, 1 }, /* a map of one pixel */
+    { 1, 8, 9, 10, 14, 3, 3, 1, 1, 1, 1, 2, 1 },
+    { 2, 7, 8, 32, 66, 3, 3, 2, 2, 1, 1, 2, 1 },
+    { 1, 9, 9, 32, 32, 3, 3, 1, 1, 1, 1, 32, 1 }, /* depthwise */
+    { 2, 8, 7, 5, 10, 5, 5, 2, 2, 2, 2, 5, 1 },
+    { 1, 6, 6, 33, 33, 1, 1, 1, 1, 0, 0, 33, 1 },
+    { 1, 9, 9, 64, 64, 3, 3, 1, 1, 1, 1, 4, 1 },
+    { 1, 4, 3, 160, 40, 3, 3, 1, 1, 1, 1, 1, 1 }, /* k in two passes */
+    { 1, 4, 5, 8, 560, 1, 1, 1, 1, 0, 0, 1, 1 },  /* two blocks of columns */
+    { 3, 19, 17, 1, 1, 3, 3, 1, 1, 1, 1, 1, 1 },  /* many chunks of pixels and little else */
+    { 1, 40, 41, 3, 5, 3, 3, 1, 1, 1, 1, 1, 1 },
+    { 2, 37, 23, 16, 16, 3, 3, 1, 1, 1, 1, 1, 1 },
+    { 1, 45, 30, 64, 2, 3, 3, 1, 1, 1, 1, 1, 1 },  /* images of more lines than a band */
+    { 1, 1, 640, 128, 2, 3, 3, 1, 1, 1, 1, 1, 1 }, /* a line larger than a band */
+    { 1, 4, 9, 1024, 5, 1, 1, 1, 1, 0, 0, 1, 1 },  /* pixels a multiple of 4 KiB apart */
+    { 1, 1, 2000, 1, 64, 1, 3, 1, 1, 0, 1, 1, 1 }, /* a line of more tiles than a block */
+    { 2, 11, 13, 5, 7, 3, 3, 1, 1, 2, 2, 1, 2 },   /* dilated */
+    { 1, 12, 9, 16, 33, 3, 3, 1, 1, 4, 4, 1, 4 },
+    { 1, 13, 14, 8, 5, 3, 3, 2, 2, 2, 2, 1, 2 }, /* classes that meet all or nothing of the kernel */
+    { 1, 13, 14, 8, 5, 3, 5, 2, 3, 3, 4, 1, 3 },
+    { 1, 15, 17, 6, 6, 3, 3, 4, 2, 2, 1, 1, 6 },
+    { 1, 9, 9, 32, 32, 3, 3, 1, 1, 2, 2, 32, 2 },
+    { 1, 7, 8, 4, 6, 1, 1, 2, 2, 0, 0, 1, 5 },
+    { 1, 5, 5, 3, 4, 3, 3, 1, 1, 5, 5, 1, 5 }, /* only the middle of the kernel meets the map */
+    { 1, 8, 8, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1 }, /* channels as many as lines and columns */
 };
 
 const int rn_test_conv_shape_count = sizeof rn_test_conv_shapes / sizeof rn_test_conv_shapes[0];
@@ -56,6 +65,12 @@ static int64_t pick(uint32_t *state, int64_t count)
 {
     *state = *state * 1664525u + 1013904223u;
     return (int64_t)(*state >> 8) % count;
+}
+
+/* Pixels from the first of a kernel's to its last. */
+static int64_t reach(int32_t kernel, int32_t dilation)
+{
+    return (int64_t)dilation * (kernel - 1) + 1;
 }
 
 rn_test_conv_shape rn_test_conv_random(uint32_t seed)
@@ -76,7 +91,8 @@ rn_test_conv_shape rn_test_conv_random(uint32_t seed)
                              .sw = (int32_t)(1 + pick(&state, 3)),
                              .ph = (int32_t)pick(&state, 4),
                              .pw = (int32_t)pick(&state, 4),
-                             .groups = 1 };
+                             .groups = 1,
+                             .dilation = 1 };
     const int64_t groups = pick(&state, 4);
 
     if (groups == 0 && s.c % 2 == 0) {
@@ -86,8 +102,10 @@ rn_test_conv_shape rn_test_conv_random(uint32_t seed)
         s.groups = (int32_t)s.c;
         s.o = s.c * (1 + pick(&state, 2));
     }
-    s.h = s.h + 2 * s.ph < s.kh ? s.kh : s.h;
-    s.w = s.w + 2 * s.pw < s.kw ? s.kw : s.w;
+    if (pick(&state, 3) == 0)
+        s.dilation = (int32_t)(2 + pick(&state, 3));
+    s.h = s.h + 2 * s.ph < reach(s.kh, s.dilation) ? reach(s.kh, s.dilation) : s.h;
+    s.w = s.w + 2 * s.pw < reach(s.kw, s.dilation) ? reach(s.kw, s.dilation) : s.w;
     return s;
 }
 
@@ -141,8 +159,9 @@ void rn_test_conv_define(rn_test_conv *t)
     sums_clear(&t->dw, v->out_c * t->weights.channels);
     for (int64_t row = 0; row < t->dy.grid.rows; row++)
         for (int64_t tap = 0; tap < v->kernel_h * v->kernel_w; tap++) {
-            const int64_t i = row / v->out_w % v->out_h * v->stride_h - v->padding_h + tap / v->kernel_w;
-            const int64_t j = row % v->out_w * v->stride_w - v->padding_w + tap % v->kernel_w;
+            const int64_t i =
+                row / v->out_w % v->out_h * v->stride_h - v->padding_h + v->dilation * (tap / v->kernel_w);
+            const int64_t j = row % v->out_w * v->stride_w - v->padding_w + v->dilation * (tap % v->kernel_w);
 
             if (i >= 0 && i < v->in_h && j >= 0 && j < v->in_w)
                 define_tap(t, row, (row / (v->out_h * v->out_w) * v->in_h + i) * v->in_w + j, tap);
@@ -186,8 +205,8 @@ rn_test_conv rn_test_conv_make(const rn_test_conv_shape *s, uint32_t seed)
     rn_test_conv t = { .conv = { .in_h = s->h,
                                  .in_w = s->w,
                                  .in_c = s->c,
-                                 .out_h = (s->h + 2 * s->ph - s->kh) / s->sh + 1,
-                                 .out_w = (s->w + 2 * s->pw - s->kw) / s->sw + 1,
+                                 .out_h = (s->h + 2 * s->ph - reach(s->kh, s->dilation)) / s->sh + 1,
+                                 .out_w = (s->w + 2 * s->pw - reach(s->kw, s->dilation)) / s->sw + 1,
                                  .out_c = s->o,
                                  .kernel_h = s->kh,
                                  .kernel_w = s->kw,
@@ -195,7 +214,8 @@ rn_test_conv rn_test_conv_make(const rn_test_conv_shape *s, uint32_t seed)
                                  .stride_w = s->sw,
                                  .padding_h = s->ph,
                                  .padding_w = s->pw,
-                                 .groups = s->groups },
+                                 .groups = s->groups,
+                                 .dilation = s->dilation },
                        .n = s->n,
                        .gap = seed % 3 == 0   ? 0
                               : seed % 3 == 1 ? 3

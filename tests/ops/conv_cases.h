@@ -17,7 +17,7 @@
 
 typedef struct rn_test_conv_shape {
     int64_t n, h, w, c, o;
-    int32_t kh, kw, sh, sw, ph, pw, groups;
+    int32_t kh, kw, sh, sw, ph, pw, groups, dilation;
 } rn_test_conv_shape;
 
 extern const rn_test_conv_shape rn_test_conv_shapes[];

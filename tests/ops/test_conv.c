@@ -101,9 +101,9 @@ static void run_epilogue(const rn_test_conv *test, int parts, const rn_test_grid
 
 static void test_epilogues_in_any_combination_also_onto_the_residual(void **state)
 {
-    static const rn_test_conv_shape shapes[] = { { 2, 5, 6, 5, 7, 3, 3, 1, 1, 1, 1, 1 },
-                                                 { 1, 6, 5, 6, 70, 3, 3, 2, 2, 1, 1, 2 },
-                                                 { 1, 3, 4, 16, 33, 1, 1, 1, 1, 0, 0, 1 } };
+    static const rn_test_conv_shape shapes[] = { { 2, 5, 6, 5, 7, 3, 3, 1, 1, 1, 1, 1, 1 },
+                                                 { 1, 6, 5, 6, 70, 3, 3, 2, 2, 1, 1, 2, 1 },
+                                                 { 1, 3, 4, 16, 33, 1, 1, 1, 1, 0, 0, 1, 1 } };
 
     (void)state;
     for (uint32_t i = 0; i < 3; i++) {
@@ -327,8 +327,8 @@ static void test_an_image_does_not_depend_on_the_others_of_its_batch(void **stat
 static void test_sizes_saturate_and_workspaces_are_bounded(void **state)
 {
     const int64_t huge = INT64_C(1) << 40;
-    const rn_conv impossible = { 1, 1, huge, 1, 1, huge, 3, 3, 1, 1, 1, 1, 1 };
-    const rn_conv wide = { 4000, 4000, 512, 4000, 4000, 2048, 3, 3, 1, 1, 1, 1, 1 };
+    const rn_conv impossible = { 1, 1, huge, 1, 1, huge, 3, 3, 1, 1, 1, 1, 1, 1 };
+    const rn_conv wide = { 4000, 4000, 512, 4000, 4000, 2048, 3, 3, 1, 1, 1, 1, 1, 1 };
 
     (void)state;
     for (int s = 0; s < all.count; s++) {

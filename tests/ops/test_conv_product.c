@@ -74,6 +74,8 @@ static void describe(rn_product *product, const void *payload, int64_t index)
                                          .window_w = depth_of(p, index) / p->channels,
                                          .stride_h = 1,
                                          .stride_w = 1,
+                                         .dilation_h = 1,
+                                         .dilation_w = 1,
                                          .offset_w = -1 },
                              .images = p->images,
                              .packed = s->packed + index * s->packed_product,
@@ -145,7 +147,9 @@ static void run_setting(pass *s, int setting, rn_test_agreement *agreement)
                                        .window_h = 1,
                                        .window_w = p->taps,
                                        .stride_h = 1,
-                                       .stride_w = 1 } };
+                                       .stride_w = 1,
+                                       .dilation_h = 1,
+                                       .dilation_w = 1 } };
     const size_t bytes = rn_product_workspace(context, &shape);
     rn_test_grid packed = pack(s, context->kernels->gemm->nr);
     void *pages;

@@ -61,11 +61,11 @@ static void test_backward_weights_is_the_definition_with_the_same_bits_for_any_t
 static void test_any_number_of_chunks_is_the_definition(void **state)
 {
     static const rn_test_conv_shape shapes[] = {
-        { 1, 1, 127, 3, 5, 1, 1, 1, 1, 0, 0, 1 },  { 1, 1, 128, 3, 5, 1, 1, 1, 1, 0, 0, 1 },
-        { 3, 8, 8, 3, 7, 3, 3, 1, 1, 1, 1, 1 },    { 2, 11, 15, 16, 8, 3, 3, 1, 1, 1, 1, 1 },
-        { 33, 31, 1, 2, 3, 1, 1, 1, 1, 0, 0, 1 },  { 2, 24, 24, 12, 12, 3, 3, 1, 1, 1, 1, 12 },
-        { 2, 30, 31, 8, 16, 3, 3, 1, 1, 1, 1, 4 }, { 700, 1, 1, 31, 10, 1, 1, 1, 1, 0, 0, 1 },
-        { 1, 35, 41, 3, 16, 7, 7, 1, 1, 3, 3, 1 }, { 1, 30, 35, 40, 3, 3, 3, 1, 1, 1, 1, 1 },
+        { 1, 1, 127, 3, 5, 1, 1, 1, 1, 0, 0, 1, 1 },  { 1, 1, 128, 3, 5, 1, 1, 1, 1, 0, 0, 1, 1 },
+        { 3, 8, 8, 3, 7, 3, 3, 1, 1, 1, 1, 1, 1 },    { 2, 11, 15, 16, 8, 3, 3, 1, 1, 1, 1, 1, 1 },
+        { 33, 31, 1, 2, 3, 1, 1, 1, 1, 0, 0, 1, 1 },  { 2, 24, 24, 12, 12, 3, 3, 1, 1, 1, 1, 12, 1 },
+        { 2, 30, 31, 8, 16, 3, 3, 1, 1, 1, 1, 4, 1 }, { 700, 1, 1, 31, 10, 1, 1, 1, 1, 0, 0, 1, 1 },
+        { 1, 35, 41, 3, 16, 7, 7, 1, 1, 3, 3, 1, 1 }, { 1, 30, 35, 40, 3, 3, 3, 1, 1, 1, 1, 1, 1 },
     };
 
     (void)state;
@@ -84,9 +84,9 @@ static void test_any_number_of_chunks_is_the_definition(void **state)
 static void test_wide_layers_and_colliding_rows_are_the_definition(void **state)
 {
     static const rn_test_conv_shape shapes[] = {
-        { 2, 5, 4, 3, 512, 3, 3, 1, 1, 1, 1, 1 },   { 1, 3, 3, 40, 300, 3, 3, 1, 1, 1, 1, 1 },
-        { 9, 1, 1, 300, 512, 1, 1, 1, 1, 0, 0, 1 }, { 1, 4, 5, 8, 1024, 1, 1, 1, 1, 0, 0, 2 },
-        { 500, 1, 1, 2, 512, 1, 1, 1, 1, 0, 0, 1 },
+        { 2, 5, 4, 3, 512, 3, 3, 1, 1, 1, 1, 1, 1 },   { 1, 3, 3, 40, 300, 3, 3, 1, 1, 1, 1, 1, 1 },
+        { 9, 1, 1, 300, 512, 1, 1, 1, 1, 0, 0, 1, 1 }, { 1, 4, 5, 8, 1024, 1, 1, 1, 1, 0, 0, 2, 1 },
+        { 500, 1, 1, 2, 512, 1, 1, 1, 1, 0, 0, 1, 1 },
     };
 
     (void)state;
@@ -101,7 +101,7 @@ static void test_wide_layers_and_colliding_rows_are_the_definition(void **state)
 /* A chain would lose each of the ones behind 2^24; of sixteen chunks of 64 only the first does. */
 static void test_chunks_keep_small_terms_of_long_sums(void **state)
 {
-    const rn_test_conv_shape shape = { 1, 32, 32, 1, 1, 1, 1, 1, 1, 0, 0, 1 };
+    const rn_test_conv_shape shape = { 1, 32, 32, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1 };
     rn_test_conv test = rn_test_conv_make(&shape, 1);
 
     (void)state;

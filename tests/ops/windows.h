@@ -7,10 +7,11 @@
 #include "ops/maps.h"
 
 typedef struct rn_test_windows {
-    int64_t n, h, w, c, gap, window_h, window_w, stride_h, stride_w, offset_h, offset_w, out_h, out_w;
+    int64_t n, h, w, c, gap, window_h, window_w, stride_h, stride_w, offset_h, offset_w, out_h, out_w, dilation_h,
+        dilation_w;
 } rn_test_windows;
 
-enum { RN_TEST_WINDOWS = 17 };
+enum { RN_TEST_WINDOWS = 20 };
 
 /* Offsets are those of forward passes (-padding) and of gradients, which may also begin inside the map or miss it. */
 extern const rn_test_windows rn_test_windows_list[RN_TEST_WINDOWS];

@@ -35,13 +35,32 @@ class CifarResNet(torch.nn.Module):
         self.linear = torch.nn.Linear(64, 10)
 
 
+def plain(network):
+    """The paper's plain networks: without shortcuts, so without what they need."""
+    for module in network.modules():
+        if hasattr(module, "downsample"):
+            module.downsample = None
+    return network
+
+
 def write(name, network):
     print("network", name, sum(p.numel() for p in network.parameters()))
     for entry, tensor in network.state_dict().items():
         print(entry, *tensor.shape)
 
 
-for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "squeezenet1_0"):
-    write(name, getattr(torchvision.models, name)())
+MODELS = torchvision.models
+for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d", "wide_resnet50_2", "wide_resnet101_2"):
+    write(name, getattr(MODELS, name)())
+for depth in (50, 101, 152):  # the stride stands elsewhere, names and shapes are the same
+    write(f"resnet{depth}_v1", getattr(MODELS, f"resnet{depth}")())
+for depth in (18, 34):
+    write(f"plain{depth}", plain(getattr(MODELS, f"resnet{depth}")()))
+for name in ("alexnet", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "squeezenet1_0", "squeezenet1_1",
+             "densenet121", "densenet161", "densenet169", "densenet201"):
+    write(name, getattr(MODELS, name)())
+write("inception_v3", MODELS.inception_v3(init_weights=False))
 for depth in (20, 32, 44, 56, 110):
     write(f"cifar_resnet{depth}", CifarResNet((depth - 2) // 6))
+for depth in (20, 56):
+    write(f"cifar_plain{depth}", CifarResNet((depth - 2) // 6))

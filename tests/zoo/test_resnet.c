@@ -50,7 +50,7 @@ static void stages_halve_the_picture_and_double_the_channels(void **state)
     assert_int_equal(layer(basic, "layer4")->kind, RN_LAYER_RELU);
     assert_int_equal(rn_model_find_value(basic, "layer4"), rn_model_find_value(basic, "layer4.1"));
     assert_int_equal(layer(basic, "logits")->kind, RN_LAYER_LINEAR);
-    assert_string_equal(basic->graph->head, "fc");
+    assert_string_equal(basic->graph->head[0], "fc");
     rn_model_destroy(basic);
     rn_model_destroy(deep);
     rn_context_destroy(context);
