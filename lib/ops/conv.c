@@ -12,6 +12,7 @@
  */
 #include "ops/conv.h"
 
+#include "ops/conv_linear.h"
 #include "ops/conv_product.h"
 
 static int64_t group_in(const rn_conv *conv)
@@ -49,8 +50,16 @@ static int64_t forward_depth(const rn_conv *conv)
     return (int64_t)conv->kernel_h * conv->kernel_w * group_in(conv);
 }
 
+bool rn_conv_is_linear(const rn_conv *conv)
+{
+    return conv->in_h == 1 && conv->in_w == 1 && conv->out_h == 1 && conv->out_w == 1 && conv->kernel_h == 1 &&
+           conv->kernel_w == 1 && conv->padding_h == 0 && conv->padding_w == 0 && conv->groups == 1;
+}
+
 int64_t rn_conv_packed_count(const rn_context *context, const rn_conv *conv)
 {
+    if (rn_conv_is_linear(conv))
+        return 0;
     return packed_floats(context, conv, group_out(conv), group_in(conv));
 }
 
@@ -81,6 +90,8 @@ void rn_conv_pack(const rn_context *context, const rn_conv *conv, const float *w
 {
     pack_job job = { context->kernels->gemm, conv, weights, packed };
 
+    if (rn_conv_is_linear(conv))
+        return;
     rn_parallel(&context->pool, conv->groups * rn_divide_up(group_out(conv), job.gemm->nr), pack_panels, &job);
 }
 
@@ -95,7 +106,8 @@ size_t rn_conv_forward_workspace(const rn_context *context, const rn_conv *conv,
 {
     const rn_product_shape shape = forward_shape(conv, batch);
 
-    return rn_product_workspace(context, &shape);
+    return rn_conv_is_linear(conv) ? rn_linear_forward_workspace(context, conv, batch)
+                                   : rn_product_workspace(context, &shape);
 }
 
 typedef struct forward_pass {
@@ -132,6 +144,10 @@ static void describe_forward(rn_product *product, const void *payload, int64_t g
 void rn_conv_forward(const rn_context *context, const rn_conv *conv, const rn_map *x, const float *packed,
                      const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace)
 {
+    if (rn_conv_is_linear(conv)) {
+        rn_linear_forward(context, conv, x, packed, epilogue, y, workspace);
+        return;
+    }
     const rn_product_shape shape = forward_shape(conv, x->n);
     const forward_pass pass = { conv, x, y, packed, rn_conv_packed_count(context, conv) / conv->groups, epilogue };
 
@@ -251,9 +267,10 @@ static rn_product_shape data_shape(const rn_conv *conv, int64_t batch)
 size_t rn_conv_backward_data_workspace(const rn_context *context, const rn_conv *conv, int64_t batch)
 {
     const rn_product_shape shape = data_shape(conv, batch);
-
     size_t total;
 
+    if (rn_conv_is_linear(conv))
+        return rn_linear_backward_data_workspace(context, conv, batch);
     return rn_size_add(&total, data_packed_bytes(context, conv), rn_product_workspace(context, &shape)) ? total
                                                                                                         : SIZE_MAX;
 }
@@ -343,6 +360,10 @@ static void describe_data(rn_product *product, const void *payload, int64_t inde
 void rn_conv_backward_data(const rn_context *context, const rn_conv *conv, const rn_map *dy, const float *weights,
                            const rn_map *dx, bool accumulate, void *workspace)
 {
+    if (rn_conv_is_linear(conv)) {
+        rn_linear_backward_data(context, conv, dy, weights, dx, accumulate, workspace);
+        return;
+    }
     const rn_product_shape shape = data_shape(conv, dy->n);
     data_pass pass = { context, conv, dy, dx, weights, workspace, accumulate };
 

@@ -12,7 +12,7 @@
  * the caller brings the workspace. Zeros of the padding take part in the sums: where weights (or, in the gradient of
  * the weights, dy) are infinite or NaN at the border, the outputs there are NaN, as they are with any im2col.
  * Infinities in x stay in the outputs whose windows see them. A linear layer is the 1 x 1 convolution of a map with h =
- * w = 1.
+ * w = 1 (conv_linear.h).
  */
 #ifndef RN_OPS_CONV_H
 #define RN_OPS_CONV_H
@@ -34,9 +34,12 @@ typedef struct rn_conv_epilogue {
     bool relu;
 } rn_conv_epilogue;
 
+/* A map of one pixel and a kernel of one: the weights are not packed, and forward passes take them as they are. */
+bool rn_conv_is_linear(const rn_conv *conv);
+
 /*
- * Floats that packed weights take (INT64_MAX if they cannot be counted), and packing them (in parallel), aligned to
- * RN_ALIGNMENT. Packed weights serve forward passes of one context's kernels only.
+ * Floats that packed weights take (INT64_MAX if they cannot be counted; 0 for linear layers), and packing them (in
+ * parallel), aligned to RN_ALIGNMENT. Packed weights serve forward passes of one context's kernels only.
  */
 int64_t rn_conv_packed_count(const rn_context *context, const rn_conv *conv);
 void rn_conv_pack(const rn_context *context, const rn_conv *conv, const float *weights, float *packed);

@@ -257,7 +257,7 @@ static void describe_conv(const rn_plan *plan, rn_step *step)
                                 .stride_w = 1,
                                 .groups = 1,
                                 .dilation = 1 };
-    step->packs_once = !rn_plan_trains(plan, layer->weight);
+    step->packs_once = !rn_plan_trains(plan, layer->weight) && !rn_conv_is_linear(&step->conv);
 }
 
 /* Whether the step can run at all, and what its kind needs to know of its layer. */

@@ -15,7 +15,9 @@ static void forward_conv(rn_plan *plan, rn_step *step)
     const float *packed = step->prepared->packed;
 
     rn_step_refresh(plan, step);
-    if (!step->packs_once) {
+    if (rn_conv_is_linear(&step->conv)) {
+        packed = rn_plan_floats(plan, layer->weight);
+    } else if (!step->packs_once) {
         rn_conv_pack(plan->context, &step->conv, rn_plan_floats(plan, layer->weight), (float *)(void *)workspace);
         packed = (const float *)(const void *)workspace;
         workspace += rn_step_packed_bytes(plan, step);

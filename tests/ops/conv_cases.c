@@ -55,7 +55,10 @@ const rn_test_conv_shape rn_test_conv_shapes[] = {
     { 1, 15, 17, 6, 6, 3, 3, 4, 2, 2, 1, 1, 6 },
     { 1, 9, 9, 32, 32, 3, 3, 1, 1, 2, 2, 32, 2 },
     { 1, 7, 8, 4, 6, 1, 1, 2, 2, 0, 0, 1, 5 },
-    { 1, 5, 5, 3, 4, 3, 3, 1, 1, 5, 5, 1, 5 }, /* only the middle of the kernel meets the map */
+    { 1, 5, 5, 3, 4, 3, 3, 1, 1, 5, 5, 1, 5 },    /* only the middle of the kernel meets the map */
+    { 1, 1, 1, 300, 70, 1, 1, 1, 1, 0, 0, 1, 1 }, /* linear layers: stretches, panels, more samples than a panel */
+    { 70, 1, 1, 40, 1300, 1, 1, 1, 1, 0, 0, 1, 1 },
+    { 33, 1, 1, 1300, 5, 1, 1, 1, 1, 0, 0, 1, 1 },
     { 1, 8, 8, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1 }, /* channels as many as lines and columns */
 };
 
@@ -293,7 +296,8 @@ void rn_test_conv_forward(const rn_context *context, const rn_test_conv *t, cons
     void *const workspace = workspace_make(rn_conv_forward_workspace(context, &t->conv, x->n), &pages[1], &mapped[1]);
 
     rn_conv_pack(context, &t->conv, t->weights.data, packed);
-    rn_conv_forward(context, &t->conv, x, packed, epilogue, y, workspace);
+    rn_conv_forward(context, &t->conv, x, rn_conv_is_linear(&t->conv) ? t->weights.data : packed, epilogue, y,
+                    workspace);
     rn_test_unguard(pages[0], mapped[0]);
     rn_test_unguard(pages[1], mapped[1]);
 }

@@ -11,6 +11,7 @@ training runs and torchvision's networks in float, as everybody runs them.
 import json
 import os
 import struct
+import sys
 
 import numpy as np
 import torch
@@ -120,6 +121,7 @@ def pool_ceil(x):
 
 
 margins = []
+MARGIN = 2e-5  # twenty times what float rounds a sum of such networks by
 
 
 def watched(function, x):
@@ -328,21 +330,158 @@ class SmallFire(nn.Module):
         return torch.flatten(F.adaptive_avg_pool2d(x, 1), 1)
 
 
+class DenseLayer(nn.Module):
+    def __init__(self, inputs, growth):
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(inputs)
+        self.conv1 = nn.Conv2d(inputs, 2 * growth, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(2 * growth)
+        self.conv2 = nn.Conv2d(2 * growth, growth, 3, padding=1, bias=False)
+
+    def forward(self, x):
+        y = self.conv1(watched(F.relu, self.norm1(x)))
+        return torch.cat([x, self.conv2(watched(F.relu, self.norm2(y)))], 1)
+
+
+class SmallDense(nn.Module):
+    input = (3, 8, 6)
+
+    def __init__(self):
+        super().__init__()
+        self.conv0 = nn.Conv2d(3, 6, 3, padding=1, bias=False)
+        self.norm0 = nn.BatchNorm2d(6)
+        self.block1 = nn.Sequential(*(DenseLayer(6 + 4 * i, 4) for i in range(3)))
+        self.norm = nn.BatchNorm2d(18)
+        self.conv = nn.Conv2d(18, 9, 1, bias=False)
+        self.block2 = nn.Sequential(*(DenseLayer(9 + 4 * i, 4) for i in range(2)))
+        self.norm5 = nn.BatchNorm2d(17)
+        self.classifier = nn.Linear(17, 5)
+
+    def forward(self, x):
+        x = self.block1(watched(F.relu, self.norm0(self.conv0(x))))
+        x = F.avg_pool2d(self.conv(watched(F.relu, self.norm(x))), 2)
+        x = watched(F.relu, self.norm5(self.block2(x)))
+        return self.classifier(torch.flatten(F.adaptive_avg_pool2d(x, 1), 1))
+
+
+class Basic(nn.Module):
+    def __init__(self, inputs, outputs, **options):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, bias=False, **options)
+        self.bn = nn.BatchNorm2d(outputs, eps=1e-3)
+
+    def forward(self, x):
+        return watched(F.relu, self.bn(self.conv(x)))
+
+
+class SmallInception(nn.Module):
+    input = (3, 11, 9)
+
+    def __init__(self):
+        super().__init__()
+        self.stem = Basic(3, 6, kernel_size=3)
+        self.branch1x1 = Basic(6, 4, kernel_size=1)
+        self.branch7x7_1 = Basic(6, 3, kernel_size=1)
+        self.branch7x7_2 = Basic(3, 3, kernel_size=(1, 7), padding=(0, 3))
+        self.branch7x7_3 = Basic(3, 5, kernel_size=(7, 1), padding=(3, 0))
+        self.branch_pool = Basic(6, 4, kernel_size=1)
+        self.aux_conv = Basic(13, 6, kernel_size=1)
+        self.aux_fc = nn.Linear(6, 5)
+        self.branch3x3 = Basic(13, 6, kernel_size=3, stride=2)
+        self.branch3x3_1 = Basic(13, 4, kernel_size=1)
+        self.branch3x3_2a = Basic(4, 3, kernel_size=(1, 3), padding=(0, 1), stride=2)
+        self.branch3x3_2b = Basic(4, 3, kernel_size=(3, 1), padding=(1, 0), stride=2)
+        self.fc = nn.Linear(12 + 13, 5)
+
+    def forward(self, x):
+        x = self.stem(x)
+        seven = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
+        x = torch.cat([self.branch1x1(x), seven, self.branch_pool(F.avg_pool2d(x, 3, 1, 1))], 1)
+        aux = F.adaptive_avg_pool2d(self.aux_conv(F.avg_pool2d(x, 5, 3)), 1)
+        aux = self.aux_fc(torch.flatten(aux, 1))
+        low = self.branch3x3_1(x)
+        two = torch.cat([self.branch3x3_2a(low), self.branch3x3_2b(low)], 1)
+        one = self.branch3x3(x)
+        x = torch.cat([torch.flatten(F.adaptive_avg_pool2d(part, 1), 1) for part in (one, two, x)], 1)
+        x = self.fc(x)
+        return (x, aux) if self.training else x
+
+
+class SmallNext(nn.Module):
+    """Groups, dilation, depthwise; a map as high and wide as it has channels."""
+    input = (3, 8, 8)
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, padding=1)
+        self.conv2 = nn.Conv2d(8, 8, 3, padding=2, dilation=2, groups=4, bias=False)
+        self.bn2 = nn.BatchNorm2d(8)
+        self.conv3 = nn.Conv2d(8, 16, 3, padding=3, stride=2, dilation=3, groups=8)
+        self.conv4 = nn.Conv2d(16, 6, 1)
+        self.fc1 = nn.Linear(6 * 3 * 3, 7)
+        self.fc2 = nn.Linear(7, 5)
+
+    def forward(self, x):
+        x = watched(F.relu, self.conv1(x))
+        x = watched(F.relu, x + self.bn2(self.conv2(x)))
+        x = watched(F.relu, self.conv4(watched(F.relu, self.conv3(x))))
+        x = torch.flatten(F.adaptive_avg_pool2d(x, 3), 1)
+        return self.fc2(watched(F.relu, self.fc1(x)))
+
+
+def loss_of(outputs, target):
+    """A second output counts 0.4, as in PyTorch's fine-tuning tutorial for Inception."""
+    if isinstance(outputs, tuple):
+        return F.cross_entropy(outputs[0], target) + 0.4 * F.cross_entropy(outputs[1], target)
+    return F.cross_entropy(outputs, target)
+
+
+def first(outputs):
+    return outputs[0] if isinstance(outputs, tuple) else outputs
+
+
+def small_step(network, case, salt, dtype):
+    module = fill(network(), salt).to(dtype).train()
+    cancellations.clear()
+    for layer in module.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.register_full_backward_hook(watch_cancellation)
+            layer.register_forward_hook(lambda layer, inputs, output: setattr(layer, "seen", inputs[0].detach()))
+    x = torch.tensor(numbers(case + "/x", (4,) + network.input, 1.7, 0.0, salt)).to(dtype).requires_grad_(True)
+    y = module(x)
+    loss = loss_of(y, labels(case + "/labels", 4, 5, salt))
+    loss.backward()
+    return module, x, first(y), loss
+
+
+cancellations = []
+
+
+def watch_cancellation(layer, _, gradients):
+    """The gradient of a batch norm's weight is a sum that may cancel: how much larger its terms are together than its largest result."""
+    centred = layer.seen - layer.seen.mean((0, 2, 3), keepdim=True)
+    terms = gradients[0] * centred / (layer.seen.var((0, 2, 3), unbiased=False, keepdim=True) + layer.eps).sqrt()
+    cancellations.append(float(terms.abs().sum((0, 2, 3)).max() / terms.sum((0, 2, 3)).abs().max()))
+
+
+def float_error(module, exact):
+    """How far PyTorch in float is from PyTorch in double: a gradient that cancels is no oracle for anybody."""
+    return max(float((p.grad - q.grad).abs().max() / q.grad.abs().max()) for p, q in zip(module.parameters(), exact.parameters()))
+
+
 def make_networks():
     out = Writer()
-    for case, network in (("residual", SmallResidual), ("fire", SmallFire)):
+    for case, network in (("residual", SmallResidual), ("fire", SmallFire), ("dense", SmallDense), ("inception", SmallInception),
+                          ("next", SmallNext)):
         for salt in range(1, 4000):
-            module = fill(network(), salt).double().train()
-            x = torch.tensor(numbers(case + "/x", (4,) + network.input, 1.7, 0.0, salt)).double().requires_grad_(True)
             margins.clear()
-            y = module(x)
-            if min(margins) > 1e-4:
+            module, x, y, loss = small_step(network, case, salt, torch.double)
+            margin = min(margins)
+            if margin > MARGIN and max(cancellations, default=0) < 20 and float_error(small_step(network, case, salt, torch.float)[0], module) < 2e-5:
                 break
         else:
             raise SystemExit("no seed keeps the masks apart")
-        print(case, "salt", salt, "margin", min(margins))
-        loss = F.cross_entropy(y, labels(case + "/labels", 4, 5, salt))
-        loss.backward()
+        print(case, "salt", salt, "margin", margin)
         out.metadata[case + "/salt"] = str(salt)
         out.add(case + "/y", y)
         out.add(case + "/loss", np.float64(loss.item()))
@@ -398,50 +537,106 @@ def make_training():
 
 # ---- torchvision's networks ----------------------------------------------------------------------------------------------------------
 
-def free_running(module, shape, name, dtype, salt):
-    module = fill(module, salt).to(dtype)
+FAMILIES = {
+    "resnet18": (4, 3, 64, 64), "resnet50": (4, 3, 64, 64), "resnext50_32x4d": (4, 3, 64, 64), "wide_resnet50_2": (2, 3, 64, 48),
+    "alexnet": (2, 3, 64, 80), "vgg11_bn": (2, 3, 64, 32), "vgg13": (2, 3, 32, 32), "squeezenet1_0": (2, 3, 64, 64), "squeezenet1_1": (2, 3, 64, 50),
+    "densenet121": (4, 3, 64, 64), "inception_v3": (3, 3, 299, 299), "resnet50_v1": (4, 3, 64, 64), "plain18": (4, 3, 64, 64),
+}
+REST = {
+    "resnet34": (4, 3, 64, 64), "resnet101": (4, 3, 64, 64), "resnet152": (4, 3, 64, 64), "resnext101_32x8d": (2, 3, 64, 64),
+    "wide_resnet101_2": (2, 3, 64, 64), "resnet101_v1": (4, 3, 64, 64), "resnet152_v1": (4, 3, 64, 64), "plain34": (4, 3, 64, 64),
+    "vgg11": (2, 3, 32, 32), "vgg13_bn": (2, 3, 64, 64), "vgg16": (2, 3, 32, 32), "vgg16_bn": (2, 3, 64, 64), "vgg19": (2, 3, 32, 32),
+    "vgg19_bn": (2, 3, 64, 64), "densenet161": (2, 3, 64, 64), "densenet169": (4, 3, 64, 64), "densenet201": (4, 3, 64, 64),
+}
+STEPS, STEP_LR = 5, 1e-4
+
+
+def network(name):
+    """As torchvision has it; the stride at the first convolution (_v1) and the networks without shortcuts are made of its own."""
+    if name.startswith("plain"):
+        module = torchvision.models.__dict__["resnet" + name[5:]](num_classes=10)
+        for block in module.modules():
+            if isinstance(block, torchvision.models.resnet.BasicBlock):
+                block.downsample = None
+                block.forward = lambda x, b=block: F.relu(b.bn2(b.conv2(F.relu(b.bn1(b.conv1(x))))))
+        return module
+    if name.endswith("_v1"):
+        module = torchvision.models.__dict__[name[:-3]](num_classes=10)
+        for block in module.modules():
+            if isinstance(block, torchvision.models.resnet.Bottleneck):
+                block.conv1.stride, block.conv2.stride = block.conv2.stride, (1, 1)
+        return module
+    if name == "inception_v3":
+        return torchvision.models.inception_v3(num_classes=10, init_weights=False)
+    return torchvision.models.__dict__[name](num_classes=10)
+
+
+def free_running(name, shape, dtype, salt):
+    """Logits in inference; then, without dropout, loss and gradients of a training step, and the losses of some Adam steps."""
+    module = fill(network(name), salt).to(dtype)
     x = torch.tensor(numbers(name + "/x", shape, 1.7, 0.0, salt)).to(dtype)
+    target = labels(name + "/labels", shape[0], 10, salt)
     with torch.no_grad():
         logits = module.eval()(x)
     for layer in module.modules():
         if isinstance(layer, nn.Dropout):
             layer.p = 0.0
-    loss = F.cross_entropy(module.train()(x), labels(name + "/labels", shape[0], 10, salt))
-    loss.backward()
-    return logits, loss.item(), {n: p.grad for n, p in module.named_parameters()}
+    module.train()
+    optimizer = torch.optim.Adam(module.parameters(), lr=STEP_LR)
+    losses, gradients = [], None
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        loss = loss_of(tuple(y) if isinstance(y := module(x), tuple) else y, target)
+        loss.backward()
+        if gradients is None:
+            gradients = {n: p.grad.clone() for n, p in module.named_parameters()}
+        optimizer.step()
+        losses.append(loss.item())
+    return logits, np.array(losses), gradients
 
 
-def make_torchvision():
+def slices_of(gradients):
+    """Of the first, the last and three other weights on the way."""
+    names = [n for n in gradients if n.endswith("weight")]
+    return [names[i * (len(names) - 1) // 4] for i in range(5)]
+
+
+def make_torchvision(families, path):
     """Free-running gradients: a ReLU whose input is nearly zero goes either way in float, so weights are taken with which float and double go the same ways."""
     out = Writer()
-    models = {
-        "resnet18": (lambda: torchvision.models.resnet18(num_classes=10), (4, 3, 64, 64)),
-        "resnet50": (lambda: torchvision.models.resnet50(num_classes=10), (4, 3, 64, 64)),
-        "squeezenet1_0": (lambda: torchvision.models.squeezenet1_0(num_classes=10), (2, 3, 64, 64)),
-    }
-    for name, (make, shape) in models.items():
-        for salt in range(1, 30):
-            logits, loss, gradients = free_running(make(), shape, name, torch.float32, salt)
-            exact_logits, exact_loss, exact = free_running(make(), shape, name, torch.float64, salt)
+    for name, shape in families.items():
+        best = None
+        for salt in range(1, 12):
+            logits, losses, gradients = free_running(name, shape, torch.float32, salt)
+            exact_logits, exact_losses, exact = free_running(name, shape, torch.float64, salt)
             worst = max((float((gradients[n] - exact[n]).norm() / exact[n].norm()), n) for n in exact)
-            print(name, salt, "logits", float((logits - exact_logits).abs().max() / exact_logits.abs().max()), "loss", loss, exact_loss, "gradients", worst)
-            if worst[0] < 3e-3:
+            apart = float(np.abs(losses - exact_losses).max() / exact_losses.max())
+            print(name, salt, "logits", float((logits - exact_logits).abs().max() / exact_logits.abs().max()), "losses", losses[0], losses[-1], apart,
+                  "gradients", worst, flush=True)
+            if apart < 2e-5 and (best is None or worst[0] < best[0]):
+                best = (worst[0], salt, exact_logits, exact_losses, exact)
+            if best is not None and best[0] < 5e-3:
                 break
-        else:
+        if best is None or best[0] > 1e-2:
             raise SystemExit("no seed goes the same ways")
+        _, salt, logits, losses, exact = best
         out.metadata[name + "/salt"] = str(salt)
+        out.metadata[name + "/shape"] = " ".join(map(str, shape))
         out.add(name + "/eval", logits)
-        if name.startswith("resnet"):
-            out.add(name + "/loss", np.float64(loss))
-            out.add(name + "/norms", np.array([float(g.norm()) for g in exact.values()], dtype=np.float32))
-            for wanted in ("conv1.weight", "layer1.0.conv2.weight", "layer2.0.downsample.0.weight", "layer3.1.bn1.weight", "layer4.1.conv1.weight", "fc.weight"):
-                out.add(f"{name}/gradient/{wanted}", exact[wanted].flatten()[:256])
-    out.save(os.path.join(HERE, "torchvision.safetensors"))
+        out.add(name + "/losses", np.stack([losses]).astype(np.float32))
+        out.add(name + "/norms", np.array([float(g.norm()) for g in exact.values()], dtype=np.float32))
+        for wanted in slices_of(exact):
+            out.add(f"{name}/gradient/{wanted}", exact[wanted].flatten()[:64])
+    out.metadata["networks"] = " ".join(families)
+    out.save(path)
 
 
 if __name__ == "__main__":
     os.makedirs(HERE, exist_ok=True)
+    if len(sys.argv) > 1:  # the rest of the zoo, for a table that is made by hand: test_torchvision reads it from the folder of RESNET_PARITY
+        make_torchvision(REST, os.path.join(sys.argv[1], "torchvision.safetensors"))
+        sys.exit()
     make_layers()
     make_networks()
     make_training()
-    make_torchvision()
+    make_torchvision(FAMILIES, os.path.join(HERE, "torchvision.safetensors"))

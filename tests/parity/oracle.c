@@ -117,6 +117,21 @@ void oracle_fill_parameters(rn_context *context, rn_model *model, uint32_t salt)
     }
 }
 
+double oracle_loss(rn_context *context, rn_session *session, const rn_model *model, const rn_tensor *labels)
+{
+    double loss = 0;
+
+    for (size_t i = 0; rn_model_output_name(model, i) != NULL; i++) {
+        double part = 0;
+
+        require_ok(context, rn_cross_entropy(
+                                &part, session, labels,
+                                RN_OPTIONS(rn_loss, .output = (int32_t)i, .weight = rn_model_loss_weight(model, i))));
+        loss += part;
+    }
+    return loss;
+}
+
 rn_checkpoint *oracle_open(rn_context *context, const char *name)
 {
     rn_checkpoint *answers = NULL;

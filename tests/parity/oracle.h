@@ -16,6 +16,9 @@ rn_tensor *oracle_labels(rn_context *context, const char *name, int64_t count, i
 /* Sets every parameter and buffer of the model to what the script's parameter() gives for its name. */
 void oracle_fill_parameters(rn_context *context, rn_model *model, uint32_t salt);
 
+/* The losses of all outputs that count, together, with their gradients in place. */
+double oracle_loss(rn_context *context, rn_session *session, const rn_model *model, const rn_tensor *labels);
+
 /* The answers: tests/parity/fixtures/NAME.safetensors. */
 rn_checkpoint *oracle_open(rn_context *context, const char *name);
 uint32_t oracle_salt(const rn_checkpoint *answers, const char *network);
