@@ -58,7 +58,7 @@ RN_API const rn_classes *rn_model_classes(const rn_model *model);
 /* Copies the table. RN_SHAPE: its size is not that of the logits. */
 RN_API rn_status rn_model_set_classes(rn_model *model, const rn_classes *classes);
 RN_API void rn_model_input_size(const rn_model *model, int64_t *channels, int64_t *height, int64_t *width);
-/* The prefix of the head's names, such as "fc" or "classifier.1" (rn_graph_head); what rn_model_freeze_backbone leaves
+/* The prefix of the head's names, such as "fc" or "classifier" (rn_graph_head); what rn_model_freeze_backbone leaves
  * trainable. Borrowed, valid as long as the model; NULL if it has none. */
 RN_API const char *rn_model_head_name(const rn_model *model);
 /*
