@@ -4,6 +4,7 @@
 
 #include <float.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int is_float(rn_dtype dtype)
@@ -15,6 +16,8 @@ typedef struct conversion {
     rn_dtype dtype;   /* 0: every tensor keeps its own */
     size_t converted; /* tensors */
     int64_t infinite; /* elements beyond the range of the type */
+    void *scratch;    /* for one tensor in its new type */
+    size_t scratch_bytes;
 } conversion;
 
 static int changes(const conversion *how, const rn_tensor *tensor)
@@ -22,13 +25,32 @@ static int changes(const conversion *how, const rn_tensor *tensor)
     return how->dtype != 0 && is_float(rn_tensor_dtype(tensor)) && rn_tensor_dtype(tensor) != how->dtype;
 }
 
+/* Bytes of the largest tensor that changes, in its new type. */
+static size_t largest_change(const conversion *how, const rn_checkpoint *from)
+{
+    size_t largest = 0;
+
+    for (size_t i = 0; i < rn_checkpoint_count(from); i++) {
+        const rn_tensor *tensor = rn_checkpoint_tensor(from, i);
+        const size_t nbytes = (size_t)rn_tensor_count(tensor) * rn_dtype_size(how->dtype);
+
+        if (changes(how, tensor) && nbytes > largest)
+            largest = nbytes;
+    }
+    return largest;
+}
+
+/* One scratch for all: blocks that come and go between those that stay would leave holes as large as the file. */
 static rn_status add_converted(rn_checkpoint *to, conversion *how, rn_context *context, const char *name,
                                const rn_tensor *tensor)
 {
-    rn_tensor *copy = NULL;
     comparison far = { 0, 0, 0 };
-    rn_status status = rn_tensor_convert(&copy, tensor, how->dtype, RN_ROW_MAJOR);
+    rn_tensor *copy = NULL;
+    rn_status status = rn_tensor_wrap(&copy, context, how->dtype, rn_tensor_rank(tensor), rn_tensor_shape(tensor),
+                                      RN_ROW_MAJOR, how->scratch, how->scratch_bytes);
 
+    if (status == RN_OK)
+        status = rn_tensor_copy(copy, tensor);
     if (status == RN_OK)
         status = compare_tensors(&far, context, tensor, copy, DBL_MAX);
     if (status == RN_OK)
@@ -39,24 +61,47 @@ static rn_status add_converted(rn_checkpoint *to, conversion *how, rn_context *c
     return status;
 }
 
-/* A checkpoint of the tensors in their new type; the memory for it is what it holds and one tensor more. */
-static rn_status change_types(rn_checkpoint **made, conversion *how, rn_context *context, const rn_checkpoint *from)
+static rn_status add_all(rn_checkpoint *made, conversion *how, rn_context *context, const rn_checkpoint *from)
 {
-    rn_status status = rn_checkpoint_create(made, context);
+    rn_status status = RN_OK;
 
     for (size_t i = 0; i < rn_checkpoint_count(from) && status == RN_OK; i++) {
         const rn_tensor *tensor = rn_checkpoint_tensor(from, i);
         const char *name = rn_checkpoint_name(from, i);
 
-        status = changes(how, tensor) ? add_converted(*made, how, context, name, tensor)
-                                      : rn_checkpoint_add(*made, name, tensor);
+        status = changes(how, tensor) ? add_converted(made, how, context, name, tensor)
+                                      : rn_checkpoint_add(made, name, tensor);
     }
     for (size_t i = 0; i < rn_checkpoint_metadata_count(from) && status == RN_OK; i++) {
         const char *key = rn_checkpoint_metadata_key(from, i);
 
-        status = rn_checkpoint_set_metadata(*made, key, rn_checkpoint_metadata(from, key));
+        status = rn_checkpoint_set_metadata(made, key, rn_checkpoint_metadata(from, key));
     }
     return status;
+}
+
+/* A checkpoint of the tensors in their new type; the memory for it is what it holds and one tensor more. */
+static rn_status change_types(rn_checkpoint **made, conversion *how, rn_context *context, const rn_checkpoint *from)
+{
+    rn_status status = rn_checkpoint_create(made, context);
+
+    how->scratch_bytes = largest_change(how, from);
+    how->scratch = malloc(how->scratch_bytes + 1);
+    if (status == RN_OK && how->scratch == NULL)
+        status = RN_NO_MEMORY;
+    if (status == RN_OK)
+        status = add_all(*made, how, context, from);
+    free(how->scratch);
+    how->scratch = NULL;
+    return status;
+}
+
+static int any_changes(const conversion *how, const rn_checkpoint *from)
+{
+    for (size_t i = 0; i < rn_checkpoint_count(from); i++)
+        if (changes(how, rn_checkpoint_tensor(from, i)))
+            return 1;
+    return 0;
 }
 
 static rn_status write_as(const rn_checkpoint *from, const char *path, rn_format format, conversion *how,
@@ -64,14 +109,11 @@ static rn_status write_as(const rn_checkpoint *from, const char *path, rn_format
 {
     rn_checkpoint *made = NULL;
     rn_status status = RN_OK;
-    size_t changing = 0;
 
-    for (size_t i = 0; i < rn_checkpoint_count(from); i++)
-        changing += (size_t)changes(how, rn_checkpoint_tensor(from, i));
-    if (changing > 0)
+    if (any_changes(how, from))
         status = change_types(&made, how, context, from);
     if (status == RN_OK)
-        status = rn_checkpoint_save(changing > 0 ? made : from, path, format, NULL);
+        status = rn_checkpoint_save(made != NULL ? made : from, path, format, NULL);
     rn_checkpoint_destroy(made);
     return status;
 }
