@@ -3,7 +3,6 @@
 #include "common/args.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 typedef struct settings {
     int32_t size, classes;
@@ -28,41 +27,29 @@ static const char *group_digits(char text[NUMBER_SIZE], int64_t number)
     return text;
 }
 
-static void print_network(rn_model *model, int json)
+static void print_network(const char *name, const rn_zoo_network *n, int json)
 {
-    const int64_t parameters = rn_parameters_elements(rn_model_parameters(model), 0);
-    const int64_t costs = rn_model_multiply_adds(model);
-    const char *head = rn_model_head_name(model);
     char input[3 * NUMBER_SIZE], numbers[2][NUMBER_SIZE];
-    int64_t channels, height, width;
 
-    rn_model_input_size(model, &channels, &height, &width);
     if (!json) {
-        snprintf(input, sizeof input, "%" PRId64 " x %" PRId64 " x %" PRId64, channels, height, width);
-        printf("%-18s  %-13s  %12s  %15s  %s\n", rn_model_name(model), input, group_digits(numbers[0], parameters),
-               group_digits(numbers[1], costs), head != NULL ? head : "-");
+        snprintf(input, sizeof input, "%" PRId64 " x %" PRId64 " x %" PRId64, n->channels, n->height, n->width);
+        printf("%-18s  %-13s  %12s  %15s  %s\n", name, input, group_digits(numbers[0], n->parameters),
+               group_digits(numbers[1], n->multiply_adds), n->head);
         return;
     }
     printf("{\"name\": \"%s\", \"input\": [%" PRId64 ", %" PRId64 ", %" PRId64 "], \"classes\": %" PRId64
-           ", \"parameters\": %" PRId64 ", \"multiply_adds\": %" PRId64 ", \"head\": ",
-           rn_model_name(model), channels, height, width, rn_model_class_count(model), parameters, costs);
-    if (head != NULL)
-        text_json_string(stdout, head);
-    else
-        fputs("null", stdout);
-    printf("}\n");
+           ", \"parameters\": %" PRId64 ", \"multiply_adds\": %" PRId64 ", \"head\": \"%s\"}\n",
+           name, n->channels, n->height, n->width, n->classes, n->parameters, n->multiply_adds, n->head);
 }
 
 static rn_status show(rn_context *context, const char *name, const settings *s)
 {
-    rn_model *model = NULL;
-    const rn_status status = rn_model_create(
-        &model, context, name, RN_OPTIONS(rn_model, .class_count = s->classes, .height = s->size, .width = s->size));
+    rn_zoo_network network = { .struct_size = sizeof network };
+    const rn_status status = rn_zoo_describe(
+        &network, context, name, RN_OPTIONS(rn_model, .class_count = s->classes, .height = s->size, .width = s->size));
 
     if (status == RN_OK)
-        print_network(model, s->json);
-    fflush(stdout); /* the next one may take a second */
-    rn_model_destroy(model);
+        print_network(name, &network, s->json);
     return status;
 }
 

@@ -403,7 +403,6 @@ static void networks_are_listed(void **state)
     require_refusal((const char *const[]){ "networks", "resnet19", NULL }, 1, "resnet19");
 }
 
-/* All names are known, so every network can be made: none is missing from the list. */
 static void all_networks_are_listed(void **state)
 {
     char *text;
