@@ -16,11 +16,12 @@ void elements_begin(elements *walk, const rn_tensor *tensor)
                         .size = rn_dtype_size(rn_tensor_dtype(tensor)),
                         .left = rn_tensor_count(tensor) };
     for (int32_t i = 0; i < rn_tensor_rank(tensor) && walk->left > 0; i++) {
-        const int64_t stride = strides[i] * (int64_t)walk->size;
         const int32_t outer = walk->rank - 1;
+        int64_t stride;
 
-        if (shape[i] == 1) /* its stride may be any number */
+        if (shape[i] == 1) /* its stride may be any number, too large to be multiplied */
             continue;
+        stride = strides[i] * (int64_t)walk->size;
         if (outer >= 0 && walk->stride[outer] == stride * shape[i]) {
             walk->shape[outer] *= shape[i];
             walk->stride[outer] = stride;

@@ -4,6 +4,7 @@
 #include "checkpoint/compare.h"
 #include "checkpoint/elements.h"
 #include "support/one_context.h"
+#include "tensor/tensor.h"
 
 #include <float.h>
 
@@ -115,6 +116,18 @@ static void scalars_and_empty_tensors_have_elements_or_none(void **state)
     rn_tensor_destroy(empty);
 }
 
+static void the_stride_of_a_single_index_is_not_multiplied(void **state)
+{
+    static const int64_t shape[] = { 2, 1, 3, 1 }, strides[] = { 3, INT64_MAX, 1, INT64_MIN };
+    rn_tensor *dense = numbered(RN_FLOAT32, 1, (const int64_t[]){ 6 }, RN_ROW_MAJOR), *odd = NULL;
+
+    (void)state;
+    require_ok(context, rn_tensor_over(&odd, dense->storage, dense->data, RN_FLOAT32, 4, shape, strides, RN_ROW_MAJOR));
+    assert_int_equal(require_elements(odd), 1);
+    rn_tensor_destroy(odd);
+    rn_tensor_destroy(dense);
+}
+
 static comparison compared(rn_dtype type_a, const double *a, rn_dtype type_b, const double *b, int64_t count,
                            double tolerance)
 {
@@ -192,6 +205,7 @@ int main(void)
         TEST(digests_are_those_of_blake2b),
         TEST(elements_come_in_row_major_order),
         TEST(scalars_and_empty_tensors_have_elements_or_none),
+        TEST(the_stride_of_a_single_index_is_not_multiplied),
         TEST(differences_are_counted_and_measured),
         TEST(what_is_no_number_is_infinitely_far_from_numbers),
         TEST(shapes_are_equal_in_rank_and_sizes),
