@@ -132,8 +132,6 @@ static int set_up(void **state)
     return 0;
 }
 
-/* ---- list -------------------------------------------------------------------------------------------------------- */
-
 /* Nothing but printable characters and line ends. */
 static void require_harmless(const char *name)
 {
@@ -195,8 +193,6 @@ static void a_file_that_is_none_does_not_hide_the_next(void **state)
     require_refusal(ARGUMENTS("list", "notes.txt"), 1, "notes.txt: its 8 bytes are neither safetensors nor");
     require_refusal(ARGUMENTS("list", "missing.pth"), 1, "missing.pth");
 }
-
-/* ---- convert ----------------------------------------------------------------------------------------------------- */
 
 static void converted_there_and_back_is_equal(void **state)
 {
@@ -378,45 +374,6 @@ static void output_that_cannot_be_written_is_a_failure(void **state)
     require_unwritten(ARGUMENTS("convert", "a.safetensors", "full.pth", "--json"), 1);
     require_unwritten(ARGUMENTS("diff", "a.safetensors", "a.safetensors"), 2);
     require_unwritten(ARGUMENTS("diff", "a.safetensors", "changed.safetensors"), 2);
-    require_unwritten((const char *const[]){ "networks", "cifar_resnet20", NULL }, 1);
-}
-
-/* ---- networks ---------------------------------------------------------------------------------------------------- */
-
-static void networks_are_listed(void **state)
-{
-    rn_json *json;
-
-    (void)state;
-    assert_int_equal(run((const char *const[]){ "networks", "cifar_resnet20", "resnet18", "--json", NULL }), 0);
-    json = json_line(0, 0);
-    assert_string_equal(rn_json_string(rn_json_member(json, "name")), "cifar_resnet20");
-    assert_true(member(json, "parameters") == 269722 && member(json, "multiply_adds") == 40551040);
-    rn_json_destroy(json);
-    json = json_line(1, 1);
-    assert_true(member(json, "parameters") == 11689512 && member(json, "multiply_adds") == 1814073344);
-    assert_true(member(json, "classes") == 1000 && rn_json_count(rn_json_member(json, "input")) == 3);
-    assert_string_equal(rn_json_string(rn_json_member(json, "head")), "fc");
-    rn_json_destroy(json);
-    assert_int_equal(run((const char *const[]){ "networks", "resnet18", "--classes", "2", "--size", "64", NULL }), 0);
-    require_text("out", "resnet18            3 x 64 x 64      11,177,538      148,046,848  fc\n");
-    require_refusal((const char *const[]){ "networks", "resnet19", NULL }, 1, "resnet19");
-}
-
-static void all_networks_are_listed(void **state)
-{
-    char *text;
-    int lines = 0, names = 0;
-
-    (void)state;
-    assert_int_equal(run((const char *const[]){ "networks", NULL }), 0);
-    text = output("out");
-    for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
-        lines++;
-    for (; rn_zoo_name((size_t)names) != NULL; names++)
-        assert_non_null(strstr(text, rn_zoo_name((size_t)names)));
-    assert_int_equal(lines, names + 1);
-    free(text);
 }
 
 int main(int argc, char **argv)
@@ -435,8 +392,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(wrong_usage_is_one_line_and_2),
         cmocka_unit_test(trouble_of_diff_is_2),
         cmocka_unit_test(output_that_cannot_be_written_is_a_failure),
-        cmocka_unit_test(networks_are_listed),
-        cmocka_unit_test(all_networks_are_listed),
     };
 
     rn_test_programs(argc, argv);
