@@ -110,11 +110,12 @@ static int read_value(const args_program *program, const args_option *option, ch
         *(const char **)option->value = text;
         return -1;
     }
-    if (option->kind == ARGS_NUMBER) {
+    if (option->kind == ARGS_NUMBER || option->kind == ARGS_LIMIT) {
         const double number = strtod(text, &end);
+        const int fits = isfinite(number) && (number > 0 || (number == 0 && option->kind == ARGS_LIMIT));
 
         *(double *)option->value = number;
-        return end != text && *end == '\0' && isfinite(number) && number > 0 ? -1 : bad_value(program, option, text);
+        return end != text && *end == '\0' && fits ? -1 : bad_value(program, option, text);
     }
     if (strspn(text, "0123456789") != strlen(text) || *text == '\0')
         return bad_value(program, option, text);

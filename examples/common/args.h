@@ -9,11 +9,12 @@
 #include <stdio.h>
 
 typedef enum args_kind {
-    ARGS_FLAG,  /* int: becomes 1 */
-    ARGS_TEXT,  /* const char * */
-    ARGS_COUNT, /* int32_t, not negative */
-    ARGS_SEED,  /* uint64_t */
-    ARGS_NUMBER /* double, positive */
+    ARGS_FLAG,   /* int: becomes 1 */
+    ARGS_TEXT,   /* const char * */
+    ARGS_COUNT,  /* int32_t, not negative */
+    ARGS_SEED,   /* uint64_t */
+    ARGS_NUMBER, /* double, positive */
+    ARGS_LIMIT   /* double, not negative */
 } args_kind;
 
 typedef struct args_option {

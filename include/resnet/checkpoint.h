@@ -47,6 +47,10 @@ RN_API rn_status rn_checkpoint_open(rn_checkpoint **checkpoint, rn_context *cont
 /* An empty one. */
 RN_API rn_status rn_checkpoint_create(rn_checkpoint **checkpoint, rn_context *context);
 
+/* The container that it was read from: "safetensors", "torch zip", "torch legacy" (before 1.6) or "torch tar" (before
+ * 0.1.10); more may come. Static string; NULL if it was not read from a file. */
+RN_API const char *rn_checkpoint_container(const rn_checkpoint *checkpoint);
+
 RN_API size_t rn_checkpoint_count(const rn_checkpoint *checkpoint);
 /* Tensors in the order of the file. Borrowed; NULL if out of range. */
 RN_API const char *rn_checkpoint_name(const rn_checkpoint *checkpoint, size_t index);

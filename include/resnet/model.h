@@ -44,6 +44,25 @@ RN_API rn_status rn_model_create(rn_model **model, rn_context *context, const ch
 /* The names of the zoo; NULL past the last. */
 RN_API const char *rn_zoo_name(size_t index);
 
+/* What a network of the zoo is. It may grow at its end. */
+typedef struct rn_zoo_network {
+    size_t struct_size;              /* set by the caller */
+    int64_t channels, height, width; /* of the input */
+    int64_t classes;
+    int64_t parameters;    /* elements, as rn_parameters_elements counts them: no buffers */
+    int64_t multiply_adds; /* as rn_model_multiply_adds */
+    char head[32];         /* its first part (rn_model_head_name); "" if there is none */
+} rn_zoo_network;
+
+/*
+ * Describes a network of the zoo as rn_model_create would make it with these options, without making it: its layers are
+ * written down, and no memory is taken for its weights. Fills as much of *network as its struct_size says.
+ * RN_INVALID_ARGUMENT: no such name (the message lists them), no struct_size. RN_SHAPE: the input is too small for the
+ * network. RN_NO_MEMORY.
+ */
+RN_API rn_status rn_zoo_describe(rn_zoo_network *network, rn_context *context, const char *name,
+                                 const rn_model_options *options);
+
 /* Makes a model of a graph of one's own. Its first output is the logits. The graph may be destroyed afterwards. Answers
  * the graph's first error. `name` is stored in model files. */
 RN_API rn_status rn_model_build(rn_model **model, rn_graph *graph, const char *name, const rn_model_options *options);
@@ -58,6 +77,14 @@ RN_API const rn_classes *rn_model_classes(const rn_model *model);
 /* Copies the table. RN_SHAPE: its size is not that of the logits. */
 RN_API rn_status rn_model_set_classes(rn_model *model, const rn_classes *classes);
 RN_API void rn_model_input_size(const rn_model *model, int64_t *channels, int64_t *height, int64_t *width);
+/* The parts of the head, the prefixes that rn_graph_head named ("fc"). Borrowed; NULL past the last. */
+RN_API const char *rn_model_head_name(const rn_model *model, size_t index);
+/*
+ * Multiply-adds of the convolutions and linear layers that the logits of one photo of the model's input size take, as
+ * papers and torchvision's tables (GFLOPS) count them: a multiplication and its addition are one, biases and all other
+ * layers count nothing, nor do layers that only other outputs need. 0 for NULL, INT64_MAX where it is more than that.
+ */
+RN_API int64_t rn_model_multiply_adds(const rn_model *model);
 
 /*
  * The layers of the network, in the order they run, by the names that rn_session_options.outputs and freezing take

@@ -41,8 +41,9 @@ typedef struct rn_checkpoint_text_entry {
 } rn_checkpoint_text_entry;
 
 struct rn_checkpoint {
-    rn_context *context; /* retained */
-    rn_budget *budget;   /* of the file that is being read into it; NULL before and after */
+    rn_context *context;   /* retained */
+    rn_budget *budget;     /* of the file that is being read into it; NULL before and after */
+    const char *container; /* of the file that it was read from, or NULL */
     rn_checkpoint_tensor_entry *tensors;
     size_t tensor_count, tensor_capacity;
     rn_name_index tensor_index;

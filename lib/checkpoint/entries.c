@@ -54,6 +54,11 @@ void rn_checkpoint_destroy(rn_checkpoint *checkpoint)
     rn_context_release(context);
 }
 
+const char *rn_checkpoint_container(const rn_checkpoint *checkpoint)
+{
+    return checkpoint == NULL ? NULL : checkpoint->container;
+}
+
 size_t rn_checkpoint_count(const rn_checkpoint *checkpoint)
 {
     return checkpoint == NULL ? 0 : checkpoint->tensor_count;

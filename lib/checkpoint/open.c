@@ -122,19 +122,25 @@ static rn_status refuse(const rn_reader *reader)
                    reader->path, reader->nbytes);
 }
 
+static rn_status read_as(const char *container, rn_status (*read)(rn_reader *), rn_reader *reader)
+{
+    reader->checkpoint->container = container;
+    return read(reader);
+}
+
 static rn_status read_container(rn_reader *reader)
 {
     const unsigned char *bytes = reader->bytes;
     const size_t nbytes = reader->nbytes;
 
     if (nbytes > 8 && bytes[8] == '{' && bytes[7] == 0 && bytes[6] == 0)
-        return rn_safetensors_read(reader);
+        return read_as("safetensors", rn_safetensors_read, reader);
     if (nbytes >= 4 && memcmp(bytes, "PK\3\4", 4) == 0)
-        return rn_torch_zip_read(reader);
+        return read_as("torch zip", rn_torch_zip_read, reader);
     if (nbytes >= 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5)
-        return rn_torch_legacy_read(reader);
+        return read_as("torch legacy", rn_torch_legacy_read, reader);
     if (rn_tar_recognise(bytes, nbytes))
-        return rn_torch_tar_read(reader);
+        return read_as("torch tar", rn_torch_tar_read, reader);
     return refuse(reader);
 }
 

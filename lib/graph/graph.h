@@ -132,6 +132,8 @@ char *rn_graph_full_name(rn_graph *graph, rn_layer_kind kind, const char *name);
  * name, position).
  */
 void rn_graph_initialise(rn_graph *graph, uint64_t seed);
+/* Of one image of the graph's input size, of the layers on which the first output depends. RN_NO_MEMORY. */
+rn_status rn_graph_multiply_adds(int64_t *count, const rn_graph *graph);
 
 struct rn_model {
     rn_references references;
@@ -142,6 +144,7 @@ struct rn_model {
     _Atomic(const rn_classes *) classes; /* or NULL */
     _Atomic(const rn_pipeline *) pipeline, training_pipeline;
     struct rn_kept *kept;
+    int64_t multiply_adds;   /* of a forward to the first output */
     uint64_t freeze_version; /* rises when the trainable set changes: plans compare it */
 };
 

@@ -118,6 +118,8 @@ rn_status rn_model_build(rn_model **model, rn_graph *graph, const char *name, co
     if (status == RN_OK && o.classes != NULL)
         status = rn_model_set_classes(created, o.classes);
     if (status == RN_OK)
+        status = rn_graph_multiply_adds(&created->multiply_adds, graph);
+    if (status == RN_OK)
         status = rn_parameters_finish(graph->parameters); /* last: a graph whose store is finished is a model's */
     if (status != RN_OK) {
         rn_model_destroy(created);
@@ -177,6 +179,16 @@ int64_t rn_model_class_count(const rn_model *model)
 const rn_classes *rn_model_classes(const rn_model *model)
 {
     return model != NULL ? atomic_load(&model->classes) : NULL;
+}
+
+int64_t rn_model_multiply_adds(const rn_model *model)
+{
+    return model != NULL ? model->multiply_adds : 0;
+}
+
+const char *rn_model_head_name(const rn_model *model, size_t index)
+{
+    return model != NULL && index < (size_t)model->graph->head_count ? model->graph->head[index] : NULL;
 }
 
 size_t rn_model_layer_count(const rn_model *model)

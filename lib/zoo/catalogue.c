@@ -155,25 +155,47 @@ static rn_status check_options(rn_message *message, const rn_model_options *opti
     return RN_OK;
 }
 
-static rn_status create_from_entry(rn_model **model, rn_context *context, const rn_zoo_entry *entry,
-                                   const rn_model_options *options)
+/* What both calls ask first: the options and the entry of the name. */
+static rn_status find(const rn_zoo_entry **entry, rn_model_options *o, rn_context *context, const char *name,
+                      const rn_model_options *options)
+{
+    rn_status status;
+
+    if ((status = rn_options_read(o, sizeof *o, options, &context->message)) != RN_OK ||
+        (status = check_options(&context->message, o)) != RN_OK)
+        return status;
+    *entry = rn_zoo_find(name);
+    return *entry != NULL ? RN_OK : fail_unknown(&context->message, name);
+}
+
+static rn_status write_graph(rn_graph **graph, rn_context *context, const rn_zoo_entry *entry,
+                             const rn_model_options *options)
 {
     const int64_t height = options->height != 0 ? options->height : entry->height;
     const int64_t width = options->width != 0 ? options->width : entry->width;
     int64_t classes = options->class_count != 0 ? options->class_count : entry->classes;
-    rn_graph *graph = NULL;
-    rn_status status;
+    rn_status status = rn_graph_create(graph, context);
 
     if (options->classes != NULL)
         classes = (int64_t)rn_classes_count(options->classes);
-    status = rn_graph_create(&graph, context);
-    if (status != RN_OK)
-        return status;
-    entry->write(graph, entry->name, classes, height, width);
-    status = rn_model_build(model, graph, entry->name, options);
+    if (status == RN_OK)
+        entry->write(*graph, entry->name, classes, height, width);
+    return status;
+}
+
+static rn_status create_from_entry(rn_model **model, rn_context *context, const rn_zoo_entry *entry,
+                                   const rn_model_options *options)
+{
+    rn_graph *graph = NULL;
+    int64_t height, width;
+    rn_status status = write_graph(&graph, context, entry, options);
+
+    if (status == RN_OK)
+        status = rn_model_build(model, graph, entry->name, options);
     rn_graph_destroy(graph);
     if (status != RN_OK)
         return status;
+    rn_model_input_size(*model, NULL, &height, &width);
     status = set_pipelines(*model, entry, height, width);
     if (status != RN_OK) {
         rn_model_destroy(*model);
@@ -195,9 +217,61 @@ rn_status rn_model_create(rn_model **model, rn_context *context, const char *nam
     if (model == NULL || name == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_model_create: %s is NULL",
                        model == NULL ? "model" : "name");
-    if ((status = rn_options_read(&o, sizeof o, options, &context->message)) != RN_OK ||
-        (status = check_options(&context->message, &o)) != RN_OK)
+    status = find(&entry, &o, context, name, options);
+    return status == RN_OK ? create_from_entry(model, context, entry, &o) : status;
+}
+
+/* ---- describing one ---------------------------------------------------------------------------------------------- */
+
+static int64_t parameter_elements(const rn_parameters *parameters)
+{
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < parameters->count; i++)
+        sum += parameters->entry[i].is_parameter ? parameters->entry[i].count : 0;
+    return sum;
+}
+
+/* Writes as much of the answer as the caller's struct has. */
+static rn_status describe(rn_zoo_network *network, const rn_graph *graph)
+{
+    const size_t size = network->struct_size < sizeof *network ? network->struct_size : sizeof *network;
+    const rn_value_shape *const input = &graph->layer[0].shape;
+    rn_zoo_network result = { .struct_size = network->struct_size };
+    const rn_status status = rn_graph_multiply_adds(&result.multiply_adds, graph);
+
+    if (status != RN_OK)
         return status;
-    entry = rn_zoo_find(name);
-    return entry != NULL ? create_from_entry(model, context, entry, &o) : fail_unknown(&context->message, name);
+    result.channels = input->c;
+    result.height = input->h;
+    result.width = input->w;
+    result.classes = graph->layer[graph->output[0].value].shape.c;
+    result.parameters = parameter_elements(graph->parameters);
+    snprintf(result.head, sizeof result.head, "%s", graph->head_count > 0 ? graph->head[0] : "");
+    memcpy(network, &result, size);
+    return RN_OK;
+}
+
+rn_status rn_zoo_describe(rn_zoo_network *network, rn_context *context, const char *name,
+                          const rn_model_options *options)
+{
+    const rn_zoo_entry *entry;
+    rn_graph *graph = NULL;
+    rn_model_options o;
+    rn_status status;
+
+    if (context == NULL)
+        return rn_fail_null("rn_zoo_describe", "context");
+    if (network == NULL || network->struct_size < sizeof(size_t) || name == NULL)
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT,
+                       "rn_zoo_describe needs a place for the answer, with its struct_size, and a name");
+    status = find(&entry, &o, context, name, options);
+    if (status == RN_OK)
+        status = write_graph(&graph, context, entry, &o);
+    if (status == RN_OK && graph->status != RN_OK)
+        status = rn_fail(&context->message, graph->status, "%s", graph->message.text);
+    if (status == RN_OK)
+        status = describe(network, graph);
+    rn_graph_destroy(graph);
+    return status;
 }

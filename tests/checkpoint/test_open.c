@@ -9,6 +9,40 @@ static void what_is_no_checkpoint_is_told_by_its_content(void **state)
     EXPECT_FIXTURES("pointer.pth", "page.pth", "empty.pth", "letters.pth");
 }
 
+static void require_container(const char *fixture, const char *container)
+{
+    rn_context *context = rn_test_context(1, RN_ISA_AUTO);
+    rn_checkpoint *checkpoint = NULL;
+    char path[64];
+
+    snprintf(path, sizeof path, "checkpoint/fixtures/%s", fixture);
+    require_ok(context, rn_checkpoint_open(&checkpoint, context, rn_test_fixture(path), NULL));
+    assert_string_equal(rn_checkpoint_container(checkpoint), container);
+    rn_checkpoint_destroy(checkpoint);
+    rn_context_destroy(context);
+}
+
+static void a_checkpoint_knows_its_container(void **state)
+{
+    rn_context *context = rn_test_context(1, RN_ISA_AUTO);
+    rn_checkpoint *checkpoint = NULL;
+    const char *path = rn_test_path(rn_test_directory(), "none.pth"); /* told by content */
+
+    (void)state;
+    require_container("state_dict.zip.pth", "torch zip");
+    require_container("state_dict.legacy.pth", "torch legacy");
+    require_container("old.tar", "torch tar");
+    require_ok(context, rn_checkpoint_create(&checkpoint, context));
+    assert_null(rn_checkpoint_container(checkpoint));
+    require_ok(context, rn_checkpoint_save(checkpoint, path, RN_FORMAT_SAFETENSORS, NULL));
+    rn_checkpoint_destroy(checkpoint);
+    require_ok(context, rn_checkpoint_open(&checkpoint, context, path, NULL));
+    assert_string_equal(rn_checkpoint_container(checkpoint), "safetensors");
+    rn_checkpoint_destroy(checkpoint);
+    rn_context_destroy(context);
+    assert_null(rn_checkpoint_container(NULL));
+}
+
 static void arguments_are_checked(void **state)
 {
     rn_context *context = rn_test_context(1, RN_ISA_AUTO);
@@ -69,6 +103,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_checkpoint_is_told_by_its_content),
+        cmocka_unit_test(a_checkpoint_knows_its_container),
         cmocka_unit_test(arguments_are_checked),
         cmocka_unit_test(bytes_that_lie_askew_are_copied_once),
         cmocka_unit_test(numbers_are_little_endian),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The four programs as a user meets them: help, refusals, the way from photos to predictions. */
+/* The programs as a user meets them: help, refusals, the way from photos to predictions. */
 #include "base/json.h"
 #include "examples/programs.h"
 #include "train/runs.h"
@@ -79,10 +79,11 @@ static int set_up(void **state)
 
 static void help_is_on_stdout_and_no_failure(void **state)
 {
-    static const char *const names[] = { "finetune", "evaluate", "predict", "bench", "fashion_mnist" };
+    static const char *const names[] = { "finetune", "evaluate",   "predict",      "bench",
+                                         "networks", "checkpoint", "fashion_mnist" };
 
     (void)state;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 7; i++) {
         char *text;
 
         assert_int_equal(run(ARGUMENTS(names[i], "--help")), 0);

@@ -293,12 +293,13 @@ static void require_unwritten(const char *const *arguments)
 
 static void output_that_cannot_be_written_is_a_failure(void **state)
 {
-    static const char *const programs[] = { "finetune", "evaluate", "predict", "bench", "fashion_mnist" };
+    static const char *const programs[] = { "finetune", "evaluate",   "predict",      "bench",
+                                            "networks", "checkpoint", "fashion_mnist" };
 
     (void)state;
     if (access("/dev/full", W_OK) != 0)
         skip();
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 7; i++)
         require_unwritten(ARGUMENTS(programs[i], "--help"));
     require_unwritten(ARGUMENTS("predict", "odd.safetensors", ODD_NAME));
     require_unwritten(ARGUMENTS("predict", "odd.safetensors", ODD_NAME, "--json"));

@@ -179,6 +179,118 @@ static void wrong_arguments_are_refused(void **state)
     assert_null(rn_zoo_name(SIZE_MAX));
 }
 
+/* ---- describing -------------------------------------------------------------------------------------------------- */
+
+static rn_zoo_network described(const char *name, const rn_model_options *options)
+{
+    rn_zoo_network network = { .struct_size = sizeof network };
+
+    require_ok(context, rn_zoo_describe(&network, context, name, options));
+    return network;
+}
+
+static void require_described(const char *name, const rn_model_options *options)
+{
+    const rn_zoo_network network = described(name, options);
+    rn_model *model = NULL;
+    int64_t c, h, w;
+
+    require_ok(context, rn_model_create(&model, context, name, options));
+    rn_model_input_size(model, &c, &h, &w);
+    assert_true(network.channels == c && network.height == h && network.width == w);
+    assert_int_equal(network.classes, rn_model_class_count(model));
+    assert_int_equal(network.parameters, rn_parameters_elements(rn_model_parameters(model), 0));
+    assert_true(network.multiply_adds == rn_model_multiply_adds(model) && network.multiply_adds > 0);
+    assert_string_equal(network.head, rn_model_head_name(model, 0));
+    rn_model_destroy(model);
+}
+
+static void a_description_is_that_of_the_model(void **state)
+{
+    (void)state;
+    require_described("resnet18", RN_OPTIONS(rn_model, .class_count = 7, .height = 64, .width = 96));
+    for (size_t i = 0; rn_zoo_name(i) != NULL; i++) {
+        const rn_zoo_network network = described(rn_zoo_name(i), NULL);
+
+        if (network.parameters < 30000000) /* the others of a family differ in numbers of blocks alone */
+            require_described(rn_zoo_name(i), NULL);
+        assert_true(network.head[0] != '\0' && strlen(network.head) < sizeof network.head - 1);
+    }
+}
+
+/* Blocks that know their size; the payload is the largest. */
+static void *allocate_and_measure(size_t bytes, size_t alignment, void *payload)
+{
+    static rn_test_allocator plain = { .fail_at = -1 };
+    size_t *largest = payload;
+
+    *largest = bytes > *largest ? bytes : *largest;
+    return rn_test_allocate(bytes, alignment, &plain);
+}
+
+static void release_measured(void *memory, void *payload)
+{
+    static rn_test_allocator plain = { .fail_at = -1 };
+
+    (void)payload;
+    rn_test_release(memory, &plain);
+}
+
+static void a_description_takes_no_memory_for_weights(void **state)
+{
+    size_t largest = 0;
+    rn_context *small = NULL;
+    rn_zoo_network network = { .struct_size = sizeof network };
+
+    (void)state;
+    require_ok(NULL, rn_context_create(&small, RN_OPTIONS(rn_context, .threads = 1, .allocate = allocate_and_measure,
+                                                          .release = release_measured, .allocator_payload = &largest)));
+    require_ok(small, rn_zoo_describe(&network, small, "resnet152", NULL));
+    assert_true(network.parameters == 60192808 && network.multiply_adds == INT64_C(11513626624));
+    assert_in_range(largest, 1, 1 << 20);
+    rn_context_destroy(small);
+}
+
+static void a_description_fills_what_the_caller_knows(void **state)
+{
+    rn_zoo_network network = { .struct_size = offsetof(rn_zoo_network, parameters), .parameters = -5 };
+
+    (void)state;
+    require_ok(context, rn_zoo_describe(&network, context, "resnet18", NULL));
+    assert_true(network.classes == 1000 && network.parameters == -5);
+    assert_int_equal(network.struct_size, offsetof(rn_zoo_network, parameters));
+    network.struct_size = 0;
+    require_status(context, rn_zoo_describe(&network, context, "resnet18", NULL), RN_INVALID_ARGUMENT);
+    network.struct_size = sizeof network;
+    require_status(context, rn_zoo_describe(&network, context, "resnet19", NULL), RN_INVALID_ARGUMENT);
+    assert_non_null(strstr(rn_context_message(context), "'resnet19'; it has resnet18"));
+    require_status(context,
+                   rn_zoo_describe(&network, context, "squeezenet1_0", RN_OPTIONS(rn_model, .height = 8, .width = 8)),
+                   RN_SHAPE);
+    require_status(context, rn_zoo_describe(&network, context, "resnet18", RN_OPTIONS(rn_model, .height = -1)),
+                   RN_INVALID_ARGUMENT);
+    require_status(context, rn_zoo_describe(&network, context, NULL, NULL), RN_INVALID_ARGUMENT);
+    require_status(context, rn_zoo_describe(NULL, context, "resnet18", NULL), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_zoo_describe(&network, NULL, "resnet18", NULL), RN_INVALID_ARGUMENT);
+}
+
+static rn_status attempt_description(void *payload)
+{
+    rn_zoo_network network = { .struct_size = sizeof network };
+
+    return rn_zoo_describe(&network, payload, "cifar_resnet20", NULL);
+}
+
+static void a_description_answers_every_failing_allocation(void **state)
+{
+    rn_test_allocator allocator = { .fail_at = -1 };
+    rn_context *small = rn_test_allocator_context(&allocator, 1);
+
+    (void)state;
+    rn_test_fail_each(&allocator, attempt_description, small, 100);
+    rn_context_destroy(small);
+}
+
 static void every_failing_allocation_is_answered(void **state)
 {
     bool created = false;
@@ -208,8 +320,10 @@ static void every_failing_allocation_is_answered(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(every_state_dict_is_that_of_pytorch),      TEST(preprocessing_scales_with_the_input),
-        TEST(the_head_has_the_size_of_the_class_table), TEST(wrong_arguments_are_refused),
+        TEST(every_state_dict_is_that_of_pytorch),       TEST(preprocessing_scales_with_the_input),
+        TEST(the_head_has_the_size_of_the_class_table),  TEST(wrong_arguments_are_refused),
+        TEST(a_description_is_that_of_the_model),        TEST(a_description_takes_no_memory_for_weights),
+        TEST(a_description_fills_what_the_caller_knows), TEST(a_description_answers_every_failing_allocation),
         TEST(every_failing_allocation_is_answered),
     };
 

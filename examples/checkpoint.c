@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* checkpoint: what is in files of weights, the same in another container, and what differs between two of them. */
+#include "checkpoint/commands.h"
+
+#include <string.h>
+
+typedef struct settings {
+    const char *format, *dtype;
+    checkpoint_command command;
+} settings;
+
+/* The container by its name, or else by the ending of the path; -1 if neither says. */
+static int find_format(const char *name, const char *path)
+{
+    static const struct {
+        const char *text;
+        rn_format format;
+    } known[] = { { "safetensors", RN_FORMAT_SAFETENSORS },
+                  { "torch", RN_FORMAT_TORCH },
+                  { "pth", RN_FORMAT_TORCH },
+                  { "pt", RN_FORMAT_TORCH },
+                  { "th", RN_FORMAT_TORCH },
+                  { "bin", RN_FORMAT_TORCH } };
+    const char *dot = strrchr(path, '.');
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (name != NULL ? i < 2 && strcmp(name, known[i].text) == 0
+                         : i != 1 && dot != NULL && strcmp(dot + 1, known[i].text) == 0)
+            return (int)known[i].format;
+    return -1;
+}
+
+/* Type 0 for no name, -1 for one that is none of a floating type. */
+static int find_dtype(const char *name)
+{
+    for (int dtype = RN_FLOAT32; name != NULL && dtype <= RN_BFLOAT16; dtype++)
+        if (strcmp(name, rn_dtype_name((rn_dtype)dtype)) == 0)
+            return dtype;
+    return name == NULL ? 0 : -1;
+}
+
+/* The first option that was given and is another command's; NULL if there is none. */
+static const char *misplaced(const settings *s, const char *verb)
+{
+    const int list = strcmp(verb, "list") == 0, convert = strcmp(verb, "convert") == 0,
+              diff = strcmp(verb, "diff") == 0;
+
+    if ((s->format != NULL || s->dtype != NULL) && !convert)
+        return "--format and --dtype belong to convert";
+    if ((s->command.tolerance >= 0 || s->command.no_metadata) && !diff)
+        return "--tolerance and --no-metadata belong to diff";
+    return s->command.full && !list && !diff ? "--full belongs to list and diff" : NULL;
+}
+
+/* What is wrong with the command line; NULL if nothing is. */
+static const char *fault(const settings *s, int argc, char **argv)
+{
+    const char *verb = argc > 1 ? argv[1] : "";
+    const int list = strcmp(verb, "list") == 0, convert = strcmp(verb, "convert") == 0;
+
+    if (!list && !convert && strcmp(verb, "diff") != 0)
+        return "the first word is list, convert or diff";
+    if (list ? argc < 3 : argc != 4)
+        return list ? "list needs a file" : convert ? "convert needs FROM and TO" : "diff needs two files";
+    if (misplaced(s, verb) != NULL)
+        return misplaced(s, verb);
+    if (convert && s->format != NULL && find_format(s->format, argv[3]) < 0)
+        return "--format is safetensors or torch";
+    if (convert && find_format(s->format, argv[3]) < 0)
+        return "the ending of TO is none of .safetensors, .pth, .pt, .th, .bin: give --format safetensors or torch";
+    if (convert && find_dtype(s->dtype) < 0)
+        return "--dtype is float32, float16, bfloat16 or float64";
+    return NULL;
+}
+
+static int run(const settings *s, int argc, char **argv)
+{
+    const checkpoint_command *c = &s->command;
+
+    if (strcmp(argv[1], "list") == 0)
+        return checkpoint_list(c, argc - 2, argv + 2);
+    if (strcmp(argv[1], "convert") == 0)
+        return checkpoint_convert(c, (rn_format)find_format(s->format, argv[3]), (rn_dtype)find_dtype(s->dtype),
+                                  argv + 2);
+    return checkpoint_diff(c, argv + 2);
+}
+
+int main(int argc, char **argv)
+{
+    settings s = { .command.tolerance = -1 };
+    const args_option options[] = {
+        { "full", ARGS_FLAG, &s.command.full, NULL,
+          "list, diff: long values of metadata, too (--json has them anyway)" },
+        { "format", ARGS_TEXT, &s.format, "F", "convert: safetensors or torch (by TO's ending: .pth .pt .th .bin)" },
+        { "dtype", ARGS_TEXT, &s.dtype, "T", "convert: floats become float32, float16, bfloat16 or float64" },
+        { "tolerance", ARGS_LIMIT, &s.command.tolerance, "X",
+          "diff: numbers at most X apart are equal (the same bits)" },
+        { "no-metadata", ARGS_FLAG, &s.command.no_metadata, NULL, "diff: tensors alone are compared" },
+        { "json", ARGS_FLAG, &s.command.json, NULL,
+          "JSON: a line a file, a conversion, or a difference and the verdict" },
+    };
+    const args_program program = {
+        "checkpoint",
+        "list FILE... [options]\nconvert FROM TO [options]\ndiff A B [options]",
+        "Lists, converts and compares files of weights: safetensors and those of torch.save. Checksums are BLAKE2b\n"
+        "(b2sum -l 64) of the type's name and the elements in row-major order. diff exits with 0 if the two are "
+        "equal,\n"
+        "1 if they differ, 2 for trouble; with --tolerance other types alone are no difference.",
+        options,
+        sizeof options / sizeof options[0],
+    };
+    int answer = args_read(&program, &argc, argv), is_diff;
+    const char *what;
+
+    if (answer >= 0)
+        return answer;
+    if ((what = fault(&s, argc, argv)) != NULL)
+        return args_usage(&program, what);
+    is_diff = strcmp(argv[1], "diff") == 0;
+    s.command.program = &program;
+    if (!args_context(&s.command.context, &program, 0, 0))
+        return is_diff ? EXIT_TROUBLE : EXIT_FAILED;
+    answer = run(&s, argc, argv);
+    rn_context_destroy(s.command.context);
+    return args_end(&program, 0) == 0 ? answer : is_diff ? EXIT_TROUBLE : EXIT_FAILED;
+}
