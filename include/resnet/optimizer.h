@@ -234,6 +234,47 @@ RN_API int64_t rn_scheduler_epoch(const rn_scheduler *scheduler);
 /* NULL is fine. */
 RN_API void rn_scheduler_destroy(rn_scheduler *scheduler);
 
+/* ---- training checkpoints for PyTorch ---------------------------------------------------------------------------- */
+
+/* How a training script calls the parts of its checkpoint. */
+typedef struct rn_training_export_options {
+    size_t struct_size;
+    const char *model_key;     /* NULL: "state_dict" */
+    const char *optimizer_key; /* NULL: "optimizer" */
+    const char *scheduler_key; /* NULL: "scheduler" */
+} rn_training_export_options;
+
+/*
+ * Writes a checkpoint that holds state dicts of this library (rn_model_state_dict, rn_optimizer_state_dict,
+ * rn_scheduler_state_dict, or a trainer's last.safetensors that was opened) as the file that a training script of
+ * PyTorch's saves, in the zip container, replaced as a whole or not at all:
+ *
+ *   {'state_dict': OrderedDict, 'optimizer': {'state': ..., 'param_groups': ...}, 'scheduler': {...},
+ *    'mapping': {folder: index}, 'class_to_name': {folder: name}, 'arch': 'resnet18', 'best_acc': 0.93}
+ *
+ * torch.load(weights_only=True) reads it: nothing but dictionaries, lists, text, numbers, None and tensors.
+ * model.load_state_dict(c['state_dict']) takes it strictly; optimizer.load_state_dict and scheduler.load_state_dict
+ * (Adam, SGD, StepLR) of an optimizer over the same parameters in the same groups go on where this one stood. What the
+ * checkpoint does not hold is left out. 'mapping' is torchvision's class_to_idx, 'best_acc' what a trainer recorded.
+ *
+ * Metadata of the caller's own (no key that begins with "rn.") stands beside them, its key as it is, dots included: text
+ * that is a number, "true" or "false" becomes one of Python's, all else a string; "best_acc", "arch" and
+ * "class_to_name" take the place of the above.
+ *
+ *   rn_checkpoint_create(&file, context);
+ *   rn_model_state_dict(file, model);
+ *   rn_optimizer_state_dict(file, adam);
+ *   rn_scheduler_state_dict(file, scheduler);
+ *   rn_checkpoint_set_metadata(file, "epoch", "12");
+ *   rn_training_export(file, "checkpoint.pth", NULL);
+ *
+ * RN_UNSUPPORTED: a rule of one's own, or too much for one pickle. RN_FORMAT: the checkpoint's states do not fit
+ * together, or an older version wrote them. RN_INVALID_ARGUMENT: metadata has the key of a part, or two parts have the
+ * same. RN_IO: `path` is untouched. RN_NO_MEMORY.
+ */
+RN_API rn_status rn_training_export(const rn_checkpoint *state, const char *path,
+                                    const rn_training_export_options *options);
+
 #ifdef __cplusplus
 }
 #endif
