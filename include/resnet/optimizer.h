@@ -252,7 +252,8 @@ typedef struct rn_training_export_options {
  *   {'state_dict': OrderedDict, 'optimizer': {'state': ..., 'param_groups': ...}, 'scheduler': {...},
  *    'mapping': {folder: index}, 'class_to_name': {folder: name}, 'arch': 'resnet18', 'best_acc': 0.93}
  *
- * torch.load(weights_only=True) reads it: nothing but dictionaries, lists, text, numbers, None and tensors.
+ * torch.load(weights_only=True) of PyTorch 2 reads it: nothing but dictionaries, lists, tuples, text, numbers, None and
+ * tensors (1.13 with weights_only takes no file with a number that is not whole; without it takes this one).
  * model.load_state_dict(c['state_dict']) takes it strictly; optimizer.load_state_dict and scheduler.load_state_dict
  * (Adam, SGD, StepLR) of an optimizer over the same parameters in the same groups go on where this one stood. What the
  * checkpoint does not hold is left out. 'mapping' is torchvision's class_to_idx, 'best_acc' what a trainer recorded.

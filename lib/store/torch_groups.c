@@ -171,9 +171,11 @@ static rn_status read_group(rn_optimizer_group *group, rn_torch_state *state, si
 
     if (status == RN_OK)
         status = read_number(&group->weight_decay, state, index, "weight_decay");
-    if (status == RN_OK && (!rn_is_rate(group->lr) || !rn_is_rate(group->weight_decay)))
-        return rn_fail(&state->context->message, RN_FORMAT, "the file's group %zu: lr %g, weight decay %g", index,
-                       group->lr, group->weight_decay);
+    if (status == RN_OK && group_text(state, index, "initial_lr") != NULL) /* a scheduler's */
+        status = read_number(&group->initial_lr, state, index, "initial_lr");
+    if (status == RN_OK && (!rn_is_rate(group->lr) || !rn_is_rate(group->weight_decay) || isinf(group->initial_lr)))
+        return rn_fail(&state->context->message, RN_FORMAT, "the file's group %zu: lr %g, weight decay %g, at first %g",
+                       index, group->lr, group->weight_decay, group->initial_lr);
     return status;
 }
 

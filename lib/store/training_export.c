@@ -49,22 +49,27 @@ static bool starts_with(const char *text, const char *start)
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
+static bool is_weight(const rn_export *file, size_t index)
+{
+    return file->optimizer == NULL || !starts_with(rn_checkpoint_name(file->source, index), RN_OPTIMIZER_PREFIX);
+}
+
 static rn_status put_weights(rn_export *file, const char *key)
 {
     const size_t count = rn_checkpoint_count(file->source);
     rn_status status = RN_OK;
 
+    for (size_t i = 0; i < count; i++)
+        file->slots_left += !is_weight(file, i);
+    if (file->slots_left == count)
+        return RN_OK;
     rn_pickler_text(&file->pickler, key);
     rn_pickler_open(&file->pickler, RN_PICKLER_ORDERED);
     for (size_t i = 0; status == RN_OK && i < count; i++) {
-        const char *const name = rn_checkpoint_name(file->source, i);
-
-        if (file->optimizer != NULL && starts_with(name, RN_OPTIMIZER_PREFIX)) {
-            file->slots_left++;
+        if (!is_weight(file, i))
             continue;
-        }
-        rn_pickler_text(&file->pickler, name);
-        status = rn_export_tensor(file, name, rn_checkpoint_tensor(file->source, i));
+        rn_pickler_text(&file->pickler, rn_checkpoint_name(file->source, i));
+        status = rn_export_tensor(file, rn_checkpoint_name(file->source, i), rn_checkpoint_tensor(file->source, i));
     }
     rn_pickler_close(&file->pickler, RN_PICKLER_ORDERED);
     return status;
@@ -79,6 +84,14 @@ static bool is_integer(const char *text)
     const size_t length = strspn(digits, "0123456789");
 
     return length >= 1 && length <= 18 && digits[length] == '\0' && (length == 1 || digits[0] != '0');
+}
+
+/* May be a number: begins as JSON wants it. "007" is a name. */
+static bool begins_a_number(const char *text)
+{
+    const char *const digits = text[0] == '-' ? text + 1 : text;
+
+    return digits[0] >= '0' && digits[0] <= '9' && !(digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9');
 }
 
 /* What rn_checkpoint_open prints for a value of Python's. */
@@ -99,7 +112,7 @@ static rn_status put_value(rn_export *file, const char *text)
     }
     if (other)
         number = text[0] == 'n' ? NAN : text[0] == 'i' ? INFINITY : -INFINITY;
-    else if (text[0] != '\0' && strchr("-0123456789", text[0]) != NULL)
+    else if (begins_a_number(text))
         status = rn_json_parse(&json, text, strlen(text), &file->context->message);
     if (other || (status == RN_OK && rn_json_number(&number, json)))
         rn_pickler_number(&file->pickler, number);
