@@ -16,7 +16,7 @@
 typedef struct reading {
     rn_torch_state *state;
     const rn_optimizer *optimizer;
-    rn_torch_entry **by_id; /* ascending; NULL: entry i has the id i, as PyTorch writes them since 1.4 */
+    rn_torch_entry **by_id; /* ascending; NULL: entry i has the id i, as PyTorch writes them now */
 } reading;
 
 static int compare_ids(const void *a, const void *b)
