@@ -163,13 +163,14 @@ typedef struct rn_optimizer_load_options {
  * do, RN_STATE names them, and `pattern` says which. SGD's state has no step counts: a parameter with momentum counts as
  * stepped once. Tensors may be float32, float64, float16 or bfloat16.
  *
- * What the groups say can be read as metadata of the checkpoint, whoever's hyperparameters are used:
+ * What the groups say can be read as metadata of the checkpoint, whosever hyperparameters are used:
  * "optimizer.param_groups.0.lr", ".betas.0", ".weight_decay", ".params.0" and so on.
  *
  * RN_FORMAT: no such state, or one that is incomplete. RN_STATE: of another rule (AdamW with weight decay, amsgrad,
  * RAdam, ...: the message says what gave it away) or other groups, of parameters that this optimizer does not cover, or
- * several runs fit. RN_SHAPE names the parameter. RN_INVALID_ARGUMENT: several states and no prefix (the message lists
- * them), nothing at the prefix, a pattern that matches nothing or for a state of this library. RN_NO_MEMORY.
+ * several runs fit. RN_SHAPE names the parameter. RN_UNSUPPORTED: hyperparameters that an optimizer has once differ
+ * among the file's groups. RN_INVALID_ARGUMENT: several states and no prefix (the message lists them), nothing at the
+ * prefix, a pattern that matches nothing or for a state of this library. RN_NO_MEMORY.
  */
 RN_API rn_status rn_optimizer_load_state_dict(rn_optimizer *optimizer, const rn_checkpoint *state,
                                               const rn_optimizer_load_options *options);

@@ -19,6 +19,11 @@ static rn_checkpoint *fixture(const char *name)
     return file;
 }
 
+static void set(rn_checkpoint *file, const char *key, const char *value)
+{
+    require_ok(context, rn_checkpoint_set_metadata(file, key, value));
+}
+
 static void load_values(rn_parameters *parameters, const rn_checkpoint *file)
 {
     for (size_t i = 0; i < parameters->count; i++) {
@@ -143,6 +148,14 @@ static void groups_are_those_of_pytorch(void **state)
     r = begin_adam(RN_OPTIONS(rn_adam, .groups = swapped, .group_count = 2));
     require_status(context, rn_optimizer_load_state_dict(r.optimizer, file, NULL), RN_STATE);
     end(&r);
+    set(file, "optimizer.param_groups.1.betas.0", "0.5"); /* this optimizer has one pair of betas */
+    r = begin_adam(RN_OPTIONS(rn_adam, .groups = groups, .group_count = 2));
+    require_status(context,
+                   rn_optimizer_load_state_dict(r.optimizer, file, RN_OPTIONS(rn_optimizer_load, .hyperparameters = 1)),
+                   RN_UNSUPPORTED);
+    assert_non_null(strstr(rn_context_message(context), "differ in betas.0"));
+    require_ok(context, rn_optimizer_load_state_dict(r.optimizer, file, NULL));
+    end(&r);
     rn_checkpoint_destroy(file);
 }
 
@@ -226,11 +239,6 @@ static void add(rn_checkpoint *file, const char *name, int32_t rank, const int64
     require_ok(context, rn_tensor_fill(tensor, 3));
     require_ok(context, rn_checkpoint_add(file, name, tensor));
     rn_tensor_destroy(tensor);
-}
-
-static void set(rn_checkpoint *file, const char *key, const char *value)
-{
-    require_ok(context, rn_checkpoint_set_metadata(file, key, value));
 }
 
 /* Adam over as many parameters, with old PyTorch's numbers of them and number of steps, and no state. */
@@ -364,6 +372,10 @@ static void a_state_that_does_not_fit_names_the_parameter(void **state)
     add(file, "o.state.2.exp_avg", 1, (const int64_t[]){ 2 }, RN_INT64);
     add(file, "o.state.2.exp_avg_sq", 1, (const int64_t[]){ 2 }, RN_FLOAT32);
     refused(file, &r, RN_SHAPE, "exp_avg of fc.bias: int64");
+    end(&r);
+    r = begin_adam(RN_OPTIONS(rn_adam, .pattern = "conv1")); /* the file's covers everything, in one way only */
+    require_status(context, rn_optimizer_load_state_dict(r.optimizer, file, NULL), RN_STATE);
+    assert_non_null(strstr(rn_context_message(context), "fc.bias, which the run's optimizer does not cover"));
     rn_checkpoint_destroy(file);
     end(&r);
 }
@@ -425,6 +437,11 @@ static void what_could_be_two_things_is_asked_back(void **state)
     assert_non_null(strstr(rn_context_message(context), "b.weight or c.weight"));
     require_ok(context, rn_optimizer_load_state_dict(adam, file, RN_OPTIONS(rn_optimizer_load, .pattern = "c")));
     assert_int_equal(adam->state[1].steps, 0);
+    assert_int_equal(adam->state[2].steps, 4);
+    rn_optimizer_destroy(adam);
+    require_ok(context,
+               rn_adam_create(&adam, parameters, RN_OPTIONS(rn_adam, .except = "b"))); /* then it is the other */
+    require_ok(context, rn_optimizer_load_state_dict(adam, file, NULL));
     assert_int_equal(adam->state[2].steps, 4);
     rn_optimizer_destroy(adam);
     rn_parameters_release(parameters);

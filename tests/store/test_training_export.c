@@ -3,7 +3,7 @@
  * Training checkpoints for PyTorch, read by our own reader: what is in them and under which names, and that training
  * goes on from them in the same bits. torch_trip.py asks PyTorch itself.
  */
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/saving.h"
 #include "run/training.h"
 #include "store/store.h"
 #include "support/support.h"
@@ -38,15 +38,30 @@ static rn_checkpoint *state_of(training *t, const rn_scheduler *scheduler)
     return file;
 }
 
+static const char *last_path; /* of what was exported last */
+
 static rn_checkpoint *exported(rn_context *context, const rn_checkpoint *state,
                                const rn_training_export_options *options)
 {
-    const char *const path = rn_test_path(rn_test_directory(), "checkpoint.pth");
     rn_checkpoint *file = NULL;
 
-    require_ok(context, rn_training_export(state, path, options));
-    require_ok(context, rn_checkpoint_open(&file, context, path, NULL));
+    last_path = rn_test_path(rn_test_directory(), "checkpoint.pth");
+    require_ok(context, rn_training_export(state, last_path, options));
+    require_ok(context, rn_checkpoint_open(&file, context, last_path, NULL));
     return file;
+}
+
+/* How often a text stands in that file. */
+static int occurrences(const char *text)
+{
+    size_t nbytes;
+    unsigned char *const bytes = whole_file(&nbytes, last_path);
+    int count = 0;
+
+    for (size_t i = 0; i + strlen(text) <= nbytes; i++)
+        count += memcmp(bytes + i, text, strlen(text)) == 0;
+    free(bytes);
+    return count;
 }
 
 static void require_text(const rn_checkpoint *file, const char *key, const char *value)
@@ -312,6 +327,17 @@ static void a_trainers_file_becomes_the_tutorials(void **unused)
     file = exported(context, state, NULL);
     require_text(file, "best_acc", "0.5");
     rn_checkpoint_destroy(file);
+    require_ok(context, rn_checkpoint_set_metadata(state, "best_acc", "0.625")); /* the caller knows better */
+    require_ok(context, rn_checkpoint_set_metadata(state, "arch", "mine"));
+    require_ok(context, rn_checkpoint_set_metadata(state, "class_to_name", "none"));
+    file = exported(context, state, NULL);
+    require_text(file, "best_acc", "0.625");
+    require_text(file, "arch", "mine");
+    require_text(file, "class_to_name", "none");
+    assert_int_equal(occurrences("best_acc"), 1);
+    assert_int_equal(occurrences("arch") - occurrences("archive"), 1);
+    assert_int_equal(occurrences("class_to_name"), 1);
+    rn_checkpoint_destroy(file);
     rn_checkpoint_destroy(state);
     rn_context_destroy(context);
 }
@@ -375,6 +401,10 @@ static void states_that_do_not_fit_together_are_refused(void **unused)
                       RN_FORMAT, "twice");
     optimizer_refused(context, state, SGD "\"groups\":[[\"fc.weight\",\"fc.weight\"]],\"steps\":{\"fc.weight\":1}}",
                       RN_FORMAT, "twice");
+    optimizer_refused(context, state,
+                      "{\"rule\":\"sgd\",\"lr\":1,\"weight_decay\":0,\"momentum\":0,\"dampening\":0,"
+                      "\"groups\":[[\"fc.weight\",\"fc.weight\"]],\"steps\":{\"fc.weight\":1}}",
+                      RN_FORMAT, "has twice the parameter fc.weight");
     optimizer_refused(context, state, SGD "\"groups\":[[\"fc.bias\"]],\"steps\":{}}", RN_FORMAT, "in no group");
     require_ok(context, rn_checkpoint_set_metadata(state, "rn.optimizer",
                                                    SGD "\"groups\":[[\"fc.weight\"]],\"steps\":{\"fc.weight\":1}}"));
