@@ -160,8 +160,8 @@ typedef struct rn_optimizer_load_options {
  * PyTorch numbers parameters instead of naming them, in the order of model.parameters(), group by group. If its groups
  * have as many parameters as this optimizer's, they are those. Otherwise, if it has one group, it is the run of
  * parameters in the network's order whose shapes fit its state (the head alone: model.fc.parameters()); if several runs
- * do, RN_STATE names them, and `pattern` says which. SGD's state has no step counts: a parameter with momentum counts as
- * stepped once. Tensors may be float32, float64, float16 or bfloat16.
+ * do, RN_STATE names them, and `pattern` says which. SGD's state has no step counts: a parameter with momentum counts
+ * as stepped once. Tensors may be float32, float64, float16 or bfloat16.
  *
  * What the groups say can be read as metadata of the checkpoint, whosever hyperparameters are used:
  * "optimizer.param_groups.0.lr", ".betas.0", ".weight_decay", ".params.0" and so on.
@@ -225,8 +225,8 @@ typedef struct rn_scheduler_load_options {
 } rn_scheduler_load_options;
 
 /*
- * And back: of this library, or of PyTorch's StepLR ({'scheduler': scheduler.state_dict()}: 'last_epoch'). The rates are
- * the optimizer's business: they are the file's where its hyperparameters are asked for. RN_FORMAT: no such state.
+ * And back: of this library, or of PyTorch's StepLR ({'scheduler': scheduler.state_dict()}: 'last_epoch'). The rates
+ * are the optimizer's business: they are the file's where its hyperparameters are asked for. RN_FORMAT: no such state.
  * RN_STATE: of another scheduler. RN_INVALID_ARGUMENT: several, or nothing at the prefix.
  */
 RN_API rn_status rn_scheduler_load_state_dict(rn_scheduler *scheduler, const rn_checkpoint *state,
@@ -259,8 +259,8 @@ typedef struct rn_training_export_options {
  * (Adam, SGD, StepLR) of an optimizer over the same parameters in the same groups go on where this one stood. What the
  * checkpoint does not hold is left out. 'mapping' is torchvision's class_to_idx, 'best_acc' what a trainer recorded.
  *
- * Metadata of the caller's own (no key that begins with "rn.") stands beside them, its key as it is, dots included: text
- * that is a number, "true" or "false" becomes one of Python's, all else a string; "best_acc", "arch" and
+ * Metadata of the caller's own (no key that begins with "rn.") stands beside them, its key as it is, dots included:
+ * text that is a number, "true" or "false" becomes one of Python's, all else a string; "best_acc", "arch" and
  * "class_to_name" take the place of the above.
  *
  *   rn_checkpoint_create(&file, context);
@@ -271,8 +271,8 @@ typedef struct rn_training_export_options {
  *   rn_training_export(file, "checkpoint.pth", NULL);
  *
  * RN_UNSUPPORTED: a rule of one's own, or too much for one pickle. RN_FORMAT: the checkpoint's states do not fit
- * together, or an older version wrote them. RN_INVALID_ARGUMENT: metadata has the key of a part, or two parts have the
- * same. RN_IO: `path` is untouched. RN_NO_MEMORY.
+ * together, an older version wrote them, or it is one of PyTorch's already. RN_INVALID_ARGUMENT: metadata has
+ * the key of a part, or two parts have the same. RN_IO: `path` is untouched. RN_NO_MEMORY.
  */
 RN_API rn_status rn_training_export(const rn_checkpoint *state, const char *path,
                                     const rn_training_export_options *options);

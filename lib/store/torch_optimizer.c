@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Optimizer and scheduler as PyTorch's state_dict() gives them, with the keys that load_state_dict of PyTorch 1.13 and 2
- * wants.
+ * Optimizer and scheduler as PyTorch's state_dict() gives them, with the keys that load_state_dict of PyTorch 1.13 and
+ * 2 wants.
  */
 #include "store/training_export.h"
 

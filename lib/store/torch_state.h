@@ -35,9 +35,9 @@ typedef struct rn_torch_state {
 } rn_torch_state;
 
 /*
- * Finds the one place of the file whose metadata ends in `suffix`, or looks at the caller's (NULL: found), and allocates
- * what stands before the suffix. `what` is for the messages: "state of an optimizer". RN_FORMAT: there is none.
- * RN_INVALID_ARGUMENT: several, or none at the caller's.
+ * Finds the one place of the file whose metadata ends in `suffix`, or looks at the caller's (NULL: found), and
+ * allocates what stands before the suffix. `what` is for the messages: "state of an optimizer". RN_FORMAT: there is
+ * none. RN_INVALID_ARGUMENT: several, or none at the caller's.
  */
 rn_status rn_torch_locate(char **prefix, rn_context *context, const rn_checkpoint *file, const char *chosen,
                           const char *suffix, const char *what);

@@ -131,6 +131,9 @@ static rn_status put_metadata(rn_export *file, const rn_training_export_options 
 
         if (starts_with(key, "rn."))
             continue;
+        if (strstr(key, "param_groups.0.") != NULL)
+            return rn_fail(&file->context->message, RN_FORMAT,
+                           "the checkpoint is in PyTorch's form already ('%s'): load model and optimizer from it", key);
         if (strcmp(key, o->model_key) == 0 || strcmp(key, o->optimizer_key) == 0 ||
             strcmp(key, o->scheduler_key) == 0 || strcmp(key, KEY_MAPPING) == 0)
             return rn_fail(&file->context->message, RN_INVALID_ARGUMENT,

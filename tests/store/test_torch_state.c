@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Optimizer state that PyTorch wrote (fixtures/, made by make_fixtures.py): training goes on with PyTorch's numbers, and
- * what does not fit is refused with the parameter's name and changes nothing.
+ * Optimizer state that PyTorch wrote (fixtures/, made by make_fixtures.py): training goes on with PyTorch's numbers,
+ * and what does not fit is refused with the parameter's name and changes nothing.
  */
 #include "optim/trained.h"
 #include "support/one_context.h"

@@ -378,6 +378,9 @@ static void states_that_do_not_fit_together_are_refused(void **unused)
     require_ok(context, rn_checkpoint_set_metadata(state, "optimizer", "mine"));
     refused(context, state, RN_INVALID_ARGUMENT, "'optimizer'");
     require_ok(context, rn_checkpoint_set_metadata(state, "optimizer", NULL));
+    require_ok(context, rn_checkpoint_set_metadata(state, "optim.param_groups.0.lr", "0.5"));
+    refused(context, state, RN_FORMAT, "PyTorch's form already");
+    require_ok(context, rn_checkpoint_set_metadata(state, "optim.param_groups.0.lr", NULL));
     require_ok(context, rn_checkpoint_set_metadata(state, "rn.scheduler", "{\"epoch\":1}"));
     refused(context, state, RN_FORMAT, "step_size");
     require_ok(context, rn_checkpoint_set_metadata(state, "rn.scheduler", NULL));

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Files between PyTorch and the library, both ways. torch_trip.py PROGRAM, which is torch_trip of torch_trip.c.
 
-Every tensor comes back with its bytes; torch.load(weights_only=True) reads all that the library writes; training goes on
-with the same numbers on whichever side.
+Every tensor comes back with its bytes; torch.load(weights_only=True) reads all that the library writes; training goes
+on with the same numbers on whichever side.
 """
 import collections
 import os
@@ -30,7 +30,8 @@ def verdict(name, fault):
 
 
 def program(*arguments):
-    result = subprocess.run([sys.argv[1], *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    result = subprocess.run([sys.argv[1], *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            text=True)
     return None if result.returncode == 0 else result.stdout
 
 
@@ -53,8 +54,9 @@ def same(a, b):
     if list(a) != list(b):
         return f"names {list(a)} and {list(b)}"
     for name in a:
-        if a[name].dtype != b[name].dtype or a[name].shape != b[name].shape or not torch.equal(raw(a[name]), raw(b[name])):
-            return f"{name}: {a[name]} and {b[name]}"
+        x, y = a[name], b[name]
+        if x.dtype != y.dtype or x.shape != y.shape or not torch.equal(raw(x), raw(y)):
+            return f"{name}: {x} and {y}"
     return None
 
 
@@ -230,7 +232,8 @@ def main():
     sgd_plain = lambda p: torch.optim.SGD(p, lr=0.01)
     with tempfile.TemporaryDirectory() as folder:
         bytes_come_back(folder)
-        for name, rule, make in (("Adam", "adam", adam), ("SGD", "sgd", sgd), ("SGD without momentum", "sgd", sgd_plain)):
+        rules = (("Adam", "adam", adam), ("SGD", "sgd", sgd), ("SGD without momentum", "sgd", sgd_plain))
+        for name, rule, make in rules:
             verdict(f"{name}: training goes on across the border and back", training_goes_on(folder, rule, make))
         for name in ("resnet18", "squeezenet1_0") if torchvision is not None else ():
             build = lambda: getattr(torchvision.models, name)(weights=None, num_classes=3)
