@@ -75,7 +75,8 @@ typedef struct rn_checkpoint_save_options {
 /*
  * Writes the file: into a temporary file beside `path`, flushed to the disk, then renamed, so that `path` holds either
  * what it held before or everything. Equal contents give equal bytes. RN_IO: `path` is untouched. RN_FORMAT_TORCH
- * stores the tensors as an OrderedDict and leaves metadata out (torch.load(weights_only=True) would have to build it).
+ * stores the tensors as an OrderedDict and leaves metadata out; rn_training_export (optimizer.h) makes nested
+ * dictionaries, with metadata, of state dicts.
  */
 RN_API rn_status rn_checkpoint_save(const rn_checkpoint *checkpoint, const char *path, rn_format format,
                                     const rn_checkpoint_save_options *options);

@@ -133,15 +133,47 @@ RN_API rn_status rn_optimizer_set_lr(rn_optimizer *optimizer, size_t group, doub
 
 /*
  * torch.optim.Optimizer.state_dict: puts the state of now into a checkpoint, without a copy until the next step:
- * tensors "optimizer.<slot>.<parameter>" and metadata with rule, rates and step counts. With rn_model_state_dict, rn_scheduler_state_dict, the loader's epoch
- * and rn_session_step_count a training can be saved and resumed to the same bits. RN_INVALID_ARGUMENT: a name is taken,
- * or the checkpoint holds the state of another optimizer already (one optimizer a checkpoint).
+ * tensors "optimizer.<slot>.<parameter>" and metadata with rule, rates and step counts. With rn_model_state_dict,
+ * rn_scheduler_state_dict, the loader's epoch and rn_session_step_count a training can be saved and resumed to the same
+ * bits; rn_training_export (below) makes a file for PyTorch of it. RN_INVALID_ARGUMENT: a name is taken, or the
+ * checkpoint holds the state of another optimizer already (one optimizer a checkpoint).
  */
 RN_API rn_status rn_optimizer_state_dict(rn_checkpoint *state, const rn_optimizer *optimizer);
-/* Takes it back, all or nothing; what it does not name is as before its first step. RN_FORMAT: not such a state.
- * RN_STATE: of another rule or other groups, or of parameters that this optimizer does not cover. RN_SHAPE.
- * RN_NO_MEMORY. */
-RN_API rn_status rn_optimizer_load_state_dict(rn_optimizer *optimizer, const rn_checkpoint *state);
+
+/* How a state that PyTorch wrote is taken. */
+typedef struct rn_optimizer_load_options {
+    size_t struct_size;
+    const char *prefix; /* where in the file it lies: "optimizer", "optimizers.head", with or without a dot behind; "":
+                           at the top. NULL: a state of this library if there is one, else found by what it holds */
+    const char *pattern, *except; /* which parameters PyTorch's optimizer was given, as in rn_adam_options, in the
+                                     network's order and in one group. NULL, NULL: found (below) */
+    int32_t hyperparameters;      /* 1: rates, weight decays, betas, eps, momentum, dampening and nesterov become the
+                                     file's, too. 0: they stay the caller's */
+    int32_t reserved;             /* 0 */
+} rn_optimizer_load_options;
+
+/*
+ * Takes a state back, all or nothing; what it does not name is as before its first step. It is one that
+ * rn_optimizer_state_dict wrote (the rates of the groups are restored, too, whatever the options say), or one of
+ * PyTorch's Adam or SGD as torch.save writes it beside the weights: {'optimizer': optimizer.state_dict(), ...}.
+ *
+ * PyTorch numbers parameters instead of naming them, in the order of model.parameters(), group by group. If its groups
+ * have as many parameters as this optimizer's, they are those. Otherwise, if it has one group, it is the run of
+ * parameters in the network's order whose shapes fit its state (the head alone: model.fc.parameters()); if several runs
+ * do, RN_STATE names them, and `pattern` says which. SGD's state has no step counts: a parameter with momentum counts
+ * as stepped once. Tensors may be float32, float64, float16 or bfloat16.
+ *
+ * What the groups say can be read as metadata of the checkpoint, whosever hyperparameters are used:
+ * "optimizer.param_groups.0.lr", ".betas.0", ".weight_decay", ".params.0" and so on.
+ *
+ * RN_FORMAT: no such state, or one that is incomplete. RN_STATE: of another rule (AdamW with weight decay, amsgrad,
+ * RAdam, ...: the message says what gave it away) or other groups, of parameters that this optimizer does not cover, or
+ * several runs fit. RN_SHAPE names the parameter. RN_UNSUPPORTED: hyperparameters that an optimizer has once differ
+ * among the file's groups. RN_INVALID_ARGUMENT: several states and no prefix (the message lists them), nothing at the
+ * prefix, a pattern that matches nothing or for a state of this library. RN_NO_MEMORY.
+ */
+RN_API rn_status rn_optimizer_load_state_dict(rn_optimizer *optimizer, const rn_checkpoint *state,
+                                              const rn_optimizer_load_options *options);
 
 typedef struct rn_clip_options {
     size_t struct_size;
@@ -181,12 +213,69 @@ typedef struct rn_scheduler_step_options {
 /* An epoch has ended. */
 RN_API rn_status rn_scheduler_step(rn_scheduler *scheduler, const rn_scheduler_step_options *options);
 /* How many epochs have ended (rn_scheduler_epoch), as metadata of a checkpoint that holds the optimizer's state dict,
- * too; and back. Errors as there. */
+ * too. */
 RN_API rn_status rn_scheduler_state_dict(rn_checkpoint *state, const rn_scheduler *scheduler);
-RN_API rn_status rn_scheduler_load_state_dict(rn_scheduler *scheduler, const rn_checkpoint *state);
+
+/* How a state that PyTorch wrote is taken. */
+typedef struct rn_scheduler_load_options {
+    size_t struct_size;
+    const char *prefix;      /* where in the file it lies, as in rn_optimizer_load_options */
+    int32_t hyperparameters; /* 1: step_size and gamma become the file's, too */
+    int32_t reserved;        /* 0 */
+} rn_scheduler_load_options;
+
+/*
+ * And back: of this library, or of PyTorch's StepLR ({'scheduler': scheduler.state_dict()}: 'last_epoch'). The rates
+ * are the optimizer's business: they are the file's where its hyperparameters are asked for. RN_FORMAT: no such state.
+ * RN_STATE: of another scheduler. RN_INVALID_ARGUMENT: several, or nothing at the prefix.
+ */
+RN_API rn_status rn_scheduler_load_state_dict(rn_scheduler *scheduler, const rn_checkpoint *state,
+                                              const rn_scheduler_load_options *options);
 RN_API int64_t rn_scheduler_epoch(const rn_scheduler *scheduler);
 /* NULL is fine. */
 RN_API void rn_scheduler_destroy(rn_scheduler *scheduler);
+
+/* ---- training checkpoints for PyTorch ---------------------------------------------------------------------------- */
+
+/* How a training script calls the parts of its checkpoint. */
+typedef struct rn_training_export_options {
+    size_t struct_size;
+    const char *model_key;     /* NULL: "state_dict" */
+    const char *optimizer_key; /* NULL: "optimizer" */
+    const char *scheduler_key; /* NULL: "scheduler" */
+} rn_training_export_options;
+
+/*
+ * Writes a checkpoint that holds state dicts of this library (rn_model_state_dict, rn_optimizer_state_dict,
+ * rn_scheduler_state_dict, or a trainer's last.safetensors that was opened) as the file that a training script of
+ * PyTorch's saves, in the zip container, replaced as a whole or not at all:
+ *
+ *   {'state_dict': OrderedDict, 'optimizer': {'state': ..., 'param_groups': ...}, 'scheduler': {...},
+ *    'mapping': {folder: index}, 'class_to_name': {folder: name}, 'arch': 'resnet18', 'best_acc': 0.93}
+ *
+ * torch.load(weights_only=True) of PyTorch 2 reads it: nothing but dictionaries, lists, tuples, text, numbers, None and
+ * tensors (1.13 with weights_only takes no file with a number that is not whole; without it takes this one).
+ * model.load_state_dict(c['state_dict']) takes it strictly; optimizer.load_state_dict and scheduler.load_state_dict
+ * (Adam, SGD, StepLR) of an optimizer over the same parameters in the same groups go on where this one stood. What the
+ * checkpoint does not hold is left out. 'mapping' is torchvision's class_to_idx, 'best_acc' what a trainer recorded.
+ *
+ * Metadata of the caller's own (no key that begins with "rn.") stands beside them, its key as it is, dots included:
+ * text that is a number, "true" or "false" becomes one of Python's, all else a string; "best_acc", "arch" and
+ * "class_to_name" take the place of the above.
+ *
+ *   rn_checkpoint_create(&file, context);
+ *   rn_model_state_dict(file, model);
+ *   rn_optimizer_state_dict(file, adam);
+ *   rn_scheduler_state_dict(file, scheduler);
+ *   rn_checkpoint_set_metadata(file, "epoch", "12");
+ *   rn_training_export(file, "checkpoint.pth", NULL);
+ *
+ * RN_UNSUPPORTED: a rule of one's own, or too much for one pickle. RN_FORMAT: the checkpoint's states do not fit
+ * together, an older version wrote them, or it is one of PyTorch's already. RN_INVALID_ARGUMENT: metadata has
+ * the key of a part, or two parts have the same. RN_IO: `path` is untouched. RN_NO_MEMORY.
+ */
+RN_API rn_status rn_training_export(const rn_checkpoint *state, const char *path,
+                                    const rn_training_export_options *options);
 
 #ifdef __cplusplus
 }

@@ -69,22 +69,27 @@ static rn_status write_file(const rn_checkpoint *checkpoint, const rn_bytes *pic
     return status;
 }
 
+rn_status rn_torch_zip_write_pickle(const rn_checkpoint *checkpoint, const rn_bytes *pickle, const char *path)
+{
+    rn_message *const message = &checkpoint->context->message;
+
+    if (pickle->failed)
+        return rn_fail(message, RN_NO_MEMORY, "%s: no memory for the pickle", path);
+    if (pickle->count > RN_CHECKPOINT_PICKLE_BYTES)
+        return rn_fail(message, RN_UNSUPPORTED,
+                       "%s: its pickle of %zu bytes would be larger than the %d MiB that are read back", path,
+                       pickle->count, (int)(RN_CHECKPOINT_PICKLE_BYTES >> 20));
+    return write_file(checkpoint, pickle, path);
+}
+
 rn_status rn_torch_zip_write(const rn_checkpoint *checkpoint, const char *path)
 {
-    rn_context *context = checkpoint->context;
     rn_bytes pickle;
     rn_status status;
 
-    rn_bytes_init(&pickle, &context->allocator);
+    rn_bytes_init(&pickle, &checkpoint->context->allocator);
     rn_pickle_write(&pickle, checkpoint);
-    if (pickle.failed)
-        status = rn_fail(&context->message, RN_NO_MEMORY, "%s: no memory for the pickle", path);
-    else if (pickle.count > RN_CHECKPOINT_PICKLE_BYTES)
-        status = rn_fail(&context->message, RN_UNSUPPORTED,
-                         "%s: its pickle of %zu bytes would be larger than the %d MiB that are read back", path,
-                         pickle.count, (int)(RN_CHECKPOINT_PICKLE_BYTES >> 20));
-    else
-        status = write_file(checkpoint, &pickle, path);
+    status = rn_torch_zip_write_pickle(checkpoint, &pickle, path);
     rn_bytes_release(&pickle);
     return status;
 }

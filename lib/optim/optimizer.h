@@ -20,6 +20,7 @@ typedef struct rn_optimizer_rule rn_optimizer_rule; /* adam.c, sgd.c */
 
 typedef struct rn_optimizer_group {
     double lr, weight_decay;
+    double initial_lr; /* the rate that a scheduler found when it was made, for PyTorch's files; NaN without one */
 } rn_optimizer_group;
 
 struct rn_optimizer {

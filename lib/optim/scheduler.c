@@ -39,6 +39,10 @@ rn_status rn_step_lr_create(rn_scheduler **scheduler, rn_optimizer *optimizer, c
     made->optimizer = optimizer;
     made->step_size = read.step_size;
     made->gamma = read.gamma;
+    for (size_t i = 0; i < optimizer->group_count; i++) {
+        if (isnan(optimizer->group[i].initial_lr))
+            optimizer->group[i].initial_lr = optimizer->group[i].lr;
+    }
     *scheduler = made;
     return RN_OK;
 }

@@ -12,9 +12,9 @@
  *   rn.numerics         version of the numerical rules
  * A training file is a model file with, besides,
  *   optimizer.<slot>.<parameter>    tensors
- *   rn.state            JSON: what the trainer needs to go on; store does not look inside
- *   rn.optimizer        JSON: rule, lr, steps by parameter
- *   rn.scheduler        JSON: epoch
+ *   rn.state            JSON: what the trainer needs to go on; store looks for the best accuracy, for other programs
+ *   rn.optimizer        JSON: rule, its numbers, those of each group, parameters by group, steps by parameter
+ *   rn.scheduler        JSON: epoch, step_size, gamma
  *   rn.digest           16 hexadecimal digits over all tensors and all other metadata; also in a model file that a
  *                       trainer wrote
  */

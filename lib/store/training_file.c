@@ -6,6 +6,7 @@
 #include "store/store.h"
 #include "checkpoint/checkpoint.h"
 #include "store/keys.h"
+#include "store/state.h"
 
 #include <string.h>
 
@@ -108,9 +109,9 @@ rn_status rn_training_load(rn_model *model, const rn_training_state *state, cons
     if (status == RN_OK)
         status = rn_model_take(model, file, NULL, "the training file", true);
     if (status == RN_OK && state->scheduler != NULL)
-        status = rn_scheduler_load_state_dict(state->scheduler, file);
+        status = rn_own_scheduler_load(state->scheduler, file);
     if (status == RN_OK && state->optimizer != NULL) {
-        status = rn_optimizer_load_state_dict(state->optimizer, file);
+        status = rn_own_state_load(state->optimizer, file);
         if (status != RN_OK && state->scheduler != NULL)
             state->scheduler->epoch = epoch;
     }

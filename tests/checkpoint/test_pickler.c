@@ -69,11 +69,80 @@ static void numbers_of_every_size_are_read_back(void **state)
     rn_context_destroy(context);
 }
 
+/* The archive of values: what was opened, put and closed is the tree that is read. */
+static void values_of_every_kind_are_read_back(void **state)
+{
+    static const int64_t integers[] = { 0,         -1,        255,       256,       65536,
+                                        -65536,    INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN };
+    static const double numbers[] = { 0.1, -1e-300, 1e300, INFINITY };
+    const size_t integer_count = sizeof integers / sizeof integers[0], number_count = sizeof numbers / sizeof numbers[0];
+    rn_context *context = rn_test_context(1, RN_ISA_AUTO);
+    const rn_pickle_items *items;
+    rn_pickle pickle;
+    rn_pickler p;
+    rn_budget budget;
+    rn_bytes bytes;
+
+    (void)state;
+    rn_bytes_init(&bytes, &context->allocator);
+    rn_pickler_begin(&p, &bytes);
+    rn_pickler_open(&p, RN_PICKLER_DICT);
+    rn_pickler_text(&p, "integers");
+    rn_pickler_open(&p, RN_PICKLER_LIST);
+    for (size_t i = 0; i < integer_count; i++)
+        rn_pickler_integer(&p, integers[i]);
+    rn_pickler_close(&p, RN_PICKLER_LIST);
+    rn_pickler_text(&p, "numbers");
+    rn_pickler_open(&p, RN_PICKLER_TUPLE);
+    for (size_t i = 0; i < number_count; i++)
+        rn_pickler_number(&p, numbers[i]);
+    rn_pickler_close(&p, RN_PICKLER_TUPLE);
+    rn_pickler_integer(&p, 7);
+    rn_pickler_open(&p, RN_PICKLER_ORDERED);
+    rn_pickler_text(&p, "none");
+    rn_pickler_none(&p);
+    rn_pickler_text(&p, "true");
+    rn_pickler_truth(&p, true);
+    rn_pickler_text(&p, "false");
+    rn_pickler_truth(&p, false);
+    rn_pickler_close(&p, RN_PICKLER_ORDERED);
+    rn_pickler_text(&p, "empty");
+    rn_pickler_open(&p, RN_PICKLER_DICT);
+    rn_pickler_close(&p, RN_PICKLER_DICT);
+    rn_pickler_close(&p, RN_PICKLER_DICT);
+    rn_pickler_end(&p);
+    rn_budget_init(&budget, &context->allocator, bytes.count);
+    require_ok(context, rn_pickle_read(&pickle, &budget, "file", bytes.data, bytes.count, &context->message));
+
+    assert_int_equal(pickle.root.as.items->count, 8);
+    assert_int_equal(rn_pickle_member(&pickle.root, "integers")->type, RN_PICKLE_LIST);
+    items = rn_pickle_sequence(rn_pickle_member(&pickle.root, "integers"));
+    assert_int_equal(items->count, integer_count);
+    for (size_t i = 0; i < integer_count; i++)
+        assert_true(items->value[i].type == RN_PICKLE_INTEGER && items->value[i].as.integer == integers[i]);
+    assert_int_equal(rn_pickle_member(&pickle.root, "numbers")->type, RN_PICKLE_TUPLE);
+    items = rn_pickle_sequence(rn_pickle_member(&pickle.root, "numbers"));
+    assert_int_equal(items->count, number_count);
+    for (size_t i = 0; i < number_count; i++)
+        assert_true(items->value[i].type == RN_PICKLE_FLOAT && items->value[i].as.number == numbers[i]);
+    items = pickle.root.as.items;
+    assert_true(items->value[4].type == RN_PICKLE_INTEGER && items->value[4].as.integer == 7);
+    assert_int_equal(rn_pickle_member(&items->value[5], "none")->type, RN_PICKLE_NONE);
+    assert_true(rn_pickle_member(&items->value[5], "true")->as.integer == 1);
+    assert_int_equal(rn_pickle_member(&items->value[5], "false")->type, RN_PICKLE_BOOL);
+    assert_true(rn_pickle_member(&items->value[5], "false")->as.integer == 0);
+    assert_int_equal(rn_pickle_member(&pickle.root, "empty")->as.items->count, 0);
+    rn_pickle_release(&pickle);
+    rn_bytes_release(&bytes);
+    rn_context_destroy(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_bytes_are_what_python_understands),
         cmocka_unit_test(numbers_of_every_size_are_read_back),
+        cmocka_unit_test(values_of_every_kind_are_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

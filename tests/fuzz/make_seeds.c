@@ -70,6 +70,31 @@ static void write_header(const char *path)
     free(header);
 }
 
+/* States of the small network's optimizer, as fuzz_optimizer takes them. */
+static void write_states(const char *directory)
+{
+    static const char adam[] =
+        "\x02o.param_groups.0.lr\t0.5\no.param_groups.0.betas.0\t0.9\no.param_groups.0.betas.1\t0.5\n"
+        "o.param_groups.0.eps\t1e-08\no.param_groups.0.weight_decay\t0\n"
+        "o.param_groups.0.amsgrad\tfalse\no.param_groups.0.params.0\t0\n"
+        "o.param_groups.0.params.1\t1\n#o.state.0.exp_avg 2 1\n#o.state.0.exp_avg_sq 2 1\n"
+        "#o.state.0.step\no.state.1.step\t7\n#o.state.1.exp_avg 2\n#o.state.1.exp_avg_sq 2\n"
+        "s.last_epoch\t3\ns.step_size\t7\ns.gamma\t0.1";
+    static const char sgd[] = "\x03o.param_groups.0.lr\t0.5\no.param_groups.0.momentum\t0.9\n"
+                              "o.param_groups.0.dampening\t0\no.param_groups.0.nesterov\ttrue\n"
+                              "o.param_groups.0.weight_decay\t0\no.param_groups.0.params.0\t140\n"
+                              "o.param_groups.0.params.1\t139\n#o.state.139.momentum_buffer 2";
+    static const char own[] =
+        "\x01rn.scheduler\t{\"epoch\":3,\"step_size\":7,\"gamma\":0.1}\n"
+        "#optimizer.momentum_buffer.fc.bias 2\n#fc.bias 2\nepoch\t12\nnote\ttrue\n"
+        "rn.optimizer\t{\"rule\":\"sgd\",\"lr\":1,\"weight_decay\":0,\"momentum\":0.5,\"dampening\":0,"
+        "\"groups\":[[\"fc.bias\"]],\"steps\":{\"fc.bias\":2}}";
+
+    write_text(place(directory, "fuzz_optimizer", "adam"), adam);
+    write_text(place(directory, "fuzz_optimizer", "sgd"), sgd);
+    write_text(place(directory, "fuzz_optimizer", "own"), own);
+}
+
 int main(int count, char **arguments)
 {
     if (count != 2)
@@ -80,6 +105,7 @@ int main(int count, char **arguments)
     write_text(place(arguments[1], "fuzz_labels", "object"),
                "{\"1\": \"daisy\", \"2\": \"rose \\u00e9\", \"x\": \"\"}");
     write_training(place(arguments[1], "fuzz_training", "last.safetensors"));
+    write_states(arguments[1]);
     write_header(place(arguments[1], "fuzz_model", "header"));
     return 0;
 }

@@ -72,8 +72,8 @@ static void a_rule_of_ones_own(void **state)
     require_ok(context, rn_checkpoint_create(&dict, context));
     require_ok(context, rn_optimizer_state_dict(dict, own));
     assert_non_null(rn_checkpoint_find(dict, "optimizer.velocity.fc.weight"));
-    require_ok(context, rn_optimizer_load_state_dict(own, dict));
-    require_status(context, rn_optimizer_load_state_dict(sgd, dict), RN_STATE);
+    require_ok(context, rn_optimizer_load_state_dict(own, dict, NULL));
+    require_status(context, rn_optimizer_load_state_dict(sgd, dict, NULL), RN_STATE);
     rn_checkpoint_destroy(dict);
     rn_optimizer_destroy(sgd);
     rn_optimizer_destroy(own);

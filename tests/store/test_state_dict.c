@@ -50,8 +50,8 @@ static void load(training *t, rn_scheduler *scheduler, const char *path)
 
     require_ok(t->context, rn_checkpoint_open(&file, t->context, path, NULL));
     require_ok(t->context, rn_model_load_checkpoint(t->model, file, NULL));
-    require_ok(t->context, rn_optimizer_load_state_dict(t->adam, file));
-    require_ok(t->context, rn_scheduler_load_state_dict(scheduler, file));
+    require_ok(t->context, rn_optimizer_load_state_dict(t->adam, file, NULL));
+    require_ok(t->context, rn_scheduler_load_state_dict(scheduler, file, NULL));
     rn_session_set_step_count(t->session, strtoull(rn_checkpoint_metadata(file, "mine.steps"), NULL, 10));
     rn_checkpoint_destroy(file);
 }
@@ -197,13 +197,13 @@ static void what_is_no_state_is_refused(void **state)
     training_begin(&t, 1, RN_ISA_AUTO, 0);
     scheduler = make_scheduler(&t);
     require_ok(t.context, rn_checkpoint_create(&empty, t.context));
-    require_status(t.context, rn_optimizer_load_state_dict(t.adam, empty), RN_FORMAT);
-    require_status(t.context, rn_scheduler_load_state_dict(scheduler, empty), RN_FORMAT);
+    require_status(t.context, rn_optimizer_load_state_dict(t.adam, empty, NULL), RN_FORMAT);
+    require_status(t.context, rn_scheduler_load_state_dict(scheduler, empty, NULL), RN_FORMAT);
     training_step(&t);
     require_ok(t.context, rn_optimizer_state_dict(empty, t.adam));
     require_status(t.context, rn_optimizer_state_dict(empty, t.adam), RN_INVALID_ARGUMENT);
     require_ok(t.context, rn_sgd_create(&sgd, rn_model_parameters(t.model), NULL));
-    require_status(t.context, rn_optimizer_load_state_dict(sgd, empty), RN_STATE);
+    require_status(t.context, rn_optimizer_load_state_dict(sgd, empty, NULL), RN_STATE);
     assert_int_equal(rn_optimizer_state_dict(NULL, NULL), RN_INVALID_ARGUMENT);
     rn_optimizer_destroy(sgd);
     rn_checkpoint_destroy(empty);
@@ -264,7 +264,7 @@ static void what_the_state_does_not_name_is_forgotten(void **state)
     require_ok(t.context, rn_model_unfreeze(t.model, "*"));
     training_step(&t);
     assert_false(isnan(slot_element(&t, t.adam, moment)));
-    require_ok(t.context, rn_optimizer_load_state_dict(t.adam, file));
+    require_ok(t.context, rn_optimizer_load_state_dict(t.adam, file, NULL));
     assert_true(isnan(slot_element(&t, t.adam, moment)));
     assert_false(isnan(slot_element(&t, t.adam, head)));
     rn_checkpoint_destroy(file);
@@ -287,12 +287,12 @@ static void a_parameter_is_recorded_once(void **state)
     require_ok(t.context, rn_optimizer_state_dict(file, t.adam));
     snprintf(text, sizeof text, "{\"rule\":\"adam\",\"lr\":0.5,\"steps\":{\"%s\":1,\"%s\":1}}", first, first);
     require_ok(t.context, rn_checkpoint_set_metadata(file, "rn.optimizer", text));
-    require_status(t.context, rn_optimizer_load_state_dict(t.adam, file), RN_FORMAT);
+    require_status(t.context, rn_optimizer_load_state_dict(t.adam, file, NULL), RN_FORMAT);
     assert_non_null(strstr(rn_context_message(t.context), first));
     assert_true(rn_optimizer_lr(t.adam, 0) != 0.5);
     snprintf(text, sizeof text, "{\"rule\":\"adam\",\"lr\":0.5,\"steps\":{\"%s\":1,\"%s\":1}}", first, last);
     require_ok(t.context, rn_checkpoint_set_metadata(file, "rn.optimizer", text));
-    require_ok(t.context, rn_optimizer_load_state_dict(t.adam, file));
+    require_ok(t.context, rn_optimizer_load_state_dict(t.adam, file, NULL));
     assert_true(rn_optimizer_lr(t.adam, 0) == 0.5);
     rn_checkpoint_destroy(file);
     training_end(&t);
@@ -313,7 +313,7 @@ static void a_checkpoint_holds_one_optimizer(void **state)
     require_ok(t.context, rn_sgd_create(&sgd, rn_model_parameters(t.model), RN_OPTIONS(rn_sgd, .pattern = last)));
     require_ok(t.context, rn_optimizer_state_dict(file, sgd));
     require_status(t.context, rn_optimizer_state_dict(file, t.adam), RN_INVALID_ARGUMENT);
-    require_ok(t.context, rn_optimizer_load_state_dict(sgd, file));
+    require_ok(t.context, rn_optimizer_load_state_dict(sgd, file, NULL));
     rn_optimizer_destroy(sgd);
     rn_checkpoint_destroy(file);
     training_end(&t);
@@ -331,7 +331,7 @@ static rn_status load_again(void *payload)
     const loading *const l = payload;
     rn_optimizer_state *const before = l->optimizer->state;
     const double lr = rn_optimizer_lr(l->optimizer, 0);
-    const rn_status status = rn_optimizer_load_state_dict(l->optimizer, l->file);
+    const rn_status status = rn_optimizer_load_state_dict(l->optimizer, l->file, NULL);
 
     if (status != RN_OK)
         assert_true(l->optimizer->state == before && rn_optimizer_lr(l->optimizer, 0) == lr);

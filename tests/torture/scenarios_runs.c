@@ -94,6 +94,23 @@ static void put_training(torture_place *place)
     require_ok(place->context, save_training(place));
 }
 
+static void put_states(torture_place *place)
+{
+    rn_optimizer *adam = NULL;
+
+    make_tiny(place);
+    require_ok(place->context, rn_checkpoint_create(&place->file, place->context));
+    require_ok(place->context, rn_adam_create(&adam, rn_model_parameters(place->model), NULL));
+    require_ok(place->context, rn_model_state_dict(place->file, place->model));
+    require_ok(place->context, rn_optimizer_state_dict(place->file, adam));
+    rn_optimizer_destroy(adam);
+}
+
+static rn_status export_training(torture_place *place)
+{
+    return rn_training_export(place->file, INSIDE(place, "target"), NULL);
+}
+
 static rn_status load_training(torture_place *place)
 {
     rn_training_state state = { 0 };
@@ -237,6 +254,7 @@ const torture_scenario torture_runs[] = {
     { "open a model", put_model, open_model, NULL, NULL },
     { "load a model", put_other_model, load_model, NULL, NULL },
     { "save a training file", make_tiny, save_training, NULL, "target" },
+    { "export a training", put_states, export_training, NULL, "target" },
     { "load a training file", put_training, load_training, NULL, NULL },
     { "open an image folder", NULL, open_image_folder, NULL, NULL },
     { "load batches", make_tiny, load_batches, NULL, NULL },

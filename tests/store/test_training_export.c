@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Training checkpoints for PyTorch, read by our own reader: what is in them and under which names, and that training
+ * goes on from them in the same bits. torch_trip.py asks PyTorch itself.
+ */
+#include "checkpoint/saving.h"
+#include "run/training.h"
+#include "store/store.h"
+#include "support/support.h"
+
+enum { STEPS = 6, STOP = 3 };
+
+static void step(training *t, rn_scheduler *scheduler, int steps)
+{
+    for (int i = 0; i < steps; i++) {
+        training_step(t);
+        require_ok(t->context, rn_scheduler_step(scheduler, NULL));
+    }
+}
+
+static rn_scheduler *make_scheduler(training *t)
+{
+    rn_scheduler *scheduler = NULL;
+
+    require_ok(t->context,
+               rn_step_lr_create(&scheduler, t->adam, RN_OPTIONS(rn_step_lr, .step_size = 2, .gamma = 0.5)));
+    return scheduler;
+}
+
+static rn_checkpoint *state_of(training *t, const rn_scheduler *scheduler)
+{
+    rn_checkpoint *file = NULL;
+
+    require_ok(t->context, rn_checkpoint_create(&file, t->context));
+    require_ok(t->context, rn_model_state_dict(file, t->model));
+    require_ok(t->context, rn_optimizer_state_dict(file, t->adam));
+    require_ok(t->context, rn_scheduler_state_dict(file, scheduler));
+    return file;
+}
+
+static const char *last_path; /* of what was exported last */
+
+static rn_checkpoint *exported(rn_context *context, const rn_checkpoint *state,
+                               const rn_training_export_options *options)
+{
+    rn_checkpoint *file = NULL;
+
+    last_path = rn_test_path(rn_test_directory(), "checkpoint.pth");
+    require_ok(context, rn_training_export(state, last_path, options));
+    require_ok(context, rn_checkpoint_open(&file, context, last_path, NULL));
+    return file;
+}
+
+/* How often a text stands in that file. */
+static int occurrences(const char *text)
+{
+    size_t nbytes;
+    unsigned char *const bytes = whole_file(&nbytes, last_path);
+    int count = 0;
+
+    for (size_t i = 0; i + strlen(text) <= nbytes; i++)
+        count += memcmp(bytes + i, text, strlen(text)) == 0;
+    free(bytes);
+    return count;
+}
+
+static void require_text(const rn_checkpoint *file, const char *key, const char *value)
+{
+    const char *const text = rn_checkpoint_metadata(file, key);
+
+    if (text == NULL || strcmp(text, value) != 0)
+        fail_msg("%s is %s instead of %s", key, text != NULL ? text : "(absent)", value);
+}
+
+/* ---- going on ---------------------------------------------------------------------------------------------------- */
+
+typedef enum rule { ADAM, SGD, SGD_PLAIN, RULES } rule;
+
+static void begin(training *t, rule which, bool defaults)
+{
+    training_begin(t, 1, RN_ISA_AUTO, 0);
+    rn_optimizer_destroy(t->adam);
+    if (which == ADAM)
+        require_ok(t->context, rn_adam_create(&t->adam, rn_model_parameters(t->model),
+                                              defaults ? NULL
+                                                       : RN_OPTIONS(rn_adam, .lr = 0.02, .beta1 = 0.8, .beta2 = 0.9,
+                                                                    .eps = 1e-4, .weight_decay = 0.01)));
+    else
+        require_ok(t->context,
+                   rn_sgd_create(&t->adam, rn_model_parameters(t->model),
+                                 defaults ? NULL
+                                          : RN_OPTIONS(rn_sgd, .lr = 0.02, .weight_decay = 0.01,
+                                                       .momentum = which == SGD ? 0.9 : 0, .nesterov = which == SGD)));
+}
+
+/* Exported after STOP steps and taken back by an optimizer of other hyperparameters, which asks for the file's. */
+static void goes_on_in_the_same_bits(rule which)
+{
+    training first, second;
+    rn_scheduler *scheduler;
+    rn_checkpoint *state, *file;
+    float *expected, *values;
+    size_t count, other;
+
+    begin(&first, which, false);
+    scheduler = make_scheduler(&first);
+    step(&first, scheduler, STOP);
+    state = state_of(&first, scheduler);
+    file = exported(first.context, state, NULL);
+    step(&first, scheduler, STEPS - STOP);
+    expected = training_all_values(&first, &count);
+    rn_scheduler_destroy(scheduler);
+
+    begin(&second, which, true);
+    scheduler = make_scheduler(&second);
+    training_step(&second);
+    require_ok(second.context, rn_model_load_checkpoint(second.model, file, NULL));
+    require_ok(second.context,
+               rn_optimizer_load_state_dict(second.adam, file, RN_OPTIONS(rn_optimizer_load, .hyperparameters = 1)));
+    require_ok(second.context, rn_scheduler_load_state_dict(scheduler, file, NULL));
+    step(&second, scheduler, STEPS - STOP);
+    values = training_all_values(&second, &other);
+    assert_int_equal(count, other);
+    assert_memory_equal(values, expected, count * sizeof *values);
+    rn_scheduler_destroy(scheduler);
+    rn_checkpoint_destroy(file);
+    rn_checkpoint_destroy(state);
+    training_end(&first);
+    training_end(&second);
+    free(values);
+    free(expected);
+}
+
+static void training_goes_on_from_an_exported_file_in_the_same_bits(void **state)
+{
+    (void)state;
+    for (rule which = ADAM; which < RULES; which++)
+        goes_on_in_the_same_bits(which);
+}
+
+/* ---- what is in it ----------------------------------------------------------------------------------------------- */
+
+static void names_and_numbers_are_those_of_a_training_script(void **unused)
+{
+    training t;
+    rn_scheduler *scheduler;
+    rn_checkpoint *state, *file;
+    const rn_parameters *parameters;
+    size_t number = 0;
+
+    (void)unused;
+    begin(&t, ADAM, false);
+    scheduler = make_scheduler(&t);
+    step(&t, scheduler, STOP);
+    state = state_of(&t, scheduler);
+    require_ok(t.context, rn_checkpoint_set_metadata(state, "epoch", "12"));
+    require_ok(t.context, rn_checkpoint_set_metadata(state, "loss", "0.1"));
+    require_ok(t.context, rn_checkpoint_set_metadata(state, "below", "-7"));
+    require_ok(t.context, rn_checkpoint_set_metadata(state, "best_acc", "1e-05"));
+    require_ok(t.context, rn_checkpoint_set_metadata(state, "frozen", "true"));
+    require_ok(t.context, rn_checkpoint_set_metadata(state, "note", "-of 007"));
+    require_ok(t.context, rn_checkpoint_set_metadata(state, "code", "007"));
+    require_ok(t.context, rn_checkpoint_set_metadata(state, "empty", ""));
+    file = exported(t.context, state, NULL);
+    require_text(file, "epoch", "12");
+    require_text(file, "loss", "0.1");
+    require_text(file, "below", "-7");
+    require_text(file, "best_acc", "1e-05");
+    require_text(file, "frozen", "true");
+    require_text(file, "note", "-of 007");
+    require_text(file, "code", "007");
+    require_text(file, "empty", "");
+    require_text(file, "arch", rn_model_name(t.model));
+    require_text(file, "optimizer.param_groups.0.lr", "0.01"); /* halved once */
+    require_text(file, "optimizer.param_groups.0.initial_lr", "0.02");
+    require_text(file, "optimizer.param_groups.0.betas.1", "0.9");
+    require_text(file, "optimizer.param_groups.0.eps", "0.0001");
+    require_text(file, "optimizer.param_groups.0.weight_decay", "0.01");
+    require_text(file, "optimizer.param_groups.0.amsgrad", "false");
+    require_text(file, "optimizer.param_groups.0.maximize", "false");
+    assert_null(rn_checkpoint_metadata(file, "optimizer.param_groups.0.foreach")); /* None */
+    require_text(file, "scheduler.last_epoch", "3");
+    require_text(file, "scheduler.step_size", "2");
+    require_text(file, "scheduler.gamma", "0.5");
+    require_text(file, "scheduler.base_lrs.0", "0.02");
+    require_text(file, "scheduler._last_lr.0", "0.01");
+    require_text(file, "scheduler._step_count", "4");
+    parameters = rn_model_parameters(t.model);
+    for (size_t i = 0; i < rn_parameters_count(parameters); i++) {
+        char name[256];
+        double steps = 0;
+
+        snprintf(name, sizeof name, "state_dict.%s", rn_parameters_name(parameters, i));
+        assert_true(rn_tensor_same_shape(rn_checkpoint_find(file, name), rn_parameters_value(parameters, i)));
+        assert_int_equal(rn_tensor_dtype(rn_checkpoint_find(file, name)),
+                         rn_tensor_dtype(rn_parameters_value(parameters, i)));
+        if (!rn_parameters_is_parameter(parameters, i))
+            continue;
+        snprintf(name, sizeof name, "optimizer.state.%zu.exp_avg_sq", number);
+        assert_true(rn_tensor_same_shape(rn_checkpoint_find(file, name), rn_parameters_value(parameters, i)));
+        snprintf(name, sizeof name, "optimizer.state.%zu.step", number++);
+        assert_int_equal(rn_tensor_rank(rn_checkpoint_find(file, name)), 0);
+        assert_int_equal(rn_tensor_dtype(rn_checkpoint_find(file, name)), RN_FLOAT32);
+        require_ok(t.context, rn_tensor_get(rn_checkpoint_find(file, name), NULL, &steps));
+        assert_true(steps == STOP);
+    }
+    assert_int_equal(rn_checkpoint_count(file), rn_parameters_count(parameters) + 3 * number);
+    rn_checkpoint_destroy(file);
+
+    file =
+        exported(t.context, state,
+                 RN_OPTIONS(rn_training_export, .model_key = "model", .optimizer_key = "optim", .scheduler_key = "lr"));
+    require_text(file, "lr.last_epoch", "3");
+    require_text(file, "optim.param_groups.0.lr", "0.01");
+    assert_non_null(strstr(rn_checkpoint_name(file, 0), "model."));
+    rn_checkpoint_destroy(file);
+    rn_checkpoint_destroy(state);
+    rn_scheduler_destroy(scheduler);
+    training_end(&t);
+}
+
+/* The head in a group of its own comes first, whatever its place in the network; what is frozen has no state. */
+static void groups_number_their_parameters_one_after_the_other(void **unused)
+{
+    training t;
+    rn_checkpoint *state = NULL, *file;
+    const rn_parameters *parameters;
+    const char *last = NULL;
+    rn_parameter_group groups[2] = { { .struct_size = sizeof *groups, .lr = 0.5 }, { .struct_size = sizeof *groups } };
+    char name[128];
+    size_t count = 0;
+
+    (void)unused;
+    training_begin(&t, 1, RN_ISA_AUTO, 0);
+    parameters = rn_model_parameters(t.model);
+    for (size_t i = 0; i < rn_parameters_count(parameters); i++) {
+        if (rn_parameters_is_parameter(parameters, i)) {
+            last = rn_parameters_name(parameters, i);
+            count++;
+        }
+    }
+    groups[0].pattern = groups[1].except = last;
+    rn_optimizer_destroy(t.adam);
+    require_ok(t.context, rn_adam_create(&t.adam, rn_model_parameters(t.model),
+                                         RN_OPTIONS(rn_adam, .lr = 0.25, .groups = groups, .group_count = 2)));
+    require_ok(t.context, rn_model_freeze(t.model, "*"));
+    require_ok(t.context, rn_model_unfreeze(t.model, last));
+    training_step(&t);
+    require_ok(t.context, rn_checkpoint_create(&state, t.context));
+    require_ok(t.context, rn_optimizer_state_dict(state, t.adam));
+    file = exported(t.context, state, NULL);
+    assert_non_null(rn_checkpoint_find(file, "state.0.exp_avg")); /* all tensors lie under 'optimizer' */
+    assert_int_equal(rn_checkpoint_count(file), 3);
+    require_ok(t.context, rn_optimizer_load_state_dict(t.adam, file, NULL));
+    require_text(file, "optimizer.param_groups.0.params.0", "0");
+    assert_null(rn_checkpoint_metadata(file, "optimizer.param_groups.0.params.1"));
+    require_text(file, "optimizer.param_groups.0.lr", "0.5");
+    require_text(file, "optimizer.param_groups.1.params.0", "1");
+    require_text(file, "optimizer.param_groups.1.lr", "0.25");
+    snprintf(name, sizeof name, "optimizer.param_groups.1.params.%zu", count - 2);
+    assert_non_null(rn_checkpoint_metadata(file, name));
+    snprintf(name, sizeof name, "optimizer.param_groups.1.params.%zu", count - 1);
+    assert_null(rn_checkpoint_metadata(file, name));
+    rn_checkpoint_destroy(file);
+    rn_checkpoint_destroy(state);
+    training_end(&t);
+}
+
+/* ---- files of a trainer ------------------------------------------------------------------------------------------ */
+
+static rn_model *make_model(rn_context *context)
+{
+    static const char *const folders[] = { "21", "7", "rose" }, *const names[] = { "fire lily", "moon orchid", "rose" };
+    rn_classes *classes = NULL;
+    rn_graph *graph = NULL;
+    rn_model *model = NULL;
+    rn_value x;
+
+    require_ok(context, rn_classes_create(&classes, context, folders, names, 3));
+    require_ok(context, rn_graph_create(&graph, context));
+    x = rn_flatten(graph, rn_graph_input(graph, "images", 3, 2, 2, NULL), NULL);
+    rn_graph_output(graph, "logits", rn_linear(graph, x, "fc", 3, NULL));
+    rn_graph_head(graph, "fc");
+    require_ok(context, rn_model_build(&model, graph, "small", RN_OPTIONS(rn_model, .classes = classes)));
+    rn_graph_destroy(graph);
+    rn_classes_destroy(classes);
+    return model;
+}
+
+/* The run's text is the trainer's; its best is shown. */
+static rn_checkpoint *trainers_file(rn_context *context, const char *text)
+{
+    const char *const path = rn_test_path(rn_test_directory(), "last.safetensors");
+    rn_model *const model = make_model(context);
+    rn_training_state parts = { .state = text };
+    rn_checkpoint *file = NULL;
+
+    require_ok(context, rn_sgd_create(&parts.optimizer, rn_model_parameters(model), NULL));
+    require_ok(context, rn_step_lr_create(&parts.scheduler, parts.optimizer, NULL));
+    require_ok(context, rn_training_save(model, &parts, path));
+    require_ok(context, rn_checkpoint_open(&file, context, path, NULL));
+    rn_scheduler_destroy(parts.scheduler);
+    rn_optimizer_destroy(parts.optimizer);
+    rn_model_destroy(model);
+    return file;
+}
+
+static void a_trainers_file_becomes_the_tutorials(void **unused)
+{
+    rn_context *const context = rn_test_context(1, RN_ISA_AUTO);
+    rn_checkpoint *state = trainers_file(context, "{\"best\":{\"accuracy\":0.875}}"), *file;
+
+    (void)unused;
+    file = exported(context, state, NULL);
+    require_text(file, "mapping.21", "0");
+    require_text(file, "mapping.7", "1");
+    require_text(file, "mapping.rose", "2");
+    require_text(file, "class_to_name.21", "fire lily");
+    require_text(file, "best_acc", "0.875");
+    require_text(file, "arch", "small");
+    require_text(file, "optimizer.param_groups.0.params.1", "1");
+    require_text(file, "optimizer.param_groups.0.nesterov", "false");
+    assert_non_null(rn_checkpoint_find(file, "fc.weight")); /* SGD without momentum keeps nothing */
+    rn_checkpoint_destroy(file);
+    rn_checkpoint_destroy(state);
+    state = trainers_file(context, "{\"accuracy\":0.5,\"epoch\":3}"); /* as best.safetensors has it */
+    file = exported(context, state, NULL);
+    require_text(file, "best_acc", "0.5");
+    rn_checkpoint_destroy(file);
+    require_ok(context, rn_checkpoint_set_metadata(state, "best_acc", "0.625")); /* the caller knows better */
+    require_ok(context, rn_checkpoint_set_metadata(state, "arch", "mine"));
+    require_ok(context, rn_checkpoint_set_metadata(state, "class_to_name", "none"));
+    file = exported(context, state, NULL);
+    require_text(file, "best_acc", "0.625");
+    require_text(file, "arch", "mine");
+    require_text(file, "class_to_name", "none");
+    assert_int_equal(occurrences("best_acc"), 1);
+    assert_int_equal(occurrences("arch") - occurrences("archive"), 1);
+    assert_int_equal(occurrences("class_to_name"), 1);
+    rn_checkpoint_destroy(file);
+    rn_checkpoint_destroy(state);
+    rn_context_destroy(context);
+}
+
+/* ---- what is refused --------------------------------------------------------------------------------------------- */
+
+static void refused(rn_context *context, const rn_checkpoint *state, rn_status expected, const char *words)
+{
+    const char *const path = rn_test_path(rn_test_directory(), "refused.pth");
+
+    require_status(context, rn_training_export(state, path, NULL), expected);
+    if (strstr(rn_context_message(context), words) == NULL)
+        fail_msg("the message '%s' lacks '%s'", rn_context_message(context), words);
+    assert_null(fopen(path, "rb"));
+}
+
+static void optimizer_refused(rn_context *context, rn_checkpoint *state, const char *json, rn_status expected,
+                              const char *words)
+{
+    require_ok(context, rn_checkpoint_set_metadata(state, "rn.optimizer", json));
+    refused(context, state, expected, words);
+}
+
+static void states_that_do_not_fit_together_are_refused(void **unused)
+{
+    rn_context *const context = rn_test_context(1, RN_ISA_AUTO);
+    rn_checkpoint *const state = trainers_file(context, "{}");
+    const rn_tensor *const weight = rn_checkpoint_find(state, "fc.weight");
+
+    (void)unused;
+    assert_int_equal(rn_training_export(NULL, "x", NULL), RN_INVALID_ARGUMENT);
+    require_status(context, rn_training_export(state, NULL, NULL), RN_INVALID_ARGUMENT);
+    require_status(context, rn_training_export(state, "x", RN_OPTIONS(rn_training_export, .model_key = "scheduler")),
+                   RN_INVALID_ARGUMENT);
+    require_status(context, rn_training_export(state, "x", RN_OPTIONS(rn_training_export, .model_key = "best_acc")),
+                   RN_INVALID_ARGUMENT);
+    require_status(context, rn_training_export(state, "/nowhere/at/all", NULL), RN_IO);
+    require_ok(context, rn_checkpoint_set_metadata(state, "optimizer", "mine"));
+    refused(context, state, RN_INVALID_ARGUMENT, "'optimizer'");
+    require_ok(context, rn_checkpoint_set_metadata(state, "optimizer", NULL));
+    require_ok(context, rn_checkpoint_set_metadata(state, "optim.param_groups.0.lr", "0.5"));
+    refused(context, state, RN_FORMAT, "PyTorch's form already");
+    require_ok(context, rn_checkpoint_set_metadata(state, "optim.param_groups.0.lr", NULL));
+    require_ok(context, rn_checkpoint_set_metadata(state, "rn.scheduler", "{\"epoch\":1}"));
+    refused(context, state, RN_FORMAT, "step_size");
+    require_ok(context, rn_checkpoint_set_metadata(state, "rn.scheduler", NULL));
+
+#define SGD "{\"rule\":\"sgd\",\"lr\":1,\"weight_decay\":0,\"momentum\":0.5,\"dampening\":0,"
+    optimizer_refused(context, state, "[]", RN_FORMAT, "no JSON object");
+    optimizer_refused(context, state, "{\"rule\":\"lion\",\"steps\":{}}", RN_UNSUPPORTED, "'lion'");
+    optimizer_refused(context, state, "{\"rule\":\"sgd\",\"lr\":1,\"steps\":{}}", RN_FORMAT, "older version");
+    optimizer_refused(context, state, SGD "\"groups\":[1],\"steps\":{}}", RN_FORMAT, "no list");
+    optimizer_refused(context, state, SGD "\"groups\":[[1]],\"steps\":{}}", RN_FORMAT, "no list");
+    optimizer_refused(context, state, SGD "\"groups\":[[],[]],\"steps\":{}}", RN_FORMAT, "'lr.1'");
+    optimizer_refused(context, state, SGD "\"groups\":[[]],\"steps\":{\"fc.weight\":1}}", RN_FORMAT, "in no group");
+    optimizer_refused(context, state, SGD "\"groups\":[[\"fc.weight\"]],\"steps\":{\"fc.weight\":1}}", RN_FORMAT,
+                      "lacks the tensor optimizer.momentum_buffer.fc.weight");
+    optimizer_refused(context, state, SGD "\"groups\":[[\"fc.weight\"]],\"steps\":{\"fc.weight\":0.5}}", RN_FORMAT,
+                      "whole number");
+    optimizer_refused(context, state, "{\"rule\":\"adam\",\"lr\":1,\"weight_decay\":0,\"groups\":[[]],\"steps\":{}}",
+                      RN_FORMAT, "'beta1'");
+    require_ok(context, rn_checkpoint_add(state, "optimizer.momentum_buffer.fc.weight", weight));
+    optimizer_refused(context, state, SGD "\"groups\":[[\"fc.weight\"]],\"steps\":{\"fc.weight\":1,\"fc.weight\":1}}",
+                      RN_FORMAT, "twice");
+    optimizer_refused(context, state, SGD "\"groups\":[[\"fc.weight\",\"fc.weight\"]],\"steps\":{\"fc.weight\":1}}",
+                      RN_FORMAT, "twice");
+    optimizer_refused(context, state,
+                      "{\"rule\":\"sgd\",\"lr\":1,\"weight_decay\":0,\"momentum\":0,\"dampening\":0,"
+                      "\"groups\":[[\"fc.weight\",\"fc.weight\"]],\"steps\":{\"fc.weight\":1}}",
+                      RN_FORMAT, "has twice the parameter fc.weight");
+    optimizer_refused(context, state, SGD "\"groups\":[[\"fc.bias\"]],\"steps\":{}}", RN_FORMAT, "in no group");
+    require_ok(context, rn_checkpoint_set_metadata(state, "rn.optimizer",
+                                                   SGD "\"groups\":[[\"fc.weight\"]],\"steps\":{\"fc.weight\":1}}"));
+    rn_checkpoint_destroy(exported(context, state, NULL));
+#undef SGD
+    rn_checkpoint_destroy(state);
+    rn_context_destroy(context);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+typedef struct transfer {
+    training *t;
+    rn_checkpoint *state;
+    const char *path;
+} transfer;
+
+static rn_status export_again(void *payload)
+{
+    const transfer *const it = payload;
+
+    return rn_training_export(it->state, it->path, NULL);
+}
+
+static rn_status import_again(void *payload)
+{
+    const transfer *const it = payload;
+
+    return rn_optimizer_load_state_dict(it->t->adam, it->state, RN_OPTIONS(rn_optimizer_load, .hyperparameters = 1));
+}
+
+static void a_lack_of_memory_is_one(void **unused)
+{
+    rn_test_allocator allocator = { .fail_at = -1 };
+    transfer it = { .path = rn_test_path(rn_test_directory(), "again.pth") };
+    rn_scheduler *scheduler;
+    training t;
+
+    (void)unused;
+    training_begin_with(&t, rn_test_allocator_context(&allocator, 1), 0, 2);
+    scheduler = make_scheduler(&t);
+    step(&t, scheduler, 1);
+    it.t = &t;
+    it.state = state_of(&t, scheduler);
+    rn_test_fail_each(&allocator, export_again, &it, 20);
+    rn_checkpoint_destroy(it.state);
+    require_ok(t.context, rn_checkpoint_open(&it.state, t.context, it.path, NULL));
+    require_ok(t.context, import_again(&it));
+    rn_test_fail_each(&allocator, import_again, &it, 20);
+    rn_checkpoint_destroy(it.state);
+    rn_scheduler_destroy(scheduler);
+    training_end(&t);
+    assert_int_equal(allocator.live, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(training_goes_on_from_an_exported_file_in_the_same_bits),
+        cmocka_unit_test(names_and_numbers_are_those_of_a_training_script),
+        cmocka_unit_test(groups_number_their_parameters_one_after_the_other),
+        cmocka_unit_test(a_trainers_file_becomes_the_tutorials),
+        cmocka_unit_test(states_that_do_not_fit_together_are_refused),
+        cmocka_unit_test(a_lack_of_memory_is_one),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
