@@ -2,7 +2,8 @@
 /*
  * The globals that a pickled state dict may name, and nothing else: the vocabulary of torch.save from version 0.1 to
  * 2.x (torch/_utils.py, torch/_tensor.py, torch/storage.py), the dictionaries of collections, and numpy's scalars,
- * which training scripts put beside the weights. Each is a word that we understand, not a function that is called.
+ * which training scripts put beside the weights. Each is a word that we understand, not a function that is called; the
+ * words of everybody else make opaque values.
  */
 #include "checkpoint/pickle.h"
 
@@ -108,12 +109,12 @@ static const rn_pickle_global globals[] = {
     { "torch.storage", "UntypedStorage", RN_GLOBAL_UNSUPPORTED, 0, UNTYPED },
     { "torch.storage", "TypedStorage", RN_GLOBAL_UNSUPPORTED, 0, UNTYPED },
     { "torch", "UntypedStorage", RN_GLOBAL_UNSUPPORTED, 0, UNTYPED },
-    { "torch", "QInt8Storage", RN_GLOBAL_UNSUPPORTED, 0, QUANTISED },
-    { "torch", "QUInt8Storage", RN_GLOBAL_UNSUPPORTED, 0, QUANTISED },
-    { "torch", "QInt32Storage", RN_GLOBAL_UNSUPPORTED, 0, QUANTISED },
-    { "torch", "QUInt4x2Storage", RN_GLOBAL_UNSUPPORTED, 0, QUANTISED },
-    { "torch", "QUInt2x4Storage", RN_GLOBAL_UNSUPPORTED, 0, QUANTISED },
-    { "torch", "ComplexFloatStorage", RN_GLOBAL_UNSUPPORTED, 0, COMPLEX },
+    { "torch", "QInt8Storage", RN_GLOBAL_UNSUPPORTED, RN_INT8, QUANTISED },
+    { "torch", "QUInt8Storage", RN_GLOBAL_UNSUPPORTED, RN_UINT8, QUANTISED },
+    { "torch", "QInt32Storage", RN_GLOBAL_UNSUPPORTED, RN_INT32, QUANTISED },
+    { "torch", "QUInt4x2Storage", RN_GLOBAL_UNSUPPORTED, RN_UINT8, QUANTISED },
+    { "torch", "QUInt2x4Storage", RN_GLOBAL_UNSUPPORTED, RN_UINT8, QUANTISED },
+    { "torch", "ComplexFloatStorage", RN_GLOBAL_UNSUPPORTED, RN_INT64, COMPLEX },
     { "torch", "ComplexDoubleStorage", RN_GLOBAL_UNSUPPORTED, 0, COMPLEX },
     { "numpy.core.multiarray", "_reconstruct", RN_GLOBAL_UNSUPPORTED, 0, "numpy arrays" },
     { "numpy._core.multiarray", "_reconstruct", RN_GLOBAL_UNSUPPORTED, 0, "numpy arrays" },

@@ -4,7 +4,8 @@
  *   data.pkl       the pickled object; storages are persistent ids
  *   data/<key>     the bytes of a storage
  *   byteorder      "little" or "big" (since 2.1); version, and smaller ones that do not matter here
- * A TorchScript archive looks the same but has code/ and constants.pkl: a program, not a checkpoint.
+ * A TorchScript archive looks the same but has code/ and constants.pkl: a program, whose data.pkl is a module with its
+ * parameters.
  */
 #include "checkpoint/torch.h"
 #include "checkpoint/zip_archive.h"
@@ -129,14 +130,16 @@ rn_status rn_torch_zip_read(rn_reader *reader)
         if (entry == NULL)
             status = rn_fail(message, RN_FORMAT, "%s: a zip archive without data.pkl: not a file of torch.save",
                              reader->path);
-        else if (find_below(&zip, "constants.pkl") != NULL)
-            status = rn_fail(message, RN_UNSUPPORTED,
-                             "%s: a TorchScript program, not a checkpoint; save its state_dict() with torch.save",
-                             reader->path);
         else
             status = check_byte_order(&zip);
         if (status == RN_OK)
             status = read_object(&zip, entry);
+        if (status == RN_OK && rn_checkpoint_count(reader->checkpoint) == 0 &&
+            find_below(&zip, "constants.pkl") != NULL)
+            status = rn_fail(message, RN_UNSUPPORTED,
+                             "%s: a TorchScript program without parameters of its own (torch.jit.freeze makes them "
+                             "constants); save the state_dict() of its model with torch.save",
+                             reader->path);
     }
     rn_torch_storages_release(&zip.storages, &reader->budget->allocator);
     rn_zip_close(&zip.archive);

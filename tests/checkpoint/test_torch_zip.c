@@ -17,7 +17,7 @@ static void deflated_entries_and_any_directory_are_read(void **state)
 static void what_is_no_checkpoint_is_refused_with_the_reason(void **state)
 {
     (void)state;
-    EXPECT_FIXTURES("big.pth", "script.pth", "nopickle.pth");
+    EXPECT_FIXTURES("big.pth", "nopickle.pth");
 }
 
 static void damage_is_refused(void **state)
