@@ -114,8 +114,8 @@ static const rn_pickle_global globals[] = {
     { "torch", "QInt32Storage", RN_GLOBAL_UNSUPPORTED, RN_INT32, QUANTISED },
     { "torch", "QUInt4x2Storage", RN_GLOBAL_UNSUPPORTED, RN_UINT8, QUANTISED },
     { "torch", "QUInt2x4Storage", RN_GLOBAL_UNSUPPORTED, RN_UINT8, QUANTISED },
-    { "torch", "ComplexFloatStorage", RN_GLOBAL_UNSUPPORTED, RN_INT64, COMPLEX },
-    { "torch", "ComplexDoubleStorage", RN_GLOBAL_UNSUPPORTED, 0, COMPLEX },
+    { "torch", "ComplexFloatStorage", RN_GLOBAL_PAIRS, RN_FLOAT32, COMPLEX },
+    { "torch", "ComplexDoubleStorage", RN_GLOBAL_PAIRS, RN_FLOAT64, COMPLEX },
     { "numpy.core.multiarray", "_reconstruct", RN_GLOBAL_UNSUPPORTED, 0, "numpy arrays" },
     { "numpy._core.multiarray", "_reconstruct", RN_GLOBAL_UNSUPPORTED, 0, "numpy arrays" },
 };

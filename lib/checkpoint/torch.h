@@ -14,6 +14,7 @@ typedef struct rn_torch_storage {
     char *data;        /* aligned for its elements */
     size_t nbytes;
     rn_dtype dtype; /* where the container says it; else 0 */
+    size_t width;   /* bytes of an element of the legacy container, whether it is read or not */
 } rn_torch_storage;
 
 typedef struct rn_torch_storages {
@@ -55,7 +56,8 @@ typedef struct rn_torch_source {
 typedef struct rn_torch_storage_id {
     char key[RN_TORCH_KEY];
     const rn_pickle_global *type;
-    rn_dtype dtype; /* of its elements; one as wide where they are not read */
+    rn_dtype dtype; /* of its elements, where they are read */
+    size_t width;   /* bytes of an element */
     int64_t count;  /* elements of the whole storage */
     int64_t start, length;
 } rn_torch_storage_id;

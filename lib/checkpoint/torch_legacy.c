@@ -87,12 +87,12 @@ static rn_status declare_storages(torch_legacy *legacy, const rn_pickle *object)
         if (status != RN_OK)
             return status;
         const rn_torch_storage *known = rn_torch_storages_find(&legacy->storages, id.key);
-        if (known != NULL && known->dtype != id.dtype)
+        if (known != NULL && (known->dtype != id.dtype || known->width != id.width))
             return rn_fail(&legacy->reader->context->message, RN_UNSUPPORTED,
                            "%s: the storage '%s' is used with two element types", legacy->reader->path, id.key);
         if (known == NULL)
-            status = rn_torch_storages_add(&legacy->storages, legacy->reader, &(rn_torch_storage){ .dtype = id.dtype },
-                                           id.key);
+            status = rn_torch_storages_add(&legacy->storages, legacy->reader,
+                                           &(rn_torch_storage){ .dtype = id.dtype, .width = id.width }, id.key);
         if (status != RN_OK)
             return status;
     }
@@ -114,7 +114,7 @@ static rn_status load_storage(torch_legacy *legacy, const rn_pickle_value *value
     if (reader->nbytes - legacy->at < 8)
         return rn_fail(message, RN_FORMAT, "%s: ends before the storage '%s': it was cut off", reader->path, key);
     const uint64_t count = rn_get_u64(reader->bytes + legacy->at);
-    const size_t element = rn_dtype_size(storage->dtype);
+    const size_t element = storage->width;
     legacy->at += 8;
     if (count > (reader->nbytes - legacy->at) / element)
         return rn_fail(message, RN_FORMAT, "%s: ends inside the storage '%s': it was cut off", reader->path, key);
@@ -146,7 +146,8 @@ static rn_status find_storage(const rn_torch_storage **storage, void *payload, c
     const torch_legacy *legacy = payload;
 
     *storage = rn_torch_storages_find(&legacy->storages, key);
-    if (*storage == NULL || (*storage)->owner == NULL || (*storage)->dtype != dtype)
+    if (*storage == NULL || (*storage)->owner == NULL || (*storage)->dtype != dtype ||
+        (*storage)->width != rn_dtype_size(dtype))
         return rn_fail(&legacy->reader->context->message, RN_FORMAT, "%s: the storage '%s' is missing",
                        legacy->reader->path, key);
     return RN_OK;

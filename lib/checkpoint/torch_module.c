@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* Units of the budget's work: an entry of a dictionary or a set that is looked through for a text. */
-enum { MEMBER_WORK = 16 };
+enum { MEMBER_WORK = 16, LOOKUPS = 7 /* of a module's dictionaries by their names */ };
 
 /* The dictionary of attributes, alone or in front of those that __slots__ hold; NULL if there is none. */
 static const rn_pickle_value *attributes_of(const rn_pickle_value *object)
@@ -48,7 +48,7 @@ rn_status rn_walk_is_module(bool *module, const rn_torch_walk *w, const rn_pickl
         return RN_OK;
     *module = dictionary(attributes, "_parameters") != NULL && dictionary(attributes, "_buffers") != NULL &&
               dictionary(attributes, "_modules") != NULL;
-    return rn_reader_work(w->reader, rn_budget_product(attributes->as.items->count, 3 * MEMBER_WORK));
+    return rn_reader_work(w->reader, rn_budget_product(attributes->as.items->count, LOOKUPS * MEMBER_WORK));
 }
 
 /* The items of a set: a list that was given to the class, or what protocol 4 has an opcode for. NULL: no set. */

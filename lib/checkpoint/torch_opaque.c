@@ -63,7 +63,7 @@ static rn_status refuse(const rn_torch_walk *w, const char *passed)
 
     if (first != NULL && first->kind == RN_GLOBAL_STORAGE)
         return rn_fail(message, RN_UNSUPPORTED, "%s: holds bare storages, not tensors: %s", w->reader->path, passed);
-    if (first != NULL && first->kind == RN_GLOBAL_UNSUPPORTED)
+    if (first != NULL && (first->kind == RN_GLOBAL_UNSUPPORTED || first->kind == RN_GLOBAL_PAIRS))
         return rn_fail(message, RN_UNSUPPORTED, "%s: %s are not read, and there is nothing else: %s", w->reader->path,
                        first->what, passed);
     return rn_fail(message, RN_FORMAT,

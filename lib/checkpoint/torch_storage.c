@@ -98,6 +98,7 @@ rn_status rn_torch_storage_id_read(rn_torch_storage_id *id, const rn_reader *rea
         return rn_fail(message, RN_FORMAT, "%s: a storage has no key or no size", reader->path);
     id->type = type->as.global;
     id->dtype = id->type->dtype;
+    id->width = rn_dtype_size(id->dtype) * (id->type->kind == RN_GLOBAL_PAIRS ? 2 : 1);
     id->start = 0;
     id->length = id->count;
     if (items->count == 6 && !read_view(id, &items->value[5]))

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { TENSOR_WORK = 512 };
+enum { TENSOR_WORK = 512, MEMBER_WORK = 32 /* an entry of a dictionary that is looked through */ };
 
 rn_status rn_walk_add_layout(rn_torch_walk *w, const rn_torch_layout *layout)
 {
@@ -51,10 +51,30 @@ static rn_status read_geometry(rn_torch_layout *layout, const rn_torch_walk *w, 
 }
 
 /*
- * _rebuild_tensor_v2(storage, offset, size, strides, requires_grad, hooks): some writers give the storage's id without
- * making it a persistent one.
+ * The seventh argument says that a tensor means the negated or conjugated numbers of its storage (torch/_utils.py,
+ * set_tensor_metadata). Such views are rare; reading them as they lie would give other values than PyTorch.
  */
-rn_status rn_walk_add_rebuilt(rn_torch_walk *w, const rn_pickle_items *arguments)
+static rn_status is_lazy_view(bool *lazy, const rn_torch_walk *w, const rn_pickle_items *arguments)
+{
+    static const char *const flags[] = { "neg", "conj" };
+    const rn_pickle_value *metadata = arguments->count > 6 ? &arguments->value[6] : NULL;
+
+    *lazy = false;
+    if (metadata == NULL || metadata->type != RN_PICKLE_DICTIONARY)
+        return RN_OK;
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        const rn_pickle_value *flag = rn_pickle_member(metadata, flags[i]);
+
+        *lazy = *lazy || (flag != NULL && (flag->type != RN_PICKLE_BOOL || flag->as.integer != 0));
+    }
+    return rn_reader_work(w->reader, rn_budget_product(metadata->as.items->count, MEMBER_WORK));
+}
+
+/*
+ * _rebuild_tensor_v2(storage, offset, size, strides, requires_grad, hooks, metadata): some writers give the storage's id
+ * without making it a persistent one.
+ */
+rn_status rn_walk_add_rebuilt(rn_torch_walk *w, const rn_pickle_global *function, const rn_pickle_items *arguments)
 {
     rn_torch_layout layout = { 0 };
     rn_torch_storage_id id;
@@ -66,7 +86,12 @@ rn_status rn_walk_add_rebuilt(rn_torch_walk *w, const rn_pickle_items *arguments
         storage = &storage->as.items->value[0];
     if (rn_torch_unread_storage(storage) != NULL)
         return rn_walk_pass_over(w, rn_torch_unread_storage(storage));
-    rn_status status = rn_torch_storage_id_read(&id, w->reader, storage);
+    bool lazy;
+    rn_status status = is_lazy_view(&lazy, w, arguments);
+    if (status == RN_OK && lazy)
+        return rn_walk_pass_over(w, function);
+    if (status == RN_OK)
+        status = rn_torch_storage_id_read(&id, w->reader, storage);
     if (status == RN_OK)
         status = read_geometry(&layout, w, arguments);
     if (status == RN_OK)
@@ -92,5 +117,5 @@ rn_status rn_walk_add_subclass(rn_torch_walk *w, const rn_pickle_items *argument
         return rn_fail(rn_walk_message(w), RN_FORMAT, "%s: tensor '%s' is incomplete", w->reader->path, w->name);
     if (arguments->value[0].as.global->kind != RN_GLOBAL_TENSOR)
         return rn_walk_pass_over(w, arguments->value[0].as.global);
-    return rn_walk_add_rebuilt(w, rn_pickle_sequence(&arguments->value[2]));
+    return rn_walk_add_rebuilt(w, arguments->value[0].as.global, rn_pickle_sequence(&arguments->value[2]));
 }

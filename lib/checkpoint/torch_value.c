@@ -85,7 +85,7 @@ static rn_status visit_call(rn_torch_walk *w, const rn_pickle_value *value, int 
     const rn_pickle_call *call = value->as.call;
 
     switch (call->function->kind) {
-    case RN_GLOBAL_TENSOR: return rn_walk_add_rebuilt(w, call->arguments);
+    case RN_GLOBAL_TENSOR: return rn_walk_add_rebuilt(w, call->function, call->arguments);
     case RN_GLOBAL_SUBCLASS: return rn_walk_add_subclass(w, call->arguments);
     case RN_GLOBAL_PARAMETER: return visit_parameter(w, call, depth);
     case RN_GLOBAL_NUMPY_SCALAR: return add_text(w, value);

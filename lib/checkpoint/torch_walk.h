@@ -53,7 +53,7 @@ rn_status rn_walk_visit_entry(rn_torch_walk *w, const rn_pickle_value *key, cons
 /* ---- torch_tensor.c: calls that make tensors --------------------------------------------------------------------- */
 
 rn_status rn_walk_add_layout(rn_torch_walk *w, const rn_torch_layout *layout);
-rn_status rn_walk_add_rebuilt(rn_torch_walk *w, const rn_pickle_items *arguments);
+rn_status rn_walk_add_rebuilt(rn_torch_walk *w, const rn_pickle_global *function, const rn_pickle_items *arguments);
 rn_status rn_walk_add_subclass(rn_torch_walk *w, const rn_pickle_items *arguments);
 
 /* ---- torch_module.c: modules by their attributes ------------------------------------------------------------------ */

@@ -355,9 +355,9 @@ def neighbours():
     for name, tensor in weights.items():
         expect_tensor("neighbours4.pth", name, tensor)
     expect_metadata("neighbours4.pth", **{"rn.opaque": said % "builtins"})
-    unread = {"w": torch.ones(2), "complex": torch.ones(2, dtype=torch.complex64), "sparse": torch.eye(2).to_sparse(),
+    unread = {"w": torch.ones(2), "complex": torch.ones(2, dtype=torch.complex64), "wide": torch.ones(3, dtype=torch.complex128), "sparse": torch.eye(2).to_sparse(),
               "quantised": torch.quantize_per_tensor(torch.ones(3), 0.5, 0, torch.qint8)}
-    both("unread", unread, {"w": unread["w"]}, {"rn.opaque": "complex (torch.ComplexFloatStorage), sparse (torch._utils._rebuild_sparse_tensor), "
+    both("unread", unread, {"w": unread["w"]}, {"rn.opaque": "complex (torch.ComplexFloatStorage), wide (torch.ComplexDoubleStorage), sparse (torch._utils._rebuild_sparse_tensor), "
                                                 "quantised (torch._utils._rebuild_qtensor)"})
     both("storage", {"s": torch.ones(3).storage(), "w": unread["w"]}, {"w": unread["w"]}, {"rn.opaque": "s (torch.FloatStorage)"})
     one = tensor_call("0", 4, (2, 2), (2, 1))
@@ -370,7 +370,10 @@ def neighbours():
     refuse("beneath.pth", saved({"epoch": 3, "args": argparse.Namespace(weight=torch.ones(7))}), "RN_FORMAT", "args (argparse.Namespace)")
     refuse("optimizer.pth", saved(optimizer), "RN_FORMAT", "the object itself (torch.optim.sgd.SGD)")
     refuse("storages.pth", saved({"s": torch.ones(3).storage()}), "RN_UNSUPPORTED", "bare storages")
-    refuse("wide.legacy.pth", saved({"c": torch.zeros(2, dtype=torch.complex128)}, _use_new_zipfile_serialization=False), "RN_UNSUPPORTED", "torch.ComplexDoubleStorage")
+    refuse("untyped.legacy.pth", legacy({"s": Call("persistent", ("storage", word("torch.UntypedStorage"), "0", "cpu", 4)), "w": one}, [("0", 4, floats(1))]), "RN_UNSUPPORTED", "torch.UntypedStorage")
+    write("negative_view.pth", zipped({"n": Call(one.name, *one.arguments, {"neg": True}), "w": Call(one.name, *one.arguments, {"neg": False})}, {"0": floats(1, 2, 3, 4)}))
+    expect_tensor("negative_view.pth", "w", torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    expect_metadata("negative_view.pth", **{"rn.opaque": "n (torch._utils._rebuild_tensor_v2)"})
 
 
 def keys():

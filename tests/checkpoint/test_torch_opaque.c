@@ -14,7 +14,8 @@ static void unknown_objects_are_passed_over(void **state)
 static void tensors_that_are_not_read_are_passed_over(void **state)
 {
     (void)state;
-    EXPECT_FIXTURES("unread.zip.pth", "unread.legacy.pth", "storage.zip.pth", "storage.legacy.pth", "wide.legacy.pth");
+    EXPECT_FIXTURES("unread.zip.pth", "unread.legacy.pth", "storage.zip.pth", "storage.legacy.pth",
+                    "untyped.legacy.pth", "negative_view.pth");
 }
 
 static void what_lies_beneath_is_no_tensor_of_the_file(void **state)
