@@ -7,6 +7,7 @@
  * Only the object says of what type a storage is, so the sizes come from its persistent ids.
  */
 #include "checkpoint/torch.h"
+#include "checkpoint/zip_archive.h"
 
 #include <string.h>
 
@@ -141,6 +142,19 @@ static rn_status load_storages(torch_legacy *legacy)
     return status;
 }
 
+/* More may follow, another object for instance, but no zip archive: programs would disagree about what the file holds. */
+static rn_status check_rest(const torch_legacy *legacy)
+{
+    const rn_reader *reader = legacy->reader;
+    const size_t rest = reader->nbytes - legacy->at;
+    rn_status status = rn_reader_work(reader, rest < UINT16_MAX ? rest : UINT16_MAX);
+
+    if (status == RN_OK && rn_zip_recognise_end(reader->bytes + legacy->at, rest))
+        status = rn_fail(&reader->context->message, RN_FORMAT,
+                         "%s: is a file of torch.save before 1.6 and a zip archive at once", reader->path);
+    return status;
+}
+
 static rn_status find_storage(const rn_torch_storage **storage, void *payload, const char *key, rn_dtype dtype)
 {
     const torch_legacy *legacy = payload;
@@ -166,6 +180,8 @@ rn_status rn_torch_legacy_read(rn_reader *reader)
         status = declare_storages(&legacy, &object);
     if (status == RN_OK)
         status = load_storages(&legacy);
+    if (status == RN_OK)
+        status = check_rest(&legacy);
     if (status == RN_OK)
         status = rn_torch_object_read(reader, &object.root, &source);
     rn_pickle_release(&object);

@@ -505,6 +505,13 @@ def refused():
     refuse("letters.pth", b"abc", "RN_FORMAT", "neither safetensors")
     whole = zipped({"w": one}, four)
     refuse("cut.pth", whole[:-30], "RN_FORMAT", "cut off")
+    refuse("prefixed.pth", b"#!/bin/sh\n" + whole, "RN_FORMAT", "neither safetensors")
+    refuse("prefixed_zip.pth", whole[:4] + whole, "RN_FORMAT", "in front of its end")
+    refuse("two_pickles.pth", zipped({"w": one}, four, more=["y/data.pkl"]), "RN_FORMAT", "two pickles")
+    old = legacy({"w": tensor_call("a", 4, (2,), (1,))}, [("a", 4, floats(1, 2, 3, 4))])
+    refuse("both.legacy.pth", old + whole, "RN_FORMAT", "at once")
+    write("followed.legacy.pth", old + old)  # torch.save twice into one file
+    expect_tensor("followed.legacy.pth", "w", torch.tensor([1.0, 2.0]))
     at = whole.index(floats(1, 2, 3, 4))
     refuse("crc.pth", whole[:at] + b"\xff" + whole[at + 1:], "RN_FORMAT", "CRC")
 
