@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each opcode of protocols 2 to 5 does (Python's pickletools.py describes them). Those that name globals and call
+ * What each opcode of protocols 1 to 5 does (Python's pickletools.py describes them). Those that name globals and call
  * them are in pickle_calls.c.
  */
 #include "checkpoint/unpickler.h"
@@ -112,6 +112,28 @@ static rn_status op_long(rn_unpickler *u, int32_t width)
         u, (rn_pickle_value){ .type = RN_PICKLE_LONG, .length = (uint32_t)count, .as.text = (const char *)bytes });
 }
 
+/* Digits with a sign in front: a number, or where 64 bits may not hold it, a text that looks like it. */
+static rn_status push_decimal(rn_unpickler *u, const unsigned char *line, size_t length)
+{
+    enum { FIT = 18 };
+    const bool negative = length > 0 && line[0] == '-';
+    const size_t digits = length - (size_t)negative;
+    uint64_t magnitude = 0;
+
+    if (digits == 0)
+        return rn_unpickler_damaged(u, "a decimal number is empty");
+    for (size_t i = negative; i < length; i++) {
+        if (line[i] < '0' || line[i] > '9')
+            return rn_unpickler_damaged(u, "a decimal number has other signs in it");
+        magnitude = i > FIT ? 0 : magnitude * 10 + (uint64_t)(line[i] - '0');
+    }
+    if (digits > FIT)
+        return rn_unpickler_push(
+            u, (rn_pickle_value){ .type = RN_PICKLE_TEXT, .length = (uint32_t)length, .as.text = (const char *)line });
+    const int64_t value = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+    return rn_unpickler_push(u, (rn_pickle_value){ .type = RN_PICKLE_INTEGER, .as.integer = value });
+}
+
 /* A decimal line: how Python 2 wrote numbers beyond 32 bits. "00" and "01" are truth values. */
 static rn_status op_decimal(rn_unpickler *u, int32_t unused)
 {
@@ -122,19 +144,22 @@ static rn_status op_decimal(rn_unpickler *u, int32_t unused)
     (void)unused;
     if (status != RN_OK)
         return status;
-    const bool negative = length > 0 && line[0] == '-';
-    uint64_t magnitude = 0;
-    if (length == (size_t)negative || length - (size_t)negative > 18)
-        return rn_unpickler_damaged(u, "a decimal number is empty or too long");
-    for (size_t i = negative; i < length; i++) {
-        if (line[i] < '0' || line[i] > '9')
-            return rn_unpickler_damaged(u, "a decimal number has other signs in it");
-        magnitude = magnitude * 10 + (uint64_t)(line[i] - '0');
-    }
-    const bool truth = length == 2 && line[0] == '0' && line[1] <= '1';
-    const int64_t value = negative ? -(int64_t)magnitude : (int64_t)magnitude;
-    return rn_unpickler_push(
-        u, (rn_pickle_value){ .type = truth ? RN_PICKLE_BOOL : RN_PICKLE_INTEGER, .as.integer = value });
+    if (length == 2 && line[0] == '0' && (line[1] == '0' || line[1] == '1'))
+        return op_bool(u, line[1] == '1');
+    return push_decimal(u, line, length);
+}
+
+/* The same for the numbers beyond 32 bits of protocol 1, which end in "L". */
+static rn_status op_decimal_long(rn_unpickler *u, int32_t unused)
+{
+    const unsigned char *line = NULL;
+    size_t length = 0;
+    rn_status status = rn_unpickler_take_line(&line, &length, u);
+
+    (void)unused;
+    if (status != RN_OK)
+        return status;
+    return push_decimal(u, line, length > 0 && line[length - 1] == 'L' ? length - 1 : length);
 }
 
 static rn_status op_float(rn_unpickler *u, int32_t unused)
@@ -271,6 +296,7 @@ const rn_opcode rn_opcodes[256] = {
     [0x88] = { op_bool, 1 },
     [0x89] = { op_bool, 0 },
     ['I'] = { op_decimal, 0 },
+    ['L'] = { op_decimal_long, 0 },
     ['J'] = { op_integer, 4 },
     ['K'] = { op_integer, 1 },
     ['M'] = { op_integer, 2 },

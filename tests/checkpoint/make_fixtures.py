@@ -134,12 +134,12 @@ def nested():
 
 def protocols():
     """Opcodes of newer pickles: frames, short strings, MEMOIZE, STACK_GLOBAL."""
-    things = {"weight": torch.arange(6, dtype=torch.int32).reshape(2, 3), "note": "protocol"}
-    for protocol in (3, 4, 5):
+    things = {"weight": torch.arange(6, dtype=torch.int32).reshape(2, 3), "note": "protocol", "seed": 2**70, "yes": True, "place": pathlib.PurePosixPath("a")}
+    for protocol in (1, 3, 4, 5):
         file = "protocol%d.pth" % protocol
         write(file, saved(things, pickle_protocol=protocol))
         expect_tensor(file, "weight", things["weight"])
-        expect_metadata(file, note="protocol")
+        expect_metadata(file, note="protocol", seed=str(2**70), yes="true", **{"rn.opaque": "place (pathlib.PurePosixPath)"})
 
 
 def repacked():
