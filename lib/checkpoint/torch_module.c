@@ -15,11 +15,17 @@
 /* Units of the budget's work: an entry of a dictionary or a set that is looked through for a text. */
 enum { MEMBER_WORK = 16, LOOKUPS = 7 /* of a module's dictionaries by their names */ };
 
-/* The dictionary of attributes, alone or in front of those that __slots__ hold; NULL if there is none. */
+/*
+ * The dictionary of attributes, alone or in front of those that __slots__ hold. A module of torch.fx has no BUILD: the
+ * call that makes it is given them. NULL if there is none.
+ */
 static const rn_pickle_value *attributes_of(const rn_pickle_value *object)
 {
-    const rn_pickle_value *state = &object->as.call->state;
+    const rn_pickle_call *call = object->as.call;
+    const rn_pickle_value *state = &call->state;
 
+    if (state->type == RN_PICKLE_NONE && call->arguments->count > 0)
+        state = &call->arguments->value[0];
     if (state->type == RN_PICKLE_TUPLE && state->as.items->count == 2)
         state = &state->as.items->value[0];
     return state->type == RN_PICKLE_DICTIONARY ? state : NULL;

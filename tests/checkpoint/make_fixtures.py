@@ -27,6 +27,7 @@ from collections import OrderedDict
 
 import numpy
 import torch
+import torch.fx
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures")
 expect = []
@@ -408,6 +409,9 @@ def modules():
         expect_tensor("classifier.pth", name, tensor)
     for name, tensor in state_of(net.norm).items():
         expect_tensor("classifier.pth", "rest.0." + name, tensor)
+    write("traced.fx.pth", saved(torch.fx.symbolic_trace(net)))
+    for name, tensor in state_of(net).items():
+        expect_tensor("traced.fx.pth", name, tensor)
     inner = b"(cm\nC\n)\x81q\x00}(U\x0b_parameters}U\x08_buffers}U\x08_modules}(U\x01ah\x00U\x01bh\x00uub"
     refuse("module_circle.pth", zipped(b"\x80\x02" + inner[1:] + b".", {}), "RN_FORMAT", "256 deep")
     layer = b"cm\nC\n)\x81}(U\x0b_parameters}U\x08_buffers}U\x08_modules}(U\x01ah%cU\x01bh%cuubq%c"

@@ -5,7 +5,7 @@
 static void whole_modules_hold_their_state_dicts(void **state)
 {
     (void)state;
-    EXPECT_FIXTURES("module.zip.pth", "module.legacy.pth", "module4.pth");
+    EXPECT_FIXTURES("module.zip.pth", "module.legacy.pth", "module4.pth", "traced.fx.pth");
 }
 
 static void modules_are_values_like_any_other(void **state)
@@ -22,7 +22,7 @@ static void programs_of_torchscript_hold_their_state_dicts(void **state)
 
 static void attributes_are_no_metadata(void **state)
 {
-    static const char *const files[] = { "module.zip.pth", "module4.pth", "script.pth", "traced.pth" };
+    static const char *const files[] = { "module.zip.pth", "module4.pth", "traced.fx.pth", "script.pth", "traced.pth" };
     rn_context *context = rn_test_context(1, RN_ISA_AUTO);
 
     (void)state;
