@@ -5,7 +5,7 @@
 
 #include <zlib.h>
 
-enum { NAME = 1, LOCAL = 0, RECORD = 46, END = 22 };
+enum { NAME = 1, LOCAL = 0, RECORD = 46, END = 22, WIDE_RECORD = 56, LOCATOR = 20 };
 
 typedef struct claim {
     uint16_t flags, method;
@@ -217,6 +217,63 @@ static void directories_out_of_place_are_refused(void **state)
     rn_context_destroy(context);
 }
 
+/* The archive with a zip64 record that says the same, and its locator, in front of the end record. */
+static size_t make_wide(unsigned char *at, const unsigned char *bytes, size_t nbytes)
+{
+    const size_t end = nbytes - END, directory = end - RECORD - NAME;
+    size_t n = end;
+
+    memcpy(at, bytes, end);
+    n += put(at + n, 0x06064b50, 4);
+    n += put(at + n, WIDE_RECORD - 12, 8);
+    n += put(at + n, 0, 12);
+    n += put(at + n, 1, 8);
+    n += put(at + n, 1, 8);
+    n += put(at + n, RECORD + NAME, 8);
+    n += put(at + n, directory, 8);
+    n += put(at + n, 0x07064b50, 4);
+    n += put(at + n, 0, 4);
+    n += put(at + n, end, 8);
+    n += put(at + n, 1, 4);
+    memcpy(at + n, bytes + end, END);
+    return n + END;
+}
+
+static void two_end_records_must_agree(void **state)
+{
+    static const struct {
+        size_t place, nbytes; /* from the zip64 record on */
+        uint64_t number;
+        rn_status status;
+    } changes[] = {
+        { WIDE_RECORD + LOCATOR + 10, 2, UINT16_MAX, RN_OK }, /* see the other one */
+        { WIDE_RECORD + LOCATOR + 12, 4, UINT32_MAX, RN_OK },
+        { WIDE_RECORD + LOCATOR + 16, 4, UINT32_MAX, RN_OK },
+        { WIDE_RECORD + LOCATOR + 10, 2, 0, RN_FORMAT },
+        { WIDE_RECORD + LOCATOR + 12, 4, 1, RN_FORMAT },
+        { WIDE_RECORD + LOCATOR + 16, 4, 1, RN_FORMAT },
+        { 4, 8, WIDE_RECORD, RN_FORMAT }, /* larger than its place */
+        { 32, 8, 2, RN_FORMAT },
+        { 48, 8, UINT64_MAX, RN_FORMAT },
+        { WIDE_RECORD + 8, 8, UINT64_MAX, RN_FORMAT },
+    };
+    unsigned char plain[512], bytes[512], changed[512];
+    const claim c = { 0, 0, 0, 3, 3, 0 };
+    rn_context *context = rn_test_context(1, RN_ISA_AUTO);
+    const size_t short_size = make_archive(plain, &c, (const unsigned char *)"abc", 3, 1);
+    const size_t nbytes = make_wide(bytes, plain, short_size);
+
+    (void)state;
+    require_ok(context, try(context, bytes, nbytes, NULL));
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        memcpy(changed, bytes, nbytes);
+        put(changed + short_size - END + changes[i].place, changes[i].number, changes[i].nbytes);
+        if (try(context, changed, nbytes, NULL) != changes[i].status)
+            fail_msg("case %zu: %s", i, rn_context_message(context));
+    }
+    rn_context_destroy(context);
+}
+
 static void deflated_entries_are_unpacked_within_reason(void **state)
 {
     unsigned char zeros[5000] = { 0 }, packed[200], bytes[1000];
@@ -265,6 +322,7 @@ int main(void)
         cmocka_unit_test(flags_that_change_the_bytes_are_refused),
         cmocka_unit_test(local_headers_must_agree_with_the_directory),
         cmocka_unit_test(directories_out_of_place_are_refused),
+        cmocka_unit_test(two_end_records_must_agree),
         cmocka_unit_test(deflated_entries_are_unpacked_within_reason),
         cmocka_unit_test(what_is_no_archive_is_refused),
     };
