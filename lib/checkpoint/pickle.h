@@ -25,10 +25,11 @@ typedef enum rn_global_kind {
     RN_GLOBAL_NUMPY_DTYPE,    /* ('f8', ...) */
     RN_GLOBAL_ENCODE,         /* _codecs.encode: bytes written as text by protocol 2 */
     RN_GLOBAL_OPAQUE,         /* harmless and of no interest: a device, a type */
-    RN_GLOBAL_UNSUPPORTED,    /* understood, not read */
-    RN_GLOBAL_PAIRS,          /* a storage of complex numbers, two of an element type each, not read */
-    RN_GLOBAL_SCRIPT,         /* a class of a TorchScript program */
-    RN_GLOBAL_STRANGER        /* not in the table */
+    /* From here on opaque. */
+    RN_GLOBAL_UNSUPPORTED, /* understood, not read */
+    RN_GLOBAL_PAIRS,       /* a storage of complex numbers, two of an element type each, not read */
+    RN_GLOBAL_SCRIPT,      /* a class of a TorchScript program */
+    RN_GLOBAL_STRANGER     /* not in the table */
 } rn_global_kind;
 
 typedef struct rn_pickle_global {

@@ -51,7 +51,7 @@ static void print_passed(char *text, size_t size, const rn_passed_over *p)
     if (more == 0)
         snprintf(text, size, "%s", p->text);
     else if (p->listed == 0)
-        snprintf(text, size, "%zu objects", more);
+        snprintf(text, size, "%zu object%s", more, more == 1 ? "" : "s");
     else
         snprintf(text, size, "%s and %zu more", p->text, more);
 }
