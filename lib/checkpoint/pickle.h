@@ -24,7 +24,7 @@ typedef enum rn_global_kind {
     RN_GLOBAL_NUMPY_SCALAR,   /* (dtype, bytes) */
     RN_GLOBAL_NUMPY_DTYPE,    /* ('f8', ...) */
     RN_GLOBAL_ENCODE,         /* _codecs.encode: bytes written as text by protocol 2 */
-    RN_GLOBAL_OPAQUE,         /* harmless and of no interest: a device, a type */
+    RN_GLOBAL_HARMLESS,       /* harmless and of no interest: a device, a type */
     /* From here on opaque. */
     RN_GLOBAL_UNSUPPORTED, /* understood, not read */
     RN_GLOBAL_PAIRS,       /* a storage of complex numbers, two of an element type each, not read */
