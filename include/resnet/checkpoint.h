@@ -3,8 +3,15 @@
  * rn_checkpoint: named tensors and text metadata, whatever the container.
  *
  * Reads safetensors and PyTorch's three containers (zip since 1.6, legacy, tar), told apart by content, never by name.
- * Nothing in a pickle is ever executed: an unpickler of our own knows the few globals that a state dict needs and
- * refuses any other by name. Of a pickle, nested dictionaries get dotted names; where all tensors lie under one key
+ * Nothing in a pickle is ever executed or imported: an unpickler of our own knows the few globals that a state dict
+ * needs. An object of any other (an argparse.Namespace, a numpy array, an optimizer) is passed over with all that lies
+ * beneath it, and so are tensors that are not dense or of an element type that we do not have; one warning in the log
+ * and the metadata key "rn.opaque" say which, at most 16 of different kinds by name. A module that was saved whole, by
+ * torch.save or as a TorchScript program, gives the tensors of its state_dict() under the names of that; its other
+ * attributes are left out.
+ *
+ * Of a pickle, nested dictionaries get dotted names, whatever their keys ("0.weight", "(a, 1)", "None": as Python shows
+ * them, but texts without quotes and truth values as true and false); where all tensors lie under one key
  * such as 'state_dict' or 'model', and where every name begins with 'module.' (DataParallel), that part is taken off;
  * the metadata keys "rn.nesting" and "rn.prefix" then say what. Python numbers, truth values and strings outside
  * tensors become metadata under their dotted names, numbers printed so that reading them gives the same value. Names of
@@ -40,8 +47,9 @@ typedef struct rn_checkpoint_open_options {
     size_t struct_size;
 } rn_checkpoint_open_options;
 
-/* Opens a file. RN_IO; RN_FORMAT: damaged, or a global that is not allowed (named in the message); RN_UNSUPPORTED:
- * understood but not a set of dense tensors of known types, or this machine is big-endian. The caller destroys. */
+/* Opens a file. RN_IO; RN_FORMAT: damaged, or all tensors lie beneath objects that are not looked into (named in the
+ * message); RN_UNSUPPORTED: understood but not a set of dense tensors of known types, or the file or this machine is
+ * big-endian. The caller destroys. */
 RN_API rn_status rn_checkpoint_open(rn_checkpoint **checkpoint, rn_context *context, const char *path,
                                     const rn_checkpoint_open_options *options);
 /* An empty one. */

@@ -6,7 +6,8 @@
  *   entries.c         the object: tensors and metadata by name
  *   safetensors.c     torch_zip.c  torch_legacy.c  torch_tar.c     one reader a container
  *   unpickler.c       a pickle becomes a tree of values; nothing is executed
- *   torch_value.c     the tree becomes named tensors and metadata
+ *   torch_value.c     the tree becomes named tensors and metadata; torch_module.c looks into modules, torch_opaque.c
+ *                     says what was passed over
  *   safetensors_write.c  torch_zip_write.c  pickler.c              the writers
  * docs/checkpoint-format.md describes what is read and written.
  */

@@ -2,8 +2,8 @@
 /*
  * A pickle as a tree of values. Pickle is a program for a stack machine; ours only builds this tree. A call in the
  * pickle becomes a value that says what would have been called with which arguments, and whoever knows its meaning
- * reads it; nothing is looked up or run. A global that is not in the table of pickle_globals.c ends the reading, by
- * name.
+ * reads it; nothing is looked up or run. A global that is not in the table of pickle_globals.c is a stranger: what it
+ * makes is opaque, and what is put into that is forgotten.
  */
 #ifndef RN_CHECKPOINT_PICKLE_H
 #define RN_CHECKPOINT_PICKLE_H
@@ -24,14 +24,18 @@ typedef enum rn_global_kind {
     RN_GLOBAL_NUMPY_SCALAR,   /* (dtype, bytes) */
     RN_GLOBAL_NUMPY_DTYPE,    /* ('f8', ...) */
     RN_GLOBAL_ENCODE,         /* _codecs.encode: bytes written as text by protocol 2 */
-    RN_GLOBAL_OPAQUE,         /* harmless and of no interest: a device, a type */
-    RN_GLOBAL_UNSUPPORTED     /* understood, not read */
+    RN_GLOBAL_HARMLESS,       /* harmless and of no interest: a device, a type */
+    /* From here on opaque. */
+    RN_GLOBAL_UNSUPPORTED, /* understood, not read */
+    RN_GLOBAL_PAIRS,       /* a storage of complex numbers, two of an element type each, not read */
+    RN_GLOBAL_SCRIPT,      /* a class of a TorchScript program */
+    RN_GLOBAL_STRANGER     /* not in the table */
 } rn_global_kind;
 
 typedef struct rn_pickle_global {
     const char *module, *name;
     rn_global_kind kind;
-    rn_dtype dtype;   /* of a storage */
+    rn_dtype dtype;   /* of a storage; of one that is not read, a type as wide, if there is one */
     const char *what; /* of what is unsupported */
 } rn_pickle_global;
 
@@ -83,6 +87,9 @@ struct rn_pickle_call {
     rn_pickle_value state; /* of a BUILD; NONE if there was none */
 };
 
+/* The global of a value that nobody may look into: a stranger or what it made, or what is not read. NULL otherwise. */
+const rn_pickle_global *rn_pickle_opaque(const rn_pickle_value *value);
+
 typedef struct rn_pickle_block rn_pickle_block;
 
 /* A finished pickle. Values live until it is released; texts as long as the bytes. */
@@ -96,9 +103,8 @@ typedef struct rn_pickle {
 } rn_pickle;
 
 /*
- * Reads one pickle from the start of `bytes`; more may follow it. RN_FORMAT: damaged, beyond a limit or the budget, or
- * a global that is not known; RN_UNSUPPORTED; RN_NO_MEMORY. `path` is for messages. Release in every case but failure,
- * while the budget lives.
+ * Reads one pickle from the start of `bytes`; more may follow it. RN_FORMAT: damaged, or beyond a limit or the budget;
+ * RN_NO_MEMORY. `path` is for messages. Release in every case but failure, while the budget lives.
  */
 rn_status rn_pickle_read(rn_pickle *pickle, rn_budget *budget, const char *path, const unsigned char *bytes,
                          size_t nbytes, rn_message *message);
@@ -116,6 +122,12 @@ const rn_pickle_items *rn_pickle_sequence(const rn_pickle_value *value);
  * without regard to the locale. False if it is something else, does not fit, or is text with a zero byte or not UTF-8.
  */
 bool rn_pickle_print(char *text, size_t size, const rn_pickle_value *value);
+/*
+ * A dictionary's key as text: besides those None, bytes as b'..', globals by their names, and tuples, lists, sets and
+ * calls of all of these as Python shows them, but texts without quotes: "(layer, 1)", "torch.device(cpu)". The work is
+ * charged to the budget; false, too, if that is spent.
+ */
+bool rn_pickle_print_key(char *text, size_t size, const rn_pickle_value *key, rn_budget *budget);
 /* The work of printing it, for a budget: a shared value may be printed at every visit. 0: its type never is. */
 size_t rn_pickle_print_work(const rn_pickle_value *value);
 

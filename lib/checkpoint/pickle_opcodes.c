@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each opcode of protocols 2 to 5 does (Python's pickletools.py describes them). Calls are recorded, never made;
- * the only globals are those of pickle_globals.c.
+ * What each opcode of protocols 1 to 5 does (Python's pickletools.py describes them). Those that name globals and call
+ * them are in pickle_calls.c.
  */
 #include "checkpoint/unpickler.h"
 
 #include "checkpoint/checkpoint.h"
 #include <string.h>
-
-enum { LONGEST_NAME = 1000 /* of a global */, LOOKUP_WORK = 512 /* the table of globals is walked */ };
 
 /* Skips what does not matter: the protocol (1 byte), the length of a frame (8). */
 static rn_status op_skip(rn_unpickler *u, int32_t nbytes)
@@ -114,19 +112,26 @@ static rn_status op_long(rn_unpickler *u, int32_t width)
         u, (rn_pickle_value){ .type = RN_PICKLE_LONG, .length = (uint32_t)count, .as.text = (const char *)bytes });
 }
 
-/* A line of text, without its end. */
-static rn_status take_line(const unsigned char **line, size_t *length, rn_unpickler *u)
+/* Digits with a sign in front: a number, or where 64 bits may not hold it, a text that looks like it. */
+static rn_status push_decimal(rn_unpickler *u, const unsigned char *line, size_t length)
 {
-    const unsigned char *start = u->bytes + u->at;
-    const size_t left = u->nbytes - u->at;
-    const unsigned char *end = memchr(start, '\n', left < LONGEST_NAME ? left : LONGEST_NAME);
+    enum { FIT = 18 };
+    const bool negative = length > 0 && line[0] == '-';
+    const size_t digits = length - (size_t)negative;
+    uint64_t magnitude = 0;
 
-    if (end == NULL)
-        return rn_unpickler_damaged(u, "a line has no end");
-    *line = start;
-    *length = (size_t)(end - start);
-    u->at += *length + 1;
-    return RN_OK;
+    if (digits == 0)
+        return rn_unpickler_damaged(u, "a decimal number is empty");
+    for (size_t i = negative; i < length; i++) {
+        if (line[i] < '0' || line[i] > '9')
+            return rn_unpickler_damaged(u, "a decimal number has other signs in it");
+        magnitude = i > FIT ? 0 : magnitude * 10 + (uint64_t)(line[i] - '0');
+    }
+    if (digits > FIT)
+        return rn_unpickler_push(
+            u, (rn_pickle_value){ .type = RN_PICKLE_TEXT, .length = (uint32_t)length, .as.text = (const char *)line });
+    const int64_t value = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+    return rn_unpickler_push(u, (rn_pickle_value){ .type = RN_PICKLE_INTEGER, .as.integer = value });
 }
 
 /* A decimal line: how Python 2 wrote numbers beyond 32 bits. "00" and "01" are truth values. */
@@ -134,24 +139,27 @@ static rn_status op_decimal(rn_unpickler *u, int32_t unused)
 {
     const unsigned char *line = NULL;
     size_t length = 0;
-    rn_status status = take_line(&line, &length, u);
+    rn_status status = rn_unpickler_take_line(&line, &length, u);
 
     (void)unused;
     if (status != RN_OK)
         return status;
-    const bool negative = length > 0 && line[0] == '-';
-    uint64_t magnitude = 0;
-    if (length == (size_t)negative || length - (size_t)negative > 18)
-        return rn_unpickler_damaged(u, "a decimal number is empty or too long");
-    for (size_t i = negative; i < length; i++) {
-        if (line[i] < '0' || line[i] > '9')
-            return rn_unpickler_damaged(u, "a decimal number has other signs in it");
-        magnitude = magnitude * 10 + (uint64_t)(line[i] - '0');
-    }
-    const bool truth = length == 2 && line[0] == '0' && line[1] <= '1';
-    const int64_t value = negative ? -(int64_t)magnitude : (int64_t)magnitude;
-    return rn_unpickler_push(
-        u, (rn_pickle_value){ .type = truth ? RN_PICKLE_BOOL : RN_PICKLE_INTEGER, .as.integer = value });
+    if (length == 2 && line[0] == '0' && (line[1] == '0' || line[1] == '1'))
+        return op_bool(u, line[1] == '1');
+    return push_decimal(u, line, length);
+}
+
+/* The same for the numbers beyond 32 bits of protocol 1, which end in "L". */
+static rn_status op_decimal_long(rn_unpickler *u, int32_t unused)
+{
+    const unsigned char *line = NULL;
+    size_t length = 0;
+    rn_status status = rn_unpickler_take_line(&line, &length, u);
+
+    (void)unused;
+    if (status != RN_OK)
+        return status;
+    return push_decimal(u, line, length > 0 && line[length - 1] == 'L' ? length - 1 : length);
 }
 
 static rn_status op_float(rn_unpickler *u, int32_t unused)
@@ -216,13 +224,17 @@ static rn_status op_tuple(rn_unpickler *u, int32_t count)
     return rn_unpickler_push_made(u, RN_PICKLE_TUPLE, values, (size_t)count);
 }
 
-/* The value below the popped ones, if it is a container of this type. */
+/* The value below the popped ones takes them if it is a container of this type; an opaque one swallows them. */
 static rn_status extend(rn_unpickler *u, rn_pickle_type type, const rn_pickle_value *values, size_t count)
 {
-    if (values == NULL || rn_unpickler_available(u) == 0 || u->stack[u->count - 1].type != (uint32_t)type)
+    if (values == NULL || rn_unpickler_available(u) == 0)
         return rn_unpickler_damaged(u, "there is no container to add to");
     if (type == RN_PICKLE_DICTIONARY && count % 2 != 0)
         return rn_unpickler_damaged(u, "a key has no value");
+    if (rn_pickle_opaque(&u->stack[u->count - 1]) != NULL)
+        return RN_OK;
+    if (u->stack[u->count - 1].type != (uint32_t)type)
+        return rn_unpickler_damaged(u, "there is no container to add to");
     return rn_unpickler_append(u, u->stack[u->count - 1].as.items, values, count);
 }
 
@@ -271,126 +283,7 @@ static rn_status op_memoize(rn_unpickler *u, int32_t unused)
     return rn_unpickler_put(u, next);
 }
 
-static rn_status push_global(rn_unpickler *u, const char *module, size_t module_length, const char *name,
-                             size_t name_length)
-{
-    const rn_pickle_global *global = rn_pickle_global_find(module, module_length, name, name_length);
-    rn_status status = rn_unpickler_work(u, LOOKUP_WORK);
-
-    if (status != RN_OK)
-        return status;
-    if (global == NULL)
-        return rn_fail(
-            u->message, RN_FORMAT,
-            "%s: the pickle asks for %.*s.%.*s, which a state dict does not need; nothing of it was executed. Save "
-            "model.state_dict() instead of a whole object",
-            u->path, (int)module_length, module, (int)name_length, name);
-    if (global->kind == RN_GLOBAL_UNSUPPORTED)
-        return rn_fail(u->message, RN_UNSUPPORTED, "%s: %s are not read (%s.%s)", u->path, global->what, global->module,
-                       global->name);
-    return rn_unpickler_push(u, (rn_pickle_value){ .type = RN_PICKLE_GLOBAL, .as.global = global });
-}
-
-static rn_status op_global(rn_unpickler *u, int32_t unused)
-{
-    const unsigned char *module = NULL, *name = NULL;
-    size_t module_length = 0, name_length = 0;
-    rn_status status = take_line(&module, &module_length, u);
-
-    (void)unused;
-    if (status == RN_OK)
-        status = take_line(&name, &name_length, u);
-    if (status != RN_OK)
-        return status;
-    return push_global(u, (const char *)module, module_length, (const char *)name, name_length);
-}
-
-static rn_status op_stack_global(rn_unpickler *u, int32_t unused)
-{
-    const rn_pickle_value *names = rn_unpickler_pop(u, 2);
-
-    (void)unused;
-    if (names == NULL || names[0].type != RN_PICKLE_TEXT || names[1].type != RN_PICKLE_TEXT ||
-        names[0].length > LONGEST_NAME || names[1].length > LONGEST_NAME)
-        return rn_unpickler_damaged(u, "a global has no name");
-    return push_global(u, names[0].as.text, names[0].length, names[1].as.text, names[1].length);
-}
-
-/* OrderedDict(), OrderedDict([(key, value), ...]), Counter({...}), defaultdict(type): a dictionary of what is given. */
-static rn_status push_dictionary(rn_unpickler *u, const rn_pickle_items *arguments)
-{
-    const rn_pickle_value *last = arguments->count == 0 ? NULL : &arguments->value[arguments->count - 1];
-    rn_pickle_value made;
-    rn_status status = rn_unpickler_make(&made, u, RN_PICKLE_DICTIONARY, NULL, 0);
-
-    if (status == RN_OK && last != NULL && last->type == RN_PICKLE_DICTIONARY)
-        status = rn_unpickler_append(u, made.as.items, last->as.items->value, last->as.items->count);
-    if (status == RN_OK && last != NULL && rn_pickle_sequence(last) != NULL) {
-        const rn_pickle_items *pairs = rn_pickle_sequence(last);
-
-        for (size_t i = 0; i < pairs->count && status == RN_OK; i++) {
-            const rn_pickle_items *pair = rn_pickle_sequence(&pairs->value[i]);
-
-            if (pair == NULL || pair->count != 2)
-                return rn_unpickler_damaged(u, "a dictionary is made of something else than pairs");
-            status = rn_unpickler_append(u, made.as.items, pair->value, 2);
-        }
-    }
-    return status == RN_OK ? rn_unpickler_push(u, made) : status;
-}
-
-/* Function and tuple of arguments become a value that says so. */
-static rn_status op_call(rn_unpickler *u, int32_t unused)
-{
-    const rn_pickle_value *values = rn_unpickler_pop(u, 2);
-    void *memory;
-
-    (void)unused;
-    if (values == NULL || values[0].type != RN_PICKLE_GLOBAL || values[1].type != RN_PICKLE_TUPLE)
-        return rn_unpickler_damaged(u, "a call of something that is no function, or without arguments");
-    const rn_pickle_value function = values[0], arguments = values[1];
-    if (function.as.global->kind == RN_GLOBAL_DICTIONARY)
-        return push_dictionary(u, arguments.as.items);
-    rn_status status = rn_unpickler_allocate(&memory, u, sizeof(rn_pickle_call));
-    if (status != RN_OK)
-        return status;
-    rn_pickle_call *call = memory;
-    *call = (rn_pickle_call){ .function = function.as.global, .arguments = arguments.as.items };
-    return rn_unpickler_push(u, (rn_pickle_value){ .type = RN_PICKLE_CALL, .as.call = call });
-}
-
-/* The state of an object. Attributes of a dictionary (state_dict's _metadata) hold no tensors of it and are dropped. */
-static rn_status op_build(rn_unpickler *u, int32_t unused)
-{
-    const rn_pickle_value *state = rn_unpickler_pop(u, 1);
-
-    (void)unused;
-    if (state == NULL || rn_unpickler_available(u) == 0)
-        return rn_unpickler_damaged(u, "the stack is empty");
-    const rn_pickle_value *object = &u->stack[u->count - 1];
-    if (object->type == RN_PICKLE_CALL)
-        object->as.call->state = *state;
-    else if (object->type != RN_PICKLE_DICTIONARY)
-        return rn_unpickler_damaged(u, "a state for something that has none");
-    return RN_OK;
-}
-
-static rn_status op_persistent(rn_unpickler *u, int32_t unused)
-{
-    const rn_pickle_value *id = rn_unpickler_pop(u, 1);
-
-    (void)unused;
-    if (id == NULL)
-        return rn_unpickler_damaged(u, "the stack is empty");
-    const rn_pickle_value copy = *id;
-    rn_status status = rn_unpickler_push_made(u, RN_PICKLE_PERSISTENT, &copy, 1);
-    return status == RN_OK ? rn_unpickler_append(u, &u->pickle->persistent, &copy, 1) : status;
-}
-
-/*
- * Old classes (INST, OBJ), extension codes, keyword arguments, textual persistent ids and out-of-band buffers are left
- * out: torch.save writes none.
- */
+/* Extension codes, textual persistent ids and out-of-band buffers are left out: torch.save writes none. */
 const rn_opcode rn_opcodes[256] = {
     [0x80] = { op_skip, 1 }, /* PROTO */
     [0x95] = { op_skip, 8 }, /* FRAME */
@@ -403,6 +296,7 @@ const rn_opcode rn_opcodes[256] = {
     [0x88] = { op_bool, 1 },
     [0x89] = { op_bool, 0 },
     ['I'] = { op_decimal, 0 },
+    ['L'] = { op_decimal_long, 0 },
     ['J'] = { op_integer, 4 },
     ['K'] = { op_integer, 1 },
     ['M'] = { op_integer, 2 },
@@ -439,10 +333,13 @@ const rn_opcode rn_opcodes[256] = {
     [0x94] = { op_memoize, 0 },
     ['h'] = { op_get, 1 },
     ['j'] = { op_get, 4 },
-    ['c'] = { op_global, 0 },
-    [0x93] = { op_stack_global, 0 },
-    ['R'] = { op_call, 0 },  /* REDUCE */
-    [0x81] = { op_call, 0 }, /* NEWOBJ */
-    ['b'] = { op_build, 0 },
-    ['Q'] = { op_persistent, 0 },
+    ['c'] = { rn_op_global, 0 },
+    [0x93] = { rn_op_stack_global, 0 },
+    ['R'] = { rn_op_call, 2 },     /* REDUCE */
+    [0x81] = { rn_op_call, 2 },    /* NEWOBJ */
+    [0x92] = { rn_op_call, 3 },    /* NEWOBJ_EX */
+    ['i'] = { rn_op_instance, 0 }, /* INST */
+    ['o'] = { rn_op_object, 0 },   /* OBJ */
+    ['b'] = { rn_op_build, 0 },
+    ['Q'] = { rn_op_persistent, 0 },
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looking at the values of a pickle, and printing the simple ones. numpy's scalars print as the numbers that they are.
+ * Looking at the values of a pickle, and printing the simple ones, and keys. numpy's scalars print as the numbers that
+ * they are.
  */
 #include "checkpoint/pickle.h"
 
@@ -40,6 +41,17 @@ const rn_pickle_items *rn_pickle_sequence(const rn_pickle_value *value)
             return inner->as.items;
     }
     return NULL;
+}
+
+const rn_pickle_global *rn_pickle_opaque(const rn_pickle_value *value)
+{
+    const rn_pickle_global *global = value->type == RN_PICKLE_GLOBAL ? value->as.global
+                                     : value->type == RN_PICKLE_CALL ? value->as.call->function
+                                                                     : NULL;
+
+    if (global == NULL || global->kind < RN_GLOBAL_UNSUPPORTED)
+        return NULL;
+    return global;
 }
 
 /*
@@ -231,4 +243,92 @@ bool rn_pickle_print(char *text, size_t size, const rn_pickle_value *value)
         return value->as.call->function->kind == RN_GLOBAL_NUMPY_SCALAR && print_scalar(text, size, value->as.call);
     default: return false;
     }
+}
+
+/* ---- keys ------------------------------------------------------------------------------------------------------ */
+
+typedef struct key_text {
+    char *text;
+    size_t size, length;
+    rn_budget *budget;
+} key_text;
+
+static bool put_bytes(key_text *k, const char *bytes, size_t length)
+{
+    if (length >= k->size - k->length || !rn_text_is_clean(bytes, length))
+        return false;
+    if (length > 0)
+        memcpy(k->text + k->length, bytes, length);
+    k->length += length;
+    k->text[k->length] = '\0';
+    return true;
+}
+
+static bool put_text(key_text *k, const char *text)
+{
+    return put_bytes(k, text, strlen(text));
+}
+
+static bool put_simple(key_text *k, const rn_pickle_value *value)
+{
+    if (!rn_budget_work(k->budget, rn_pickle_print_work(value)) ||
+        !rn_pickle_print(k->text + k->length, k->size - k->length, value))
+        return false;
+    k->length += strlen(k->text + k->length);
+    return true;
+}
+
+static bool put_key(key_text *k, const rn_pickle_value *value);
+
+/* Each bracket takes its room, so that a list that holds itself ends with the text. */
+static bool put_items(key_text *k, const rn_pickle_items *items, const char *open, const char *close)
+{
+    bool fits = put_text(k, open);
+
+    for (size_t i = 0; i < items->count && fits; i++)
+        fits = (i == 0 || put_text(k, ", ")) && put_key(k, &items->value[i]);
+    return fits && put_text(k, close);
+}
+
+static bool put_global(key_text *k, const rn_pickle_global *global)
+{
+    return put_text(k, global->module) && put_text(k, ".") && put_text(k, global->name);
+}
+
+static bool put_quoted(key_text *k, const rn_pickle_value *bytes)
+{
+    return put_text(k, "b'") && put_bytes(k, bytes->as.text, bytes->length) && put_text(k, "'");
+}
+
+static bool put_call(key_text *k, const rn_pickle_value *value)
+{
+    const rn_pickle_call *call = value->as.call;
+
+    if (call->function->kind == RN_GLOBAL_NUMPY_SCALAR)
+        return put_simple(k, value);
+    if (call->function->kind == RN_GLOBAL_ENCODE && call->arguments->count > 0 &&
+        call->arguments->value[0].type == RN_PICKLE_TEXT)
+        return put_quoted(k, &call->arguments->value[0]);
+    return put_global(k, call->function) && put_items(k, call->arguments, "(", ")");
+}
+
+static bool put_key(key_text *k, const rn_pickle_value *value)
+{
+    switch (value->type) {
+    case RN_PICKLE_NONE: return put_text(k, "None");
+    case RN_PICKLE_BYTES: return put_text(k, "b'") && put_bytes(k, value->as.text, value->length) && put_text(k, "'");
+    case RN_PICKLE_TUPLE: return put_items(k, value->as.items, "(", value->as.items->count == 1 ? ",)" : ")");
+    case RN_PICKLE_LIST: return put_items(k, value->as.items, "[", "]");
+    case RN_PICKLE_SET: return put_items(k, value->as.items, "{", "}");
+    case RN_PICKLE_GLOBAL: return put_global(k, value->as.global);
+    case RN_PICKLE_CALL: return put_call(k, value);
+    default: return put_simple(k, value);
+    }
+}
+
+bool rn_pickle_print_key(char *text, size_t size, const rn_pickle_value *key, rn_budget *budget)
+{
+    key_text k = { .text = text, .size = size, .budget = budget };
+
+    return rn_budget_work(budget, size) && put_key(&k, key);
 }

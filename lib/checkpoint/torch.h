@@ -14,6 +14,7 @@ typedef struct rn_torch_storage {
     char *data;        /* aligned for its elements */
     size_t nbytes;
     rn_dtype dtype; /* where the container says it; else 0 */
+    size_t width;   /* bytes of an element of the legacy container, whether it is read or not */
 } rn_torch_storage;
 
 typedef struct rn_torch_storages {
@@ -49,16 +50,23 @@ typedef struct rn_torch_source {
 } rn_torch_source;
 
 /*
- * ('storage', type, key, location, numel[, (view key, offset, length)]), the persistent id of a storage. NULL in *key:
- * it is something else.
+ * ('storage', type, key, location, numel[, (view key, offset, length)]), the persistent id of a storage. RN_FORMAT: it is
+ * something else; RN_UNSUPPORTED: elements of an unknown width.
  */
 typedef struct rn_torch_storage_id {
     char key[RN_TORCH_KEY];
-    rn_dtype dtype;
-    int64_t count; /* elements of the whole storage */
+    const rn_pickle_global *type;
+    rn_dtype dtype; /* of its elements, where they are read */
+    size_t width;   /* bytes of an element */
+    int64_t count;  /* elements of the whole storage */
     int64_t start, length;
 } rn_torch_storage_id;
 rn_status rn_torch_storage_id_read(rn_torch_storage_id *id, const rn_reader *reader, const rn_pickle_value *value);
+/*
+ * What makes the storage of this id unreadable: an object in the id's place, or an element type that is not read. NULL:
+ * nothing.
+ */
+const rn_pickle_global *rn_torch_unread_storage(const rn_pickle_value *id);
 
 /* A key is text or a number. False: it is neither, too long, or more work than the budget has left. */
 bool rn_torch_key(char key[RN_TORCH_KEY], const rn_reader *reader, const rn_pickle_value *value);

@@ -7,6 +7,7 @@
  * Only the object says of what type a storage is, so the sizes come from its persistent ids.
  */
 #include "checkpoint/torch.h"
+#include "checkpoint/zip_archive.h"
 
 #include <string.h>
 
@@ -87,12 +88,12 @@ static rn_status declare_storages(torch_legacy *legacy, const rn_pickle *object)
         if (status != RN_OK)
             return status;
         const rn_torch_storage *known = rn_torch_storages_find(&legacy->storages, id.key);
-        if (known != NULL && known->dtype != id.dtype)
+        if (known != NULL && (known->dtype != id.dtype || known->width != id.width))
             return rn_fail(&legacy->reader->context->message, RN_UNSUPPORTED,
                            "%s: the storage '%s' is used with two element types", legacy->reader->path, id.key);
         if (known == NULL)
-            status = rn_torch_storages_add(&legacy->storages, legacy->reader, &(rn_torch_storage){ .dtype = id.dtype },
-                                           id.key);
+            status = rn_torch_storages_add(&legacy->storages, legacy->reader,
+                                           &(rn_torch_storage){ .dtype = id.dtype, .width = id.width }, id.key);
         if (status != RN_OK)
             return status;
     }
@@ -114,7 +115,7 @@ static rn_status load_storage(torch_legacy *legacy, const rn_pickle_value *value
     if (reader->nbytes - legacy->at < 8)
         return rn_fail(message, RN_FORMAT, "%s: ends before the storage '%s': it was cut off", reader->path, key);
     const uint64_t count = rn_get_u64(reader->bytes + legacy->at);
-    const size_t element = rn_dtype_size(storage->dtype);
+    const size_t element = storage->width;
     legacy->at += 8;
     if (count > (reader->nbytes - legacy->at) / element)
         return rn_fail(message, RN_FORMAT, "%s: ends inside the storage '%s': it was cut off", reader->path, key);
@@ -141,12 +142,26 @@ static rn_status load_storages(torch_legacy *legacy)
     return status;
 }
 
+/* More may follow, another object for instance, but no zip archive: programs would disagree about what the file holds. */
+static rn_status check_rest(const torch_legacy *legacy)
+{
+    const rn_reader *reader = legacy->reader;
+    const size_t rest = reader->nbytes - legacy->at;
+    rn_status status = rn_reader_work(reader, rest < UINT16_MAX ? rest : UINT16_MAX);
+
+    if (status == RN_OK && rn_zip_recognise_end(reader->bytes + legacy->at, rest))
+        status = rn_fail(&reader->context->message, RN_FORMAT,
+                         "%s: is a file of torch.save before 1.6 and a zip archive at once", reader->path);
+    return status;
+}
+
 static rn_status find_storage(const rn_torch_storage **storage, void *payload, const char *key, rn_dtype dtype)
 {
     const torch_legacy *legacy = payload;
 
     *storage = rn_torch_storages_find(&legacy->storages, key);
-    if (*storage == NULL || (*storage)->owner == NULL || (*storage)->dtype != dtype)
+    if (*storage == NULL || (*storage)->owner == NULL || (*storage)->dtype != dtype ||
+        (*storage)->width != rn_dtype_size(dtype))
         return rn_fail(&legacy->reader->context->message, RN_FORMAT, "%s: the storage '%s' is missing",
                        legacy->reader->path, key);
     return RN_OK;
@@ -165,6 +180,8 @@ rn_status rn_torch_legacy_read(rn_reader *reader)
         status = declare_storages(&legacy, &object);
     if (status == RN_OK)
         status = load_storages(&legacy);
+    if (status == RN_OK)
+        status = check_rest(&legacy);
     if (status == RN_OK)
         status = rn_torch_object_read(reader, &object.root, &source);
     rn_pickle_release(&object);

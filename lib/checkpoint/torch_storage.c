@@ -89,17 +89,31 @@ rn_status rn_torch_storage_id_read(rn_torch_storage_id *id, const rn_reader *rea
         return rn_fail(message, RN_FORMAT, "%s: the pickle refers to something outside that is not a storage",
                        reader->path);
     const rn_pickle_value *type = &items->value[1];
-    if (type->type != RN_PICKLE_GLOBAL || type->as.global->kind != RN_GLOBAL_STORAGE)
+    if (type->type == RN_PICKLE_GLOBAL && rn_pickle_opaque(type) != NULL && type->as.global->dtype == 0)
+        return rn_fail(message, RN_UNSUPPORTED, "%s: elements of a %s.%s are not read", reader->path,
+                       type->as.global->module, type->as.global->name);
+    if (type->type != RN_PICKLE_GLOBAL || type->as.global->dtype == 0)
         return rn_fail(message, RN_FORMAT, "%s: a storage has no type", reader->path);
     if (!rn_torch_key(id->key, reader, &items->value[2]) || !whole_number(&id->count, &items->value[4]))
         return rn_fail(message, RN_FORMAT, "%s: a storage has no key or no size", reader->path);
-    id->dtype = type->as.global->dtype;
+    id->type = type->as.global;
+    id->dtype = id->type->dtype;
+    id->width = rn_dtype_size(id->dtype) * (id->type->kind == RN_GLOBAL_PAIRS ? 2 : 1);
     id->start = 0;
     id->length = id->count;
     if (items->count == 6 && !read_view(id, &items->value[5]))
         return rn_fail(message, RN_FORMAT, "%s: a view of the storage '%s' does not lie inside it", reader->path,
                        id->key);
     return RN_OK;
+}
+
+const rn_pickle_global *rn_torch_unread_storage(const rn_pickle_value *id)
+{
+    const rn_pickle_items *items = rn_pickle_sequence(id);
+
+    if (items == NULL)
+        return rn_pickle_opaque(id);
+    return items->count < 2 ? NULL : rn_pickle_opaque(&items->value[1]);
 }
 
 /* The largest index that the shape and strides reach, -1 if there are no elements; false on overflow. */

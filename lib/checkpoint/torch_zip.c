@@ -4,7 +4,8 @@
  *   data.pkl       the pickled object; storages are persistent ids
  *   data/<key>     the bytes of a storage
  *   byteorder      "little" or "big" (since 2.1); version, and smaller ones that do not matter here
- * A TorchScript archive looks the same but has code/ and constants.pkl: a program, not a checkpoint.
+ * A TorchScript archive looks the same but has code/ and constants.pkl: a program, whose data.pkl is a module with its
+ * parameters.
  */
 #include "checkpoint/torch.h"
 #include "checkpoint/zip_archive.h"
@@ -28,25 +29,37 @@ static const rn_zip_entry *find_below(const torch_zip *zip, const char *name)
     return length < 0 || (size_t)length >= sizeof full ? NULL : rn_zip_find(&zip->archive, full);
 }
 
-/* The first entry called data.pkl gives the directory. */
-static const rn_zip_entry *find_pickle(torch_zip *zip)
+static bool is_pickle(const char *name, size_t length)
 {
     static const char wanted[] = "data.pkl";
     const size_t wanted_length = sizeof wanted - 1;
 
-    for (size_t i = 0; i < zip->archive.count; i++) {
-        const char *name = zip->archive.entry[i].name;
-        const size_t length = strlen(name);
+    return length >= wanted_length && memcmp(name + length - wanted_length, wanted, wanted_length) == 0 &&
+           (length == wanted_length || name[length - wanted_length - 1] == '/');
+}
 
-        if (length < wanted_length || strcmp(name + length - wanted_length, wanted) != 0)
+/* The entry called data.pkl gives the directory. Of two, PyTorch would take the one that its first entry stands beside. */
+static rn_status find_pickle(const rn_zip_entry **found, torch_zip *zip)
+{
+    rn_message *message = &zip->reader->context->message;
+
+    *found = NULL;
+    for (size_t i = 0; i < zip->archive.count; i++) {
+        const rn_zip_entry *entry = &zip->archive.entry[i];
+        const size_t length = strlen(entry->name);
+
+        if (!is_pickle(entry->name, length))
             continue;
-        if (length == wanted_length || name[length - wanted_length - 1] == '/') {
-            zip->prefix = name;
-            zip->prefix_length = (int)(length - wanted_length);
-            return &zip->archive.entry[i];
-        }
+        if (*found != NULL)
+            return rn_fail(message, RN_FORMAT, "%s: a zip archive with two pickles: '%s' and '%s'", zip->reader->path,
+                           (*found)->name, entry->name);
+        *found = entry;
+        zip->prefix = entry->name;
+        zip->prefix_length = (int)(length - strlen("data.pkl"));
     }
-    return NULL;
+    return *found != NULL ? RN_OK
+                          : rn_fail(message, RN_FORMAT, "%s: a zip archive without data.pkl: not a file of torch.save",
+                                    zip->reader->path);
 }
 
 static rn_status find_storage(const rn_torch_storage **storage, void *payload, const char *key, rn_dtype dtype)
@@ -121,23 +134,20 @@ rn_status rn_torch_zip_read(rn_reader *reader)
 {
     torch_zip zip = { .reader = reader };
     rn_message *message = &reader->context->message;
+    const rn_zip_entry *entry = NULL;
     rn_status status = rn_zip_open(&zip.archive, reader);
 
-    if (status == RN_OK) {
-        const rn_zip_entry *entry = find_pickle(&zip);
-
-        if (entry == NULL)
-            status = rn_fail(message, RN_FORMAT, "%s: a zip archive without data.pkl: not a file of torch.save",
-                             reader->path);
-        else if (find_below(&zip, "constants.pkl") != NULL)
-            status = rn_fail(message, RN_UNSUPPORTED,
-                             "%s: a TorchScript program, not a checkpoint; save its state_dict() with torch.save",
-                             reader->path);
-        else
-            status = check_byte_order(&zip);
-        if (status == RN_OK)
-            status = read_object(&zip, entry);
-    }
+    if (status == RN_OK)
+        status = find_pickle(&entry, &zip);
+    if (status == RN_OK)
+        status = check_byte_order(&zip);
+    if (status == RN_OK)
+        status = read_object(&zip, entry);
+    if (status == RN_OK && rn_checkpoint_count(reader->checkpoint) == 0 && find_below(&zip, "constants.pkl") != NULL)
+        status = rn_fail(message, RN_UNSUPPORTED,
+                         "%s: a TorchScript program without parameters of its own (torch.jit.freeze makes them "
+                         "constants); save the state_dict() of its model with torch.save",
+                         reader->path);
     rn_torch_storages_release(&zip.storages, &reader->budget->allocator);
     rn_zip_close(&zip.archive);
     return status;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The restricted unpickler: a stack, marks in it, a memo (Python's pickletools.py describes the machine).
- * pickle_opcodes.c says what each opcode does with them.
+ * pickle_opcodes.c and pickle_calls.c say what each opcode does with them.
  *
  * Values live in blocks that are released as a whole, so that shared and even circular values are no matter here (who
  * walks the tree limits its depth). Limits: 64 MiB of pickle, and the budget of the file: a state dict needs about 7
@@ -120,6 +120,20 @@ const unsigned char *rn_unpickler_take(rn_unpickler *u, size_t count)
         return NULL;
     u->at += count;
     return u->bytes + u->at - count;
+}
+
+rn_status rn_unpickler_take_line(const unsigned char **line, size_t *length, rn_unpickler *u)
+{
+    const unsigned char *start = u->bytes + u->at;
+    const size_t left = u->nbytes - u->at;
+    const unsigned char *end = memchr(start, '\n', left < RN_UNPICKLER_LINE ? left : RN_UNPICKLER_LINE);
+
+    if (end == NULL)
+        return rn_unpickler_damaged(u, "a line has no end");
+    *line = start;
+    *length = (size_t)(end - start);
+    u->at += *length + 1;
+    return RN_OK;
 }
 
 rn_status rn_unpickler_append(rn_unpickler *u, rn_pickle_items *items, const rn_pickle_value *values, size_t count)

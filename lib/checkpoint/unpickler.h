@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The stack machine behind rn_pickle_read, shared by unpickler.c and pickle_opcodes.c. */
+/* The stack machine behind rn_pickle_read, shared by unpickler.c, pickle_opcodes.c and pickle_calls.c. */
 #ifndef RN_CHECKPOINT_UNPICKLER_H
 #define RN_CHECKPOINT_UNPICKLER_H
 
 #include "checkpoint/pickle.h"
+
+enum { RN_UNPICKLER_LINE = 1000 }; /* bytes of a name */
 
 typedef struct rn_unpickler {
     rn_pickle *pickle;
@@ -27,6 +29,15 @@ typedef struct rn_opcode {
 } rn_opcode;
 extern const rn_opcode rn_opcodes[256];
 
+/* The opcodes of pickle_calls.c. */
+rn_status rn_op_global(rn_unpickler *u, int32_t unused);
+rn_status rn_op_stack_global(rn_unpickler *u, int32_t unused);
+rn_status rn_op_call(rn_unpickler *u, int32_t operands);
+rn_status rn_op_object(rn_unpickler *u, int32_t unused);
+rn_status rn_op_instance(rn_unpickler *u, int32_t unused);
+rn_status rn_op_build(rn_unpickler *u, int32_t unused);
+rn_status rn_op_persistent(rn_unpickler *u, int32_t unused);
+
 /* Fails with RN_FORMAT and the place. */
 rn_status rn_unpickler_damaged(const rn_unpickler *u, const char *what);
 /* Charges work to the budget. RN_FORMAT: more than the file's size justifies. */
@@ -35,6 +46,8 @@ rn_status rn_unpickler_work(rn_unpickler *u, size_t units);
 rn_status rn_unpickler_allocate(void **memory, rn_unpickler *u, size_t nbytes);
 /* The next `count` bytes; NULL: the end of the pickle comes first. */
 const unsigned char *rn_unpickler_take(rn_unpickler *u, size_t count);
+/* A line of text of at most RN_UNPICKLER_LINE bytes, without its end. */
+rn_status rn_unpickler_take_line(const unsigned char **line, size_t *length, rn_unpickler *u);
 
 rn_status rn_unpickler_push(rn_unpickler *u, rn_pickle_value value);
 /* Values above the last mark. */

@@ -2,12 +2,12 @@
 /*
  * Reading zip from memory (APPNOTE.TXT of PKWARE): the end record says where the directory lies, the directory where
  * each entry lies. What is stored as it is (all that PyTorch writes) is not read but found, so that tensors view the
- * file; the rest is inflated by zlib.
+ * file; the rest is inflated by zlib
+ * (zip_inflate.c).
  *
  * Not by minizip: the one that systems ship (1.1) misses the zip64 sizes and places of archives beyond 4 GiB where long
  * has 64 bits, takes the end of the file for zeros, and looks entries up one by one.
  */
-#define ZLIB_CONST
 #include "checkpoint/zip_archive.h"
 
 #include <string.h>
@@ -17,14 +17,17 @@ enum {
     LONGEST_NAME = 1024,
     LONGEST_COMMENT = 65535,
     MOST_ENTRIES = RN_CHECKPOINT_TENSORS + 1000, /* one a storage, and a few small ones */
-    INFLATE_RATIO = 1032,                        /* zlib's manual: the most that deflate can shrink */
-    INFLATE_WORK = 4,                            /* units of the budget for a byte that comes out */
     LOCAL_HEADER = 30,
     RECORD = 46,
     END_RECORD = 22,
     LOCATOR_64 = 20,
     END_RECORD_64 = 56
 };
+
+/* Flags of an entry: encrypted, patched, strongly encrypted, its header masked. Nothing of the kind is read. */
+#define UNREAD_FLAGS 0x2061u
+/* Sizes and CRC follow the data, so that the local header may leave them out. */
+#define DESCRIPTOR_FLAG 0x0008u
 
 #define SEE_ZIP64 UINT32_MAX
 
@@ -52,45 +55,79 @@ static bool is_signature(const unsigned char *bytes, const char *signature)
 /* ---- the directory --------------------------------------------------------------------------------------------- */
 
 /* The last end record whose comment fits behind it. */
-static bool find_end(size_t *place, const rn_reader *reader)
+static bool find_end(size_t *place, const unsigned char *bytes, size_t nbytes)
 {
     const size_t most = END_RECORD + LONGEST_COMMENT;
-    const size_t last = reader->nbytes < END_RECORD ? 0 : reader->nbytes - END_RECORD;
-    const size_t first = reader->nbytes > most ? reader->nbytes - most : 0;
+    const size_t last = nbytes < END_RECORD ? 0 : nbytes - END_RECORD;
+    const size_t first = nbytes > most ? nbytes - most : 0;
 
-    for (size_t at = last + 1; reader->nbytes >= END_RECORD && at-- > first;)
-        if (is_signature(reader->bytes + at, "PK\5\6") && rn_get_u16(reader->bytes + at + 20) <= last - at) {
+    for (size_t at = last + 1; nbytes >= END_RECORD && at-- > first;)
+        if (is_signature(bytes + at, "PK\5\6") && rn_get_u16(bytes + at + 20) <= last - at) {
             *place = at;
             return true;
         }
     return false;
 }
 
+bool rn_zip_recognise_end(const unsigned char *bytes, size_t nbytes)
+{
+    size_t place;
+
+    return find_end(&place, bytes, nbytes);
+}
+
+/* A short number of the end record and its zip64 sibling: equal, or the short one is all ones. */
+static bool agree(uint64_t number, uint64_t all_ones, uint64_t wide)
+{
+    return number == wide || number == all_ones;
+}
+
+/* *end is the place of the end record; where there is a zip64 record in front of it, that one counts. */
+static rn_status read_zip64(directory *d, size_t *end, const rn_zip_archive *archive)
+{
+    const rn_reader *reader = archive->reader;
+    const size_t locator = *end - LOCATOR_64;
+    const uint64_t place = rn_get_u64(reader->bytes + locator + 8);
+
+    if (locator < END_RECORD_64 || place > locator - END_RECORD_64 || !is_signature(reader->bytes + place, "PK\6\6") ||
+        rn_get_u64(reader->bytes + place + 4) != locator - place - 12)
+        return damaged(archive, "its zip64 record is not where it should be");
+    const unsigned char *record = reader->bytes + place;
+    const directory wide = { .place = rn_get_u64(record + 48),
+                             .nbytes = rn_get_u64(record + 40),
+                             .entries = rn_get_u64(record + 32) };
+    if (!agree(d->place, UINT32_MAX, wide.place) || !agree(d->nbytes, UINT32_MAX, wide.nbytes) ||
+        !agree(d->entries, UINT16_MAX, wide.entries))
+        return damaged(archive, "its two end records speak of two directories");
+    *end = (size_t)place;
+    *d = wide;
+    return RN_OK;
+}
+
+/*
+ * The directory must lie right in front of its end record: readers that look for it there, not where the record says,
+ * would otherwise see another one.
+ */
 static rn_status find_directory(directory *d, const rn_zip_archive *archive)
 {
     const rn_reader *reader = archive->reader;
+    rn_status status = RN_OK;
     size_t end;
 
-    if (!find_end(&end, reader))
+    if (!find_end(&end, reader->bytes, reader->nbytes))
         return damaged(archive, "there is no directory at its end; it was probably cut off");
     const unsigned char *record = reader->bytes + end;
     *d = (directory){ .place = rn_get_u32(record + 16),
                       .nbytes = rn_get_u32(record + 12),
                       .entries = rn_get_u16(record + 10) };
-    if (end >= LOCATOR_64 && is_signature(record - LOCATOR_64, "PK\6\7")) {
-        const uint64_t wide = rn_get_u64(record - LOCATOR_64 + 8);
-
-        if (end < LOCATOR_64 + END_RECORD_64 || wide > end - LOCATOR_64 - END_RECORD_64 ||
-            !is_signature(reader->bytes + wide, "PK\6\6"))
-            return damaged(archive, "its zip64 record is not where it should be");
-        end = (size_t)wide;
-        record = reader->bytes + end;
-        *d = (directory){ .place = rn_get_u64(record + 48),
-                          .nbytes = rn_get_u64(record + 40),
-                          .entries = rn_get_u64(record + 32) };
-    }
+    if (end >= LOCATOR_64 && is_signature(record - LOCATOR_64, "PK\6\7"))
+        status = read_zip64(d, &end, archive);
+    if (status != RN_OK)
+        return status;
     if (d->place > end || d->nbytes > end - d->place)
         return damaged(archive, "its directory reaches beyond its end");
+    if (d->nbytes != end - d->place)
+        return damaged(archive, "its directory does not lie in front of its end");
     if (d->entries > MOST_ENTRIES)
         return damaged(archive, "too many entries");
     return RN_OK;
@@ -128,8 +165,9 @@ static rn_status check_entry(const rn_zip_archive *archive, const rn_zip_entry *
     const char *path = archive->reader->path;
     size_t position;
 
-    if (flags & 1)
-        return rn_fail(message, RN_UNSUPPORTED, "%s: '%s' is encrypted", path, entry->name);
+    if (flags & UNREAD_FLAGS)
+        return rn_fail(message, RN_UNSUPPORTED, "%s: '%s' is encrypted or patched, which is not read", path,
+                       entry->name);
     if (method != 0 && method != Z_DEFLATED)
         return rn_fail(message, RN_UNSUPPORTED, "%s: '%s' is packed by method %d, which is not read", path, entry->name,
                        (int)method);
@@ -197,7 +235,7 @@ static rn_status read_directory(rn_zip_archive *archive, const directory *d)
             return status;
         at += used;
     }
-    return RN_OK;
+    return at == d->nbytes ? RN_OK : damaged(archive, "its directory holds more than its entries");
 }
 
 rn_status rn_zip_open(rn_zip_archive *archive, rn_reader *reader)
@@ -207,6 +245,7 @@ rn_status rn_zip_open(rn_zip_archive *archive, rn_reader *reader)
     *archive = (rn_zip_archive){ .reader = reader };
     archive->unread_bytes = reader->nbytes;
     rn_status status = find_directory(&d, archive);
+    archive->entries_end = d.place;
     return status == RN_OK ? read_directory(archive, &d) : status;
 }
 
@@ -229,82 +268,42 @@ const rn_zip_entry *rn_zip_find(const rn_zip_archive *archive, const char *name)
 
 /* ---- bytes ----------------------------------------------------------------------------------------------------- */
 
+/* The local header says what the directory says of the entry; with a descriptor behind the data it may say nothing. */
+static bool is_described(const rn_zip_entry *entry, const unsigned char *header)
+{
+    const uint16_t flags = rn_get_u16(header + 6);
+    const size_t name_length = rn_get_u16(header + 26);
+    const uint32_t crc = rn_get_u32(header + 14);
+    rn_zip_entry local = { .packed = rn_get_u32(header + 18), .nbytes = rn_get_u32(header + 22) };
+    const bool left_out = (flags & DESCRIPTOR_FLAG) && crc == 0;
+
+    if (strlen(entry->name) != name_length || memcmp(entry->name, header + LOCAL_HEADER, name_length) != 0 ||
+        (flags & UNREAD_FLAGS) || rn_get_u16(header + 8) != (entry->deflated ? Z_DEFLATED : 0) ||
+        !read_wide(&local, header + LOCAL_HEADER + name_length, rn_get_u16(header + 28)))
+        return false;
+    return (left_out || crc == entry->crc) && ((left_out && local.packed == 0) || local.packed == entry->packed) &&
+           ((left_out && local.nbytes == 0) || local.nbytes == entry->nbytes);
+}
+
 /* Where an entry's bytes begin: behind its local header, whose name and extra fields have lengths of their own. */
 static rn_status find_bytes(size_t *place, const rn_zip_archive *archive, const rn_zip_entry *entry)
 {
     const rn_reader *reader = archive->reader;
+    rn_message *message = &reader->context->message;
+    const uint64_t end = archive->entries_end;
 
-    if (entry->place > reader->nbytes || reader->nbytes - entry->place < LOCAL_HEADER ||
+    if (entry->place > end || end - entry->place < LOCAL_HEADER ||
         !is_signature(reader->bytes + entry->place, "PK\3\4"))
-        return rn_fail(&reader->context->message, RN_FORMAT, "%s: '%s' is not where the archive's directory says",
-                       reader->path, entry->name);
+        return rn_fail(message, RN_FORMAT, "%s: '%s' is not where the archive's directory says", reader->path,
+                       entry->name);
     const unsigned char *header = reader->bytes + entry->place;
     const size_t before = LOCAL_HEADER + (size_t)rn_get_u16(header + 26) + rn_get_u16(header + 28);
-    if (before > reader->nbytes - entry->place || entry->packed > reader->nbytes - entry->place - before)
-        return rn_fail(&reader->context->message, RN_FORMAT, "%s: '%s' reaches beyond the end of the file",
+    if (before > end - entry->place || entry->packed > end - entry->place - before)
+        return rn_fail(message, RN_FORMAT, "%s: '%s' reaches beyond the end of the file", reader->path, entry->name);
+    if (!is_described(entry, header))
+        return rn_fail(message, RN_FORMAT, "%s: '%s' is one thing in the archive's directory and another in its place",
                        reader->path, entry->name);
     *place = (size_t)entry->place + before;
-    return RN_OK;
-}
-
-static voidpf allocate_for_zlib(voidpf allocator, uInt items, uInt size)
-{
-    return rn_allocate_array(allocator, items, size);
-}
-
-static void release_for_zlib(voidpf allocator, voidpf memory)
-{
-    rn_release(allocator, memory);
-}
-
-/* zlib counts in 32 bits, so input and output come in pieces. Z_STREAM_END: everything fitted exactly. */
-static int inflate_pieces(z_stream *stream, size_t input, size_t output)
-{
-    const size_t piece = (size_t)1 << 30;
-    int code = Z_OK;
-
-    while (code == Z_OK) {
-        const size_t in = input < piece ? input : piece, out = output < piece ? output : piece;
-
-        stream->avail_in = (uInt)in;
-        stream->avail_out = (uInt)out;
-        code = inflate(stream, Z_NO_FLUSH);
-        input -= in - stream->avail_in;
-        output -= out - stream->avail_out;
-    }
-    return code == Z_STREAM_END && output > 0 ? Z_DATA_ERROR : code;
-}
-
-static rn_status unpack(rn_storage **owner, char **data, rn_zip_archive *archive, const rn_zip_entry *entry,
-                        size_t place)
-{
-    rn_reader *reader = archive->reader;
-    rn_budget *budget = reader->budget;
-    z_stream stream = { .zalloc = allocate_for_zlib, .zfree = release_for_zlib, .opaque = &budget->allocator };
-
-    if (entry->nbytes / INFLATE_RATIO > entry->packed)
-        return rn_fail(&reader->context->message, RN_FORMAT,
-                       "%s: '%s' claims to be larger than its packed bytes can hold", reader->path, entry->name);
-    rn_status status = rn_reader_allocate(owner, reader, (size_t)entry->nbytes);
-    if (status == RN_OK)
-        status = rn_reader_work(reader, rn_budget_product((size_t)entry->nbytes, INFLATE_WORK));
-    if (status == RN_OK)
-        status = rn_reader_work(reader, (size_t)entry->packed);
-    if (status != RN_OK)
-        return status;
-    *data = (*owner)->memory;
-    const size_t before = budget->memory.left;
-    if (inflateInit2(&stream, -MAX_WBITS) != Z_OK)
-        return no_memory(archive);
-    stream.next_in = reader->bytes + place;
-    stream.next_out = (unsigned char *)*data;
-    const int code = inflate_pieces(&stream, (size_t)entry->packed, (size_t)entry->nbytes);
-    inflateEnd(&stream);
-    rn_budget_return(budget, before - budget->memory.left);
-    if (code == Z_MEM_ERROR)
-        return no_memory(archive);
-    if (code != Z_STREAM_END)
-        return rn_fail(&reader->context->message, RN_FORMAT, "%s: '%s' cannot be unpacked", reader->path, entry->name);
     return RN_OK;
 }
 
@@ -334,7 +333,7 @@ rn_status rn_zip_bytes(rn_storage **owner, char **data, rn_zip_archive *archive,
     if (entry->packed > archive->unread_bytes)
         return damaged(archive, "its entries overlap: together they are larger than the file");
     archive->unread_bytes -= (size_t)entry->packed;
-    status = entry->deflated ? unpack(owner, data, archive, entry, place)
+    status = entry->deflated ? rn_zip_unpack(owner, data, archive, entry, place)
                              : rn_reader_view(owner, data, reader, place, (size_t)entry->nbytes, alignment);
     if (status == RN_OK)
         status = check_crc(reader, entry, *data);

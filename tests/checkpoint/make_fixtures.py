@@ -9,17 +9,25 @@ Lines of expect.tsv, separated by tabs:
 Made with PyTorch 1.13 and numpy; tar archives and broken files are put together by hand. Run it in this directory. PyTorch's bytes depend on
 its version, so the outputs are committed.
 """
+import argparse
+import collections
+import datetime
+import enum
+import fractions
 import io
 import os
+import pathlib
 import pickle
 import struct
 import tarfile
+import warnings
 import zipfile
 import zlib
 from collections import OrderedDict
 
 import numpy
 import torch
+import torch.fx
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures")
 expect = []
@@ -127,12 +135,12 @@ def nested():
 
 def protocols():
     """Opcodes of newer pickles: frames, short strings, MEMOIZE, STACK_GLOBAL."""
-    things = {"weight": torch.arange(6, dtype=torch.int32).reshape(2, 3), "note": "protocol"}
-    for protocol in (3, 4, 5):
+    things = {"weight": torch.arange(6, dtype=torch.int32).reshape(2, 3), "note": "protocol", "seed": 2**70, "yes": True, "place": pathlib.PurePosixPath("a")}
+    for protocol in (1, 3, 4, 5):
         file = "protocol%d.pth" % protocol
         write(file, saved(things, pickle_protocol=protocol))
         expect_tensor(file, "weight", things["weight"])
-        expect_metadata(file, note="protocol")
+        expect_metadata(file, note="protocol", seed=str(2**70), yes="true", **{"rn.opaque": "place (pathlib.PurePosixPath)"})
 
 
 def repacked():
@@ -302,6 +310,154 @@ def tar():
     refuse("tar_sum.tar", archive(members)[:300] + b"x" + archive(members)[301:], "RN_FORMAT", "neither")
 
 
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Settings(dict):
+    """A dictionary with attributes, as training frameworks have them."""
+
+
+class Halves(torch.nn.Module):
+    """Own classes alone: the legacy container keeps the source of each."""
+
+    class Half(torch.nn.Module):
+        def __init__(self, value):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.full((2,), value))
+            self.register_parameter("bias", None)
+            self.register_buffer("steps", torch.tensor(4))
+            self.register_buffer("cache", torch.ones(3), persistent=False)
+            self.register_buffer("kept", torch.zeros(0, 2))
+            self.plain = torch.ones(5)
+            self.note = "no metadata"
+
+    def __init__(self):
+        super().__init__()
+        self.left, self.right, self.none = Halves.Half(0.5), Halves.Half(1.5), None
+        self.scale = torch.nn.Parameter(torch.tensor(2.0))
+
+
+def neighbours():
+    """Objects that nobody looks into beside the weights: of classes that are known to nobody, or tensors that are not read."""
+    weights = {"weight": torch.arange(4.0).reshape(2, 2), "bias": torch.ones(2)}
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=0.1, momentum=0.9)
+    settings = Settings(lr=0.5, weight=torch.ones(3))
+    settings.hidden = torch.ones(1)
+    things = {"epoch": 3, "args": argparse.Namespace(lr=0.1, out=pathlib.PurePosixPath("a/b"), weight=torch.ones(7)), "mean": numpy.zeros(3),
+              "when": datetime.datetime(2020, 1, 2), "optimizer": optimizer, "state_dict": weights, "settings": settings,
+              "queue": collections.deque([torch.ones(2), 5]), "colour": Colour.RED, "method": parameter.detach, "more": [fractions.Fraction(1, 2), fractions.Fraction(1, 3)],
+              "function": torch.relu, "class": argparse.Namespace}
+    said = ("args (argparse.Namespace), mean (numpy.core.multiarray._reconstruct), when (datetime.datetime), optimizer (torch.optim.sgd.SGD), "
+            "settings (__main__.Settings), queue (collections.deque), colour (%s.getattr), more.0 (fractions.Fraction) and 4 more")
+    both("neighbours", things, weights, {"rn.nesting": "state_dict", "epoch": "3", "rn.opaque": said % "__builtin__"})
+    write("neighbours4.pth", saved(things, pickle_protocol=4))
+    for name, tensor in weights.items():
+        expect_tensor("neighbours4.pth", name, tensor)
+    expect_metadata("neighbours4.pth", **{"rn.opaque": said % "builtins"})
+    unread = {"w": torch.ones(2), "complex": torch.ones(2, dtype=torch.complex64), "wide": torch.ones(3, dtype=torch.complex128), "sparse": torch.eye(2).to_sparse(),
+              "quantised": torch.quantize_per_tensor(torch.ones(3), 0.5, 0, torch.qint8)}
+    both("unread", unread, {"w": unread["w"]}, {"rn.opaque": "complex (torch.ComplexFloatStorage), wide (torch.ComplexDoubleStorage), sparse (torch._utils._rebuild_sparse_tensor), "
+                                                "quantised (torch._utils._rebuild_qtensor)"})
+    both("storage", {"s": torch.ones(3).storage(), "w": unread["w"]}, {"w": unread["w"]}, {"rn.opaque": "s (torch.FloatStorage)"})
+    one = tensor_call("0", 4, (2, 2), (2, 1))
+    old = b"\x80\x02}(U\x01w" + dumped(one)[2:-1] + b"U\x06object(cold\nThing\nK\x01o}U\x01aK\x02sbU\x08instance(K\x05iold\nOther\n}bU\x07keyword\x8c\x03old\x8c\x03New\x93)}\x92" \
+          b"U\x09\xe4\xf6\xfc latinK\x01U\x07\xff latinh\x00u."
+    old = old.replace(b"h\x00u.", dumped(one)[2:-1] + b"u.")
+    write("python2_objects.pth", zipped(old, {"0": floats(1, 2, 3, 4)}))
+    expect_tensor("python2_objects.pth", "w", torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    expect_metadata("python2_objects.pth", **{"rn.opaque": "object (old.Thing), instance (old.Other), keyword (old.New), the object itself (a key that is no text) and 1 more"})
+    refuse("beneath.pth", saved({"epoch": 3, "args": argparse.Namespace(weight=torch.ones(7))}), "RN_FORMAT", "args (argparse.Namespace)")
+    refuse("optimizer.pth", saved(optimizer), "RN_FORMAT", "the object itself (torch.optim.sgd.SGD)")
+    refuse("storages.pth", saved({"s": torch.ones(3).storage()}), "RN_UNSUPPORTED", "bare storages")
+    refuse("untyped.legacy.pth", legacy({"s": Call("persistent", ("storage", word("torch.UntypedStorage"), "0", "cpu", 4)), "w": one}, [("0", 4, floats(1))]), "RN_UNSUPPORTED", "torch.UntypedStorage")
+    write("negative_view.pth", zipped({"n": Call(one.name, *one.arguments, {"neg": True}), "w": Call(one.name, *one.arguments, {"neg": False})}, {"0": floats(1, 2, 3, 4)}))
+    expect_tensor("negative_view.pth", "w", torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    expect_metadata("negative_view.pth", **{"rn.opaque": "n (torch._utils._rebuild_tensor_v2)"})
+
+
+def keys():
+    one = torch.ones(1)
+    things = {(1, "a"): one, ("b",): one, (): one, None: one, 0.5: one, True: one, 7: one, b"raw": one, -(2**70): one, torch.float32: one,
+              ("x", (2, None)): {"y": one}, frozenset([3]): one, Colour.RED: one, numpy.int64(12): one, "(": [[one, (one, 4)], []]}
+    names = ["(1, a)", "(b,)", "()", "None", "0.5", "true", "7", "b'raw'", str(-(2**70)), "torch.float32", "(x, (2, None)).y",
+             "__builtin__.frozenset([3])", "__builtin__.getattr(__main__.Colour, RED)", "12", "(.0.0", "(.0.1.0"]
+    both("keys", things, dict.fromkeys(names, one), {"(.0.1.1": "4"})
+
+
+def state_of(net):
+    return OrderedDict((name, tensor) for name, tensor in net.state_dict().items())
+
+
+def modules():
+    """torch.save(model), and modules as values."""
+    warnings.simplefilter("ignore")  # the legacy container looks for the sources
+    torch.manual_seed(3)
+    both("module", Halves(), state_of(Halves()))
+    halves = state_of(Halves())
+    write("module4.pth", saved(Halves(), pickle_protocol=4))
+    for name, tensor in halves.items():
+        expect_tensor("module4.pth", name, tensor)
+    net = torch.nn.Sequential(OrderedDict([("conv", torch.nn.Conv2d(1, 2, 1, bias=False)), ("norm", torch.nn.BatchNorm2d(2)), ("end", torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Linear(2, 1)))]))
+    write("network.pth", saved({"epoch": 2, "model": torch.nn.DataParallel(net), "best": 0.5}))
+    for name, tensor in state_of(net).items():
+        expect_tensor("network.pth", name, tensor)
+    expect_metadata("network.pth", **{"rn.nesting": "model", "rn.prefix": "module.", "epoch": "2", "best": "0.5"})
+    write("classifier.pth", saved({"classifier": net.end, "state_dict": {"weight": torch.ones(2)}, "rest": [net.norm]}))
+    for name, tensor in {"state_dict.weight": torch.ones(2), "classifier.1.weight": net.end[1].weight, "classifier.1.bias": net.end[1].bias}.items():
+        expect_tensor("classifier.pth", name, tensor)
+    for name, tensor in state_of(net.norm).items():
+        expect_tensor("classifier.pth", "rest.0." + name, tensor)
+    write("traced.fx.pth", saved(torch.fx.symbolic_trace(net)))
+    for name, tensor in state_of(net).items():
+        expect_tensor("traced.fx.pth", name, tensor)
+    inner = b"(cm\nC\n)\x81q\x00}(U\x0b_parameters}U\x08_buffers}U\x08_modules}(U\x01ah\x00U\x01bh\x00uub"
+    refuse("module_circle.pth", zipped(b"\x80\x02" + inner[1:] + b".", {}), "RN_FORMAT", "256 deep")
+    layer = b"cm\nC\n)\x81}(U\x0b_parameters}U\x08_buffers}U\x08_modules}(U\x01ah%cU\x01bh%cuubq%c"
+    laughs = b"\x80\x02]q\x00" + b"".join(layer % (i, i, i + 1) for i in range(60)) + b"."
+    refuse("module_laughs.pth", zipped(laughs.replace(b"]q\x00", b"]K\x01aq\x00", 1), {}), "RN_FORMAT", "repeat far more often")
+
+
+def without_sources(archive):
+    """A TorchScript archive without what is of no interest here, and without gaps."""
+    source = zipfile.ZipFile(io.BytesIO(archive))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        for name in source.namelist():
+            if "/code/" not in name:
+                target.writestr(zipfile.ZipInfo(name), source.read(name))
+    return buffer.getvalue()
+
+
+class Scripted(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = torch.nn.ModuleList([torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2)])
+        self.sizes = [torch.ones(1)]
+        self.note = "no metadata"
+        self.level = 3
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x * self.sizes[0]
+
+
+def scripts():
+    torch.manual_seed(4)
+    net = Scripted()
+    for file, thing in (("script.pth", torch.jit.script(net)), ("traced.pth", torch.jit.trace(net.eval(), torch.ones(1, 2)))):
+        buffer = io.BytesIO()
+        torch.jit.save(thing, buffer)
+        write(file, without_sources(buffer.getvalue()))
+        for name, tensor in state_of(thing).items():
+            expect_tensor(file, name, tensor)
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.freeze(torch.jit.script(net.eval())), buffer)
+    refuse("frozen.pth", without_sources(buffer.getvalue()), "RN_UNSUPPORTED", "without parameters of its own")
+
+
 def refuse(file, data, status, part):
     write(file, data)
     expect_refused(file, status, part)
@@ -325,7 +481,6 @@ def refused():
     refuse("number.pth", saved(5), "RN_UNSUPPORTED", "single value")
     refuse("rank9.pth", saved({"deep": torch.zeros([1] * 9)}), "RN_UNSUPPORTED", "9 dimensions")
     refuse("big.pth", zipped({"w": one}, four, byteorder=b"big"), "RN_UNSUPPORTED", "big-endian")
-    refuse("script.pth", zipped({"w": one}, four, more=["constants.pkl"]), "RN_UNSUPPORTED", "TorchScript")
     refuse("absent.pth", zipped({"w": one}, {}), "RN_FORMAT", "'0' is missing")
     refuse("short.pth", zipped({"w": one}, {"0": floats(1, 2, 3)}), "RN_FORMAT", "holds 12 bytes")
     refuse("reach.pth", zipped({"w": tensor_call("0", 4, (2, 2), (3, 1))}, four), "RN_FORMAT", "reaches element 4")
@@ -340,7 +495,6 @@ def refused():
     refuse("circle.pth", zipped(circle, {}), "RN_FORMAT", "256 deep")
     laughs = b"\x80\x02]q\x00" + b"".join(b"]q" + bytes([i + 1]) + b"(h" + bytes([i]) + b"h" + bytes([i]) + b"e" for i in range(100)) + b"."
     refuse("laughs.pth", zipped(laughs, {}), "RN_FORMAT", "repeat far more often")
-    refuse("key.pth", zipped({(1, 2): one}, four), "RN_UNSUPPORTED", "neither text nor a number")
     refuse("view.legacy.pth", legacy({"w": tensor_call("a", 4, (2,), (1,), view=("v", 3, 2))}, [("a", 4, floats(1, 2, 3, 4))]), "RN_FORMAT", "does not lie inside")
     refuse("cut.legacy.pth", legacy({"w": tensor_call("a", 4, (2,), (1,))}, [("a", 4, floats(1, 2, 3))]), "RN_FORMAT", "cut off")
     refuse("lacking.legacy.pth", legacy({"w": tensor_call("a", 4, (2,), (1,))}, []), "RN_FORMAT", "'a' is missing")
@@ -355,6 +509,13 @@ def refused():
     refuse("letters.pth", b"abc", "RN_FORMAT", "neither safetensors")
     whole = zipped({"w": one}, four)
     refuse("cut.pth", whole[:-30], "RN_FORMAT", "cut off")
+    refuse("prefixed.pth", b"#!/bin/sh\n" + whole, "RN_FORMAT", "neither safetensors")
+    refuse("prefixed_zip.pth", whole[:4] + whole, "RN_FORMAT", "in front of its end")
+    refuse("two_pickles.pth", zipped({"w": one}, four, more=["y/data.pkl"]), "RN_FORMAT", "two pickles")
+    old = legacy({"w": tensor_call("a", 4, (2,), (1,))}, [("a", 4, floats(1, 2, 3, 4))])
+    refuse("both.legacy.pth", old + whole, "RN_FORMAT", "at once")
+    write("followed.legacy.pth", old + old)  # torch.save twice into one file
+    expect_tensor("followed.legacy.pth", "w", torch.tensor([1.0, 2.0]))
     at = whole.index(floats(1, 2, 3, 4))
     refuse("crc.pth", whole[:at] + b"\xff" + whole[at + 1:], "RN_FORMAT", "CRC")
 
@@ -363,7 +524,7 @@ def main():
     os.makedirs(HERE, exist_ok=True)
     for name in os.listdir(HERE):
         os.remove(os.path.join(HERE, name))
-    for make in (dtypes, views, network, nested, protocols, repacked, by_hand, tar, refused):
+    for make in (dtypes, views, network, nested, protocols, repacked, by_hand, tar, neighbours, keys, modules, scripts, refused):
         make()
     with open(os.path.join(HERE, "expect.tsv"), "w", encoding="utf-8") as f:
         for line in expect:

@@ -159,19 +159,40 @@ static void packed_lists_are_charged_for_what_they_become(void **state)
     rn_bytes_release(&pickle);
 }
 
+/* Each entry holds the local headers of all that come after it, and all hold the same zeros. */
+static void append_nested(rn_bytes *bytes, zip_claim *claims, size_t count, size_t nbytes)
+{
+    rn_bytes inner = hostile_begin();
+
+    append_repeated(&inner, "", 1, nbytes);
+    for (size_t i = count; i-- > 0;) {
+        rn_bytes outer = hostile_begin();
+
+        claims[i].packed = claims[i].nbytes = inner.count;
+        append_zip_local(&outer, &claims[i], inner.data);
+        rn_bytes_release(&inner);
+        inner = outer;
+    }
+    for (size_t i = 0; i < count; i++)
+        claims[i].place = bytes->count + inner.count - nbytes - (count - i) * (30 + strlen(claims[i].name));
+    rn_bytes_append(bytes, inner.data, inner.count);
+    rn_bytes_release(&inner);
+}
+
 static void entries_that_share_bytes_are_refused(void **state)
 {
     enum { ENTRIES = 100, SIZE = 4000 };
-    static const char zeros[SIZE];
     static char names[ENTRIES][24];
+    static zip_claim data[ENTRIES];
     rn_bytes pickle = hostile_begin(), bytes = hostile_begin();
-    zip_claim object = { .name = "a/data.pkl" }, data = { .name = "a/data/0", .packed = SIZE, .nbytes = SIZE };
+    zip_claim object = { .name = "a/data.pkl" };
     reading r;
 
     (void)state;
     APPEND(&pickle, "\x80\2](");
     for (int i = 0; i < ENTRIES; i++) {
         snprintf(names[i], sizeof names[i], "a/data/%02d", i);
+        data[i].name = names[i];
         APPEND(&pickle, "ctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagectorch\nByteStorage\nX\2\0\0\0");
         rn_bytes_text(&pickle, names[i] + 7);
         APPEND(&pickle, "X\3\0\0\0cpuK\1tQK\0(t(t\x89NtR");
@@ -179,13 +200,11 @@ static void entries_that_share_bytes_are_refused(void **state)
     APPEND(&pickle, "e.");
     object.packed = object.nbytes = pickle.count;
     append_zip_local(&bytes, &object, pickle.data);
-    append_zip_local(&bytes, &data, zeros);
+    append_nested(&bytes, data, ENTRIES, SIZE);
     const size_t directory = bytes.count;
     append_zip_record(&bytes, &object);
-    for (int i = 0; i < ENTRIES; i++) {
-        data.name = names[i];
-        append_zip_record(&bytes, &data);
-    }
+    for (int i = 0; i < ENTRIES; i++)
+        append_zip_record(&bytes, &data[i]);
     append_zip_end(&bytes, directory, ENTRIES + 1);
     read_hostile(&r, bytes, rn_torch_zip_read);
     require_status(r.context, r.status, RN_FORMAT);

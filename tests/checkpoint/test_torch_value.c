@@ -33,13 +33,19 @@ static void old_and_new_rebuild_functions_are_understood(void **state)
 static void what_is_no_dictionary_of_tensors_is_refused(void **state)
 {
     (void)state;
-    EXPECT_FIXTURES("bare.pth", "number.pth", "rank9.pth", "key.pth", "twice.pth");
+    EXPECT_FIXTURES("bare.pth", "number.pth", "rank9.pth", "twice.pth");
+}
+
+static void any_key_has_a_text(void **state)
+{
+    (void)state;
+    EXPECT_FIXTURES("keys.zip.pth", "keys.legacy.pth");
 }
 
 static void trees_that_hold_themselves_end(void **state)
 {
     (void)state;
-    EXPECT_FIXTURES("circle.pth", "laughs.pth");
+    EXPECT_FIXTURES("circle.pth", "laughs.pth", "module_circle.pth", "module_laughs.pth");
 }
 
 int main(void)
@@ -49,6 +55,7 @@ int main(void)
         cmocka_unit_test(dictionaries_and_lists_give_dotted_names_and_numbers_metadata),
         cmocka_unit_test(old_and_new_rebuild_functions_are_understood),
         cmocka_unit_test(what_is_no_dictionary_of_tensors_is_refused),
+        cmocka_unit_test(any_key_has_a_text),
         cmocka_unit_test(trees_that_hold_themselves_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

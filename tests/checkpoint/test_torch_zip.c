@@ -17,13 +17,13 @@ static void deflated_entries_and_any_directory_are_read(void **state)
 static void what_is_no_checkpoint_is_refused_with_the_reason(void **state)
 {
     (void)state;
-    EXPECT_FIXTURES("big.pth", "script.pth", "nopickle.pth");
+    EXPECT_FIXTURES("big.pth", "nopickle.pth");
 }
 
 static void damage_is_refused(void **state)
 {
     (void)state;
-    EXPECT_FIXTURES("absent.pth", "short.pth", "cut.pth", "crc.pth", "twotypes.pth");
+    EXPECT_FIXTURES("prefixed.pth", "prefixed_zip.pth", "two_pickles.pth", "absent.pth", "short.pth", "cut.pth", "crc.pth", "twotypes.pth");
 }
 
 static void aligned_tensors_view_the_file(void **state)

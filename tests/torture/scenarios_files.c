@@ -124,6 +124,16 @@ static rn_status open_tar(torture_place *place)
     return open_path(place, rn_test_fixture("checkpoint/fixtures/old.tar"));
 }
 
+static rn_status open_neighbours(torture_place *place)
+{
+    return open_path(place, rn_test_fixture("checkpoint/fixtures/neighbours4.pth"));
+}
+
+static rn_status open_module(torture_place *place)
+{
+    return open_path(place, rn_test_fixture("checkpoint/fixtures/network.pth"));
+}
+
 static void put_safetensors(torture_place *place)
 {
     rn_checkpoint *const file = make_checkpoint(place->context);
@@ -224,6 +234,8 @@ const torture_scenario torture_files[] = {
     { "open a deflated torch zip", NULL, open_deflated, NULL, NULL },
     { "open a legacy torch file", NULL, open_legacy, NULL, NULL },
     { "open a torch tar", NULL, open_tar, NULL, NULL },
+    { "open a torch file with unknown objects", NULL, open_neighbours, NULL, NULL },
+    { "open a whole module", NULL, open_module, NULL, NULL },
     { "open safetensors", put_safetensors, open_safetensors, NULL, NULL },
     { "save safetensors", make_file, save_safetensors, NULL, "target" },
     { "save a torch zip", make_file, save_torch, NULL, "target" },
