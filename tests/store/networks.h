@@ -65,26 +65,36 @@ static rn_checkpoint *make_file(void)
     return file;
 }
 
-/* Another piece of text for a piece of each name where it occurs first; NULL for `theirs`: such names are left out. */
+/* Another piece of text for a piece of each name where it occurs first ("^": at the name's beginning); NULL for `theirs`:
+ * such names are left out. */
 typedef struct other_name {
     const char *ours, *theirs;
 } other_name;
 
+static char *find_piece(char *name, const char *piece)
+{
+    if (piece[0] != '^')
+        return strstr(name, piece);
+    return strncmp(name, piece + 1, strlen(piece + 1)) == 0 ? name : NULL;
+}
+
 /* Writes the name in the file; false: left out. `names` ends with zeros. */
 static bool name_in_file(char text[256], const char *prefix, const char *name, const other_name *names)
 {
-    snprintf(text, 256, "%s%s", prefix, name);
+    char own[256], rest[256];
+
+    snprintf(own, sizeof own, "%s", name);
     for (; names != NULL && names->ours != NULL; names++) {
-        char rest[256];
-        char *const place = strstr(text, names->ours);
+        char *const place = find_piece(own, names->ours);
 
         if (place != NULL && names->theirs == NULL)
             return false;
         if (place == NULL)
             continue;
-        snprintf(rest, sizeof rest, "%s", place + strlen(names->ours));
-        snprintf(place, 256 - (size_t)(place - text), "%s%s", names->theirs, rest);
+        snprintf(rest, sizeof rest, "%s", place + strlen(names->ours) - (names->ours[0] == '^'));
+        snprintf(place, sizeof own - (size_t)(place - own), "%s%s", names->theirs, rest);
     }
+    snprintf(text, 256, "%s%s", prefix, own);
     return true;
 }
 
