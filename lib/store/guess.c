@@ -39,7 +39,9 @@ static rn_status try_graph(bool *fits, const rn_zoo_entry *entry, rn_graph *grap
 
     entry->write(graph, entry, entry->classes, entry->height, entry->width);
     if (graph->status != RN_OK)
-        return graph->status == RN_NO_MEMORY ? RN_NO_MEMORY : RN_OK;
+        return graph->status != RN_NO_MEMORY
+                   ? RN_OK
+                   : rn_fail(&graph->context->message, RN_NO_MEMORY, "no memory to write down %s", entry->name);
     status = rn_source_create(&source, &network, names);
     if (status != RN_OK)
         return status;

@@ -297,6 +297,44 @@ static void a_file_says_which_network_it_is_of(void **state)
     require_refusal(file, NULL, RN_SHAPE, "it is another network: no parameter is there");
 }
 
+/* A refusal asks the whole zoo: failing at ever more distant allocations tries each part of it. */
+static void a_lack_of_memory_is_never_another_network(void **state)
+{
+    rn_test_allocator allocator = { .fail_at = -1 };
+    rn_context *const own = rn_test_allocator_context(&allocator, 1), *const outer = context;
+    rn_model *from = NULL, *to = NULL;
+    rn_checkpoint *file;
+    long failures = 0;
+    bool refused = false;
+
+    (void)state;
+    context = own;
+    file = make_file();
+    require_ok(own, rn_model_create(&from, own, "cifar_resnet20", NULL));
+    put_network(file, from, "", NULL, 0);
+    to = make_network(2);
+    for (long fail_at = 0; !refused; fail_at += 1 + fail_at / 8, failures += !refused) {
+        const long live = allocator.live;
+        rn_status status;
+
+        allocator.sticky = fail_at % 2;
+        allocator.fail_at = allocator.calls + fail_at;
+        status = rn_model_load_checkpoint(to, file, NULL);
+        refused = allocator.calls <= allocator.fail_at;
+        allocator.fail_at = -1;
+        require_status(own, status, refused ? RN_SHAPE : RN_NO_MEMORY);
+        assert_int_equal(allocator.live, live);
+    }
+    require_words(rn_context_message(own), "those of cifar_resnet20");
+    assert_true(failures > 40);
+    rn_checkpoint_destroy(file);
+    rn_model_destroy(to);
+    rn_model_destroy(from);
+    rn_context_destroy(own);
+    context = outer;
+    assert_int_equal(allocator.live, 0);
+}
+
 /* ---- networks of one's own --------------------------------------------------------------------------------------- */
 
 static void another_input_size_is_said(void **state)
@@ -348,6 +386,7 @@ int main(void)
         TEST(numbers_that_do_not_fit_in_order_are_refused),
         TEST(the_zoos_network_that_a_file_fits_is_named),
         TEST(a_file_says_which_network_it_is_of),
+        TEST(a_lack_of_memory_is_never_another_network),
         TEST(another_input_size_is_said),
         TEST(preprocessing_for_another_size_is_refused_with_the_reason),
     };
