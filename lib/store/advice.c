@@ -81,6 +81,8 @@ static void advise_of_head(char advice[RN_ADVICE_SIZE], const rn_load_source *so
     const char *const head = source->model->graph->head;
     size_t tensor;
 
+    if (rn_source_part_fits(source, RN_HEAD) && report->list[RN_LOAD_DIFFERENT].count > 0)
+        return; /* a counter, which no part needs: its name says all */
     if (rn_source_part_fits(source, RN_HEAD))
         snprintf(advice, RN_ADVICE_SIZE,
                  "the whole network is there; rn_load_options.allow_surplus passes over the rest");

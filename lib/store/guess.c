@@ -6,6 +6,8 @@
 #include "store/advice.h"
 #include "zoo/zoo.h"
 
+enum { MOST_TENSORS = 20000 }; /* that are worth asking about: no network has a tenth of them */
+
 /* True if everything is there and nothing else is. */
 static rn_status try_source(bool *fits, const rn_load_source *source, rn_load_report *report,
                             const rn_load_options *options)
@@ -61,6 +63,8 @@ rn_status rn_load_guess_network(const char **name, const rn_load_source *source,
 
     *name = NULL;
     wanted.head = RN_HEAD_SKIP;
+    if (rn_checkpoint_count(source->names->file) > MOST_TENSORS)
+        return RN_OK;
     for (size_t i = 0; status == RN_OK && *name == NULL && rn_zoo_name(i) != NULL; i++) {
         const rn_zoo_entry *const entry = rn_zoo_find(rn_zoo_name(i));
         rn_graph *graph = NULL;
