@@ -130,6 +130,8 @@ static rn_status take_values(rn_model *model, const rn_tensor **values, rn_load_
     if (status == RN_OK && rn_load_report_refuses(report, options))
         status = refuse(source, report, options, path);
     if (status == RN_OK)
+        rn_source_log(source, model->context, path);
+    if (status == RN_OK)
         status = take_classes(model, source->names->file, report, options, path, check_only);
     if (status == RN_OK && !check_only)
         status = rn_parameters_replace(model->graph->parameters, values, &model->context->message);

@@ -58,7 +58,7 @@ static rn_status set_prefix(rn_load_source *source, rn_load_report *report, cons
 /* What a place in the file has to have to be a candidate. */
 typedef enum fit { WHOLE, BACKBONE, NUMBERED } fit;
 
-/* How many parameters are there in their shape. */
+/* How much of the network is there: a name counts, and its shape counts again. */
 static size_t count_fitting(const rn_load_source *source)
 {
     const rn_parameters *const parameters = source->model->graph->parameters;
@@ -67,6 +67,7 @@ static size_t count_fitting(const rn_load_source *source)
     for (size_t i = 0; i < parameters->count; i++) {
         const rn_tensor *const tensor = rn_source_tensor(source, parameters->entry[i].name);
 
+        count += tensor != NULL;
         count += tensor != NULL && rn_value_fits(&parameters->entry[i], tensor);
     }
     return count;
@@ -286,7 +287,5 @@ rn_status rn_source_locate(rn_load_source *source, rn_load_report *report, const
     if (status != RN_OK)
         return status;
     rn_source_find_aliases(source);
-    if (!source->quiet)
-        rn_source_log(source, report->context, path);
     return RN_OK;
 }

@@ -27,7 +27,7 @@ typedef struct rn_load_source {
     rn_alias *alias; /* room for one for each parameter */
     size_t alias_count;
     bool positional; /* children of the network are called by their numbers */
-    bool quiet;      /* nothing is logged */
+    bool quiet;      /* whether it fits is asked, and no more: nothing is logged */
 } rn_load_source;
 
 /* A batch norm's num_batches_tracked, which old files lack. */

@@ -285,6 +285,27 @@ static void the_zoos_network_that_a_file_fits_is_named(void **state)
     }
 }
 
+/* The same words in other shapes say more of where the network is than a few shapes within one of its blocks. */
+static void what_a_wrong_network_lacks_is_said_of_the_whole(void **state)
+{
+    rn_checkpoint *const file = make_file();
+    rn_model *const model = make_network(2);
+    rn_model *large = NULL;
+    rn_load_report *report = NULL;
+
+    (void)state;
+    require_ok(context, rn_model_create(&large, context, "cifar_resnet20", NULL));
+    put_network(file, large, "net.", NULL, 0);
+    require_status(context, rn_model_load_checkpoint(model, file, RN_OPTIONS(rn_load, .report = &report)), RN_SHAPE);
+    assert_string_equal(rn_load_report_prefix(report), "net.");
+    assert_int_equal(rn_load_report_count(report, RN_LOAD_DIFFERENT), 11);
+    assert_string_equal(heard, "");
+    rn_load_report_destroy(report);
+    rn_checkpoint_destroy(file);
+    rn_model_destroy(large);
+    rn_model_destroy(model);
+}
+
 static void a_file_says_which_network_it_is_of(void **state)
 {
     rn_checkpoint *file = file_of("", (const other_name[]){ { "layer2", "layer3" }, { NULL, NULL } });
@@ -385,6 +406,7 @@ int main(void)
         TEST(numbers_without_a_head_are_a_backbone),
         TEST(numbers_that_do_not_fit_in_order_are_refused),
         TEST(the_zoos_network_that_a_file_fits_is_named),
+        TEST(what_a_wrong_network_lacks_is_said_of_the_whole),
         TEST(a_file_says_which_network_it_is_of),
         TEST(a_lack_of_memory_is_never_another_network),
         TEST(another_input_size_is_said),
