@@ -98,24 +98,24 @@ static void list_children(rn_load_source *source)
     }
 }
 
-/* Puts a number among those found, in ascending order; the largest gives way if there are more than children. */
-static void insert_number(rn_alias *alias, size_t count, const char *number, size_t length)
+/* Puts the number that a name begins with among those found, in ascending order; the largest gives way if there are more
+ * than children. A number that is a word of the network's own stands for itself. */
+static void insert_number(rn_load_source *source, const char *name, size_t length)
 {
-    const unsigned long value = strtoul(number, NULL, 10);
-    const char *const largest = alias[count - 1].theirs;
-    size_t place = 0;
+    rn_alias *const alias = source->alias;
+    const unsigned long value = strtoul(name, NULL, 10);
+    size_t place = source->alias_count;
 
-    if (largest != NULL && strtoul(largest, NULL, 10) < value)
+    while (place > 0 && (alias[place - 1].theirs == NULL || strtoul(alias[place - 1].theirs, NULL, 10) > value))
+        place--;
+    if (place == source->alias_count || (place > 0 && strtoul(alias[place - 1].theirs, NULL, 10) == value) ||
+        !rn_source_is_foreign(source, name))
         return;
-    while (place < count && alias[place].theirs != NULL && strtoul(alias[place].theirs, NULL, 10) < value)
-        place++;
-    if (place == count || (alias[place].theirs != NULL && strtoul(alias[place].theirs, NULL, 10) == value))
-        return;
-    for (size_t i = count - 1; i > place; i--) {
+    for (size_t i = source->alias_count - 1; i > place; i--) {
         alias[i].theirs = alias[i - 1].theirs;
         alias[i].theirs_length = alias[i - 1].theirs_length;
     }
-    alias[place].theirs = number;
+    alias[place].theirs = name;
     alias[place].theirs_length = length;
 }
 
@@ -139,7 +139,7 @@ static bool find_children(rn_load_source *source)
         const size_t length = name != NULL ? number_length(name) : 0;
 
         if (length > 0)
-            insert_number(source->alias, source->alias_count, name, length);
+            insert_number(source, name, length);
     }
     if (source->alias_count == 0 || !all_numbered(source))
         return false;

@@ -129,6 +129,15 @@ static rn_checkpoint *file_of(const char *prefix, const other_name *names)
     return file;
 }
 
+static inline void add_zeros(rn_checkpoint *file, const char *name, int32_t rank, const int64_t *shape)
+{
+    rn_tensor *tensor = NULL;
+
+    require_ok(context, rn_tensor_create(&tensor, context, RN_FLOAT32, rank, shape, RN_ROW_MAJOR));
+    require_ok(context, rn_checkpoint_add(file, name, tensor));
+    rn_tensor_destroy(tensor);
+}
+
 /* How many parameters have what put_network gave them. */
 static size_t count_loaded(rn_model *model, double number)
 {
@@ -155,7 +164,7 @@ static void require_words(const char *text, const char *words)
 }
 
 /* Loads a file into a fresh network, which must take `expected` of its parameters, and destroys the file. */
-static void require_load(rn_checkpoint *file, const rn_load_options *options, size_t expected)
+static inline void require_load(rn_checkpoint *file, const rn_load_options *options, size_t expected)
 {
     rn_model *const model = make_network(2);
 
@@ -166,7 +175,8 @@ static void require_load(rn_checkpoint *file, const rn_load_options *options, si
 }
 
 /* The file must be refused with these words, and nothing be loaded. Destroys it. */
-static void require_refusal(rn_checkpoint *file, const rn_load_options *options, rn_status status, const char *words)
+static inline void require_refusal(rn_checkpoint *file, const rn_load_options *options, rn_status status,
+                                   const char *words)
 {
     rn_model *const model = make_network(2);
 
