@@ -194,6 +194,10 @@ out:
     free(logits);
     rn_model_destroy(model);
     rn_dataset_destroy(photos);
+    if (s->weights.other_names) {
+        text_line(stderr, "%s: %s. Here: --rename FROM=TO", program->name, rn_context_message(context));
+        return EXIT_FAILED;
+    }
     if (s->weights.other_classes) {
         text_line(stderr, "%s: %s; --ignore-class-table compares by number", program->name,
                   rn_context_message(context));
@@ -211,6 +215,8 @@ int main(int argc, char **argv)
         { "arch", ARGS_TEXT, &s.arch, "A", "network: resnet18, squeezenet1_0, cifar_resnet20, ..." },
         { "weights", ARGS_TEXT, &s.weights.path, "FILE", "its weights: .pth, .pt, .safetensors" },
         { "prefix", ARGS_TEXT, &s.weights.prefix, "NAME", "which network, where the file of weights holds several" },
+        { "rename", ARGS_TEXT, &s.weights.rename, "FROM=TO,...",
+          "other beginnings of names in the file of weights; FROM alone leaves tensors out" },
         { "ignore-class-table", ARGS_FLAG, &s.weights.ignore_classes, NULL,
           "compare with the photos' classes by number, whatever the file calls them" },
         { "logits", ARGS_TEXT, &s.logits, "FILE",

@@ -219,6 +219,11 @@ static int end(const args_program *program, const settings *s, rn_status status,
                   rn_context_message(context));
         return EXIT_FAILED;
     }
+    if (s->weights.other_names) {
+        text_line(stderr, "%s: %s. Here: --new-head begins a fresh head, --rename FROM=TO", program->name,
+                  rn_context_message(context));
+        return EXIT_FAILED;
+    }
     if (s->weights.other_classes) {
         text_line(stderr, "%s: %s; --new-head begins a fresh one, --ignore-class-table takes it as it is",
                   program->name, rn_context_message(context));
@@ -248,6 +253,8 @@ int main(int argc, char **argv)
         { "from-scratch", ARGS_FLAG, &s.from_scratch, NULL, "random weights instead, and no frozen phase" },
         { "new-head", ARGS_FLAG, &s.new_head, NULL, "a fresh head even if the file's has the same number of classes" },
         { "prefix", ARGS_TEXT, &s.weights.prefix, "NAME", "which network, where the file of weights holds several" },
+        { "rename", ARGS_TEXT, &s.weights.rename, "FROM=TO,...",
+          "other beginnings of names in the file of weights; FROM alone leaves tensors out" },
         { "ignore-class-table", ARGS_FLAG, &s.weights.ignore_classes, NULL,
           "take the head of a file that names other classes" },
         { "labels", ARGS_TEXT, &s.labels, "FILE", "JSON object of names by folder, such as cat_to_name.json" },

@@ -132,9 +132,9 @@ RN_API rn_status rn_model_summary(const rn_model *model, char *text, size_t size
 
 typedef enum rn_head_policy {
     RN_HEAD_MUST_FIT = 0,
-    RN_HEAD_SKIP_IF_SIZE_DIFFERS = 1, /* fine-tuning: another number of classes leaves the new head as it was
-                                         initialised; the log says so */
-    RN_HEAD_SKIP = 2
+    RN_HEAD_SKIP_IF_SIZE_DIFFERS = 1, /* fine-tuning: another number of classes, or other layers under the head's name,
+                                         leave the new head as it was initialised; the log says so */
+    RN_HEAD_SKIP = 2                  /* the file may have any head under any name, or none */
 } rn_head_policy;
 
 /* What a load does with a class table that the file carries, if the head is loaded and the model has a table, too. */
@@ -146,6 +146,15 @@ typedef enum rn_class_policy {
 /* What a load did, or would have had to do. */
 typedef struct rn_load_report rn_load_report;
 
+/*
+ * Names of a file that begin with `from` begin with `to` instead. Both are whole words between dots, with or without a
+ * dot at their end: "last_linear" is the beginning of "last_linear.weight" and not of "last_linear2.weight". "" as
+ * `from` stands before every name, "" as `to` takes the words away; NULL as `to` leaves the tensors out.
+ */
+typedef struct rn_rename {
+    const char *from, *to;
+} rn_rename;
+
 typedef struct rn_load_options {
     size_t struct_size;
     const char *prefix;      /* which network of the file: what stands before its parameters' names, such as "model_ema"
@@ -156,33 +165,52 @@ typedef struct rn_load_options {
     int32_t classes;         /* an rn_class_policy */
     int32_t allow_missing;   /* 1: parameters that the file lacks keep their values */
     int32_t allow_surplus;   /* 1: tensors that the model lacks are passed over */
+    const rn_rename *rename; /* other beginnings for the file's names, before anything is looked for, `prefix` too. For
+                                each name the first that fits counts; the log warns of those that fit none */
+    size_t rename_count;     /* how many there are */
 } rn_load_options;
 
 /*
  * Takes the parameters' values from a checkpoint file (checkpoint.h), all or none, also beside running sessions
  * (above). num_batches_tracked may be missing, as in old files.
  *
- * Where the state dict lies beside other things (a training script's {'state_dict': ..., 'optimizer': ...}), it is
- * found by the name of the first parameter; what lies elsewhere is not looked at. Where two state dicts fit the
- * network, the one whose prefix does not speak of an average or a teacher (ema, swa, avg, average, teacher, target,
- * momentum) is taken and a warning says so; if that does not decide, RN_INVALID_ARGUMENT names the candidates and
- * `prefix` chooses.
+ * Where the state dict lies beside other things (a training script's {'state_dict': ..., 'optimizer': ...}), or its
+ * names have a prefix (model., backbone., _orig_mod.module., any), it is found by the name of the first parameter; what
+ * lies elsewhere is not looked at. Where two state dicts fit the network, the one whose prefix does not speak of an
+ * average or a teacher (ema, swa, avg, average, teacher, target, momentum) is taken and a warning says so; if that does
+ * not decide, RN_INVALID_ARGUMENT names the candidates and `prefix` chooses.
  *
- * A model without class table or pipelines takes those of the file. RN_SHAPE: a tensor does not fit, is missing or is
- * surplus (the message names them), or the class tables differ. RN_INVALID_ARGUMENT: no such prefix. RN_STATE,
- * RN_NO_MEMORY. RN_IO, RN_FORMAT as rn_checkpoint_open.
+ * These are taken for the same name, and the report lists them as renamed:
+ *   - "layer1._orig_mod.0.conv1.weight", "features.module.0.weight": what torch.compile, DataParallel and the like add
+ *     within names ("_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"), unless the model has
+ *     such a word itself;
+ *   - "denselayer1.norm.1.weight": a DenseNet's "denselayer1.norm1.weight" before torchvision 0.3;
+ *   - "fc.0.weight" as "fc.weight": a head that is the one layer with parameters of a torch.nn.Sequential; the log says
+ *     so;
+ *   - "0.weight", "4.0.conv1.weight": a torch.nn.Sequential of the network's children, which are numbered in their
+ *     order, if no names fit. A warning says which number was taken for what.
+ *
+ * A model without class table or pipelines takes those of the file. A warning says where the file's network had another
+ * input size. RN_SHAPE: a tensor does not fit, is missing or is surplus (the message names them, says whether all but
+ * the head fits and what its head is called, or which network of the zoo the file fits instead), or the class tables
+ * differ. RN_INVALID_ARGUMENT: no such prefix, or `rename` gives two tensors one name or leaves none of one.
+ * RN_STATE, RN_NO_MEMORY. RN_IO, RN_FORMAT as rn_checkpoint_open.
  */
 RN_API rn_status rn_model_load(rn_model *model, const char *path, const rn_load_options *options);
 RN_API rn_status rn_model_load_checkpoint(rn_model *model, const rn_checkpoint *checkpoint,
                                           const rn_load_options *options);
 
 typedef enum rn_load_fate {
-    RN_LOAD_LOADED = 0,    /* parameters that take their values from the file */
-    RN_LOAD_KEPT = 1,      /* parameters of a head that is skipped */
-    RN_LOAD_MISSING = 2,   /* parameters that the file lacks */
-    RN_LOAD_SURPLUS = 3,   /* tensors of the file's state dict that the model lacks */
-    RN_LOAD_DIFFERENT = 4, /* parameters whose tensor has another shape or type, and what they are */
-    RN_LOAD_CANDIDATES = 5 /* prefixes of the state dicts that fit the network */
+    RN_LOAD_LOADED = 0,     /* parameters that take their values from the file */
+    RN_LOAD_KEPT = 1,       /* parameters of a head that is skipped */
+    RN_LOAD_MISSING = 2,    /* parameters that the file lacks */
+    RN_LOAD_SURPLUS = 3,    /* tensors of the file's state dict that the model lacks */
+    RN_LOAD_DIFFERENT = 4,  /* parameters whose tensor has another shape or type, and what they are */
+    RN_LOAD_CANDIDATES = 5, /* prefixes of the state dicts that fit the network */
+    RN_LOAD_RENAMED = 6,    /* loaded parameters whose tensor is not called prefix and name: "model.fc.0.weight as
+                               fc.weight", the file's name first */
+    RN_LOAD_LEFT_OUT = 7 /* tensors of the file, by their names there, that were left out on purpose: the head that is
+                               skipped, whatever it is called there, and what `rename` left out */
 } rn_load_fate;
 
 /* How many names there are of a fate (an rn_load_fate), and each; borrowed from the report, NULL past the last. */

@@ -5,126 +5,14 @@
  */
 #include "base/options.h"
 #include "checkpoint/checkpoint.h"
+#include "store/advice.h"
 #include "store/keys.h"
-#include "store/source.h"
 #include "store/store.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-RN_NO_TAIL_PADDING(rn_load_options, allow_surplus);
-
-/* ---- comparing ------------------------------------------------------------------------------------------------- */
-
-static rn_status add_difference(rn_load_report *report, const rn_parameter *entry, const rn_tensor *tensor)
-{
-    char ours[128], theirs[128], text[1536];
-
-    if (rn_tensor_same_shape(entry->value, tensor))
-        snprintf(text, sizeof text, "%s (%s in the file)", entry->name, rn_dtype_name(rn_tensor_dtype(tensor)));
-    else
-        snprintf(text, sizeof text, "%s %s in the file, %s in the model", entry->name,
-                 rn_shape_text(theirs, sizeof theirs, rn_tensor_rank(tensor), rn_tensor_shape(tensor)),
-                 rn_shape_text(ours, sizeof ours, rn_tensor_rank(entry->value), rn_tensor_shape(entry->value)));
-    return rn_load_report_add(report, RN_LOAD_DIFFERENT, text);
-}
-
-static bool is_wanted(const rn_model *model, const rn_parameter *entry, const rn_load_report *report)
-{
-    return !(report->head_skipped && rn_model_in_head(model, entry->name));
-}
-
-/* Finds the fate of each parameter; values[i] becomes the tensor that it takes, or NULL. */
-static rn_status compare_parameters(const rn_tensor **values, rn_load_report *report, const rn_load_source *source)
-{
-    const rn_parameters *const parameters = source->model->graph->parameters;
-    rn_status status = RN_OK;
-
-    for (size_t i = 0; status == RN_OK && i < parameters->count; i++) {
-        const rn_parameter *const entry = &parameters->entry[i];
-        const rn_tensor *const tensor = rn_source_find(source, entry->name);
-
-        values[i] = NULL;
-        if (!is_wanted(source->model, entry, report)) {
-            status = rn_load_report_add(report, RN_LOAD_KEPT, entry->name);
-        } else if (tensor == NULL) {
-            /* Files from before PyTorch 0.4.1 count no batches. */
-            if (rn_tensor_dtype(entry->value) == RN_FLOAT32)
-                status = rn_load_report_add(report, RN_LOAD_MISSING, entry->name);
-        } else if (!rn_value_fits(entry, tensor)) {
-            status = add_difference(report, entry, tensor);
-        } else {
-            values[i] = tensor;
-            status = rn_load_report_add(report, RN_LOAD_LOADED, entry->name);
-        }
-    }
-    return status;
-}
-
-/* Tensors of another state dict that fits are no surplus of this one. */
-static bool is_of_another(const rn_load_report *report, const char *name)
-{
-    const rn_name_list *const list = &report->list[RN_LOAD_CANDIDATES];
-
-    for (size_t i = 0; i < list->kept; i++) {
-        const size_t length = strlen(list->name[i]);
-
-        if (length > strlen(report->prefix) && strncmp(name, list->name[i], length) == 0)
-            return true;
-    }
-    return false;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The model's names in order, so that looking for each of a file's takes a few comparisons. */
-static const char **sorted_names(const rn_parameters *parameters)
-{
-    const char **const names = rn_allocate_array(&parameters->context->allocator, parameters->count, sizeof *names);
-
-    for (size_t i = 0; names != NULL && i < parameters->count; i++)
-        names[i] = parameters->entry[i].name;
-    if (names != NULL)
-        qsort(names, parameters->count, sizeof *names, compare_names);
-    return names;
-}
-
-/* A checkpoint may hold an optimizer's state dict beside the model's. */
-static bool has_optimizer(const rn_checkpoint *file)
-{
-    const char *const kind = rn_checkpoint_metadata(file, RN_KEY_KIND);
-
-    return rn_checkpoint_metadata(file, RN_KEY_OPTIMIZER) != NULL ||
-           (kind != NULL && strcmp(kind, RN_KIND_TRAINING) == 0);
-}
-
-static rn_status compare_tensors(rn_load_report *report, const rn_load_source *source)
-{
-    const bool passes_optimizer = has_optimizer(source->file);
-    const rn_model *const model = source->model;
-    const rn_parameters *const parameters = model->graph->parameters;
-    const char **const names = sorted_names(parameters);
-    rn_status status = RN_OK;
-
-    if (names == NULL)
-        return rn_fail(&report->context->message, RN_NO_MEMORY, "no memory to compare names");
-    for (size_t i = 0; status == RN_OK && i < rn_checkpoint_count(source->file); i++) {
-        const char *const full = rn_checkpoint_name(source->file, i), *const name = full + source->length;
-
-        if (strncmp(full, source->prefix, source->length) != 0 || is_of_another(report, full) ||
-            (report->head_skipped && rn_model_in_head(model, name)) ||
-            (passes_optimizer && strncmp(name, RN_OPTIMIZER_PREFIX, strlen(RN_OPTIMIZER_PREFIX)) == 0) ||
-            bsearch(&name, names, parameters->count, sizeof *names, compare_names) != NULL)
-            continue;
-        status = rn_load_report_add(report, RN_LOAD_SURPLUS, name);
-    }
-    rn_release(&report->context->allocator, names);
-    return status;
-}
+RN_NO_TAIL_PADDING(rn_load_options, rename_count);
 
 /* ---- class table and preprocessing ----------------------------------------------------------------------------- */
 
@@ -151,6 +39,7 @@ static rn_status adopt(rn_model *model, const rn_checkpoint *file, const rn_clas
 {
     const char *const pipeline = rn_checkpoint_metadata(file, RN_KEY_PIPELINE);
     const char *const training = rn_checkpoint_metadata(file, RN_KEY_TRAINING_PIPELINE);
+    char reason[sizeof model->context->message.text];
     rn_status status = RN_OK;
 
     if (rn_model_classes(model) == NULL && classes != NULL)
@@ -161,8 +50,25 @@ static rn_status adopt(rn_model *model, const rn_checkpoint *file, const rn_clas
         status = rn_model_set_training_pipeline(model, training);
     if (status == RN_OK || status == RN_NO_MEMORY)
         return status;
-    return rn_fail(&model->context->message, RN_SHAPE, "%s: its class table or preprocessing is not for this model",
-                   path);
+    memcpy(reason, model->context->message.text, sizeof reason);
+    return rn_fail(&model->context->message, RN_SHAPE,
+                   "%s: its class table or preprocessing is not for this model, which has none of its own: %s", path,
+                   reason);
+}
+
+/* Weights serve any size of input, but no longer see what they were trained on. */
+static void compare_input(const rn_model *model, const rn_checkpoint *file, const char *path)
+{
+    const char *const theirs = rn_checkpoint_metadata(file, RN_KEY_INPUT);
+    int64_t ours[3];
+    long long said[3];
+
+    rn_model_input_size(model, &ours[0], &ours[1], &ours[2]);
+    if (theirs != NULL && sscanf(theirs, "[%9lld, %9lld, %9lld]", &said[0], &said[1], &said[2]) == 3 &&
+        (said[0] != ours[0] || said[1] != ours[1] || said[2] != ours[2]))
+        rn_context_log(model->context, RN_LOG_WARNING,
+                       "%s: its network had an input of %lld x %lld x %lld, the model has one of %lld x %lld x %lld",
+                       path, said[0], said[1], said[2], (long long)ours[0], (long long)ours[1], (long long)ours[2]);
 }
 
 /* The table is the meaning of the head: of no interest if that stays behind. */
@@ -187,7 +93,8 @@ static rn_status take_classes(rn_model *model, const rn_checkpoint *file, const 
 
 static rn_status read_options(rn_load_options *options, const rn_load_options *given, rn_message *message)
 {
-    const rn_status status = rn_options_read(options, sizeof *options, given, message);
+    static const size_t older[] = { offsetof(rn_load_options, rename) };
+    const rn_status status = rn_options_read_older(options, sizeof *options, older, 1, given, message);
 
     if (status != RN_OK)
         return status;
@@ -200,49 +107,64 @@ static rn_status read_options(rn_load_options *options, const rn_load_options *g
     return RN_OK;
 }
 
-static rn_status compare(const rn_tensor **values, rn_load_report *report, const rn_load_source *source,
-                         const rn_load_options *options, const char *path)
+/* Why the file is refused, with what can be done about it. */
+static rn_status refuse(const rn_load_source *source, const rn_load_report *report, const rn_load_options *options,
+                        const char *path)
 {
-    rn_model *const model = (rn_model *)(uintptr_t)source->model;
-    rn_status status = compare_parameters(values, report, source);
+    char advice[RN_ADVICE_SIZE];
+    const rn_status status = rn_load_advise(advice, source, report, options);
 
-    if (status == RN_OK)
-        status = compare_tensors(report, source);
-    if (status == RN_OK)
-        status = rn_load_report_judge(report, options, path, model->name, &model->context->message);
-    return status;
+    return status == RN_OK ? rn_load_report_fail(report, options, path, source->model->name, advice) : status;
 }
 
-static rn_status take(rn_model *model, rn_load_report *report, const rn_checkpoint *file,
-                      const rn_load_options *options, const char *path, bool check_only)
+static rn_status take_values(rn_model *model, const rn_tensor **values, rn_load_report *report,
+                             const rn_load_source *source, const rn_load_options *options, const char *path,
+                             bool check_only)
 {
-    rn_parameters *const parameters = model->graph->parameters;
     const rn_classes *const classes = rn_model_classes(model);
     const rn_pipeline *const pipeline = rn_model_pipeline(model), *const training = rn_model_training_pipeline(model);
-    rn_load_source source = { .model = model, .file = file };
-    const rn_tensor **values;
-    rn_status status = rn_source_locate(&source, report, options, path);
+    rn_status status;
 
-    if (status != RN_OK)
-        return status;
-    values = rn_allocate_zeroed(&model->context->allocator, parameters->count, sizeof *values);
-    if (values == NULL)
-        return rn_fail(&model->context->message, RN_NO_MEMORY, "no memory to load %s", path);
-    report->head_skipped = rn_source_skips_head(&source, options->head);
-    status = compare(values, report, &source, options, path);
+    report->head_skipped = rn_source_skips_head(source, options->head);
+    status = rn_load_compare(values, report, source);
+    if (status == RN_OK && rn_load_report_refuses(report, options))
+        status = refuse(source, report, options, path);
     if (status == RN_OK)
-        status = take_classes(model, file, report, options, path, check_only);
+        rn_source_log(source, model->context, path);
+    if (status == RN_OK)
+        status = take_classes(model, source->names->file, report, options, path, check_only);
     if (status == RN_OK && !check_only)
-        status = rn_parameters_replace(parameters, values, &model->context->message);
+        status = rn_parameters_replace(model->graph->parameters, values, &model->context->message);
     if (status != RN_OK) { /* all or none */
         atomic_store(&model->classes, classes);
         atomic_store(&model->pipeline, pipeline);
         atomic_store(&model->training_pipeline, training);
-    } else if (report->head_skipped && !check_only) {
+        return status;
+    }
+    compare_input(model, source->names->file, path);
+    if (report->head_skipped && !check_only)
         rn_context_log(model->context, RN_LOG_INFO, "%s: the head '%s' is not taken; it stays as it was initialised",
                        path, model->graph->head[0]);
+    return RN_OK;
+}
+
+static rn_status take(rn_model *model, rn_load_report *report, const rn_file_names *names,
+                      const rn_load_options *options, const char *path, bool check_only)
+{
+    rn_load_source source;
+    const rn_tensor **values;
+    rn_status status = rn_source_create(&source, model, names);
+
+    if (status != RN_OK)
+        return status;
+    status = rn_source_locate(&source, report, options, path);
+    if (status == RN_OK) {
+        values = rn_allocate_zeroed(&model->context->allocator, model->graph->parameters->count, sizeof *values);
+        status = values != NULL ? take_values(model, values, report, &source, options, path, check_only)
+                                : rn_fail(&model->context->message, RN_NO_MEMORY, "no memory to load %s", path);
+        rn_release(&model->context->allocator, values);
     }
-    rn_release(&model->context->allocator, values);
+    rn_source_release(&source);
     return status;
 }
 
@@ -251,13 +173,17 @@ rn_status rn_model_take(rn_model *model, const rn_checkpoint *file, const rn_loa
 {
     rn_load_report *report = NULL;
     rn_load_options options;
+    rn_file_names names;
     rn_status status = read_options(&options, given, &model->context->message);
 
     if (status == RN_OK)
         status = rn_load_report_create(&report, model->context);
     if (status != RN_OK)
         return status;
-    status = take(model, report, file, &options, path, check_only);
+    status = rn_file_names_create(&names, model->context, file, model->graph->parameters, &options, path);
+    if (status == RN_OK)
+        status = take(model, report, &names, &options, path, check_only);
+    rn_file_names_release(&names);
     if (options.report != NULL && (status == RN_OK || status == RN_SHAPE || status == RN_INVALID_ARGUMENT))
         *options.report = report;
     else

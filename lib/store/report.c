@@ -46,6 +46,15 @@ rn_status rn_load_report_add(rn_load_report *report, rn_load_fate fate, const ch
     return RN_OK;
 }
 
+void rn_load_report_clear(rn_load_report *report, rn_load_fate fate)
+{
+    rn_name_list *const list = &report->list[fate];
+
+    while (list->kept > 0)
+        rn_release(&report->context->allocator, list->name[--list->kept]);
+    list->count = 0;
+}
+
 /* "; missing: a, b, c and 9 more" */
 static void describe(char text[LIST_SIZE], const char *title, const rn_name_list *list)
 {
@@ -62,22 +71,29 @@ static void describe(char text[LIST_SIZE], const char *title, const rn_name_list
         snprintf(text + length, LIST_SIZE - length, " and %zu more", list->count - LISTED);
 }
 
-rn_status rn_load_report_judge(const rn_load_report *report, const rn_load_options *options, const char *path,
-                               const char *network, rn_message *message)
+bool rn_load_report_refuses(const rn_load_report *report, const rn_load_options *options)
+{
+    return report->list[RN_LOAD_DIFFERENT].count > 0 ||
+           (!options->allow_missing && report->list[RN_LOAD_MISSING].count > 0) ||
+           (!options->allow_surplus && report->list[RN_LOAD_SURPLUS].count > 0);
+}
+
+rn_status rn_load_report_fail(const rn_load_report *report, const rn_load_options *options, const char *path,
+                              const char *network, const char *advice)
 {
     const rn_name_list none = { 0 }, *const different = &report->list[RN_LOAD_DIFFERENT];
     const rn_name_list *const missing = options->allow_missing ? &none : &report->list[RN_LOAD_MISSING];
     const rn_name_list *const surplus = options->allow_surplus ? &none : &report->list[RN_LOAD_SURPLUS];
     char lost[LIST_SIZE], extra[LIST_SIZE], other[LIST_SIZE];
 
-    if (missing->count + surplus->count + different->count == 0)
-        return RN_OK;
     describe(lost, "missing", missing);
     describe(extra, "surplus", surplus);
     describe(other, "of another shape or type", different);
     /* What differs first: where a file has the right names, that is the news. */
-    return rn_fail(message, RN_SHAPE, "%s does not fit %s (%zu missing, %zu surplus, %zu different)%s%s%s", path,
-                   network, missing->count, surplus->count, different->count, other, lost, extra);
+    return rn_fail(&report->context->message, RN_SHAPE,
+                   "%s does not fit %s (%zu missing, %zu surplus, %zu different)%s%s%s%s%s", path, network,
+                   missing->count, surplus->count, different->count, advice[0] != '\0' ? ": " : "", advice, other, lost,
+                   extra);
 }
 
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
@@ -117,8 +133,7 @@ void rn_load_report_destroy(rn_load_report *report)
         return;
     context = report->context;
     for (int fate = 0; fate < RN_LOAD_FATES; fate++) {
-        for (size_t i = 0; i < report->list[fate].kept; i++)
-            rn_release(&context->allocator, report->list[fate].name[i]);
+        rn_load_report_clear(report, (rn_load_fate)fate);
         rn_release(&context->allocator, report->list[fate].name);
     }
     rn_release(&context->allocator, report->prefix);

@@ -6,7 +6,7 @@
 #include "context/context.h"
 #include <resnet/model.h>
 
-enum { RN_LOAD_FATES = RN_LOAD_CANDIDATES + 1 };
+enum { RN_LOAD_FATES = RN_LOAD_LEFT_OUT + 1 };
 
 /* Names in one piece of text: of a hostile file only so many are kept, but all are counted. */
 typedef struct rn_name_list {
@@ -26,9 +26,13 @@ enum { RN_REPORT_KEEPS = 100000 }; /* names of a fate; no network has more param
 rn_status rn_load_report_create(rn_load_report **report, rn_context *context);
 /* Adds a name, with what is said of it behind it ("fc.weight (5, 512) in the file, ..."). RN_NO_MEMORY. */
 rn_status rn_load_report_add(rn_load_report *report, rn_load_fate fate, const char *name);
-/* RN_SHAPE with the first few names of each kind of trouble, if the options do not allow what was found. `path`,
- * `network`: what does not fit what. */
-rn_status rn_load_report_judge(const rn_load_report *report, const rn_load_options *options, const char *path,
-                               const char *network, rn_message *message);
+/* Forgets the names of a fate. */
+void rn_load_report_clear(rn_load_report *report, rn_load_fate fate);
+/* True if the options do not allow what was found. */
+bool rn_load_report_refuses(const rn_load_report *report, const rn_load_options *options);
+/* RN_SHAPE with the advice (a sentence, or "") and the first few names of each kind of trouble. `path`, `network`: what
+ * does not fit what. */
+rn_status rn_load_report_fail(const rn_load_report *report, const rn_load_options *options, const char *path,
+                              const char *network, const char *advice);
 
 #endif

@@ -259,6 +259,57 @@ static void a_network_by_name_is_evaluated_with_its_own_classes_or_the_folders(v
     free(text);
 }
 
+/* What finetune wrote, with its head under another name and a tensor that nobody needs. */
+static void write_renamed(const char *path)
+{
+    rn_context *context = rn_test_context(1, RN_ISA_AUTO);
+    rn_checkpoint *from = NULL, *to = NULL;
+
+    require_ok(context, rn_checkpoint_open(&from, context, rn_test_path(work, "run/best.safetensors"), NULL));
+    require_ok(context, rn_checkpoint_create(&to, context));
+    for (size_t i = 0; i < rn_checkpoint_count(from); i++) {
+        const char *const name = rn_checkpoint_name(from, i);
+        const bool is_head = strncmp(name, "linear.", 7) == 0;
+        char other[128];
+
+        snprintf(other, sizeof other, "%s%s", is_head ? "head.out." : "", is_head ? name + 7 : name);
+        require_ok(context, rn_checkpoint_add(to, other, rn_checkpoint_tensor(from, i)));
+        if (is_head)
+            require_ok(context,
+                       rn_checkpoint_add(to, name[7] == 'w' ? "queue.a" : "queue.b", rn_checkpoint_tensor(from, i)));
+    }
+    require_ok(context, rn_checkpoint_save(to, path, RN_FORMAT_SAFETENSORS, NULL));
+    rn_checkpoint_destroy(to);
+    rn_checkpoint_destroy(from);
+    rn_context_destroy(context);
+}
+
+static void names_in_a_file_of_weights_may_be_given_others(void **state)
+{
+    char *text;
+    rn_json *json;
+
+    (void)state;
+    write_renamed(rn_test_path(work, "renamed.safetensors"));
+    require_refusal(
+        ARGUMENTS("evaluate", "--arch", "cifar_resnet20", "--weights", "renamed.safetensors", "photos/valid"), 1,
+        "'head.out' (3, 64) looks like it");
+    require_refusal(ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--weights", "renamed.safetensors",
+                              "--out", "other"),
+                    1, "--new-head begins a fresh head, --rename FROM=TO");
+    require_refusal(ARGUMENTS("evaluate", "--arch", "cifar_resnet20", "--weights", "renamed.safetensors",
+                              "photos/valid", "--rename", "head.out=linear"),
+                    1, "surplus: queue.");
+    assert_int_equal(run(ARGUMENTS("evaluate", "--arch", "cifar_resnet20", "--weights", "renamed.safetensors",
+                                   "photos/valid", "--rename", "head.out=linear,queue", "--json")),
+                     0);
+    text = output("out");
+    json = parse(text, strlen(text));
+    assert_true(member(json, "classes") == CLASSES && member(json, "accuracy") > 0.6);
+    rn_json_destroy(json);
+    free(text);
+}
+
 static void bench_measures_each_mode(void **state)
 {
     static const char *const modes[] = { "train", "frozen", "infer" };
@@ -290,6 +341,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(from_photos_to_predictions),
         cmocka_unit_test(a_run_is_not_overwritten_without_resume),
         cmocka_unit_test(a_network_by_name_is_evaluated_with_its_own_classes_or_the_folders),
+        cmocka_unit_test(names_in_a_file_of_weights_may_be_given_others),
         cmocka_unit_test(bench_measures_each_mode),
     };
 

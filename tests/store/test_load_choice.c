@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Which network of a file is taken, what its head means, and what a load tells: nothing is chosen in silence. */
+#define _POSIX_C_SOURCE 200809L
+
 #include "graph/graph.h"
 #include "support/support.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 static rn_context *context;
 static char heard[512];
@@ -169,6 +174,49 @@ static void a_network_of_ones_own_keeps_what_it_says_of_itself(void **state)
     rn_model_destroy(from);
 }
 
+/* What the program that trained does. */
+static int save_in_another_process(const char *path)
+{
+    static const char *const ab[] = { "a", "b" };
+    rn_model *model;
+
+    if (begin(NULL) != 0)
+        return 1;
+    model = make_model(ab);
+    if (rn_model_set_pipeline(model, "CenterCrop(8), ToTensor()") != RN_OK ||
+        rn_model_set_training_pipeline(model, "RandomHorizontalFlip(0.5), CenterCrop(8), ToTensor()") != RN_OK ||
+        rn_model_save(model, path, NULL) != RN_OK)
+        return 1;
+    rn_model_destroy(model);
+    return end(NULL);
+}
+
+static void another_process_finds_what_one_saved(void **state)
+{
+    const char *const path = rn_test_path(rn_test_directory(), "process.safetensors");
+    const pid_t child = fork();
+    rn_checkpoint *file = NULL;
+    rn_model *to;
+    int answer = -1;
+
+    (void)state;
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(save_in_another_process(path));
+    assert_true(waitpid(child, &answer, 0) == child && WIFEXITED(answer) && WEXITSTATUS(answer) == 0);
+    to = make_model(NULL);
+    require_ok(context, rn_model_load(to, path, NULL));
+    assert_string_equal(rn_classes_folder(rn_model_classes(to), 1), "b");
+    assert_string_equal(rn_pipeline_text(rn_model_pipeline(to)), "CenterCrop(8), ToTensor()");
+    assert_non_null(strstr(rn_pipeline_text(rn_model_training_pipeline(to)), "RandomHorizontalFlip"));
+    assert_string_equal(heard, ""); /* the same size of input */
+    require_ok(context, rn_checkpoint_open(&file, context, path, NULL));
+    assert_string_equal(rn_checkpoint_metadata(file, "rn.network"), "mine");
+    assert_string_equal(rn_checkpoint_metadata(file, "rn.input"), "[3, 8, 8]");
+    rn_checkpoint_destroy(file);
+    rn_model_destroy(to);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -178,6 +226,7 @@ int main(void)
         TEST(what_nothing_decides_is_refused_with_the_candidates),
         TEST(a_head_of_other_classes_is_refused_unless_asked_for),
         TEST(a_network_of_ones_own_keeps_what_it_says_of_itself),
+        TEST(another_process_finds_what_one_saved),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
