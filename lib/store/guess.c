@@ -39,7 +39,7 @@ static rn_status try_graph(bool *fits, const rn_zoo_entry *entry, rn_graph *grap
     rn_load_source source;
     rn_status status;
 
-    entry->write(graph, entry, entry->classes, entry->height, entry->width);
+    entry->write(graph, entry->name, entry->classes, entry->height, entry->width);
     if (graph->status != RN_OK)
         return graph->status != RN_NO_MEMORY
                    ? RN_OK
