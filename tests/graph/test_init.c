@@ -92,6 +92,9 @@ static void weights_have_the_deviations_of_torch(void **state)
         { RN_INIT_KAIMING_UNIFORM, false, 0.0833333, 0.1767767 }, /* sqrt(2 / 288), sqrt(2 / 64) */
         { RN_INIT_NORMAL_001, true, 0.01, 0.01 },
         { RN_INIT_KAIMING_FAN_IN, true, 0.0833333, 0.1767767 },
+        { RN_INIT_ZERO_BIAS, false, 0.0340207, 0.0721688 },
+        { RN_INIT_NORMAL_01, true, 0.1, 0.1 },
+        { RN_INIT_NORMAL_0001, true, 0.001, 0.001 },
     };
     rn_context *context = rn_test_context(1, RN_ISA_AUTO);
 
@@ -102,7 +105,8 @@ static void weights_have_the_deviations_of_torch(void **state)
 
         require_distribution(model, "conv.weight", known[i].normal, known[i].conv);
         require_distribution(model, "fc.weight", known[i].normal, known[i].linear);
-        if (known[i].init == RN_INIT_DEFAULT) {
+        if (known[i].init == RN_INIT_DEFAULT || known[i].init == RN_INIT_NORMAL_01 ||
+            known[i].init == RN_INIT_NORMAL_0001) {
             /* 64 and 300 draws in +-1 / sqrt(fan in): the largest is nearly the bound */
             assert_true(conv_bias.largest <= 0.0589257 && conv_bias.largest > 0.8 * 0.0589257);
             assert_true(linear_bias.largest <= 0.125 && linear_bias.largest > 0.9 * 0.125);

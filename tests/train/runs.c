@@ -89,20 +89,23 @@ const char *rn_test_new_directory(void)
     return names[count++];
 }
 
-rn_model *rn_test_network(rn_context *context, const rn_classes *classes, uint64_t seed)
+static rn_model *make_network(rn_context *context, const rn_classes *classes, uint64_t seed, bool auxiliary)
 {
+    const int64_t count = (int64_t)rn_classes_count(classes);
     rn_graph *g = NULL;
     rn_model *model = NULL;
-    rn_value x;
+    rn_value x, first;
 
     require_ok(context, rn_graph_create(&g, context));
     x = rn_graph_input(g, "images", 3, RUN_SIDE, RUN_SIDE, NULL);
     x = rn_conv2d(g, x, "conv1", 8, 3, RN_OPTIONS(rn_conv2d, .padding = 1));
-    x = rn_relu(g, rn_batch_norm2d(g, x, "bn1", NULL), NULL);
+    x = first = rn_relu(g, rn_batch_norm2d(g, x, "bn1", NULL), NULL);
     x = rn_conv2d(g, x, "conv2", 8, 3, RN_OPTIONS(rn_conv2d, .padding = 1, .stride = 2));
     x = rn_relu(g, rn_batch_norm2d(g, x, "bn2", NULL), NULL);
     x = rn_dropout(g, rn_flatten(g, x, NULL), "dropout", 0.25, NULL);
-    rn_graph_output(g, "logits", rn_linear(g, x, "fc", (int64_t)rn_classes_count(classes), NULL));
+    rn_graph_output(g, "logits", rn_linear(g, x, "fc", count, NULL));
+    if (auxiliary)
+        rn_graph_auxiliary_output(g, "aux", rn_linear(g, rn_flatten(g, first, NULL), "aux.fc", count, NULL), NULL);
     rn_graph_head(g, "fc");
     require_ok(context, rn_model_build(&model, g, "tiny", RN_OPTIONS(rn_model, .classes = classes, .seed = seed)));
     rn_graph_destroy(g);
@@ -111,6 +114,16 @@ rn_model *rn_test_network(rn_context *context, const rn_classes *classes, uint64
                rn_model_set_training_pipeline(
                    model, "Resize(8, 8), RandomHorizontalFlip(0.5), ToTensor(), Normalize(0.4 0.4 0.4, 0.2 0.2 0.2)"));
     return model;
+}
+
+rn_model *rn_test_network(rn_context *context, const rn_classes *classes, uint64_t seed)
+{
+    return make_network(context, classes, seed, false);
+}
+
+rn_model *rn_test_network_of_two(rn_context *context, const rn_classes *classes, uint64_t seed)
+{
+    return make_network(context, classes, seed, true);
 }
 
 rn_test_run rn_test_run_open(const char *photos, uint64_t seed)

@@ -35,6 +35,8 @@ const char *rn_test_new_directory(void);
  * that mirrors at random.
  */
 rn_model *rn_test_network(rn_context *context, const rn_classes *classes, uint64_t seed);
+/* The same with an auxiliary output "aux" behind the first convolution. */
+rn_model *rn_test_network_of_two(rn_context *context, const rn_classes *classes, uint64_t seed);
 
 typedef struct rn_test_run {
     rn_context *context;

@@ -267,6 +267,9 @@ static void one_epoch(rn_test_run *run, rn_session *session, rn_loader *loader, 
     while ((status = rn_loader_next(&batch, loader)) == RN_OK) {
         require_ok(run->context, rn_session_forward(session, rn_batch_images(batch)));
         require_ok(run->context, rn_cross_entropy(&loss, session, rn_batch_labels(batch), NULL));
+        if (rn_model_output_name(run->model, 1) != NULL)
+            require_ok(run->context, rn_cross_entropy(&loss, session, rn_batch_labels(batch),
+                                                      RN_OPTIONS(rn_loss, .output = 1, .weight = 0.4)));
         require_ok(run->context, rn_session_backward(session));
         if (clip_norm != 0)
             require_ok(run->context, rn_clip_gradient_norm(NULL, rn_model_parameters(run->model), clip_norm, NULL));
@@ -275,7 +278,13 @@ static void one_epoch(rn_test_run *run, rn_session *session, rn_loader *loader, 
     require_status(run->context, status, RN_END);
 }
 
-static void compare_with_a_loop_by_hand(double clip_norm)
+static void give_two_outputs(rn_test_run *run)
+{
+    rn_model_destroy(run->model);
+    run->model = rn_test_network_of_two(run->context, rn_dataset_classes(run->train), 5);
+}
+
+static void compare_with_a_loop_by_hand(double clip_norm, bool two_outputs)
 {
     rn_test_run run = rn_test_run_open(rn_test_undisturbed_photos, 7),
                 by_hand = rn_test_run_open(rn_test_undisturbed_photos, 7);
@@ -286,6 +295,10 @@ static void compare_with_a_loop_by_hand(double clip_norm)
     size_t size;
     char *values, *others;
 
+    if (two_outputs) {
+        give_two_outputs(&run);
+        give_two_outputs(&by_hand);
+    }
     require_ok(run.context, rn_trainer_create(&run.trainer, run.model, run.train, run.valid,
                                               RN_OPTIONS(rn_trainer, .batch_size = RUN_BATCH, .keep_last = 1)));
     require_ok(run.context, rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .epochs = 3, .lr = 1e-2, .lr_step_epochs = 1,
@@ -319,8 +332,9 @@ static void compare_with_a_loop_by_hand(double clip_norm)
 static void a_loop_written_by_hand_gives_the_same_weights(void **state)
 {
     (void)state;
-    compare_with_a_loop_by_hand(0);
-    compare_with_a_loop_by_hand(0.5); /* clipped in every step of the beginning */
+    compare_with_a_loop_by_hand(0, false);
+    compare_with_a_loop_by_hand(0.5, false); /* clipped in every step of the beginning */
+    compare_with_a_loop_by_hand(0, true);
 }
 
 int main(void)
