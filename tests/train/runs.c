@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "train/runs.h"
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 static void put_bytes(unsigned char *at, uint32_t value, int bytes)

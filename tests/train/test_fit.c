@@ -4,6 +4,7 @@
 #include "train/runs.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/resource.h>
 
 typedef struct record {
