@@ -85,7 +85,8 @@ static rn_status check_options(const rn_graph *graph, const rn_model_options *op
     return RN_OK;
 }
 
-rn_status rn_model_build(rn_model **model, rn_graph *graph, const char *name, const rn_model_options *options)
+static rn_status build(rn_model **model, rn_graph *graph, const char *name, const rn_model_options *options,
+                       bool with_values)
 {
     rn_model_options o;
     rn_model *created = NULL;
@@ -126,9 +127,21 @@ rn_status rn_model_build(rn_model **model, rn_graph *graph, const char *name, co
         return status;
     }
     graph->sealed = true;
-    rn_graph_initialise(graph, o.seed != 0 ? o.seed : context->seed);
+    if (with_values)
+        rn_graph_initialise(graph, o.seed != 0 ? o.seed : context->seed);
     *model = created;
     return RN_OK;
+}
+
+rn_status rn_model_build(rn_model **model, rn_graph *graph, const char *name, const rn_model_options *options)
+{
+    return build(model, graph, name, options, true);
+}
+
+rn_status rn_model_build_without_values(rn_model **model, rn_graph *graph, const char *name,
+                                        const rn_model_options *options)
+{
+    return build(model, graph, name, options, false);
 }
 
 /* A class table or a pipeline that was the model's once: somebody may still hold what was lent. */

@@ -159,15 +159,42 @@ static bool has_value(const rn_parameter *entry, const rn_tensor *value, bool of
     return value != NULL && is_float(entry) == of_floats;
 }
 
+typedef struct conversion {
+    rn_parameters *parameters;
+    const rn_tensor *const *values;
+    float *target;
+} conversion;
+
+/* Units are entries: a file is read by all threads at once. */
+static void convert_values(void *payload, int64_t begin, int64_t end, int32_t thread)
+{
+    const conversion *const job = payload;
+
+    (void)thread;
+    for (int64_t i = begin; i < end; i++) {
+        if (has_value(&job->parameters->entry[i], job->values[i], true))
+            set_value(&job->parameters->entry[i], job->target, job->values[i]);
+    }
+}
+
+static void set_values(rn_parameters *parameters, const rn_tensor *const *values, float *target)
+{
+    conversion job = { parameters, values, target };
+
+    rn_parallel(&parameters->context->pool, (int64_t)parameters->count, convert_values, &job);
+}
+
 /* The second half of a replacement, inside the exclusive side: nothing in it can fail. */
 static void finish_replacement(rn_parameters *parameters, const rn_tensor *const *values, rn_storage *arena)
 {
     float *const target = arena != NULL ? arena->memory : parameters->values->memory;
 
+    if (arena == NULL)
+        set_values(parameters, values, target);
     for (size_t i = 0; i < parameters->count; i++) {
         rn_parameter *const entry = &parameters->entry[i];
 
-        if (has_value(entry, values[i], false) || (arena == NULL && has_value(entry, values[i], true)))
+        if (has_value(entry, values[i], false))
             set_value(entry, target, values[i]);
         else if (arena != NULL && is_float(entry) && values[i] == NULL)
             memcpy(target + entry->offset, rn_parameters_floats(parameters, i), (size_t)entry->count * sizeof(float));
@@ -187,10 +214,8 @@ rn_status rn_parameters_replace(rn_parameters *parameters, const rn_tensor *cons
     /* Converting from a file takes as long as its disk does: not while sessions wait. */
     if (beside_sessions)
         status = make_arena(&arena, parameters, message);
-    for (size_t i = 0; arena != NULL && i < parameters->count; i++) {
-        if (has_value(&parameters->entry[i], values[i], true))
-            set_value(&parameters->entry[i], arena->memory, values[i]);
-    }
+    if (arena != NULL)
+        set_values(parameters, values, arena->memory);
     if (status == RN_OK)
         status = beside_sessions ? rn_parameters_begin_change(parameters, message)
                                  : rn_parameters_begin_write(parameters, message);

@@ -338,7 +338,7 @@ static rn_status create_network(rn_model **model, rn_context *context, const rn_
                                 const rn_model_options *options, const char *path)
 {
     const char *const network = rn_checkpoint_metadata(file, RN_KEY_NETWORK);
-    const rn_status status = rn_model_create(model, context, network, options);
+    const rn_status status = rn_zoo_create_without_values(model, context, network, options);
 
     if (status == RN_OK || status == RN_NO_MEMORY)
         return status;

@@ -183,15 +183,18 @@ static rn_status write_graph(rn_graph **graph, rn_context *context, const rn_zoo
     return status;
 }
 
+typedef rn_status (*model_builder)(rn_model **model, rn_graph *graph, const char *name,
+                                   const rn_model_options *options);
+
 static rn_status create_from_entry(rn_model **model, rn_context *context, const rn_zoo_entry *entry,
-                                   const rn_model_options *options)
+                                   const rn_model_options *options, model_builder build)
 {
     rn_graph *graph = NULL;
     int64_t height, width;
     rn_status status = write_graph(&graph, context, entry, options);
 
     if (status == RN_OK)
-        status = rn_model_build(model, graph, entry->name, options);
+        status = build(model, graph, entry->name, options);
     rn_graph_destroy(graph);
     if (status != RN_OK)
         return status;
@@ -218,7 +221,18 @@ rn_status rn_model_create(rn_model **model, rn_context *context, const char *nam
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_model_create: %s is NULL",
                        model == NULL ? "model" : "name");
     status = find(&entry, &o, context, name, options);
-    return status == RN_OK ? create_from_entry(model, context, entry, &o) : status;
+    return status == RN_OK ? create_from_entry(model, context, entry, &o, rn_model_build) : status;
+}
+
+rn_status rn_zoo_create_without_values(rn_model **model, rn_context *context, const char *name,
+                                       const rn_model_options *options)
+{
+    const rn_zoo_entry *entry;
+    rn_model_options o;
+    const rn_status status = find(&entry, &o, context, name, options);
+
+    *model = NULL;
+    return status == RN_OK ? create_from_entry(model, context, entry, &o, rn_model_build_without_values) : status;
 }
 
 /* ---- describing one ---------------------------------------------------------------------------------------------- */

@@ -16,6 +16,9 @@ typedef struct rn_zoo_entry {
 } rn_zoo_entry;
 
 const rn_zoo_entry *rn_zoo_find(const char *name); /* NULL if there is none */
+/* rn_model_create for a model that takes all its values from a file. */
+rn_status rn_zoo_create_without_values(rn_model **model, rn_context *context, const char *name,
+                                       const rn_model_options *options);
 
 void rn_write_alexnet(rn_graph *graph, const char *name, int64_t classes, int64_t height, int64_t width);
 void rn_write_cifar_resnet(rn_graph *graph, const char *name, int64_t classes, int64_t height, int64_t width);
