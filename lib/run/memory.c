@@ -36,12 +36,16 @@ static size_t saturating_sum(size_t a, size_t b)
     return rn_size_add(&sum, a, b) ? sum : SIZE_MAX;
 }
 
-static size_t map_bytes(const rn_plan *plan, const rn_value_shape *shape)
+static size_t bytes_of_images(int64_t images, const rn_value_shape *shape)
 {
-    const size_t pixels =
-        saturating_product(saturating_product((size_t)plan->batch, (size_t)shape->h), (size_t)shape->w);
+    const size_t pixels = saturating_product(saturating_product((size_t)images, (size_t)shape->h), (size_t)shape->w);
 
     return saturating_product(pixels, saturating_product((size_t)shape->c, sizeof(float)));
+}
+
+static size_t map_bytes(const rn_plan *plan, const rn_value_shape *shape)
+{
+    return bytes_of_images(plan->batch, shape);
 }
 
 /* A new block, or -1 without memory. */
@@ -89,10 +93,15 @@ static bool use_activation(rn_plan *plan, int32_t value, int32_t time)
     rn_plan_value *const root = &plan->value[activation_root(plan, value)];
 
     if (root->block < 0)
-        root->block = add_block(plan, map_bytes(plan, &root->shape), time, time);
+        root->block =
+            add_block(plan, bytes_of_images(root->portioned ? plan->portion : plan->batch, &root->shape), time, time);
     if (root->block < 0)
         return false;
     extend(&plan->block[root->block], time);
+    if (time < plan->portion_steps && !root->portioned) { /* every portion comes by again */
+        extend(&plan->block[root->block], 0);
+        extend(&plan->block[root->block], plan->portion_steps - 1);
+    }
     return true;
 }
 
@@ -147,6 +156,19 @@ static bool give_block(rn_plan *plan, int32_t *block, size_t nbytes, int32_t fir
     return *block >= 0;
 }
 
+/* For all numbers of images that the step is run on: a workspace need not grow with them. */
+static size_t forward_workspace(const rn_plan *plan, int32_t s)
+{
+    const rn_conv *const conv = &plan->step[s].conv;
+    const int64_t rest = s < plan->portion_steps ? plan->batch % plan->portion : 0;
+    size_t nbytes =
+        rn_conv_forward_workspace(plan->context, conv, s < plan->portion_steps ? plan->portion : plan->batch);
+
+    if (rest > 0)
+        nbytes = larger(nbytes, rn_conv_forward_workspace(plan->context, conv, rest));
+    return nbytes;
+}
+
 /* Workspaces and what a step keeps for itself. */
 static bool use_scratch(rn_plan *plan, int32_t s)
 {
@@ -160,7 +182,7 @@ static bool use_scratch(rn_plan *plan, int32_t s)
     size_t forward = 0, backward = 0, kept = 0, argmax = 0, own = 0;
 
     if (step->kind == &rn_step_conv) {
-        forward = rn_conv_forward_workspace(context, &step->conv, plan->batch);
+        forward = forward_workspace(plan, s);
         if (!step->packs_once)
             forward = saturating_sum(forward, rn_step_packed_bytes(plan, step));
         if (step->inputs[0].wants_gradient)

@@ -30,8 +30,10 @@ rn_status rn_plan_create(rn_plan **plan, const rn_plan_request *request)
         made->output[i] = request->outputs[i];
     if (status == RN_OK)
         status = rn_plan_lower(made);
-    if (status == RN_OK)
+    if (status == RN_OK) {
+        rn_plan_choose_portion(made, request->portion_bytes);
         status = rn_plan_lay_out(made);
+    }
     if (status != RN_OK) {
         rn_plan_destroy(made);
         return status;
@@ -75,7 +77,7 @@ void *rn_plan_block(const rn_plan *plan, int32_t block)
 static rn_map own_map(const rn_plan *plan, const rn_plan_value *value, int32_t block)
 {
     return (rn_map){ .data = rn_plan_block(plan, block),
-                     .n = plan->batch,
+                     .n = value->portioned ? plan->portion : plan->batch,
                      .h = value->shape.h,
                      .w = value->shape.w,
                      .c = value->shape.c,
@@ -117,7 +119,8 @@ void rn_plan_bind(rn_plan *plan, char *arena)
 
 void rn_plan_forward(rn_plan *plan)
 {
-    for (int32_t i = 0; i < plan->step_count; i++)
+    rn_plan_forward_portions(plan);
+    for (int32_t i = plan->portion_steps; i < plan->step_count; i++)
         plan->step[i].kind->forward(plan, &plan->step[i]);
 }
 

@@ -3,6 +3,7 @@
  * A plan: a graph lowered to steps for one input shape, one mode and one trainable set.
  *
  *   lower.c    which layers run as one step; where gradients are needed; which values are the same memory
+ *   portion.c  which steps in front run on some images after the other
  *   memory.c   who needs which piece of memory from when to when, and where it lies in the one arena
  *   plan.c     making, binding to an arena, running
  *   step_*.c   what each kind of step executes, forward and backward
@@ -35,6 +36,7 @@ typedef struct rn_block {
 typedef struct rn_plan_value {
     rn_value_shape shape;
     bool needed;     /* by an output */
+    bool portioned;  /* has room for plan->portion images only */
     int32_t same_as; /* the value whose memory this one is (itself, unless an identity such as dropout in inference) */
     int32_t consumers;      /* layers that read it, and outputs; of the value that same_as names */
     int32_t only_consumer;  /* the last of those layers; -1: none, or an output */
@@ -103,6 +105,8 @@ struct rn_plan {
     int64_t batch, height, width;
     uint64_t freeze_version;
     bool training, input_gradient;
+    int32_t portion_steps; /* the steps in front that run on `portion` images after the other; 0: none */
+    int64_t portion;
     rn_plan_value *value;
     int32_t value_count;
     rn_step *step;
@@ -125,6 +129,7 @@ typedef struct rn_plan_request {
     int32_t output_count;
     int64_t batch, height, width;
     bool training, input_gradient;
+    int64_t portion_bytes; /* of the maps around a step in front (portion.c); 0: the standard */
 } rn_plan_request;
 
 /* Makes a plan; allocates nothing but its own description. RN_SHAPE, RN_UNSUPPORTED, RN_NO_MEMORY. */
@@ -143,7 +148,10 @@ bool rn_plan_differentiates(const rn_plan *plan);
 /* ---- between the plan's files ---------------------------------------------------------------------------------------
  */
 
-rn_status rn_plan_lower(rn_plan *plan);   /* lower.c */
+rn_status rn_plan_lower(rn_plan *plan); /* lower.c */
+/* portion.c: before the memory is laid out; and the forward of the portioned steps. */
+void rn_plan_choose_portion(rn_plan *plan, int64_t most_bytes);
+void rn_plan_forward_portions(rn_plan *plan);
 rn_status rn_plan_lay_out(rn_plan *plan); /* memory.c */
 void *rn_plan_block(const rn_plan *plan, int32_t block);
 
