@@ -5,15 +5,10 @@
  */
 #include "graph/graph.h"
 
-#include "base/options.h"
-
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-RN_NO_TAIL_PADDING(rn_auxiliary_output_options, loss_weight);
 
 static const rn_value invalid_value = { -1 };
 
@@ -31,13 +26,13 @@ rn_value rn_graph_fail(rn_graph *graph, rn_status status, const char *format, ..
     return invalid_value;
 }
 
-static rn_value fail_memory(rn_graph *graph)
+rn_value rn_graph_fail_memory(rn_graph *graph)
 {
     return rn_graph_fail(graph, RN_NO_MEMORY, "no memory for the description of a network");
 }
 
 /* True if layers may still be added. */
-static bool is_open(rn_graph *graph)
+bool rn_graph_is_open(rn_graph *graph)
 {
     if (graph == NULL)
         return false;
@@ -109,20 +104,20 @@ void rn_graph_destroy(rn_graph *graph)
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
 /* A name is one or more parts with dots between them. */
-static bool is_name(const char *name)
+bool rn_graph_is_name(const char *name)
 {
     return name != NULL && name[0] != '\0' && name[0] != '.' && name[strlen(name) - 1] != '.' &&
            strstr(name, "..") == NULL;
 }
 
 /* "prefix.name", or NULL after an error of the graph. */
-static char *join_name(rn_graph *graph, const char *what, const char *name)
+char *rn_graph_join_name(rn_graph *graph, const char *what, const char *name)
 {
     const size_t before = strlen(graph->prefix);
     size_t nbytes;
     char *joined;
 
-    if (!is_name(name)) {
+    if (!rn_graph_is_name(name)) {
         rn_graph_fail(graph, RN_INVALID_ARGUMENT, "%s within '%s': '%s' is not a name (parts with dots between them)",
                       what, graph->prefix, name == NULL ? "(NULL)" : name);
         return NULL;
@@ -130,7 +125,7 @@ static char *join_name(rn_graph *graph, const char *what, const char *name)
     nbytes = before + strlen(name) + 2;
     joined = rn_allocate(&graph->context->allocator, nbytes);
     if (joined == NULL)
-        fail_memory(graph);
+        rn_graph_fail_memory(graph);
     else
         snprintf(joined, nbytes, "%s%s%s", graph->prefix, before > 0 ? "." : "", name);
     return joined;
@@ -140,14 +135,14 @@ void rn_graph_enter(rn_graph *graph, const char *prefix)
 {
     char *joined;
 
-    if (!is_open(graph))
+    if (!rn_graph_is_open(graph))
         return;
     if (graph->depth == RN_GRAPH_DEPTH) {
         rn_graph_fail(graph, RN_INVALID_ARGUMENT, "rn_graph_enter within '%s': more than %d levels", graph->prefix,
                       RN_GRAPH_DEPTH);
         return;
     }
-    joined = join_name(graph, "rn_graph_enter", prefix);
+    joined = rn_graph_join_name(graph, "rn_graph_enter", prefix);
     if (joined == NULL)
         return;
     graph->level[graph->depth++] = strlen(graph->prefix);
@@ -156,18 +151,18 @@ void rn_graph_enter(rn_graph *graph, const char *prefix)
 }
 
 /* Adds (name, value) to a list; takes the name over in every case. */
-static bool add_entry(rn_graph *graph, rn_graph_output_entry **list, int32_t *count, char *name, int32_t value)
+bool rn_graph_add_entry(rn_graph *graph, rn_graph_output_entry **list, int32_t *count, char *name, int32_t value)
 {
     rn_graph_output_entry *grown;
 
     if (name == NULL) {
-        fail_memory(graph);
+        rn_graph_fail_memory(graph);
         return false;
     }
     grown = rn_grow_array(&graph->context->allocator, *list, (size_t)*count, (size_t)*count + 1, sizeof **list);
     if (grown == NULL) {
         rn_release(&graph->context->allocator, name);
-        fail_memory(graph);
+        rn_graph_fail_memory(graph);
         return false;
     }
     grown[*count] = (rn_graph_output_entry){ .name = name, .value = value };
@@ -176,107 +171,25 @@ static bool add_entry(rn_graph *graph, rn_graph_output_entry **list, int32_t *co
     return true;
 }
 
-static bool is_value(const rn_graph *graph, rn_value value)
+bool rn_graph_has_value(const rn_graph *graph, rn_value value)
 {
     return graph != NULL && value.index >= 0 && value.index < graph->count;
 }
 
 rn_value rn_graph_leave(rn_graph *graph, rn_value result)
 {
-    if (!is_open(graph))
+    if (!rn_graph_is_open(graph))
         return invalid_value;
     if (graph->depth == 0)
         return rn_graph_fail(graph, RN_INVALID_ARGUMENT, "rn_graph_leave without rn_graph_enter");
-    if (!is_value(graph, result))
+    if (!rn_graph_has_value(graph, result))
         return rn_graph_fail(graph, RN_INVALID_ARGUMENT,
                              "rn_graph_leave of '%s': the result is not a value of this graph", graph->prefix);
-    if (!add_entry(graph, &graph->alias, &graph->alias_count, rn_copy_string(&graph->context->allocator, graph->prefix),
-                   result.index))
+    if (!rn_graph_add_entry(graph, &graph->alias, &graph->alias_count,
+                            rn_copy_string(&graph->context->allocator, graph->prefix), result.index))
         return invalid_value;
     graph->prefix[graph->level[--graph->depth]] = '\0';
     return result;
-}
-
-/* The entry of a new output, or NULL after an error of the graph. */
-static rn_graph_output_entry *add_output(rn_graph *graph, const char *name, rn_value value)
-{
-    if (!is_name(name)) {
-        rn_graph_fail(graph, RN_INVALID_ARGUMENT, "rn_graph_output: '%s' is not a name",
-                      name == NULL ? "(NULL)" : name);
-        return NULL;
-    }
-    if (!is_value(graph, value)) {
-        rn_graph_fail(graph, RN_INVALID_ARGUMENT, "output '%s' is not a value of this graph", name);
-        return NULL;
-    }
-    for (int32_t i = 0; i < graph->output_count; i++) {
-        if (strcmp(graph->output[i].name, name) == 0) {
-            rn_graph_fail(graph, RN_INVALID_ARGUMENT, "there are two outputs '%s'", name);
-            return NULL;
-        }
-    }
-    return add_entry(graph, &graph->output, &graph->output_count, rn_copy_string(&graph->context->allocator, name),
-                     value.index)
-               ? &graph->output[graph->output_count - 1]
-               : NULL;
-}
-
-void rn_graph_output(rn_graph *graph, const char *name, rn_value value)
-{
-    rn_graph_output_entry *entry;
-
-    if (!is_open(graph))
-        return;
-    entry = add_output(graph, name, value);
-    if (entry != NULL)
-        entry->loss_weight = graph->output_count == 1 ? 1 : 0;
-}
-
-void rn_graph_auxiliary_output(rn_graph *graph, const char *name, rn_value value,
-                               const rn_auxiliary_output_options *options)
-{
-    rn_graph_output_entry *entry;
-    rn_auxiliary_output_options o;
-    rn_message message;
-    rn_status status;
-
-    if (!is_open(graph))
-        return;
-    status = rn_options_read(&o, sizeof o, options, &message);
-    if (status == RN_OK && graph->output_count == 0)
-        status = rn_fail(&message, RN_INVALID_ARGUMENT, "auxiliary output '%s' comes before the first rn_graph_output",
-                         name == NULL ? "(NULL)" : name);
-    if (status == RN_OK && !(isfinite(o.loss_weight) && o.loss_weight >= 0))
-        status = rn_fail(&message, RN_INVALID_ARGUMENT, "a loss of the weight %g", o.loss_weight);
-    if (status != RN_OK) {
-        rn_graph_fail(graph, status, "%s", message.text);
-        return;
-    }
-    entry = add_output(graph, name, value);
-    if (entry == NULL)
-        return;
-    entry->auxiliary = true;
-    entry->loss_weight = rn_option_number(o.loss_weight, 0.4);
-}
-
-void rn_graph_head(rn_graph *graph, const char *prefix)
-{
-    char **grown, *name;
-
-    if (!is_open(graph))
-        return;
-    name = join_name(graph, "rn_graph_head", prefix);
-    if (name == NULL)
-        return;
-    grown = rn_grow_array(&graph->context->allocator, graph->head, (size_t)graph->head_count,
-                          (size_t)graph->head_count + 1, sizeof *grown);
-    if (grown == NULL) {
-        rn_release(&graph->context->allocator, name);
-        fail_memory(graph);
-        return;
-    }
-    graph->head = grown;
-    graph->head[graph->head_count++] = name;
 }
 
 /* ---- layers ------------------------------------------------------------------------------------------------------ */
@@ -290,7 +203,7 @@ static bool infer_shape(rn_graph *graph, rn_layer *layer)
 
     shapes = rn_allocate_array(allocator, (size_t)layer->input_count, sizeof *shapes);
     if (shapes == NULL) {
-        fail_memory(graph);
+        rn_graph_fail_memory(graph);
         return false;
     }
     for (int32_t i = 0; i < layer->input_count; i++)
@@ -334,13 +247,13 @@ char *rn_graph_full_name(rn_graph *graph, rn_layer_kind kind, const char *name)
     unsigned long number;
 
     if (name != NULL)
-        return join_name(graph, what, name);
-    stem = join_name(graph, what, what);
+        return rn_graph_join_name(graph, what, name);
+    stem = rn_graph_join_name(graph, what, what);
     if (stem == NULL || (number = next_number(graph, stem)) == 0)
         return stem;
     rn_release(&graph->context->allocator, stem);
     snprintf(numbered, sizeof numbered, "%s_%lu", what, number);
-    return join_name(graph, what, numbered);
+    return rn_graph_join_name(graph, what, numbered);
 }
 
 rn_value rn_graph_fail_layer(rn_graph *graph, rn_status status, rn_layer_kind kind, const char *name,
@@ -380,7 +293,7 @@ static bool inputs_are_values(rn_graph *graph, const rn_layer *layer, const char
         return false;
     }
     for (int32_t i = 0; i < layer->input_count; i++) {
-        if (!is_value(graph, (rn_value){ layer->inputs[i] })) {
+        if (!rn_graph_has_value(graph, (rn_value){ layer->inputs[i] })) {
             rn_graph_fail_layer(graph, RN_INVALID_ARGUMENT, layer->kind, name,
                                 "its input is not a value of this graph");
             return false;
@@ -397,14 +310,14 @@ static bool make_room(rn_graph *graph)
     if (graph->count < graph->capacity)
         return true;
     if (graph->capacity > INT32_MAX / 2) {
-        fail_memory(graph);
+        rn_graph_fail_memory(graph);
         return false;
     }
     capacity = graph->capacity == 0 ? 64 : graph->capacity * 2;
     grown =
         rn_grow_array(&graph->context->allocator, graph->layer, (size_t)graph->count, (size_t)capacity, sizeof *grown);
     if (grown == NULL) {
-        fail_memory(graph);
+        rn_graph_fail_memory(graph);
         return false;
     }
     graph->layer = grown;
@@ -417,13 +330,13 @@ rn_value rn_graph_add_layer(rn_graph *graph, const rn_layer *layer, const char *
     const rn_allocator *allocator;
     rn_layer added = *layer;
 
-    if (!is_open(graph) || !inputs_are_values(graph, layer, name) || !make_room(graph))
+    if (!rn_graph_is_open(graph) || !inputs_are_values(graph, layer, name) || !make_room(graph))
         return invalid_value;
     allocator = &graph->context->allocator;
     added.name = rn_graph_full_name(graph, layer->kind, name);
     added.inputs = rn_allocate_array(allocator, (size_t)layer->input_count, sizeof *added.inputs);
     if (added.name == NULL || added.inputs == NULL) {
-        fail_memory(graph); /* unless the name was the error: the first one stays */
+        rn_graph_fail_memory(graph); /* unless the name was the error: the first one stays */
         goto failed;
     }
     for (int32_t i = 0; i < layer->input_count; i++)
@@ -443,15 +356,15 @@ failed:
 
 int64_t rn_value_channels(const rn_graph *graph, rn_value value)
 {
-    return is_value(graph, value) ? graph->layer[value.index].shape.c : 0;
+    return rn_graph_has_value(graph, value) ? graph->layer[value.index].shape.c : 0;
 }
 
 int64_t rn_value_height(const rn_graph *graph, rn_value value)
 {
-    return is_value(graph, value) ? graph->layer[value.index].shape.h : 0;
+    return rn_graph_has_value(graph, value) ? graph->layer[value.index].shape.h : 0;
 }
 
 int64_t rn_value_width(const rn_graph *graph, rn_value value)
 {
-    return is_value(graph, value) ? graph->layer[value.index].shape.w : 0;
+    return rn_graph_has_value(graph, value) ? graph->layer[value.index].shape.w : 0;
 }

@@ -125,6 +125,16 @@ __attribute__((format(printf, 5, 6)))
 #endif
 rn_value
 rn_graph_fail_layer(rn_graph *graph, rn_status status, rn_layer_kind kind, const char *name, const char *format, ...);
+/* The container's own tools, for the files that write into it (graph.c). */
+rn_value rn_graph_fail_memory(rn_graph *graph);
+/* False after an error of the graph, or if a model was built from it: nothing may be added. */
+bool rn_graph_is_open(rn_graph *graph);
+bool rn_graph_is_name(const char *name);
+bool rn_graph_has_value(const rn_graph *graph, rn_value value);
+/* "prefix.name" of what was entered, or NULL after an error of the graph, which `what` begins. */
+char *rn_graph_join_name(rn_graph *graph, const char *what, const char *name);
+/* Appends a name (taken over, NULL: no memory) of a value. */
+bool rn_graph_add_entry(rn_graph *graph, rn_graph_output_entry **list, int32_t *count, char *name, int32_t value);
 /* The full name that a layer would get; NULL after an error of the graph. */
 char *rn_graph_full_name(rn_graph *graph, rn_layer_kind kind, const char *name);
 /*

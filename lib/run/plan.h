@@ -2,7 +2,8 @@
 /*
  * A plan: a graph lowered to steps for one input shape, one mode and one trainable set.
  *
- *   lower.c    which layers run as one step; where gradients are needed; which values are the same memory
+ *   lower.c    which layers run as one step; where gradients are needed
+ *   sharing.c  which values and gradients are the same memory
  *   portion.c  which steps in front run on some images after the other
  *   memory.c   who needs which piece of memory from when to when, and where it lies in the one arena
  *   plan.c     making, binding to an arena, running
@@ -149,6 +150,9 @@ bool rn_plan_differentiates(const rn_plan *plan);
  */
 
 rn_status rn_plan_lower(rn_plan *plan); /* lower.c */
+/* sharing.c: after the steps are there. */
+void rn_plan_place_in_concatenations(rn_plan *plan);
+void rn_plan_settle_gradients(rn_plan *plan);
 /* portion.c: before the memory is laid out; and the forward of the portioned steps. */
 void rn_plan_choose_portion(rn_plan *plan, int64_t most_bytes);
 void rn_plan_forward_portions(rn_plan *plan);

@@ -552,8 +552,8 @@ STEPS = 5
 
 
 def rate_of(name):
-    """Adam moves every weight by its rate at first, whatever the gradient: where PyTorch in float and in double go apart at 1e-4, a tenth."""
-    return 1e-5 if name.startswith("densenet") else 1e-4
+    """Adam moves every weight by its rate at first, whatever the gradient: where PyTorch in float and in double go apart at 1e-4, a hundredth."""
+    return 1e-6 if name.startswith("densenet") else 1e-4
 
 
 def network(name):
@@ -608,7 +608,6 @@ def slices_of(gradients):
 
 def answers_of(name, shape):
     """Free-running gradients: a ReLU whose input is nearly zero goes either way in float, so weights are taken with which float and double go the same ways."""
-    best = None
     for salt in range(1, 12):
         logits, losses, gradients = free_running(name, shape, torch.float32, salt)
         exact_logits, exact_losses, exact = free_running(name, shape, torch.float64, salt)
@@ -617,14 +616,11 @@ def answers_of(name, shape):
         apart = float(np.abs(losses - exact_losses).max() / exact_losses.max())
         print(name, salt, "logits", float((logits - exact_logits).abs().max() / exact_logits.abs().max()), "losses", losses[0], losses[-1], apart,
               "gradients", worst, flush=True)
-        if apart < 4e-5 and worst[0] < 2e-2 and (best is None or worst[0] < best[0]):
-            best = (worst[0], salt, exact_logits, exact_losses, exact)
-        if best is not None and (best[0] < 5e-3 or salt >= 4):
+        if apart < 4e-5 and worst[0] < 2e-2:
             break
-    if best is None:
+    else:
         raise SystemExit("no seed goes the same ways")
-    _, salt, logits, losses, exact = best
-    entries = {"eval": logits, "losses": np.stack([losses]).astype(np.float32),
+    entries = {"eval": exact_logits, "losses": np.stack([exact_losses]).astype(np.float32),
                "norms": np.array([float(g.norm()) for g in exact.values()], dtype=np.float32)}
     for wanted in slices_of(exact):
         entries["gradient/" + wanted] = exact[wanted].flatten()[:64].clone()
