@@ -6,7 +6,7 @@
 /* In units of the picture; a panel is the square inside its axes. */
 enum {
     WIDTH = 960,
-    HEIGHT = 560,
+    HEIGHT = 590,
     PANEL_WIDTH = 390,
     PANEL_HEIGHT = 340,
     PANEL_TOP = 56,
@@ -161,7 +161,9 @@ void figure_draw(FILE *stream, const curve *curves, size_t count, int32_t epochs
     draw_panel(&p, "plain networks", curves, count, 1);
     p.left = RESIDUAL_LEFT;
     draw_panel(&p, "residual networks", curves, count, 0);
-    fprintf(stream, "<g font-size=\"12\" fill=\"#555555\">\n");
+    fprintf(stream, "<g font-size=\"11\" fill=\"#555555\">\n");
+    draw_text(&p, WIDTH / 2.0, HEIGHT - 32, "middle",
+              "solid: error on the test photos after an epoch; dashed: on the training photos while it was trained");
     draw_text(&p, WIDTH / 2.0, HEIGHT - 14, "middle", recipe);
     fprintf(stream, "</g>\n</svg>\n");
 }

@@ -6,6 +6,7 @@
 #include "train/runs.h"
 
 #include <ctype.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -241,6 +242,42 @@ static void a_limit_takes_the_first_photos_of_each_class(void **state)
     free(few);
 }
 
+/* Goes on with a run too long to end until a Ctrl-C stops it after `epochs` or more. Gives its output; caller frees. */
+static char *interrupted_output(int epochs)
+{
+    for (long after_ms = 500; after_ms < 200000; after_ms *= 2) {
+        const int answer = rn_test_program(work, STUDY("long", "--epochs", "1000", "--resume"), SIGINT, after_ms);
+        char *text = rn_test_program_output(work, "out");
+
+        assert_true(answer == 1 || answer == -SIGINT); /* the last: before the program listens */
+        if (answer == 1 && occurrences(text, "\n") >= epochs)
+            return text;
+        free(text);
+    }
+    fail_msg("%d epochs take longer than 200 seconds", epochs);
+    return NULL;
+}
+
+static void interrupted_it_says_how_to_go_on_and_shows_all_of_it_then(void **state)
+{
+    char *first = interrupted_output(1), *second = rn_test_program_output(work, "err"), *line = first, *again;
+
+    (void)state;
+    assert_non_null(strstr(second, "cifar_plain20, cancelled in phase \"first\""));
+    assert_non_null(strstr(second, "--resume"));
+    free(second);
+    second = interrupted_output(occurrences(first, "\n") + 1);
+    for (again = second; *line != '\0'; line = strchr(line, '\n') + 1, again = strchr(again, '\n') + 1) {
+        const char *seconds = strstr(line, "\"seconds\": ");
+
+        assert_non_null(seconds);
+        assert_memory_equal(line, again, (size_t)(seconds - line));
+        assert_int_equal(strncmp(again + (seconds - line), "\"seconds\": null}\n", 17), 0);
+    }
+    free(first);
+    free(second);
+}
+
 static void wrong_usage_is_2_and_what_fails_is_1(void **state)
 {
     (void)state;
@@ -264,6 +301,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_networks_give_lines_and_a_figure),
         cmocka_unit_test(a_run_is_taken_up_and_shown_whole),
+        cmocka_unit_test(interrupted_it_says_how_to_go_on_and_shows_all_of_it_then),
         cmocka_unit_test(a_limit_takes_the_first_photos_of_each_class),
         cmocka_unit_test(wrong_usage_is_2_and_what_fails_is_1),
     };
