@@ -278,6 +278,18 @@ static void interrupted_it_says_how_to_go_on_and_shows_all_of_it_then(void **sta
     free(second);
 }
 
+static void the_folder_test_comes_before_val(void **state)
+{
+    char *text;
+
+    (void)state;
+    rn_test_photos(rn_test_path(work, "photos"), "test", CLASSES, 2, SIDE, 3);
+    assert_int_equal(run(STUDY("tested", "--epochs", "1", "--test-limit", "2")), 0);
+    text = rn_test_program_output(work, "err");
+    assert_non_null(strstr(text, "6 to test in photos/test\n"));
+    free(text);
+}
+
 static void wrong_usage_is_2_and_what_fails_is_1(void **state)
 {
     (void)state;
@@ -303,6 +315,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_run_is_taken_up_and_shown_whole),
         cmocka_unit_test(interrupted_it_says_how_to_go_on_and_shows_all_of_it_then),
         cmocka_unit_test(a_limit_takes_the_first_photos_of_each_class),
+        cmocka_unit_test(the_folder_test_comes_before_val),
         cmocka_unit_test(wrong_usage_is_2_and_what_fails_is_1),
     };
 
