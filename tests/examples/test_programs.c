@@ -79,11 +79,11 @@ static int set_up(void **state)
 
 static void help_is_on_stdout_and_no_failure(void **state)
 {
-    static const char *const names[] = { "finetune", "evaluate",   "predict",      "bench",
-                                         "networks", "checkpoint", "fashion_mnist" };
+    static const char *const names[] = { "finetune", "evaluate",   "predict",     "bench",
+                                         "networks", "checkpoint", "depth_study", "fashion_mnist" };
 
     (void)state;
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 8; i++) {
         char *text;
 
         assert_int_equal(run(ARGUMENTS(names[i], "--help")), 0);

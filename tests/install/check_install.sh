@@ -177,10 +177,10 @@ only() # NAME PATTERN: the component has files, and only such
 check "component runtime is the library" only runtime '^\./usr/lib(/[^/]*)?/libresnet\.so\.[0-9.]+$'
 check "component dev is what compilers read" only dev '/include/resnet/[a-z]+\.h$|/libresnet\.(so|a)$|/pkgconfig/resnet\.pc$|/cmake/resnet/[a-z-]+\.cmake$'
 check "component doc is texts and sources" only doc \
-    '/share/doc/resnet/(LICENSE|[A-Za-z.-]+\.md|docs/[a-z-]+\.md|examples/((common|checkpoint)/)?([a-z0-9_]+\.[ch]|CMakeLists\.txt))$'
+    '/share/doc/resnet/(LICENSE|[A-Za-z.-]+\.md|docs/[a-z-]+\.md|examples/((common|checkpoint|study)/)?([a-z0-9_]+\.[ch]|CMakeLists\.txt))$'
 if [ -d "$prefix/bin" ]; then
-    check "component programs is the programs" only programs '^\./usr/bin/resnet-(finetune|predict|evaluate|bench|networks|checkpoint)$'
-    check "all six programs are there" sh -c 'test "$(wc -l <"$1")" -eq 6' sh "$scratch/programs.files"
+    check "component programs is the programs" only programs '^\./usr/bin/resnet-(finetune|predict|evaluate|bench|networks|checkpoint|depth_study)$'
+    check "all seven programs are there" sh -c 'test "$(wc -l <"$1")" -eq 7' sh "$scratch/programs.files"
     check "no run path where the linker looks by itself" sh -c '! readelf --dynamic "$1"/* | grep -E "R(UN)?PATH"' sh "$scratch/packages/programs/usr/bin"
     check "another prefix's programs find the library, moved or not" sh -c 'readelf --dynamic "$1/bin/resnet-predict" | grep -F "[\$ORIGIN/../lib" &&
         "$1/bin/resnet-predict" --help' sh "$scratch/moved to/prefix"
@@ -198,7 +198,7 @@ check "every link of the installed README leads somewhere" sh -c 'cd "$1/share/d
     sh "$prefix"
 check "the installed examples configure" cmake -S "$prefix/share/doc/resnet/examples" -B "$scratch/examples" -DCMAKE_PREFIX_PATH="$prefix"
 check "the installed examples build" cmake --build "$scratch/examples" -j 2
-check "the installed examples run" sh -c '"$1/01_tensor" && "$1/02_layer_gradients" && "$1/predict" --help && "$1/checkpoint" --help' sh "$scratch/examples"
+check "the installed examples run" sh -c '"$1/01_tensor" && "$1/02_layer_gradients" && "$1/predict" --help && "$1/checkpoint" --help && "$1/depth_study" --help' sh "$scratch/examples"
 
 [ $skipped -eq 0 ] || echo "[  SKIPPED ] $skipped test(s)"
 echo "[  PASSED  ] $passed test(s)."
