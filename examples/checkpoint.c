@@ -14,9 +14,10 @@ static int find_format(const char *name, const char *path)
 {
     static const struct {
         const char *text;
-        rn_format format;
+        int format;
     } known[] = { { "safetensors", RN_FORMAT_SAFETENSORS },
                   { "torch", RN_FORMAT_TORCH },
+                  { "training", FORMAT_TRAINING },
                   { "pth", RN_FORMAT_TORCH },
                   { "pt", RN_FORMAT_TORCH },
                   { "th", RN_FORMAT_TORCH },
@@ -24,9 +25,9 @@ static int find_format(const char *name, const char *path)
     const char *dot = strrchr(path, '.');
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (name != NULL ? i < 2 && strcmp(name, known[i].text) == 0
-                         : i != 1 && dot != NULL && strcmp(dot + 1, known[i].text) == 0)
-            return (int)known[i].format;
+        if (name != NULL ? i < 3 && strcmp(name, known[i].text) == 0
+                         : i != 1 && i != 2 && dot != NULL && strcmp(dot + 1, known[i].text) == 0)
+            return known[i].format;
     return -1;
 }
 
@@ -65,7 +66,7 @@ static const char *fault(const settings *s, int argc, char **argv)
     if (misplaced(s, verb) != NULL)
         return misplaced(s, verb);
     if (convert && s->format != NULL && find_format(s->format, argv[3]) < 0)
-        return "--format is safetensors or torch";
+        return "--format is safetensors, torch or training";
     if (convert && find_format(s->format, argv[3]) < 0)
         return "the ending of TO is none of .safetensors, .pth, .pt, .th, .bin: give --format safetensors or torch";
     if (convert && find_dtype(s->dtype) < 0)
@@ -80,8 +81,7 @@ static int run(const settings *s, int argc, char **argv)
     if (strcmp(argv[1], "list") == 0)
         return checkpoint_list(c, argc - 2, argv + 2);
     if (strcmp(argv[1], "convert") == 0)
-        return checkpoint_convert(c, (rn_format)find_format(s->format, argv[3]), (rn_dtype)find_dtype(s->dtype),
-                                  argv + 2);
+        return checkpoint_convert(c, find_format(s->format, argv[3]), (rn_dtype)find_dtype(s->dtype), argv + 2);
     return checkpoint_diff(c, argv + 2);
 }
 
@@ -91,7 +91,9 @@ int main(int argc, char **argv)
     const args_option options[] = {
         { "full", ARGS_FLAG, &s.command.full, NULL,
           "list, diff: long values of metadata, too (--json has them anyway)" },
-        { "format", ARGS_TEXT, &s.format, "F", "convert: safetensors or torch (by TO's ending: .pth .pt .th .bin)" },
+        { "format", ARGS_TEXT, &s.format, "F",
+          "convert: safetensors or torch (by TO's ending: .pth .pt .th .bin); training: PyTorch's {'state_dict', "
+          "'optimizer', ...}" },
         { "dtype", ARGS_TEXT, &s.dtype, "T", "convert: floats become float32, float16, bfloat16 or float64" },
         { "tolerance", ARGS_LIMIT, &s.command.tolerance, "X",
           "diff: numbers at most X apart are equal (the same bits)" },

@@ -17,8 +17,10 @@ typedef struct checkpoint_command {
 
 /* Each gives the exit status. */
 int checkpoint_list(const checkpoint_command *c, int count, char **paths);
+/* Beside those of rn_format: state dicts as the file of a PyTorch training script (rn_training_export). */
+enum { FORMAT_TRAINING = 2 };
 /* paths[0] to paths[1]. dtype 0: every tensor keeps its type; else those of floating types change. */
-int checkpoint_convert(const checkpoint_command *c, rn_format format, rn_dtype dtype, char **paths);
+int checkpoint_convert(const checkpoint_command *c, int format, rn_dtype dtype, char **paths);
 int checkpoint_diff(const checkpoint_command *c, char **paths);
 
 enum { SHAPE_TEXT = 24 * RN_MAX_RANK };

@@ -104,16 +104,17 @@ static int any_changes(const conversion *how, const rn_checkpoint *from)
     return 0;
 }
 
-static rn_status write_as(const rn_checkpoint *from, const char *path, rn_format format, conversion *how,
-                          rn_context *context)
+static rn_status write_as(const rn_checkpoint *from, const char *path, int format, conversion *how, rn_context *context)
 {
     rn_checkpoint *made = NULL;
     rn_status status = RN_OK;
 
     if (any_changes(how, from))
         status = change_types(&made, how, context, from);
-    if (status == RN_OK)
-        status = rn_checkpoint_save(made != NULL ? made : from, path, format, NULL);
+    if (status == RN_OK && format == FORMAT_TRAINING)
+        status = rn_training_export(made != NULL ? made : from, path, NULL);
+    else if (status == RN_OK)
+        status = rn_checkpoint_save(made != NULL ? made : from, path, (rn_format)format, NULL);
     rn_checkpoint_destroy(made);
     return status;
 }
@@ -166,7 +167,7 @@ static void print_conversion(const rn_checkpoint *from, const rn_checkpoint *to,
         printf(", which a file of %s does not hold\n", rn_checkpoint_container(to));
 }
 
-int checkpoint_convert(const checkpoint_command *c, rn_format format, rn_dtype dtype, char **paths)
+int checkpoint_convert(const checkpoint_command *c, int format, rn_dtype dtype, char **paths)
 {
     rn_checkpoint *from = NULL, *to = NULL;
     conversion how = { .dtype = dtype };

@@ -39,8 +39,8 @@ typedef struct rn_model_options {
  * alexnet, vgg11 to 19 and their _bn, squeezenet1_0 and 1_1, densenet121 to 201, inception_v3 (input 299; an auxiliary
  * output "aux"; torchvision's transform_input lies in its pipelines), and cifar_resnet20 to 110; resnet50_v1, 101, 152
  * with the stride at the first convolution of a bottleneck; plain18, 34, cifar_plain20, 56 without shortcuts.
- * rn_zoo_name lists all. The caller destroys it. RN_INVALID_ARGUMENT: no such
- * name (the message lists them). RN_NO_MEMORY.
+ * rn_zoo_name lists all. The caller destroys it. RN_INVALID_ARGUMENT: no such name (the message lists them).
+ * RN_NO_MEMORY.
  */
 RN_API rn_status rn_model_create(rn_model **model, rn_context *context, const char *name,
                                  const rn_model_options *options);

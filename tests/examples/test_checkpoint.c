@@ -233,6 +233,58 @@ static void metadata_is_kept_or_said_to_be_left_out(void **state)
         require_text("out", "only in a.safetensors: metadata note" ODD_SHOWN "\n");
 }
 
+/* State dicts of a network of one layer after a step. */
+static void save_training(const char *name)
+{
+    rn_context *const context = rn_test_context(1, RN_ISA_AUTO);
+    rn_checkpoint *file = NULL;
+    rn_optimizer *adam = NULL;
+    rn_session *session = NULL;
+    rn_tensor *x = NULL, *label = NULL;
+    rn_model *model = NULL;
+    rn_graph *graph = NULL;
+    double loss;
+
+    require_ok(context, rn_graph_create(&graph, context));
+    rn_graph_output(
+        graph, "logits",
+        rn_linear(graph, rn_flatten(graph, rn_graph_input(graph, "images", 3, 2, 2, NULL), NULL), "fc", 2, NULL));
+    require_ok(context, rn_model_build(&model, graph, "one", NULL));
+    require_ok(context, rn_adam_create(&adam, rn_model_parameters(model), NULL));
+    require_ok(context, rn_session_create(&session, context, model, RN_OPTIONS(rn_session, .mode = RN_TRAIN)));
+    require_ok(context, rn_tensor_create(&x, context, RN_FLOAT32, 4, (const int64_t[]){ 1, 3, 2, 2 }, RN_ROW_MAJOR));
+    require_ok(context, rn_tensor_create(&label, context, RN_INT64, 1, (const int64_t[]){ 1 }, RN_ROW_MAJOR));
+    require_ok(context, rn_tensor_fill(x, 1));
+    require_ok(context, rn_session_forward(session, x));
+    require_ok(context, rn_cross_entropy(&loss, session, label, NULL));
+    require_ok(context, rn_session_backward(session));
+    require_ok(context, rn_optimizer_step(adam));
+    require_ok(context, rn_checkpoint_create(&file, context));
+    require_ok(context, rn_model_state_dict(file, model));
+    require_ok(context, rn_optimizer_state_dict(file, adam));
+    require_ok(context, rn_checkpoint_save(file, rn_test_path(work, name), RN_FORMAT_SAFETENSORS, NULL));
+    rn_checkpoint_destroy(file);
+    rn_tensor_destroy(label);
+    rn_tensor_destroy(x);
+    rn_session_destroy(session);
+    rn_optimizer_destroy(adam);
+    rn_model_destroy(model);
+    rn_graph_destroy(graph);
+    rn_context_destroy(context);
+}
+
+/* Weights and moments of state dicts, under the keys of a training script. */
+static void state_dicts_become_a_training_checkpoint(void **state)
+{
+    (void)state;
+    save_training("last.safetensors");
+    assert_int_equal(run(ARGUMENTS("convert", "last.safetensors", "training.pth", "--format", "training")), 0);
+    assert_int_equal(run(ARGUMENTS("list", "training.pth")), 0);
+    require_text("out", "state_dict.fc.weight");
+    require_text("out", "optimizer.state.0.exp_avg");
+    require_text("out", "optimizer.param_groups.0.lr");
+}
+
 static void a_file_is_converted_in_its_place(void **state)
 {
     (void)state;
@@ -384,6 +436,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_file_that_is_none_does_not_hide_the_next),
         cmocka_unit_test(converted_there_and_back_is_equal),
         cmocka_unit_test(metadata_is_kept_or_said_to_be_left_out),
+        cmocka_unit_test(state_dicts_become_a_training_checkpoint),
         cmocka_unit_test(a_file_is_converted_in_its_place),
         cmocka_unit_test(types_change_where_asked_and_infinities_are_warned_of),
         cmocka_unit_test(what_cannot_be_converted_leaves_nothing),
