@@ -540,7 +540,7 @@ def make_training():
 FAMILIES = {
     "resnet18": (4, 3, 64, 64), "resnet50": (4, 3, 64, 64), "resnext50_32x4d": (4, 3, 64, 64), "wide_resnet50_2": (2, 3, 64, 48),
     "alexnet": (2, 3, 64, 80), "vgg11_bn": (2, 3, 64, 32), "vgg13": (2, 3, 32, 32), "squeezenet1_0": (2, 3, 64, 64), "squeezenet1_1": (2, 3, 64, 50),
-    "densenet121": (4, 3, 128, 128), "inception_v3": (3, 3, 299, 299), "resnet50_v1": (4, 3, 64, 64), "plain18": (4, 3, 64, 64),
+    "densenet121": (4, 3, 128, 128), "inception_v3": (3, 3, 299, 395), "resnet50_v1": (4, 3, 64, 64), "plain18": (4, 3, 64, 64),
 }
 REST = {
     "resnet34": (4, 3, 64, 64), "resnet101": (4, 3, 64, 64), "resnet152": (4, 3, 64, 64), "resnext101_32x8d": (2, 3, 64, 64),
@@ -552,8 +552,9 @@ STEPS = 5
 
 
 def rate_of(name):
-    """Adam moves every weight by its rate at first, whatever the gradient: where PyTorch in float and in double go apart at 1e-4, a hundredth."""
-    return 1e-6 if name.startswith("densenet") else 1e-4
+    """Adam moves every weight by its rate at first, whatever the gradient, and deep batch norms over random weights are steep: the rate at which
+    PyTorch in float and in double stay together."""
+    return 1e-6 if name.startswith(("densenet", "inception")) else 1e-4
 
 
 def network(name):
@@ -600,9 +601,9 @@ def free_running(name, shape, dtype, salt):
     return logits, np.array(losses), gradients
 
 
-def slices_of(gradients):
-    """Of the first, the last and three other weights on the way."""
-    names = [n for n in gradients if n.endswith("weight")]
+def slices_of(errors):
+    """Five weights on the way from the first to the last, of those in whose gradients PyTorch in float and in double agree: others are no oracle."""
+    names = [n for n, error in errors.items() if n.endswith("weight") and error < 1e-2]
     return [names[i * (len(names) - 1) // 4] for i in range(5)]
 
 
@@ -612,17 +613,18 @@ def answers_of(name, shape):
         logits, losses, gradients = free_running(name, shape, torch.float32, salt)
         exact_logits, exact_losses, exact = free_running(name, shape, torch.float64, salt)
         least = 1e-5 * max(float(g.norm()) for g in exact.values())  # a bias in front of a batch norm has no gradient but rounding
-        worst = max((float((gradients[n] - exact[n]).norm() / max(float(exact[n].norm()), least)), n) for n in exact)
+        errors = {n: float((gradients[n] - exact[n]).norm() / max(float(exact[n].norm()), least)) for n in exact}
+        worst = max((error, n) for n, error in errors.items())
         apart = float(np.abs(losses - exact_losses).max() / exact_losses.max())
         print(name, salt, "logits", float((logits - exact_logits).abs().max() / exact_logits.abs().max()), "losses", losses[0], losses[-1], apart,
               "gradients", worst, flush=True)
-        if apart < 4e-5 and worst[0] < 2e-2:
+        if apart < 8e-5 and worst[0] < 4e-2:
             break
     else:
         raise SystemExit("no seed goes the same ways")
     entries = {"eval": exact_logits, "losses": np.stack([exact_losses]).astype(np.float32),
                "norms": np.array([float(g.norm()) for g in exact.values()], dtype=np.float32)}
-    for wanted in slices_of(exact):
+    for wanted in slices_of(errors):
         entries["gradient/" + wanted] = exact[wanted].flatten()[:64].clone()
     return salt, entries
 
