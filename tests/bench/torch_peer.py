@@ -16,7 +16,7 @@ parser.add_argument("arch")
 parser.add_argument("mode", choices=["infer", "train", "frozen"])
 parser.add_argument("--batch", type=int, default=8)
 parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--size", type=int, default=224)
+parser.add_argument("--size", type=int, default=0, help="224, or 299 for inception_v3")
 parser.add_argument("--runs", type=int, default=5)
 args = parser.parse_args()
 
@@ -27,9 +27,26 @@ import torch, torchvision
 
 torch.set_num_threads(args.threads)
 torch.manual_seed(0)
-model = getattr(torchvision.models, args.arch)(num_classes=102).to(memory_format=torch.channels_last)
-x = torch.randn(args.batch, 3, args.size, args.size).to(memory_format=torch.channels_last)
+is_inception = args.arch == "inception_v3"
+size = args.size or (299 if is_inception else 224)
+model = getattr(torchvision.models, args.arch)(num_classes=102, **({"init_weights": False} if is_inception else {}))
+model = model.to(memory_format=torch.channels_last)
+x = torch.randn(args.batch, 3, size, size).to(memory_format=torch.channels_last)
 y = torch.randint(0, 102, (args.batch,))
+
+
+def is_head(name):
+    """What our programs train when the backbone is frozen: the layer that fine-tuning replaces."""
+    if args.arch == "alexnet" or args.arch.startswith("vgg"):
+        return name.startswith("classifier.6.")
+    return name.startswith(("fc.", "classifier.", "AuxLogits.fc."))
+
+
+def loss_of(outputs):
+    if is_inception:
+        return torch.nn.functional.cross_entropy(outputs[0], y) + 0.4 * torch.nn.functional.cross_entropy(outputs[1], y)
+    return torch.nn.functional.cross_entropy(outputs, y)
+
 
 if args.mode == "infer":
     model.eval()
@@ -41,7 +58,7 @@ else:
     model.train()
     if args.mode == "frozen":
         for name, parameter in model.named_parameters():
-            parameter.requires_grad = name.split(".")[0] in ("fc", "classifier")
+            parameter.requires_grad = is_head(name)
         for module in model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.eval()
@@ -49,7 +66,7 @@ else:
 
     def step():
         adam.zero_grad()
-        torch.nn.functional.cross_entropy(model(x), y).backward()
+        loss_of(model(x)).backward()
         adam.step()
 
 step()
