@@ -240,7 +240,10 @@ static void numbers_that_do_not_fit_in_order_are_refused(void **state)
     require_refusal(file_of("", short_by_one), RN_OPTIONS(rn_load, .head = RN_HEAD_SKIP), RN_SHAPE,
                     "does not fit small");
     assert_null(strstr(heard, "numbers for words"));
-    /* two that fit */
+    /* one that fits beside one that does not, and two that fit */
+    put_network(file, model, "torn.", swapped, 200);
+    require_load(file, RN_OPTIONS(rn_load, .head = RN_HEAD_SKIP), BACKBONE_ENTRIES);
+    file = file_of("left.", numbered);
     put_network(file, model, "right.", numbered, 200);
     require_refusal(file, RN_OPTIONS(rn_load, .head = RN_HEAD_SKIP), RN_INVALID_ARGUMENT, "'left', 'right'");
     /* more children than the network has: a longer one */

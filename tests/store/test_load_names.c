@@ -108,7 +108,7 @@ static rn_model *make_pair_network(const char *first, const char *second)
 
 static void a_networks_own_word_is_no_wrapper(void **state)
 {
-    rn_model *const model = make_pair_network("module.bn", "last");
+    rn_model *const model = make_pair_network("module.a", "a");
     rn_checkpoint *file = make_file();
 
     (void)state;
@@ -116,11 +116,11 @@ static void a_networks_own_word_is_no_wrapper(void **state)
     require_ok(context, rn_model_load_checkpoint(model, file, NULL));
     assert_int_equal(count_loaded(model, 100), rn_parameters_count(rn_model_parameters(model)));
     rn_checkpoint_destroy(file);
-    /* and without it the parameter is not there */
+    /* what is there with the word is not what is missing without it */
     file = make_file();
-    put_network(file, model, "", (const other_name[]){ { "module.", "" }, { NULL, NULL } }, 100);
+    put_network(file, model, "", (const other_name[]){ { "^a.", NULL }, { NULL, NULL } }, 100);
     require_status(context, rn_model_load_checkpoint(model, file, NULL), RN_SHAPE);
-    require_words(rn_context_message(context), "missing: module.bn.weight");
+    require_words(rn_context_message(context), "(1 missing, 0 surplus, 0 different)");
     rn_checkpoint_destroy(file);
     rn_model_destroy(model);
 }
@@ -140,6 +140,22 @@ static void a_network_and_its_wrapped_copy_are_two(void **state)
     require_ok(context,
                rn_model_load_checkpoint(model, file, RN_OPTIONS(rn_load, .prefix = "net", .allow_surplus = 1)));
     assert_int_equal(count_loaded(model, 100), ENTRIES);
+    rn_checkpoint_destroy(file);
+    rn_model_destroy(model);
+}
+
+/* A prefix that was chosen is not completed from elsewhere. */
+static void nothing_is_borrowed_from_beside_a_wrapped_copy(void **state)
+{
+    static const other_name torn[] = { { "fc.bias", NULL }, { NULL, NULL } };
+    rn_model *const model = make_network(2);
+    rn_checkpoint *const file = file_of("net.", NULL);
+
+    (void)state;
+    put_network(file, model, "net.module.", torn, 200);
+    require_status(context, rn_model_load_checkpoint(model, file, RN_OPTIONS(rn_load, .prefix = "net.module")),
+                   RN_SHAPE);
+    require_words(rn_context_message(context), "missing: fc.bias");
     rn_checkpoint_destroy(file);
     rn_model_destroy(model);
 }
@@ -341,6 +357,7 @@ int main(void)
         TEST(a_wrapper_may_stand_in_the_first_name),
         TEST(a_networks_own_word_is_no_wrapper),
         TEST(a_network_and_its_wrapped_copy_are_two),
+        TEST(nothing_is_borrowed_from_beside_a_wrapped_copy),
         TEST(old_densenet_names_are_read),
         TEST(only_old_densenet_names_are_changed),
         TEST(names_begin_as_the_caller_says),
