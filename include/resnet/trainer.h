@@ -3,7 +3,7 @@
  * rn_trainer: the loop that everybody writes, with its traps closed. Phases, training and validation loss and accuracy,
  * history, best and last checkpoint, resume, progress, cancel. A hand-written loop can do the same by public calls: the
  * state dicts of model, optimizer and scheduler (model.h, optimizer.h), rn_session_step_count, rn_loader_start and
- * rn_loader_skip are all that has to be kept to resume to the same bits, and all that the trainer itself uses.
+ * rn_loader_skip are all that has to be kept to resume to the same bits; the trainer keeps its own by the same calls.
  *
  * Thread safety: a trainer belongs to the thread of the model's context.
  *

@@ -79,3 +79,33 @@ char *rn_test_program_output(const char *directory, const char *name)
     assert_int_equal(strlen(text), size);
     return text;
 }
+
+void rn_test_output_has(const char *directory, const char *name, const char *words)
+{
+    char *text = rn_test_program_output(directory, name);
+
+    if (strstr(text, words) == NULL)
+        fail_msg("\"%s\" is not in: %s", words, text);
+    free(text);
+}
+
+void rn_test_refusal(const char *directory, const char *const *arguments, int status, const char *words)
+{
+    char *text;
+
+    assert_int_equal(rn_test_program(directory, arguments, 0, -1), status);
+    text = rn_test_program_output(directory, "err");
+    if (strstr(text, words) == NULL)
+        fail_msg("\"%s\" is not in: %s", words, text);
+    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+    free(text);
+}
+
+double rn_test_member(const rn_json *json, const char *name)
+{
+    double number;
+
+    if (!rn_json_number(&number, rn_json_member(json, name)))
+        fail_msg("no number \"%s\"", name);
+    return number;
+}

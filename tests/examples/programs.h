@@ -3,6 +3,7 @@
 #ifndef RN_TESTS_EXAMPLES_PROGRAMS_H
 #define RN_TESTS_EXAMPLES_PROGRAMS_H
 
+#include "base/json.h"
 #include "support/support.h"
 
 /* Where the programs lie: the first argument of the test. */
@@ -18,5 +19,11 @@ int rn_test_program(const char *directory, const char *const *arguments, int sig
 int rn_test_program_into(const char *out, const char *directory, const char *const *arguments);
 /* What it printed: the file of that name in the directory, as text without zeros. The caller frees. */
 char *rn_test_program_output(const char *directory, const char *name);
+/* Fails the test unless these words are in it. */
+void rn_test_output_has(const char *directory, const char *name, const char *words);
+/* Fails the test unless the program ends with the status and one line on standard error, which has the words. */
+void rn_test_refusal(const char *directory, const char *const *arguments, int status, const char *words);
+/* A number that a JSON object must have. */
+double rn_test_member(const rn_json *json, const char *name);
 
 #endif

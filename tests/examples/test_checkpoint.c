@@ -27,15 +27,6 @@ static char *output(const char *name)
     return rn_test_program_output(work, name);
 }
 
-static void require_text(const char *name, const char *words)
-{
-    char *text = output(name);
-
-    if (strstr(text, words) == NULL)
-        fail_msg("\"%s\" is not in: %s", words, text);
-    free(text);
-}
-
 static void require_no_text(const char *name, const char *words)
 {
     char *text = output(name);
@@ -59,28 +50,6 @@ static rn_json *json_line(int number, int last)
         assert_string_equal(strchr(line, '\n'), "\n");
     free(text);
     return json;
-}
-
-static double member(const rn_json *json, const char *name)
-{
-    double number;
-
-    if (!rn_json_number(&number, rn_json_member(json, name)))
-        fail_msg("no number \"%s\"", name);
-    return number;
-}
-
-/* One line on stderr that has `words`. */
-static void require_refusal(const char *const *arguments, int status, const char *words)
-{
-    char *text;
-
-    assert_int_equal(run(arguments), status);
-    text = output("err");
-    if (strstr(text, words) == NULL)
-        fail_msg("\"%s\" is not in: %s", words, text);
-    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
-    free(text);
 }
 
 static void add(rn_checkpoint *file, rn_context *context, const char *name, rn_dtype dtype, int32_t rank,
@@ -149,18 +118,19 @@ static void a_list_has_every_tensor_and_steers_no_terminal(void **state)
     (void)state;
     assert_int_equal(run(ARGUMENTS("list", "a.safetensors")), 0);
     require_harmless("out");
-    require_text("out", "a.safetensors: safetensors, 4 tensors, 31 elements, 144 bytes; metadata: 1\n");
-    require_text("out", "(3, 2, 2, 2)          conv.weight\n");
+    rn_test_output_has(work, "out", "a.safetensors: safetensors, 4 tensors, 31 elements, 144 bytes; metadata: 1\n");
+    rn_test_output_has(work, "out", "(3, 2, 2, 2)          conv.weight\n");
     /* hashlib.blake2b(b'float32' + struct.pack('<2f', .5, -1.25), digest_size=8).hexdigest() */
-    require_text("out", "  23374c73f825ef9c  float32              8  (2)                   " ODD_SHOWN "\n");
-    require_text("out", "  0a60180af5c41418  int64                8  ()                    count\n");
-    require_text("out", "note" ODD_SHOWN ": xxx");
-    require_text("out", "x... (300 bytes)\n");
+    rn_test_output_has(work, "out",
+                       "  23374c73f825ef9c  float32              8  (2)                   " ODD_SHOWN "\n");
+    rn_test_output_has(work, "out", "  0a60180af5c41418  int64                8  ()                    count\n");
+    rn_test_output_has(work, "out", "note" ODD_SHOWN ": xxx");
+    rn_test_output_has(work, "out", "x... (300 bytes)\n");
     require_no_text("out", "\xc3");
     assert_int_equal(run(ARGUMENTS("list", "a.safetensors", "--full")), 0);
     require_harmless("out");
     require_no_text("out", "300 bytes");
-    require_text("out", "x\xc3\xa9x");
+    rn_test_output_has(work, "out", "x\xc3\xa9x");
 }
 
 static void a_list_in_json_is_a_line_a_file(void **state)
@@ -174,7 +144,7 @@ static void a_list_in_json_is_a_line_a_file(void **state)
     json = json_line(0, 0);
     assert_string_equal(rn_json_string(rn_json_member(json, "file")), "a.safetensors");
     assert_string_equal(rn_json_string(rn_json_member(json, "container")), "safetensors");
-    assert_true(member(json, "elements") == 31 && member(json, "bytes") == 144);
+    assert_true(rn_test_member(json, "elements") == 31 && rn_test_member(json, "bytes") == 144);
     assert_int_equal(rn_json_count(rn_json_member(json, "tensors")), 4);
     assert_int_equal(strlen(rn_json_string(rn_json_member(rn_json_member(json, "metadata"), "note" ODD_NAME))), 300);
     tensor = rn_json_next(rn_json_first(rn_json_member(json, "tensors")));
@@ -188,10 +158,10 @@ static void a_list_in_json_is_a_line_a_file(void **state)
 static void a_file_that_is_none_does_not_hide_the_next(void **state)
 {
     (void)state;
-    require_refusal(ARGUMENTS("list", "pointer.pth", "a.safetensors"), 1, "git-lfs pointer");
-    require_text("out", "a.safetensors: safetensors");
-    require_refusal(ARGUMENTS("list", "notes.txt"), 1, "notes.txt: its 8 bytes are neither safetensors nor");
-    require_refusal(ARGUMENTS("list", "missing.pth"), 1, "missing.pth");
+    rn_test_refusal(work, ARGUMENTS("list", "pointer.pth", "a.safetensors"), 1, "git-lfs pointer");
+    rn_test_output_has(work, "out", "a.safetensors: safetensors");
+    rn_test_refusal(work, ARGUMENTS("list", "notes.txt"), 1, "notes.txt: its 8 bytes are neither safetensors nor");
+    rn_test_refusal(work, ARGUMENTS("list", "missing.pth"), 1, "missing.pth");
 }
 
 static void converted_there_and_back_is_equal(void **state)
@@ -201,16 +171,17 @@ static void converted_there_and_back_is_equal(void **state)
     (void)state;
     assert_int_equal(run(ARGUMENTS("convert", "a.safetensors", "there.pth")), 0);
     require_harmless("out");
-    require_text("out", "there.pth: torch zip, 4 tensors, 0 of them converted\n");
+    rn_test_output_has(work, "out", "there.pth: torch zip, 4 tensors, 0 of them converted\n");
     assert_int_equal(run(ARGUMENTS("convert", "there.pth", "back.safetensors", "--json")), 0);
     json = json_line(0, 1);
     assert_string_equal(rn_json_string(rn_json_member(json, "to")), "back.safetensors");
     assert_string_equal(rn_json_string(rn_json_member(json, "container")), "safetensors");
-    assert_true(member(json, "tensors") == 4 && member(json, "converted") == 0 && member(json, "infinite") == 0);
+    assert_true(rn_test_member(json, "tensors") == 4 && rn_test_member(json, "converted") == 0 &&
+                rn_test_member(json, "infinite") == 0);
     rn_json_destroy(json);
     assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "there.pth", "--no-metadata")), 0);
     assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "back.safetensors", "--no-metadata")), 0);
-    require_text("out", "equal: 4 tensors, metadata 0\n");
+    rn_test_output_has(work, "out", "equal: 4 tensors, metadata 0\n");
 }
 
 /* Whether a container holds metadata is the library's business: what diff misses is what convert said. */
@@ -223,14 +194,14 @@ static void metadata_is_kept_or_said_to_be_left_out(void **state)
     assert_int_equal(run(ARGUMENTS("convert", "a.safetensors", "same.safetensors")), 0);
     require_no_text("out", "left out");
     assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "same.safetensors")), 0);
-    require_text("out", "equal: 4 tensors, metadata 1\n");
+    rn_test_output_has(work, "out", "equal: 4 tensors, metadata 1\n");
     assert_int_equal(run(ARGUMENTS("convert", "a.safetensors", "there.pt")), 0);
     text = output("out");
     left_out = strstr(text, "left out: the metadata note" ODD_SHOWN ", which") != NULL;
     free(text);
     assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "there.pt")), left_out);
     if (left_out)
-        require_text("out", "only in a.safetensors: metadata note" ODD_SHOWN "\n");
+        rn_test_output_has(work, "out", "only in a.safetensors: metadata note" ODD_SHOWN "\n");
 }
 
 /* State dicts of a network of one layer after a step. */
@@ -280,9 +251,9 @@ static void state_dicts_become_a_training_checkpoint(void **state)
     save_training("last.safetensors");
     assert_int_equal(run(ARGUMENTS("convert", "last.safetensors", "training.pth", "--format", "training")), 0);
     assert_int_equal(run(ARGUMENTS("list", "training.pth")), 0);
-    require_text("out", "state_dict.fc.weight");
-    require_text("out", "optimizer.state.0.exp_avg");
-    require_text("out", "optimizer.param_groups.0.lr");
+    rn_test_output_has(work, "out", "state_dict.fc.weight");
+    rn_test_output_has(work, "out", "optimizer.state.0.exp_avg");
+    rn_test_output_has(work, "out", "optimizer.param_groups.0.lr");
 }
 
 static void a_file_is_converted_in_its_place(void **state)
@@ -291,7 +262,7 @@ static void a_file_is_converted_in_its_place(void **state)
     assert_int_equal(run(ARGUMENTS("convert", "a.safetensors", "place.safetensors")), 0);
     assert_int_equal(run(ARGUMENTS("convert", "place.safetensors", "place.safetensors", "--format", "torch")), 0);
     assert_int_equal(run(ARGUMENTS("list", "place.safetensors")), 0);
-    require_text("out", "torch zip, 4 tensors");
+    rn_test_output_has(work, "out", "torch zip, 4 tensors");
     assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "place.safetensors", "--no-metadata")), 0);
 }
 
@@ -299,28 +270,29 @@ static void types_change_where_asked_and_infinities_are_warned_of(void **state)
 {
     (void)state;
     assert_int_equal(run(ARGUMENTS("convert", "a.safetensors", "half.safetensors", "--dtype", "float16")), 0);
-    require_text("out", "4 tensors, 3 of them converted\n");
-    require_text("err", "warning: 2 elements are beyond the range of float16");
+    rn_test_output_has(work, "out", "4 tensors, 3 of them converted\n");
+    rn_test_output_has(work, "err", "warning: 2 elements are beyond the range of float16");
     assert_int_equal(run(ARGUMENTS("list", "half.safetensors")), 0);
-    require_text("out", "float16             48  (3, 2, 2, 2)          conv.weight\n");
-    require_text("out", "int64                8  ()                    count\n");
+    rn_test_output_has(work, "out", "float16             48  (3, 2, 2, 2)          conv.weight\n");
+    rn_test_output_has(work, "out", "int64                8  ()                    count\n");
     assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "half.safetensors")), 1);
-    require_text("out", "float64 (2, 2) and float16 (2, 2), 1 of 4 elements differ, by inf at most");
-    require_text("out", "different: 3 of 4 tensors, metadata 0 of 1\n");
+    rn_test_output_has(work, "out", "float64 (2, 2) and float16 (2, 2), 1 of 4 elements differ, by inf at most");
+    rn_test_output_has(work, "out", "different: 3 of 4 tensors, metadata 0 of 1\n");
     assert_int_equal(run(ARGUMENTS("convert", "a.safetensors", "single.safetensors", "--dtype", "float32")), 0);
-    require_text("out", "4 tensors, 1 of them converted\n");
+    rn_test_output_has(work, "out", "4 tensors, 1 of them converted\n");
     assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "single.safetensors")), 1);
-    require_text("out",
-                 "float64 (2, 2) and float32 (2, 2), 0 of 4 elements differ, by 0 at most, relatively 0: tensor tall");
+    rn_test_output_has(
+        work, "out",
+        "float64 (2, 2) and float32 (2, 2), 0 of 4 elements differ, by 0 at most, relatively 0: tensor tall");
     assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "single.safetensors", "--tolerance", "0")), 0);
-    require_text("out", "equal: 4 tensors");
+    rn_test_output_has(work, "out", "equal: 4 tensors");
 }
 
 static void what_cannot_be_converted_leaves_nothing(void **state)
 {
     (void)state;
-    require_refusal(ARGUMENTS("convert", "pointer.pth", "never.safetensors"), 1, "git-lfs pointer");
-    require_refusal(ARGUMENTS("convert", "a.safetensors", "no/such/directory.pth"), 1, "no/such/directory.pth");
+    rn_test_refusal(work, ARGUMENTS("convert", "pointer.pth", "never.safetensors"), 1, "git-lfs pointer");
+    rn_test_refusal(work, ARGUMENTS("convert", "a.safetensors", "no/such/directory.pth"), 1, "no/such/directory.pth");
     assert_int_not_equal(access(rn_test_path(work, "never.safetensors"), F_OK), 0);
 }
 
@@ -332,18 +304,19 @@ static void one_changed_element_is_found_in_each_tensor(void **state)
 
     (void)state;
     assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "changed.safetensors")), 1);
-    require_text("out", "1 of 24 elements differ, by 0.5 at most, relatively 0.2: tensor conv.weight\n");
-    require_text("out", "1 of 4 elements differ, by 0.5 at most, relatively 0.2: tensor tall\n");
-    require_text("out", "different: 2 of 4 tensors, metadata 0 of 1\n");
+    rn_test_output_has(work, "out", "1 of 24 elements differ, by 0.5 at most, relatively 0.2: tensor conv.weight\n");
+    rn_test_output_has(work, "out", "1 of 4 elements differ, by 0.5 at most, relatively 0.2: tensor tall\n");
+    rn_test_output_has(work, "out", "different: 2 of 4 tensors, metadata 0 of 1\n");
     assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "changed.safetensors", "--tolerance", "0.49")), 1);
     assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "changed.safetensors", "--tolerance", "0.5")), 0);
     assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "changed.safetensors", "--json")), 1);
     json = json_line(0, 0);
     assert_string_equal(rn_json_string(rn_json_member(json, "tensor")), "conv.weight");
-    assert_true(member(json, "different") == 1 && member(json, "elements") == 24 && member(json, "absolute") == 0.5);
+    assert_true(rn_test_member(json, "different") == 1 && rn_test_member(json, "elements") == 24 &&
+                rn_test_member(json, "absolute") == 0.5);
     rn_json_destroy(json);
     json = json_line(2, 1);
-    assert_true(member(json, "different_tensors") == 2 && member(json, "tensors") == 4);
+    assert_true(rn_test_member(json, "different_tensors") == 2 && rn_test_member(json, "tensors") == 4);
     rn_json_destroy(json);
 }
 
@@ -364,12 +337,12 @@ static void names_shapes_and_metadata_differ(void **state)
     rn_context_destroy(context);
     assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "other.pth")), 1);
     require_harmless("out");
-    require_text("out", "float32 (3, 2, 2, 2) and float32 (2, 3): tensor conv.weight\n");
-    require_text("out", "only in a.safetensors: tensor " ODD_SHOWN "\n");
-    require_text("out", "only in other.pth: tensor new\n");
-    require_text("out", "metadata note" ODD_SHOWN ": xxx");
-    require_text("out", "(300 bytes) and short\\x1B\n");
-    require_text("out", "different: 5 of 5 tensors, metadata 1 of 1\n");
+    rn_test_output_has(work, "out", "float32 (3, 2, 2, 2) and float32 (2, 3): tensor conv.weight\n");
+    rn_test_output_has(work, "out", "only in a.safetensors: tensor " ODD_SHOWN "\n");
+    rn_test_output_has(work, "out", "only in other.pth: tensor new\n");
+    rn_test_output_has(work, "out", "metadata note" ODD_SHOWN ": xxx");
+    rn_test_output_has(work, "out", "(300 bytes) and short\\x1B\n");
+    rn_test_output_has(work, "out", "different: 5 of 5 tensors, metadata 1 of 1\n");
     assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "other.pth", "--json")), 1);
     require_harmless("out");
     for (int i = 0; i < 7; i++)
@@ -384,20 +357,21 @@ static void names_shapes_and_metadata_differ(void **state)
 static void wrong_usage_is_one_line_and_2(void **state)
 {
     (void)state;
-    require_refusal((const char *const[]){ "checkpoint", NULL }, 2, "list, convert or diff");
-    require_refusal(ARGUMENTS("show", "a.safetensors"), 2, "list, convert or diff");
-    require_refusal(ARGUMENTS("list"), 2, "file");
-    require_refusal(ARGUMENTS("convert", "a.safetensors"), 2, "FROM and TO");
-    require_refusal(ARGUMENTS("convert", "a.safetensors", "a.onnx"), 2, "--format safetensors or torch");
-    require_refusal(ARGUMENTS("convert", "a.safetensors", "torch"), 2, "--format safetensors or torch");
-    require_refusal(ARGUMENTS("convert", "a.safetensors", "b.pth", "--format", "onnx"), 2, "--format is");
-    require_refusal(ARGUMENTS("convert", "a.safetensors", "b.pth", "--format", "pth"), 2, "--format is");
-    require_refusal(ARGUMENTS("convert", "a.safetensors", "b.pth", "--dtype", "int8"), 2, "--dtype is");
-    require_refusal(ARGUMENTS("diff", "a.safetensors"), 2, "two files");
-    require_refusal(ARGUMENTS("diff", "a.safetensors", "a.safetensors", "--tolerance", "-1"), 2, "--tolerance");
-    require_refusal(ARGUMENTS("diff", "a.safetensors", "a.safetensors", "--dtype", "float16"), 2, "belong to convert");
-    require_refusal(ARGUMENTS("list", "a.safetensors", "--tolerance", "0"), 2, "belong to diff");
-    require_refusal(ARGUMENTS("convert", "a.safetensors", "b.pth", "--full"), 2, "belongs to list and diff");
+    rn_test_refusal(work, (const char *const[]){ "checkpoint", NULL }, 2, "list, convert or diff");
+    rn_test_refusal(work, ARGUMENTS("show", "a.safetensors"), 2, "list, convert or diff");
+    rn_test_refusal(work, ARGUMENTS("list"), 2, "file");
+    rn_test_refusal(work, ARGUMENTS("convert", "a.safetensors"), 2, "FROM and TO");
+    rn_test_refusal(work, ARGUMENTS("convert", "a.safetensors", "a.onnx"), 2, "--format safetensors or torch");
+    rn_test_refusal(work, ARGUMENTS("convert", "a.safetensors", "torch"), 2, "--format safetensors or torch");
+    rn_test_refusal(work, ARGUMENTS("convert", "a.safetensors", "b.pth", "--format", "onnx"), 2, "--format is");
+    rn_test_refusal(work, ARGUMENTS("convert", "a.safetensors", "b.pth", "--format", "pth"), 2, "--format is");
+    rn_test_refusal(work, ARGUMENTS("convert", "a.safetensors", "b.pth", "--dtype", "int8"), 2, "--dtype is");
+    rn_test_refusal(work, ARGUMENTS("diff", "a.safetensors"), 2, "two files");
+    rn_test_refusal(work, ARGUMENTS("diff", "a.safetensors", "a.safetensors", "--tolerance", "-1"), 2, "--tolerance");
+    rn_test_refusal(work, ARGUMENTS("diff", "a.safetensors", "a.safetensors", "--dtype", "float16"), 2,
+                    "belong to convert");
+    rn_test_refusal(work, ARGUMENTS("list", "a.safetensors", "--tolerance", "0"), 2, "belong to diff");
+    rn_test_refusal(work, ARGUMENTS("convert", "a.safetensors", "b.pth", "--full"), 2, "belongs to list and diff");
     assert_int_not_equal(access(rn_test_path(work, "b.pth"), F_OK), 0);
 }
 
@@ -405,15 +379,15 @@ static void wrong_usage_is_one_line_and_2(void **state)
 static void trouble_of_diff_is_2(void **state)
 {
     (void)state;
-    require_refusal(ARGUMENTS("diff", "a.safetensors", "missing.pth"), 2, "missing.pth");
-    require_refusal(ARGUMENTS("diff", "pointer.pth", "a.safetensors"), 2, "git-lfs pointer");
+    rn_test_refusal(work, ARGUMENTS("diff", "a.safetensors", "missing.pth"), 2, "missing.pth");
+    rn_test_refusal(work, ARGUMENTS("diff", "pointer.pth", "a.safetensors"), 2, "git-lfs pointer");
 }
 
 static void require_unwritten(const char *const *arguments, int status)
 {
     for (int closed = 0; closed < 2; closed++) {
         assert_int_equal(rn_test_program_into(closed ? NULL : "/dev/full", work, arguments), status);
-        require_text("err", "standard output");
+        rn_test_output_has(work, "err", "standard output");
     }
 }
 

@@ -53,15 +53,6 @@ static int set_up(void **state)
 
 /* ---- lines ------------------------------------------------------------------------------------------------------ */
 
-static double member(const rn_json *json, const char *name)
-{
-    double number;
-
-    if (!rn_json_number(&number, rn_json_member(json, name)))
-        fail_msg("no number \"%s\"", name);
-    return number;
-}
-
 /* A share of `count` photos, in per cent. */
 static void require_share(double error, int count)
 {
@@ -80,11 +71,11 @@ static void check_line(const char *text, size_t length, const char *network, int
 
     assert_int_equal(rn_json_parse(&json, text, length, NULL), RN_OK);
     assert_string_equal(rn_json_string(rn_json_member(json, "network")), network);
-    assert_true(member(json, "depth") == 20 && member(json, "epoch") == epoch);
-    require_share(member(json, "train_error"), train);
-    require_share(member(json, "test_error"), test);
-    assert_true(member(json, "train_loss") > 0);
-    assert_true(fabs(member(json, "lr") - (epoch == 0 ? 0.1 : 0.01)) < 1e-9);
+    assert_true(rn_test_member(json, "depth") == 20 && rn_test_member(json, "epoch") == epoch);
+    require_share(rn_test_member(json, "train_error"), train);
+    require_share(rn_test_member(json, "test_error"), test);
+    assert_true(rn_test_member(json, "train_loss") > 0);
+    assert_true(fabs(rn_test_member(json, "lr") - (epoch == 0 ? 0.1 : 0.01)) < 1e-9);
     assert_true(rn_json_number(&seconds, rn_json_member(json, "seconds")) == trained_here);
     rn_json_destroy(json);
 }

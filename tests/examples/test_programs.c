@@ -29,28 +29,6 @@ static rn_json *parse(const char *text, size_t length)
     return json;
 }
 
-static double member(const rn_json *json, const char *name)
-{
-    double number;
-
-    if (!rn_json_number(&number, rn_json_member(json, name)))
-        fail_msg("no number \"%s\"", name);
-    return number;
-}
-
-/* One line on stderr that has `words`. */
-static void require_refusal(const char *const *arguments, int status, const char *words)
-{
-    char *text;
-
-    assert_int_equal(run(arguments), status);
-    text = output("err");
-    if (strstr(text, words) == NULL)
-        fail_msg("\"%s\" is not in: %s", words, text);
-    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
-    free(text);
-}
-
 #define ARGUMENTS(...) \
     (const char *const[]) \
     { \
@@ -101,32 +79,32 @@ static void help_is_on_stdout_and_no_failure(void **state)
 static void wrong_usage_is_one_line_and_2(void **state)
 {
     (void)state;
-    require_refusal(ARGUMENTS("finetune"), 2, "folder");
-    require_refusal(ARGUMENTS("finetune", "photos", "--arch", "resnet18"), 2, "--weights");
-    require_refusal(ARGUMENTS("finetune", "photos", "--weights", "x"), 2, "--arch");
-    require_refusal(ARGUMENTS("finetune", "photos", "--epoch", "3"), 2, "--epoch");
-    require_refusal(ARGUMENTS("finetune", "photos", "--epochs"), 2, "value");
-    require_refusal(ARGUMENTS("finetune", "photos", "--epochs", "-3"), 2, "--epochs");
-    require_refusal(ARGUMENTS("finetune", "photos", "--epochs=3x"), 2, "--epochs");
-    require_refusal(ARGUMENTS("finetune", "photos", "--lr", "nan"), 2, "--lr");
-    require_refusal(ARGUMENTS("finetune", "photos", "--json=1"), 2, "--json");
-    require_refusal(ARGUMENTS("evaluate", "one"), 2, "checkpoint");
-    require_refusal(ARGUMENTS("evaluate", "--arch", "resnet18", "photos"), 2, "--weights");
-    require_refusal(ARGUMENTS("predict", "one"), 2, "photo");
-    require_refusal(ARGUMENTS("bench", "--mode", "fast"), 2, "--mode");
-    require_refusal(ARGUMENTS("bench", "-x"), 2, "dashes");
+    rn_test_refusal(work, ARGUMENTS("finetune"), 2, "folder");
+    rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--arch", "resnet18"), 2, "--weights");
+    rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--weights", "x"), 2, "--arch");
+    rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--epoch", "3"), 2, "--epoch");
+    rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--epochs"), 2, "value");
+    rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--epochs", "-3"), 2, "--epochs");
+    rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--epochs=3x"), 2, "--epochs");
+    rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--lr", "nan"), 2, "--lr");
+    rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--json=1"), 2, "--json");
+    rn_test_refusal(work, ARGUMENTS("evaluate", "one"), 2, "checkpoint");
+    rn_test_refusal(work, ARGUMENTS("evaluate", "--arch", "resnet18", "photos"), 2, "--weights");
+    rn_test_refusal(work, ARGUMENTS("predict", "one"), 2, "photo");
+    rn_test_refusal(work, ARGUMENTS("bench", "--mode", "fast"), 2, "--mode");
+    rn_test_refusal(work, ARGUMENTS("bench", "-x"), 2, "dashes");
 }
 
 static void what_fails_is_one_line_and_1(void **state)
 {
     (void)state;
-    require_refusal(ARGUMENTS("finetune", "nowhere", "--arch", "cifar_resnet20", "--from-scratch"), 1, "nowhere");
-    require_refusal(ARGUMENTS("finetune", "photos", "--arch", "resnet19", "--from-scratch"), 1, "resnet19");
-    require_refusal(ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--weights", "labels.json"), 1,
+    rn_test_refusal(work, ARGUMENTS("finetune", "nowhere", "--arch", "cifar_resnet20", "--from-scratch"), 1, "nowhere");
+    rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--arch", "resnet19", "--from-scratch"), 1, "resnet19");
+    rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--weights", "labels.json"), 1,
                     "labels.json");
-    require_refusal(ARGUMENTS("predict", "missing.safetensors", "photo.jpg"), 1, "missing.safetensors");
-    require_refusal(ARGUMENTS("evaluate", "labels.json", "photos/valid"), 1, "labels.json");
-    require_refusal(ARGUMENTS("bench", "--arch", "resnet19"), 1, "resnet19");
+    rn_test_refusal(work, ARGUMENTS("predict", "missing.safetensors", "photo.jpg"), 1, "missing.safetensors");
+    rn_test_refusal(work, ARGUMENTS("evaluate", "labels.json", "photos/valid"), 1, "labels.json");
+    rn_test_refusal(work, ARGUMENTS("bench", "--arch", "resnet19"), 1, "resnet19");
 }
 
 /* JSON lines of a run of finetune; the last validation accuracy and the best. */
@@ -141,12 +119,13 @@ static double check_history(const char *text, int lines)
         assert_non_null(end);
         json = parse(text, (size_t)(end - text));
         assert_string_equal(rn_json_string(rn_json_member(json, "phase")), i < 1 ? "frozen" : "all");
-        assert_true(member(json, "epoch") == (i < 1 ? 0 : i - 1));
-        assert_true(member(json, "train_loss") > 0 && member(json, "valid_loss") > 0 && member(json, "seconds") >= 0);
-        assert_true(member(json, "images_per_second") > 0 && member(json, "train_accuracy") <= 1);
-        assert_true(fabs(member(json, "lr") - (i < 1 ? 1e-2 : 3e-3)) < 1e-12);
-        if (member(json, "valid_accuracy") > best)
-            best = member(json, "valid_accuracy");
+        assert_true(rn_test_member(json, "epoch") == (i < 1 ? 0 : i - 1));
+        assert_true(rn_test_member(json, "train_loss") > 0 && rn_test_member(json, "valid_loss") > 0 &&
+                    rn_test_member(json, "seconds") >= 0);
+        assert_true(rn_test_member(json, "images_per_second") > 0 && rn_test_member(json, "train_accuracy") <= 1);
+        assert_true(fabs(rn_test_member(json, "lr") - (i < 1 ? 1e-2 : 3e-3)) < 1e-12);
+        if (rn_test_member(json, "valid_accuracy") > best)
+            best = rn_test_member(json, "valid_accuracy");
         rn_json_destroy(json);
         text = end + 1;
     }
@@ -179,8 +158,8 @@ static void from_photos_to_predictions(void **state)
                      0);
     text = output("out");
     json = parse(text, strlen(text));
-    assert_true(fabs(member(json, "accuracy") - best) < 1e-6);
-    assert_true(member(json, "loss") > 0 && member(json, "count") == CLASSES * VALID);
+    assert_true(fabs(rn_test_member(json, "accuracy") - best) < 1e-6);
+    assert_true(rn_test_member(json, "loss") > 0 && rn_test_member(json, "count") == CLASSES * VALID);
     rn_json_destroy(json);
     free(text);
     {
@@ -199,7 +178,7 @@ static void from_photos_to_predictions(void **state)
     assert_string_equal(rn_json_string(rn_json_member(json, "photo")), "photos/valid/class1/valid_001.bmp");
     assert_int_equal(rn_json_count(rn_json_member(json, "predictions")), 2);
     first = rn_json_first(rn_json_member(json, "predictions"));
-    assert_true(member(first, "probability") >= member(rn_json_next(first), "probability"));
+    assert_true(rn_test_member(first, "probability") >= rn_test_member(rn_json_next(first), "probability"));
     assert_non_null(rn_json_string(rn_json_member(first, "name")));
     assert_int_equal(strncmp(rn_json_string(rn_json_member(first, "folder")), "class", 5), 0);
     rn_json_destroy(json);
@@ -218,7 +197,8 @@ static void from_photos_to_predictions(void **state)
 static void a_run_is_not_overwritten_without_resume(void **state)
 {
     (void)state;
-    require_refusal(ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--weights", "base.safetensors",
+    rn_test_refusal(work,
+                    ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--weights", "base.safetensors",
                               "--out", "run", "--epochs", "1"),
                     1, "run");
 }
@@ -231,7 +211,8 @@ static void a_network_by_name_is_evaluated_with_its_own_classes_or_the_folders(v
 
     (void)state;
     /* Ten classes for folders of three: no accuracy, but logits. */
-    require_refusal(ARGUMENTS("evaluate", "--arch", "cifar_resnet20", "--weights", "base.safetensors", "photos/valid"),
+    rn_test_refusal(work,
+                    ARGUMENTS("evaluate", "--arch", "cifar_resnet20", "--weights", "base.safetensors", "photos/valid"),
                     1, "classes");
     assert_int_equal(run(ARGUMENTS("evaluate", "--arch", "cifar_resnet20", "--weights", "base.safetensors",
                                    "photos/valid", "--logits", "ten.f32", "--json")),
@@ -239,7 +220,7 @@ static void a_network_by_name_is_evaluated_with_its_own_classes_or_the_folders(v
     text = output("out");
     json = parse(text, strlen(text));
     assert_false(rn_json_number(&loss, rn_json_member(json, "accuracy")));
-    assert_true(member(json, "classes") == 10);
+    assert_true(rn_test_member(json, "classes") == 10);
     rn_json_destroy(json);
     free(text);
     {
@@ -254,7 +235,7 @@ static void a_network_by_name_is_evaluated_with_its_own_classes_or_the_folders(v
                      0);
     text = output("out");
     json = parse(text, strlen(text));
-    assert_true(member(json, "classes") == CLASSES && member(json, "accuracy") > 0.6);
+    assert_true(rn_test_member(json, "classes") == CLASSES && rn_test_member(json, "accuracy") > 0.6);
     rn_json_destroy(json);
     free(text);
 }
@@ -291,13 +272,15 @@ static void names_in_a_file_of_weights_may_be_given_others(void **state)
 
     (void)state;
     write_renamed(rn_test_path(work, "renamed.safetensors"));
-    require_refusal(
-        ARGUMENTS("evaluate", "--arch", "cifar_resnet20", "--weights", "renamed.safetensors", "photos/valid"), 1,
+    rn_test_refusal(
+        work, ARGUMENTS("evaluate", "--arch", "cifar_resnet20", "--weights", "renamed.safetensors", "photos/valid"), 1,
         "'head.out' (3, 64) looks like it");
-    require_refusal(ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--weights", "renamed.safetensors",
+    rn_test_refusal(work,
+                    ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--weights", "renamed.safetensors",
                               "--out", "other"),
                     1, "--new-head begins a fresh head, --rename FROM=TO");
-    require_refusal(ARGUMENTS("evaluate", "--arch", "cifar_resnet20", "--weights", "renamed.safetensors",
+    rn_test_refusal(work,
+                    ARGUMENTS("evaluate", "--arch", "cifar_resnet20", "--weights", "renamed.safetensors",
                               "photos/valid", "--rename", "head.out=linear"),
                     1, "surplus: queue.");
     assert_int_equal(run(ARGUMENTS("evaluate", "--arch", "cifar_resnet20", "--weights", "renamed.safetensors",
@@ -305,7 +288,7 @@ static void names_in_a_file_of_weights_may_be_given_others(void **state)
                      0);
     text = output("out");
     json = parse(text, strlen(text));
-    assert_true(member(json, "classes") == CLASSES && member(json, "accuracy") > 0.6);
+    assert_true(rn_test_member(json, "classes") == CLASSES && rn_test_member(json, "accuracy") > 0.6);
     rn_json_destroy(json);
     free(text);
 }
@@ -324,8 +307,8 @@ static void bench_measures_each_mode(void **state)
                          0);
         text = output("out");
         json = parse(text, strlen(text));
-        assert_true(member(json, "images_per_second") > 0 && member(json, "peak_mib") > 0 &&
-                    member(json, "batch") == 2);
+        assert_true(rn_test_member(json, "images_per_second") > 0 && rn_test_member(json, "peak_mib") > 0 &&
+                    rn_test_member(json, "batch") == 2);
         assert_string_equal(rn_json_string(rn_json_member(json, "mode")), modes[i]);
         rn_json_destroy(json);
         free(text);

@@ -33,15 +33,6 @@ static char *output(const char *name)
     return rn_test_program_output(work, name);
 }
 
-static void require_text(const char *name, const char *words)
-{
-    char *text = output(name);
-
-    if (strstr(text, words) == NULL)
-        fail_msg("\"%s\" is not in: %s", words, text);
-    free(text);
-}
-
 static int warnings(void)
 {
     char *text = output("err");
@@ -140,7 +131,7 @@ static void finetune_says_what_it_understood(void **state)
     require_understood("err", "cifar_resnet20, 3 classes; weights from base.safetensors, but the head starts afresh",
                        "3 classes; 12 photos for training in photos/train, 6 for validation in photos/valid",
                        "1 epoch of the head (195 of 269");
-    require_text("err", "then 2 epochs of everything");
+    rn_test_output_has(work, "err", "then 2 epochs of everything");
     assert_int_equal(warnings(), 0);
     text = output("out");
     assert_int_equal(text[0], '{');
@@ -185,7 +176,7 @@ static void val_is_as_good_as_valid_and_both_are_refused(void **state)
     require_understood("out", "random weights", "/val", "Adam");
     rn_test_photos(photos, "valid", 2, VALID, SIDE, 3);
     assert_int_equal(run(ARGUMENTS("finetune", photos, "--arch", "cifar_resnet20", "--from-scratch")), 1);
-    require_text("err", "both valid and val");
+    rn_test_output_has(work, "err", "both valid and val");
 }
 
 /* ---- warnings ---------------------------------------------------------------------------------------------------- */
@@ -194,7 +185,7 @@ static void one_class_is_warned_of(void **state)
 {
     (void)state;
     train_on(new_photos(1, "valid"), PLAIN, PLAIN);
-    require_text("err", "one class only (class0)");
+    rn_test_output_has(work, "err", "one class only (class0)");
     assert_int_equal(warnings(), 1);
 }
 
@@ -208,9 +199,9 @@ static void validation_photos_that_are_training_photos_are_warned_of(void **stat
     rn_test_copy_file(rn_test_path(photos, "valid/class1/copy.bmp"),
                       rn_test_path(photos, "train/class1/train_002.bmp"));
     train_on(photos, PLAIN, PLAIN);
-    require_text("err", "1 of 5 validation photos are training photos");
-    require_text("err", "valid/class1/copy.bmp");
-    require_text("err", "train/class1/train_002.bmp");
+    rn_test_output_has(work, "err", "1 of 5 validation photos are training photos");
+    rn_test_output_has(work, "err", "valid/class1/copy.bmp");
+    rn_test_output_has(work, "err", "train/class1/train_002.bmp");
     assert_int_equal(warnings(), 1);
 }
 
@@ -220,7 +211,7 @@ static void a_training_at_another_scale_is_warned_of(void **state)
 
     (void)state;
     train_on(photos, "Resize(128), CenterCrop(32), ToTensor()", "Resize(32, 32), ToTensor()");
-    require_text("err", "another scale");
+    rn_test_output_has(work, "err", "another scale");
     assert_int_equal(warnings(), 1);
     train_on(photos, "Resize(36), CenterCrop(32), ToTensor()", "Resize(32, 40), CenterCrop(32), ToTensor()");
     assert_int_equal(warnings(), 0);
@@ -246,9 +237,9 @@ static void names_do_not_steer_a_terminal(void **state)
     (void)state;
     assert_int_equal(run(ARGUMENTS("predict", "odd.safetensors", ODD_NAME)), 0);
     require_harmless("out");
-    require_text("out", "esc\\x1B[2J");
-    require_text("out", "line\\x0Aend");
-    require_text("out", "\\xB0\\xA1.bmp");
+    rn_test_output_has(work, "out", "esc\\x1B[2J");
+    rn_test_output_has(work, "out", "line\\x0Aend");
+    rn_test_output_has(work, "out", "\\xB0\\xA1.bmp");
     assert_int_equal(run(ARGUMENTS("predict", "odd.safetensors", "missing" ODD_NAME)), 1);
     require_harmless("err");
     assert_int_equal(run(ARGUMENTS("finetune", ODD_NAME, "--arch", "cifar_resnet20", "--from-scratch")), 1);
@@ -287,7 +278,7 @@ static void require_unwritten(const char *const *arguments)
 
         if (answer != 1)
             fail_msg("%s %s: %d", arguments[0], closed ? ">&-" : "> /dev/full", answer);
-        require_text("err", "standard output");
+        rn_test_output_has(work, "err", "standard output");
     }
 }
 
@@ -315,7 +306,7 @@ static void a_training_without_an_output_still_leaves_its_network(void **state)
                                           ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--from-scratch",
                                                     "--epochs", "1", "--threads", "1", "--out", "mute", "--json")),
                      1);
-    require_text("err", "standard output");
+    rn_test_output_has(work, "err", "standard output");
     assert_int_equal(run(ARGUMENTS("evaluate", "mute/best.safetensors", "photos/valid", "--threads", "1")), 0);
 }
 

@@ -2,33 +2,7 @@
 /* Parameter groups: who is in which, at what rate; and clipping, which sees all of them. */
 #include "optim/rule.h"
 
-#include "optim/trained.h"
-#include "support/support.h"
-
-static void require_near(double value, double expected, double bound, const char *what)
-{
-    if (!(fabs(value - expected) <= bound))
-        fail_msg("%s: %.17g instead of %.17g", what, value, expected);
-}
-
-static rn_context *context;
-static rn_parameters *parameters;
-
-static int make_parameters(void **state)
-{
-    (void)state;
-    context = rn_test_context(1, RN_ISA_AUTO);
-    parameters = rn_test_trained(context);
-    return 0;
-}
-
-static int drop_parameters(void **state)
-{
-    (void)state;
-    rn_parameters_release(parameters);
-    rn_context_destroy(context);
-    return 0;
-}
+#include "optim/one_trained.h"
 
 #define GROUP(...) ((rn_parameter_group){ .struct_size = sizeof(rn_parameter_group), __VA_ARGS__ })
 

@@ -2,35 +2,9 @@
 /* Optimizers whose rule the caller wrote. */
 #include "optim/optimizer.h"
 
-#include "optim/trained.h"
-#include "support/support.h"
+#include "optim/one_trained.h"
 
 #include <stdatomic.h>
-
-static void require_near(double value, double expected, double bound, const char *what)
-{
-    if (!(fabs(value - expected) <= bound))
-        fail_msg("%s: %.17g instead of %.17g", what, value, expected);
-}
-
-static rn_context *context;
-static rn_parameters *parameters;
-
-static int make_parameters(void **state)
-{
-    (void)state;
-    context = rn_test_context(1, RN_ISA_AUTO);
-    parameters = rn_test_trained(context);
-    return 0;
-}
-
-static int drop_parameters(void **state)
-{
-    (void)state;
-    rn_parameters_release(parameters);
-    rn_context_destroy(context);
-    return 0;
-}
 
 /* SGD with momentum, written by a user: must be ours to the bit where both round alike. */
 static rn_status momentum(const rn_parameter_update *update, void *payload)

@@ -82,4 +82,5 @@ def main():
         torch.save(state, folder / f"{name}.pth")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -13,9 +13,9 @@ import tempfile
 
 import torch
 
-NAMES = ("conv1.weight", "fc.weight", "fc.bias")
-SHAPES = ((4, 3, 2, 2), (2, 5), (2,))
-BIAS_BEGINS = 4
+from make_fixtures import NAMES, begin, state_dict, steps
+
+
 passed = failed = 0
 
 
@@ -107,34 +107,6 @@ def same_of_names(a, b):
 # ---- training
 
 
-def begin_small():
-    parameters, first = [], 0
-    for shape in SHAPES:
-        count = torch.Size(shape).numel()
-        i = torch.arange(first, first + count)
-        parameters.append(torch.nn.Parameter(((i * 5 % 17 - 8).float() / 16).reshape(shape)))
-        first += count
-    return parameters
-
-
-def steps(parameters, optimizer, scheduler, begin, end):
-    for step in range(begin, end):
-        first = 0
-        for k, p in enumerate(parameters):
-            i = torch.arange(first, first + p.numel())
-            gradient = ((i * 7 + step * 13) % 23 - 11).float().reshape(p.shape) / 64
-            p.grad = None if k == 2 and step < BIAS_BEGINS else gradient
-            first += p.numel()
-        optimizer.step()
-        scheduler.step()
-
-
-def small_state(parameters):
-    values = [(n, p.detach().clone()) for n, p in zip(NAMES, parameters)]
-    values.insert(1, ("bn1.running_mean", torch.zeros(4)))
-    return collections.OrderedDict(values)
-
-
 def plain(value):
     """True if there is nothing in it but what weights_only allows without thinking."""
     if isinstance(value, dict):
@@ -151,14 +123,14 @@ def close(parameters, wanted):
 
 def training_goes_on(folder, rule, make):
     """PyTorch trains 10 steps, we 10, PyTorch 10 more; and PyTorch 30."""
-    whole, parts = begin_small(), begin_small()
+    whole, parts = begin(), begin()
     schedule = lambda o: torch.optim.lr_scheduler.StepLR(o, 7, 0.5)
     optimizer = make(whole)
     steps(whole, optimizer, schedule(optimizer), 0, 30)
     optimizer = make(parts)
     scheduler = schedule(optimizer)
     steps(parts, optimizer, scheduler, 0, 10)
-    state = {"state_dict": small_state(parts), "optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
+    state = {"state_dict": state_dict(parts), "optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
     torch.save(state, f"{folder}/in.pth")
     fault = program("resume", rule, f"{folder}/in.pth", f"{folder}/out.pth", 10)
     if fault is not None:
@@ -166,7 +138,7 @@ def training_goes_on(folder, rule, make):
     state = load_training(f"{folder}/out.pth")
     if not plain(state) or state["best_acc"] != 0.75 or state["epoch"] != 12 or type(state["epoch"]) is not int:
         return f"metadata of {list(state)}"
-    parts = begin_small()
+    parts = begin()
     optimizer = make(parts)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.1)
     with torch.no_grad():
