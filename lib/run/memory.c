@@ -73,13 +73,6 @@ static void extend(rn_block *block, int32_t time)
         block->last = time;
 }
 
-static int32_t activation_root(const rn_plan *plan, int32_t value)
-{
-    while (plan->value[value].parent >= 0)
-        value = plan->value[value].parent;
-    return value;
-}
-
 static int32_t gradient_root(const rn_plan *plan, int32_t value)
 {
     while (plan->value[value].gradient_of != value)
@@ -90,7 +83,7 @@ static int32_t gradient_root(const rn_plan *plan, int32_t value)
 /* Says that the activation of `value` is written or read at `time`; makes its block at the first call. */
 static bool use_activation(rn_plan *plan, int32_t value, int32_t time)
 {
-    rn_plan_value *const root = &plan->value[activation_root(plan, value)];
+    rn_plan_value *const root = &plan->value[rn_plan_root(plan, value)];
 
     if (root->block < 0)
         root->block =

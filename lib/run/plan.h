@@ -164,6 +164,14 @@ static inline const rn_layer *rn_plan_layer(const rn_plan *plan, int32_t layer)
     return &plan->model->graph->layer[layer];
 }
 
+/* The value whose block holds this one's activation: itself, or the outermost concatenation that it lies in. */
+static inline int32_t rn_plan_root(const rn_plan *plan, int32_t value)
+{
+    while (plan->value[value].parent >= 0)
+        value = plan->value[value].parent;
+    return value;
+}
+
 /* The map and the gradient map of a value. */
 static inline const rn_map *rn_plan_map(const rn_plan *plan, int32_t value)
 {

@@ -32,28 +32,21 @@ static int64_t bytes_around(const rn_plan *plan, const rn_step *step)
     return bytes;
 }
 
-static rn_plan_value *root_of(rn_plan *plan, int32_t value)
-{
-    while (plan->value[value].parent >= 0)
-        value = plan->value[value].parent;
-    return &plan->value[value];
-}
-
 /* What only the steps in front touch is portioned. */
 static void mark_values(rn_plan *plan)
 {
     for (int32_t s = 0; s < plan->portion_steps; s++)
-        root_of(plan, plan->step[s].output)->portioned = true;
+        plan->value[rn_plan_root(plan, plan->step[s].output)].portioned = true;
     for (int32_t s = plan->portion_steps; s < plan->step_count; s++) {
         const rn_step *const step = &plan->step[s];
 
-        root_of(plan, step->output)->portioned = false;
+        plan->value[rn_plan_root(plan, step->output)].portioned = false;
         for (int32_t i = 0; i < step->input_count; i++)
-            root_of(plan, step->inputs[i].value)->portioned = false;
+            plan->value[rn_plan_root(plan, step->inputs[i].value)].portioned = false;
     }
     for (int32_t i = 0; i < plan->value_count; i++) {
         if (plan->value[i].is_output)
-            root_of(plan, i)->portioned = false;
+            plan->value[rn_plan_root(plan, i)].portioned = false;
     }
 }
 
@@ -86,7 +79,7 @@ static void select_images(rn_plan *plan, int64_t first, int64_t count)
     for (int32_t i = 0; i < plan->value_count; i++) {
         rn_map *const map = &plan->value[i].map;
 
-        if (map->data != NULL && !root_of(plan, i)->portioned)
+        if (map->data != NULL && !plan->value[rn_plan_root(plan, i)].portioned)
             map->data += first * map->h * map->w * map->pitch;
         map->n = count;
     }
