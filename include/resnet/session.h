@@ -38,9 +38,13 @@ typedef struct rn_session_options {
     uint64_t seed;          /* of dropout; 0: the context's */
     int32_t mode;           /* an rn_mode */
     int32_t input_gradient; /* 1: backward also gives the gradient of the input image (rn_session_input_gradient) */
+    /* A layer or block ("layer3", "avgpool") behind which the network begins: forward is then given that value, (N, C,
+     * H, W) or (N, features), instead of images, such as features that a session with the output "layer3" gave and that
+     * were kept. NULL: the images. Nothing before it is run or, in training, reached. */
+    const char *input;
 } rn_session_options;
 
-/* Makes a session. RN_INVALID_ARGUMENT: an unknown output name. The session keeps model and context alive. */
+/* Makes a session. RN_INVALID_ARGUMENT: an unknown output or input name. The session keeps model and context alive. */
 RN_API rn_status rn_session_create(rn_session **session, rn_context *context, rn_model *model,
                                    const rn_session_options *options);
 /* NULL is fine. */
@@ -49,7 +53,8 @@ RN_API void rn_session_destroy(rn_session *session);
 /*
  * Runs the network on `images`, float32 (N, C, H, W), any strides, N >= 1. H and W may differ from the model's input
  * size if the network allows it. RN_SHAPE: they do not fit. RN_NO_MEMORY: the plan for a new shape does not fit. In
- * training a batch norm over a single value a channel is RN_SHAPE, as in PyTorch.
+ * training a batch norm over a single value a channel is RN_SHAPE, as in PyTorch. Where the options said `input`,
+ * `images` are that value; RN_INVALID_ARGUMENT: an output also needs what lies before it.
  */
 RN_API rn_status rn_session_forward(rn_session *session, const rn_tensor *images);
 

@@ -30,13 +30,13 @@ static int64_t divide_up(int64_t a, int64_t b)
     return a / b + (a % b != 0);
 }
 
-/* Two numbers for each chunk and channel, and three floats (k0, k1, k2) for each channel. */
+/* Two numbers for each chunk and channel. */
 size_t rn_batch_norm_workspace(const rn_context *context, int64_t rows, int64_t channels)
 {
     size_t numbers, nbytes;
 
     (void)context;
-    if (!rn_size_multiply(&numbers, ((size_t)divide_up(rows, CHUNK_ROWS) + 1) * 2, (size_t)channels) ||
+    if (!rn_size_multiply(&numbers, (size_t)divide_up(rows, CHUNK_ROWS) * 2, (size_t)channels) ||
         !rn_size_multiply(&nbytes, numbers, sizeof(double)))
         return SIZE_MAX;
     return nbytes;
@@ -231,35 +231,41 @@ static void apply_gradient(void *payload, int64_t begin, int64_t end, int32_t th
     job->kernels->gradient_apply(end - begin, job->g->c, &operands);
 }
 
-void rn_batch_norm_backward(const rn_context *context, const rn_map *g, const rn_map *z, const rn_map *y,
-                            const float *mean, const float *inverse_deviation, const float *gamma, float *dgamma,
-                            float *dbeta, bool accumulate, const rn_map *dy, void *workspace)
+/* dgamma, dbeta and the slopes of channel c from its two sums. */
+static void finish_channel(const rn_norm_gradient *gradient, int64_t c, int64_t channels, double sum, double product,
+                           double n)
 {
-    reduction job = reduction_of(context, y, workspace);
-    float *const k0 = (float *)(void *)(job.partials + job.chunks * 2 * y->c), *const k1 = k0 + y->c,
-                 *const k2 = k1 + y->c;
-    apply_job apply = { context->kernels->rows, g, y, dy, mean, k0, k1, k2 };
+    const double inverse = gradient->inverse_deviation[c], slope = (double)gradient->gamma[c] * inverse;
 
-    job.g = g;
-    job.z = z;
-    job.y = y;
-    job.mean = mean;
+    if (gradient->dbeta != NULL)
+        store_gradient(&gradient->dbeta[c], sum, gradient->accumulate);
+    if (gradient->dgamma != NULL)
+        store_gradient(&gradient->dgamma[c], product * inverse, gradient->accumulate);
+    gradient->slopes[c] = (float)slope;
+    gradient->slopes[channels + c] = (float)(-slope * inverse * inverse * product / n);
+    gradient->slopes[2 * channels + c] = (float)(-slope * sum / n);
+}
+
+void rn_batch_norm_sums(const rn_context *context, const rn_norm_gradient *gradient, void *workspace)
+{
+    reduction job = reduction_of(context, &gradient->y, workspace);
+
+    job.g = &gradient->g;
+    job.z = gradient->z;
+    job.y = &gradient->y;
+    job.mean = gradient->mean;
     rn_parallel(&context->pool, job.chunks * job.ranges, take_gradient_sums, &job);
-    add_chunks(&job, 2 * y->c);
-    for (int64_t c = 0; c < y->c; c++) {
-        const double inverse = inverse_deviation[c], slope = (double)gamma[c] * inverse, n = (double)job.rows;
-        const double sum = job.partials[c], product = job.partials[y->c + c];
+    add_chunks(&job, 2 * job.channels);
+    for (int64_t c = 0; c < job.channels; c++)
+        finish_channel(gradient, c, job.channels, job.partials[c], job.partials[job.channels + c], (double)job.rows);
+}
 
-        if (dbeta != NULL)
-            store_gradient(&dbeta[c], sum, accumulate);
-        if (dgamma != NULL)
-            store_gradient(&dgamma[c], product * inverse, accumulate);
-        k0[c] = (float)slope;
-        k1[c] = (float)(-slope * inverse * inverse * product / n);
-        k2[c] = (float)(-slope * sum / n);
-    }
-    if (dy != NULL)
-        rn_parallel(&context->pool, job.rows, apply_gradient, &apply);
+void rn_batch_norm_backward(const rn_context *context, const rn_map *g, const rn_map *y, const float *mean,
+                            const float *slopes, const rn_map *dy)
+{
+    apply_job apply = { context->kernels->rows, g, y, dy, mean, slopes, slopes + y->c, slopes + 2 * y->c };
+
+    rn_parallel(&context->pool, rn_map_rows(y), apply_gradient, &apply);
 }
 
 typedef struct scale_job {

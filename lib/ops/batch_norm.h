@@ -25,15 +25,23 @@ void rn_affine_forward(const rn_context *context, const rn_map *y, const float *
                        const rn_map *residual, bool relu, const rn_map *z);
 
 /*
- * Backward of z = relu?(gamma * (y - mean) * inverse_deviation + beta [+ residual]) with statistics of the batch.
- *   g    in: gradient of z; out: masked by z > 0 (which is also the residual's gradient)
- *   z    NULL: no ReLU
- *   dgamma, dbeta   NULL: not wanted; accumulate: added to
- *   dy   NULL: not wanted; may be the memory of y
+ * Backward of z = relu?(gamma * (y - mean) * inverse_deviation + beta [+ residual]) with statistics of the batch, in two
+ * readings of the maps: sums, then dy = k0 g + k1 (y - mean) + k2.
  */
-void rn_batch_norm_backward(const rn_context *context, const rn_map *g, const rn_map *z, const rn_map *y,
-                            const float *mean, const float *inverse_deviation, const float *gamma, float *dgamma,
-                            float *dbeta, bool accumulate, const rn_map *dy, void *workspace);
+typedef struct rn_norm_gradient {
+    rn_map g;        /* in: gradient of z; out: masked by z > 0 (which is also the residual's gradient) */
+    const rn_map *z; /* NULL: no ReLU */
+    rn_map y;
+    const float *mean, *inverse_deviation, *gamma;
+    float *dgamma, *dbeta; /* NULL: not wanted */
+    bool accumulate;       /* dgamma and dbeta are added to */
+    float *slopes;         /* k0, k1, k2, each a number for each channel */
+} rn_norm_gradient;
+
+void rn_batch_norm_sums(const rn_context *context, const rn_norm_gradient *gradient, void *workspace);
+/* dy may be the memory of y. */
+void rn_batch_norm_backward(const rn_context *context, const rn_map *g, const rn_map *y, const float *mean,
+                            const float *slopes, const rn_map *dy);
 
 /*
  * Backward of rn_affine_forward with constant scale (frozen batch norm): g masked by z > 0 (z NULL: not), dy = g *

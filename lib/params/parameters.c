@@ -30,8 +30,10 @@ rn_status rn_parameters_create(rn_parameters **parameters, rn_context *context)
     rn_context_retain(context);
     made->context = context;
     made->gate_exists = rn_gate_init(&made->gate);
+    made->prepared_gate_exists = rn_gate_init(&made->prepared_gate);
     /* The arena has no memory yet, but the tensors over it can be made. */
-    if (!made->gate_exists || rn_storage_create(&made->values, context, NULL, rn_arena_release, NULL) != RN_OK) {
+    if (!made->gate_exists || !made->prepared_gate_exists ||
+        rn_storage_create(&made->values, context, NULL, rn_arena_release, NULL) != RN_OK) {
         rn_parameters_release(made);
         return rn_fail(&context->message, RN_NO_MEMORY, "no memory for the parameters");
     }
@@ -178,6 +180,8 @@ void rn_parameters_release(rn_parameters *parameters)
     rn_storage_release(parameters->values);
     if (parameters->gate_exists)
         rn_gate_destroy(&parameters->gate);
+    if (parameters->prepared_gate_exists)
+        rn_gate_destroy(&parameters->prepared_gate);
     rn_release(&context->allocator, parameters->entry);
     rn_release(&context->allocator, parameters);
     rn_context_release(context);

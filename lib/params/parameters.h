@@ -40,7 +40,9 @@ struct rn_parameters {
     rn_storage *gradients; /* float arena, NULL until it is needed */
     uint64_t version;
     rn_gate gate;
-    bool gate_exists;
+    struct rn_prepared *prepared; /* prepared.h */
+    rn_gate prepared_gate;        /* of that list and what is in it */
+    bool gate_exists, prepared_gate_exists;
     atomic_int pins;     /* training sessions between forward and backward */
     atomic_int sessions; /* that run this store */
 };

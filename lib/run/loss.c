@@ -210,7 +210,7 @@ rn_status rn_cross_entropy(double *loss, rn_session *session, const rn_tensor *l
     if (status != RN_OK)
         return status;
     *loss = add_rows(&job, entropy_row);
-    session->has_loss = true;
+    rn_session_has_loss(session);
     return RN_OK;
 }
 
@@ -237,6 +237,6 @@ rn_status rn_nll_loss(double *loss, rn_session *session, const rn_tensor *labels
     if (status != RN_OK)
         return status;
     *loss = add_rows(&job, nll_row);
-    session->has_loss = true;
+    rn_session_has_loss(session);
     return RN_OK;
 }

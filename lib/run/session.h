@@ -1,37 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* What a session is: a model, a few plans for the input shapes it has met, one arena that they share, prepared weights.
- */
+/* What a session is: a model, plans for the input shapes it has met, and where it stands between them. */
 #ifndef RN_RUN_SESSION_H
 #define RN_RUN_SESSION_H
 
-#include "run/plan.h"
+#include "run/plan_cache.h"
 
-enum { RN_SESSION_PLANS = 4 }; /* an epoch has two batch sizes, validation may add others */
+/* The order of calls. A training session that RAN or HAS_LOSS pins the parameters. */
+typedef enum rn_session_state {
+    RN_SESSION_EMPTY,    /* no forward, or the last one failed */
+    RN_SESSION_RAN,      /* outputs are there */
+    RN_SESSION_HAS_LOSS, /* and the gradient of some of them */
+    RN_SESSION_WENT_BACK /* backward has used up the activations */
+} rn_session_state;
 
 struct rn_session {
     rn_context *context; /* retained */
-    rn_model *model;     /* retained */
+    rn_model *model;     /* likewise */
+    int32_t input;       /* the value that forward is given */
     int32_t *output;     /* values */
     int32_t output_count;
     bool training, input_gradient;
-    rn_plan *plan[RN_SESSION_PLANS];
-    rn_plan *current; /* of the last forward; NULL: none */
-    uint64_t clock;
-    rn_prepared *prepared; /* one a layer */
-    rn_storage *arena;
-    size_t arena_bytes;
-    /* Tensors over outputs and their gradients, by plan and output, made when they are first asked for. */
-    rn_tensor **result, **gradient;
-    rn_tensor *input_result[RN_SESSION_PLANS];
-    int32_t slot;   /* of the current plan */
-    bool pinned;    /* between forward and backward */
-    bool has_loss;  /* a gradient of some output was written */
-    bool went_back; /* backward has run: its gradients have used up the activations */
+    const rn_backend *backend; /* NULL: rn_cpu; may be set before the first forward */
+    rn_plan_cache cache;
+    rn_cached_plan *current; /* of the last forward */
+    rn_session_state state;
     uint64_t seed, step_count;
+    /* Called during backward when a parameter's gradient has its last value; or NULL. */
+    void (*gradient_ready)(void *payload, int32_t parameter);
+    void *payload;
 };
 
 /* The map of an output (N, classes) of the last forward and, in training, where its gradient goes (else data NULL).
  * RN_STATE: no forward. RN_SHAPE. */
 rn_status rn_session_loss_maps(rn_session *session, size_t output, rn_map *logits, rn_map *gradient);
+/* Says that the gradient of some output was written. */
+void rn_session_has_loss(rn_session *session);
 
 #endif

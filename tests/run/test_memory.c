@@ -2,11 +2,10 @@
 #include "run/networks.h"
 #include "run/plan.h"
 
-/* A plan with its prepared weights, over a model. */
+/* A plan over a model. */
 typedef struct planned {
     rn_context *context;
     rn_model *model;
-    rn_prepared *prepared;
     rn_plan *plan;
 } planned;
 
@@ -17,11 +16,9 @@ static void make(planned *p, int64_t batch, bool training)
 
     p->context = rn_test_context(2, RN_ISA_AUTO);
     p->model = residual_network(p->context, 0.5);
-    p->prepared = calloc((size_t)p->model->graph->count, sizeof *p->prepared);
     output = rn_model_find_value(p->model, "logits");
     request = (rn_plan_request){ .context = p->context,
                                  .model = p->model,
-                                 .prepared = p->prepared,
                                  .outputs = &output,
                                  .output_count = 1,
                                  .batch = batch,
@@ -34,31 +31,74 @@ static void make(planned *p, int64_t batch, bool training)
 static void drop(planned *p)
 {
     rn_plan_destroy(p->plan);
-    free(p->prepared);
     rn_model_destroy(p->model);
     rn_context_destroy(p->context);
 }
 
-static void blocks_that_live_together_do_not_overlap(void **state)
+static bool is_placed(const rn_buffer *buffer)
+{
+    return buffer->place == RN_IN_ARENA && buffer->first <= buffer->last;
+}
+
+static void buffers_that_live_together_do_not_overlap(void **state)
 {
     (void)state;
     for (int training = 0; training <= 1; training++) {
+        const rn_tape *tape;
+        int placed = 0;
         planned p;
 
         make(&p, 3, training);
-        assert_true(p.plan->block_count > 10);
-        for (int32_t i = 0; i < p.plan->block_count; i++) {
-            const rn_block *const a = &p.plan->block[i];
+        tape = &p.plan->tape;
+        for (int32_t i = 0; i < tape->buffers; i++) {
+            const rn_buffer *const a = &tape->buffer[i];
 
+            if (!is_placed(a))
+                continue;
+            placed++;
             assert_int_equal(a->offset % RN_ALIGNMENT, 0);
-            assert_true(a->offset + a->nbytes <= p.plan->arena_bytes);
+            assert_true(a->offset + a->nbytes <= tape->arena_bytes);
             for (int32_t j = 0; j < i; j++) {
-                const rn_block *const b = &p.plan->block[j];
-                const bool together = a->first <= b->last && b->first <= a->last;
+                const rn_buffer *const b = &tape->buffer[j];
+                const bool together = is_placed(b) && a->first <= b->last && b->first <= a->last;
 
                 assert_true(!together || a->offset + a->nbytes <= b->offset || b->offset + b->nbytes <= a->offset);
             }
         }
+        assert_true(placed > 10);
+        drop(&p);
+    }
+}
+
+/* Nobody reads what has not been written, and a buffer's life is that of its operands. */
+static void every_operand_lies_within_the_life_of_its_buffer(void **state)
+{
+    (void)state;
+    for (int training = 0; training <= 1; training++) {
+        planned p;
+        const rn_tape *tape;
+        bool *written;
+
+        make(&p, 3, training);
+        tape = &p.plan->tape;
+        written = calloc((size_t)tape->buffers, sizeof *written);
+        assert_non_null(written);
+        for (int32_t i = 0; i < tape->operations; i++) {
+            for (int j = 0; j < RN_OPERANDS; j++) {
+                const rn_operand operand = tape->operation[i].operand[j];
+                const int32_t buffer = tape->view[operand.view].buffer;
+                const rn_buffer *const b = &tape->buffer[buffer];
+
+                if (operand.role == RN_ABSENT || b->place != RN_IN_ARENA)
+                    continue;
+                assert_true(b->first <= i && i <= b->last);
+                assert_true(operand.role == RN_WRITE || written[buffer] || b->from_start);
+            }
+            for (int j = 0; j < RN_OPERANDS; j++)
+                if (tape->operation[i].operand[j].role == RN_WRITE)
+                    written[tape->view[tape->operation[i].operand[j].view].buffer] = true;
+        }
+        free(written);
         drop(&p);
     }
 }
@@ -70,9 +110,9 @@ static void memory_is_shared_over_time(void **state)
 
     (void)state;
     make(&p, 8, false);
-    for (int32_t i = 0; i < p.plan->block_count; i++)
-        sum += p.plan->block[i].nbytes;
-    assert_true(p.plan->arena_bytes < sum / 2);
+    for (int32_t i = 0; i < p.plan->tape.buffers; i++)
+        sum += is_placed(&p.plan->tape.buffer[i]) ? p.plan->tape.buffer[i].nbytes : 0;
+    assert_true(p.plan->tape.arena_bytes < sum / 2);
     drop(&p);
 }
 
@@ -88,7 +128,6 @@ static void a_batch_that_no_address_space_holds_is_refused(void **state)
     output = p.plan->output[0];
     request = (rn_plan_request){ .context = p.context,
                                  .model = p.model,
-                                 .prepared = p.prepared,
                                  .outputs = &output,
                                  .output_count = 1,
                                  .batch = INT32_MAX,
@@ -103,7 +142,8 @@ static void a_batch_that_no_address_space_holds_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_that_live_together_do_not_overlap),
+        cmocka_unit_test(buffers_that_live_together_do_not_overlap),
+        cmocka_unit_test(every_operand_lies_within_the_life_of_its_buffer),
         cmocka_unit_test(memory_is_shared_over_time),
         cmocka_unit_test(a_batch_that_no_address_space_holds_is_refused),
     };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The steps in front of a network, some images at a time: the same bits in less memory. */
+/* The operations in front of a network, some images at a time: the same bits in less memory. */
 #include "run/networks.h"
 #include "run/plan.h"
 
@@ -8,7 +8,6 @@
 
 typedef struct run {
     rn_plan *plan;
-    rn_prepared *prepared;
     char *arena;
 } run;
 
@@ -16,10 +15,9 @@ typedef struct run {
 static run begin(rn_model *model, int64_t batch, bool training, int64_t portion_bytes)
 {
     const int32_t output = rn_model_find_value(model, "logits");
-    run r = { .prepared = calloc((size_t)model->graph->count, sizeof *r.prepared) };
+    run r;
     const rn_plan_request request = { .context = context,
                                       .model = model,
-                                      .prepared = r.prepared,
                                       .outputs = &output,
                                       .output_count = 1,
                                       .batch = batch,
@@ -28,41 +26,36 @@ static run begin(rn_model *model, int64_t batch, bool training, int64_t portion_
                                       .training = training,
                                       .portion_bytes = portion_bytes };
 
-    assert_non_null(r.prepared);
     require_ok(context, rn_plan_create(&r.plan, &request));
-    require_ok(context, rn_plan_prepare(r.plan));
-    r.arena = aligned_alloc(RN_ALIGNMENT, (r.plan->arena_bytes + RN_ALIGNMENT) / RN_ALIGNMENT * RN_ALIGNMENT);
+    require_ok(context, rn_tape_prepare(&r.plan->tape));
+    r.arena = aligned_alloc(RN_ALIGNMENT, (r.plan->tape.arena_bytes + RN_ALIGNMENT) / RN_ALIGNMENT * RN_ALIGNMENT);
     assert_non_null(r.arena);
-    memset(r.arena, 0xff, r.plan->arena_bytes);
-    rn_plan_bind(r.plan, r.arena);
+    memset(r.arena, 0xff, r.plan->tape.arena_bytes);
+    r.plan->tape.arena = r.arena;
     return r;
 }
 
 static void end(run *r)
 {
-    for (int32_t i = 0; i < r->plan->value_count; i++)
-        rn_prepared_release(&r->prepared[i], &context->allocator);
     rn_plan_destroy(r->plan);
-    free(r->prepared);
     free(r->arena);
 }
 
 static void forward(run *r, int64_t batch)
 {
-    const rn_map *const input = rn_plan_map(r->plan, 0);
+    const rn_map input = rn_plan_map(r->plan, 0);
 
-    rn_test_fill(input->data, (size_t)(batch * input->h * input->w * input->c), 7);
-    rn_plan_forward(r->plan);
+    rn_test_fill(input.data, (size_t)(batch * input.h * input.w * input.c), 7);
+    rn_tape_forward(&r->plan->tape);
 }
 
 static void require_same_logits(const run *a, const run *b)
 {
-    const rn_map *const x = rn_plan_map(a->plan, a->plan->output[0]), *const y =
-                                                                          rn_plan_map(b->plan, b->plan->output[0]);
+    const rn_map x = rn_plan_map(a->plan, a->plan->output[0]), y = rn_plan_map(b->plan, b->plan->output[0]);
 
-    assert_int_equal(x->n, y->n);
-    for (int64_t n = 0; n < x->n; n++)
-        assert_memory_equal(x->data + n * x->pitch, y->data + n * y->pitch, (size_t)x->c * sizeof(float));
+    assert_int_equal(x.n, y.n);
+    for (int64_t n = 0; n < x.n; n++)
+        assert_memory_equal(x.data + n * x.pitch, y.data + n * y.pitch, (size_t)x.c * sizeof(float));
 }
 
 static void inference_in_portions_gives_the_same_bits(void **state)
@@ -75,19 +68,19 @@ static void inference_in_portions_gives_the_same_bits(void **state)
     for (int64_t batch = 1; batch <= 7; batch += 2) {
         run whole = begin(model, batch, false, INT64_MAX);
 
-        assert_int_equal(whole.plan->portion_steps, 0);
+        assert_int_equal(whole.plan->tape.portion_end, 0);
         forward(&whole, batch);
         for (int64_t bytes = 1; bytes < 200000; bytes *= 3) {
             run part = begin(model, batch, false, bytes);
 
             forward(&part, batch);
             require_same_logits(&whole, &part);
-            portioned += part.plan->portion_steps > 0;
-            least = batch == 7 && part.plan->arena_bytes < least ? part.plan->arena_bytes : least;
+            portioned += part.plan->tape.portion_end > 0;
+            least = batch == 7 && part.plan->tape.arena_bytes < least ? part.plan->tape.arena_bytes : least;
             end(&part);
         }
         if (batch == 7)
-            assert_true(least < whole.plan->arena_bytes / 2);
+            assert_true(least < whole.plan->tape.arena_bytes / 2);
         end(&whole);
     }
     assert_true(portioned > 20);
@@ -98,15 +91,15 @@ static void inference_in_portions_gives_the_same_bits(void **state)
 static float *gradients(run *r, rn_model *model, size_t *count)
 {
     rn_parameters *const parameters = rn_model_parameters(model);
-    const rn_map *const g = rn_plan_gradient(r->plan, r->plan->output[0]);
+    const rn_map g = rn_plan_gradient(r->plan, r->plan->output[0]);
     float *all = NULL;
 
     *count = 0;
-    for (int64_t n = 0; n < g->n; n++)
-        rn_test_fill(g->data + n * g->pitch, (size_t)g->c, (uint32_t)n + 1);
+    for (int64_t n = 0; n < g.n; n++)
+        rn_test_fill(g.data + n * g.pitch, (size_t)g.c, (uint32_t)n + 1);
     rn_parameters_clear_gradients(parameters);
     require_ok(context, rn_parameters_gradients_ready(parameters));
-    rn_plan_backward(r->plan);
+    rn_tape_backward(&r->plan->tape);
     for (size_t i = 0; i < parameters->count; i++) {
         const size_t more = (size_t)parameters->entry[i].count;
 
@@ -147,8 +140,8 @@ static void a_frozen_part_in_portions_gives_the_same_gradients(void **state)
             values = gradients(&part, model, &other);
             assert_int_equal(count, other);
             assert_memory_equal(values, expected, count * sizeof *values);
-            portioned += part.plan->portion_steps > 0;
-            assert_true(i < 2 || part.plan->portion_steps == 0); /* nothing is frozen: batch norms see the batch */
+            portioned += part.plan->tape.portion_end > 0;
+            assert_true(i < 2 || part.plan->tape.portion_end == 0); /* nothing is frozen: batch norms see the batch */
             free(values);
             end(&part);
         }

@@ -68,8 +68,9 @@ static void every_instruction_set_agrees_with_the_reference(void **state)
             continue;
         }
         training_begin(&t, 2, isa, 0);
-        require_ok(t.context, rn_optimizer_set_lr(
-                                  t.adam, 0, 1e-6)); /* Adam's first step is +-lr: a flipped sign must not hide the rest */
+        require_ok(t.context,
+                   rn_optimizer_set_lr(t.adam, 0,
+                                       1e-6)); /* Adam's first step is +-lr: a flipped sign must not hide the rest */
         training_step(&t);
         got = training_all_values(&t, &count);
         assert_true(rn_test_error(got, expected, count) < 2e-3);

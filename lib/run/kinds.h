@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* The kinds of operations, with the operands of each (tape.h has their names; those in brackets may be absent). */
+#ifndef RN_RUN_KINDS_H
+#define RN_RUN_KINDS_H
+
+#include "run/tape.h"
+
+/* ---- forward ------------------------------------------------------------------------------------------------------- */
+
+extern const rn_kind rn_op_conv;     /* Y = relu?(conv(X, WEIGHTS) [SCALE] + [SHIFT] + [OTHER]); also linear layers */
+extern const rn_kind rn_op_combine;  /* Y = relu?(X [SCALE + SHIFT] + [OTHER]); Y added to: Y += X */
+extern const rn_kind rn_op_moments;  /* MEAN, VARIANCE of the batch, of X */
+extern const rn_kind rn_op_norm;     /* INVERSE, SCALE, SHIFT of MEAN, VARIANCE, GAMMA, BETA; running statistics move */
+extern const rn_kind rn_op_max_pool; /* Y, [ARGMAX] of X */
+extern const rn_kind rn_op_avg_pool;
+extern const rn_kind rn_op_adaptive_avg_pool;
+extern const rn_kind rn_op_dropout; /* Y of X; in backward the same draw on a gradient */
+extern const rn_kind rn_op_flatten;
+extern const rn_kind rn_op_shortcut_a;
+extern const rn_kind rn_op_log_softmax;
+extern const rn_kind rn_op_join; /* Y = X, a part of a concatenation and its place there; mostly the same memory */
+
+/* ---- losses and backward ------------------------------------------------------------------------------------------- */
+
+extern const rn_kind rn_op_loss;          /* DY = 0, where whoever computes the loss of output Y writes its gradient */
+extern const rn_kind rn_op_mask;          /* DY = Y > 0 ? DY : 0, in place */
+extern const rn_kind rn_op_scale;         /* DY masked by [Y] in place; DX = DY SCALE */
+extern const rn_kind rn_op_conv_backward; /* [DWEIGHTS] of X and DY; [DX] of DY and WEIGHTS */
+extern const rn_kind rn_op_channel_sums;  /* DBETA = sums of DY */
+extern const rn_kind
+    rn_op_norm_sums; /* DY masked by [Y] in place; [DGAMMA], [DBETA], SLOPES of DY, X, MEAN, INVERSE, GAMMA */
+extern const rn_kind rn_op_norm_backward;     /* DX of DY, X, MEAN, SLOPES */
+extern const rn_kind rn_op_max_pool_backward; /* DX of DY, ARGMAX */
+extern const rn_kind rn_op_avg_pool_backward;
+extern const rn_kind rn_op_adaptive_avg_pool_backward;
+extern const rn_kind rn_op_flatten_backward;
+extern const rn_kind rn_op_shortcut_a_backward;
+extern const rn_kind rn_op_log_softmax_backward; /* DX of DY, Y */
+extern const rn_kind rn_op_gradient_ready;       /* DWEIGHTS has its last value of this backward */
+
+#endif
