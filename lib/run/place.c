@@ -69,7 +69,9 @@ static int by_size(const void *a, const void *b)
 
     if (x->nbytes != y->nbytes)
         return x->nbytes < y->nbytes ? 1 : -1;
-    return (x > y) - (x < y); /* of one array: in the order of their making */
+    if (x->first != y->first)
+        return x->first < y->first ? -1 : 1;
+    return (x > y) - (x < y); /* both of one array */
 }
 
 static int by_offset(const void *a, const void *b)
