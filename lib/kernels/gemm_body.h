@@ -415,10 +415,43 @@ static void finish(const rn_gemm_finish *f, int64_t rows, int64_t columns)
     }
 }
 
+/* ---- channel by channel ---------------------------------------------------------------------------------------- */
+
+static void multiply_taps(int64_t count, const rn_gemm_tap *taps, int64_t channels, float *to)
+{
+    int64_t c = 0;
+
+    for (; c + WIDTH <= channels; c += WIDTH) {
+        vector sum = { 0 };
+
+        for (int64_t t = 0; t < count; t++)
+            sum += load(taps[t].x + c) * load(taps[t].weights + c);
+        store(to + c, sum);
+    }
+    for (; c < channels; c++) {
+        float sum = 0;
+
+        for (int64_t t = 0; t < count; t++)
+            sum += taps[t].x[c] * taps[t].weights[c];
+        to[c] = sum;
+    }
+}
+
+static void add_products(int64_t channels, const float *a, const float *b, float *to)
+{
+    int64_t c = 0;
+
+    for (; c + WIDTH <= channels; c += WIDTH)
+        store(to + c, load(to + c) + load(a + c) * load(b + c));
+    for (; c < channels; c++)
+        to[c] += a[c] * b[c];
+}
+
 #define RN_GEMM_TABLE \
     { \
         .mr = ROWS, .nr = COLUMNS, .unit = UNIT, .multiply = multiply, .multiply_weights = multiply_weights, \
-        .gather = gather, .gather_weights = gather_weights, .copy = copy, .transpose = transpose, .finish = finish \
+        .gather = gather, .gather_weights = gather_weights, .copy = copy, .transpose = transpose, .finish = finish, \
+        .multiply_taps = multiply_taps, .add_products = add_products \
     }
 
 #endif

@@ -59,6 +59,11 @@ typedef struct rn_gemm_finish {
     bool relu;
 } rn_gemm_finish;
 
+/* A pixel that a window sees, and the weights it meets there: floats one after the other, one for each channel. */
+typedef struct rn_gemm_tap {
+    const float *x, *weights;
+} rn_gemm_tap;
+
 typedef struct rn_gemm_kernels {
     int32_t mr, nr, unit;
 
@@ -82,6 +87,10 @@ typedef struct rn_gemm_kernels {
     void (*transpose)(float *to, const float *from, int64_t from_pitch, int64_t depth, int64_t columns);
 
     void (*finish)(const rn_gemm_finish *finish, int64_t rows, int64_t columns);
+
+    /* Channel by channel: to[c] = sum over t of taps[t].x[c] * taps[t].weights[c]; to[c] += a[c] * b[c]. */
+    void (*multiply_taps)(int64_t count, const rn_gemm_tap *taps, int64_t channels, float *to);
+    void (*add_products)(int64_t channels, const float *a, const float *b, float *to);
 } rn_gemm_kernels;
 
 extern const rn_gemm_kernels rn_gemm_reference, rn_gemm_baseline, rn_gemm_avx2, rn_gemm_avx512;

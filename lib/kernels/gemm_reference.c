@@ -101,6 +101,23 @@ static void finish(const rn_gemm_finish *f, int64_t rows, int64_t columns)
     }
 }
 
+static void multiply_taps(int64_t count, const rn_gemm_tap *taps, int64_t channels, float *to)
+{
+    for (int64_t c = 0; c < channels; c++) {
+        float sum = 0;
+
+        for (int64_t t = 0; t < count; t++)
+            sum += taps[t].x[c] * taps[t].weights[c];
+        to[c] = sum;
+    }
+}
+
+static void add_products(int64_t channels, const float *a, const float *b, float *to)
+{
+    for (int64_t c = 0; c < channels; c++)
+        to[c] += a[c] * b[c];
+}
+
 const rn_gemm_kernels rn_gemm_reference = { .mr = ROWS,
                                             .nr = COLUMNS,
                                             .unit = UNIT,
@@ -110,4 +127,6 @@ const rn_gemm_kernels rn_gemm_reference = { .mr = ROWS,
                                             .gather_weights = gather_weights,
                                             .copy = copy,
                                             .transpose = transpose,
-                                            .finish = finish };
+                                            .finish = finish,
+                                            .multiply_taps = multiply_taps,
+                                            .add_products = add_products };

@@ -1,374 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Forward and backward-data passes: which rows of which im2col matrix are multiplied with which packed weights
- * (conv_product.h does it).
- *
- * Backward data. With dilation d, input pixel y is seen by window row k of output row i where y = i * stride - padding +
- * d * k. Pixels of one class, y = a + stride * j, meet the same window rows: those with d * k = a + padding (mod
- * stride), k = first + t * step, step = stride / gcd(d, stride), t < taps. Window row k finds them at i = j + (a +
- * padding - d * first) / stride - t * d / gcd: a window of `taps` rows over dy, in falling order of t, that slides by
- * one and is dilated by d / gcd. Each class is a product of its own whose pixels lie `stride` apart in dx; with stride 1
- * there is one class, the convolution with the kernel turned round.
- */
-#include "ops/conv.h"
+/* The table of algorithms, in the order in which they are tried, and what all of them begin with. */
+#include "ops/conv_algorithm.h"
 
-#include "ops/conv_linear.h"
-#include "ops/conv_product.h"
+static const rn_conv_algorithm *const algorithms[] = { &rn_conv_depthwise, &rn_conv_linear, &rn_conv_gemm };
 
-static int64_t group_in(const rn_conv *conv)
+rn_conv_plan rn_conv_plan_for(const rn_context *context, const rn_conv *conv, int64_t batch)
 {
-    return conv->in_c / conv->groups;
+    rn_conv_plan plan = { .conv = *conv, .batch = batch, .algorithm = &rn_conv_gemm };
+
+    for (size_t i = sizeof algorithms / sizeof *algorithms; i-- > 0;)
+        if (algorithms[i]->suits(conv))
+            plan.algorithm = algorithms[i];
+    plan.algorithm->plan(&plan, context);
+    return plan;
 }
 
-static int64_t group_out(const rn_conv *conv)
+void rn_conv_pack(const rn_context *context, const rn_conv_plan *plan, const float *weights, float *packed)
 {
-    return conv->out_c / conv->groups;
+    if (plan->packed_count > 0)
+        plan->algorithm->pack(context, plan, weights, packed);
 }
 
-static rn_steps steps_of(const rn_map *map)
-{
-    return (rn_steps){ map->pitch, map->w * map->pitch, map->h * map->w * map->pitch };
-}
-
-/* Floats of packed weights of all groups; INT64_MAX if they cannot be counted. */
-static int64_t packed_floats(const rn_context *context, const rn_conv *conv, int64_t columns, int64_t channels)
-{
-    const size_t taps = (size_t)conv->kernel_h * (size_t)conv->kernel_w;
-    const size_t padded = (size_t)rn_round_up(columns, context->kernels->gemm->nr);
-    size_t depth, panels, floats;
-
-    if (!rn_size_multiply(&depth, taps, (size_t)channels) || !rn_size_multiply(&panels, (size_t)conv->groups, padded) ||
-        !rn_size_multiply(&floats, panels, depth) || (uint64_t)floats > INT64_MAX)
-        return INT64_MAX;
-    return (int64_t)floats;
-}
-
-/* ---- forward --------------------------------------------------------------------------------------------------- */
-
-static int64_t forward_depth(const rn_conv *conv)
-{
-    return (int64_t)conv->kernel_h * conv->kernel_w * group_in(conv);
-}
-
-bool rn_conv_is_linear(const rn_conv *conv)
-{
-    return conv->in_h == 1 && conv->in_w == 1 && conv->out_h == 1 && conv->out_w == 1 && conv->kernel_h == 1 &&
-           conv->kernel_w == 1 && conv->padding_h == 0 && conv->padding_w == 0 && conv->groups == 1;
-}
-
-int64_t rn_conv_packed_count(const rn_context *context, const rn_conv *conv)
-{
-    if (rn_conv_is_linear(conv))
-        return 0;
-    return packed_floats(context, conv, group_out(conv), group_in(conv));
-}
-
-typedef struct pack_job {
-    const rn_gemm_kernels *gemm;
-    const rn_conv *conv;
-    const float *weights;
-    float *packed;
-} pack_job;
-
-/* Units are panels of nr output channels. */
-static void pack_panels(void *payload, int64_t begin, int64_t end, int32_t thread)
-{
-    const pack_job *const job = payload;
-    const int64_t nr = job->gemm->nr, depth = forward_depth(job->conv), columns = group_out(job->conv),
-                  panels = rn_divide_up(columns, nr);
-
-    (void)thread;
-    for (int64_t unit = begin; unit < end; unit++) {
-        const int64_t group = unit / panels, first = unit % panels * nr;
-
-        job->gemm->transpose(job->packed + unit * depth * nr, job->weights + (group * columns + first) * depth, depth,
-                             depth, columns - first < nr ? columns - first : nr);
-    }
-}
-
-void rn_conv_pack(const rn_context *context, const rn_conv *conv, const float *weights, float *packed)
-{
-    pack_job job = { context->kernels->gemm, conv, weights, packed };
-
-    if (rn_conv_is_linear(conv))
-        return;
-    rn_parallel(&context->pool, conv->groups * rn_divide_up(group_out(conv), job.gemm->nr), pack_panels, &job);
-}
-
-static rn_product_shape forward_shape(const rn_conv *conv, int64_t batch)
-{
-    const rn_map nowhere = { .pitch = conv->in_c };
-
-    return (rn_product_shape){ conv->groups, batch, group_out(conv), rn_gather_windows(conv, &nowhere, 0) };
-}
-
-size_t rn_conv_forward_workspace(const rn_context *context, const rn_conv *conv, int64_t batch)
-{
-    const rn_product_shape shape = forward_shape(conv, batch);
-
-    return rn_conv_is_linear(conv) ? rn_linear_forward_workspace(context, conv, batch)
-                                   : rn_product_workspace(context, &shape);
-}
-
-typedef struct forward_pass {
-    const rn_conv *conv;
-    const rn_map *x, *y;
-    const float *packed;
-    int64_t packed_group;
-    const rn_conv_epilogue *epilogue;
-} forward_pass;
-
-static void describe_forward(rn_product *product, const void *payload, int64_t group)
-{
-    const forward_pass *const pass = payload;
-    const rn_conv *const conv = pass->conv;
-    const rn_conv_epilogue *const e = pass->epilogue;
-    const int64_t channel = group * group_out(conv);
-
-    *product = (rn_product){
-        .gather = rn_gather_windows(conv, pass->x, group),
-        .images = pass->y->n,
-        .packed = pass->packed + group * pass->packed_group,
-        .columns = group_out(conv),
-        .scale = e->scale == NULL ? NULL : e->scale + channel,
-        .shift = e->shift == NULL ? NULL : e->shift + channel,
-        .relu = e->relu,
-        .out = pass->y->data + channel,
-        .out_steps = steps_of(pass->y),
-        .residual = e->residual == NULL ? NULL : e->residual->data + channel,
-    };
-    if (e->residual != NULL)
-        product->residual_steps = steps_of(e->residual);
-}
-
-void rn_conv_forward(const rn_context *context, const rn_conv *conv, const rn_map *x, const float *packed,
+void rn_conv_forward(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const float *packed,
                      const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace)
 {
-    if (rn_conv_is_linear(conv)) {
-        rn_linear_forward(context, conv, x, packed, epilogue, y, workspace);
-        return;
-    }
-    const rn_product_shape shape = forward_shape(conv, x->n);
-    const forward_pass pass = { conv, x, y, packed, rn_conv_packed_count(context, conv) / conv->groups, epilogue };
-
-    rn_product_run(context, &shape, describe_forward, &pass, workspace);
+    plan->algorithm->forward(context, plan, x, packed, epilogue, y, workspace);
 }
 
-/* ---- backward data --------------------------------------------------------------------------------------------- */
-
-static int64_t greatest_common_divisor(int64_t a, int64_t b)
-{
-    while (b != 0) {
-        const int64_t rest = a % b;
-
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-/* One side of a class: the window over dy, and the pixels of dx that it serves. */
-typedef struct side {
-    int64_t first, step, taps; /* window rows k of the kernel */
-    int64_t offset, dilation;  /* over dy */
-    int64_t pixels;
-} side;
-
-static side side_of(int64_t class, int64_t in, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation)
-{
-    const int64_t common = greatest_common_divisor(dilation, stride);
-    side s = { .step = stride / common, .dilation = dilation / common };
-
-    while (s.first < s.step && (class + padding - dilation * s.first) % stride != 0)
-        s.first++;
-    s.taps = s.first < s.step && s.first < kernel ? rn_divide_up(kernel - s.first, s.step) : 0;
-    s.offset = s.taps > 0 ? (class + padding - dilation * s.first) / stride - (s.taps - 1) * s.dilation : 0;
-    s.pixels = class < in ? (in - class + stride - 1) / stride : 0;
-    return s;
-}
-
-typedef struct data_class {
-    side h, w;
-    int64_t row, column; /* the class's first pixel */
-    int64_t packed;      /* where its packed weights begin */
-} data_class;
-
-static int64_t class_depth(const rn_conv *conv, const data_class *class)
-{
-    return class->h.taps * class->w.taps * group_out(conv);
-}
-
-static side row_side(const rn_conv *conv, int64_t class)
-{
-    return side_of(class, conv->in_h, conv->kernel_h, conv->stride_h, conv->padding_h, conv->dilation);
-}
-
-static side column_side(const rn_conv *conv, int64_t class)
-{
-    return side_of(class, conv->in_w, conv->kernel_w, conv->stride_w, conv->padding_w, conv->dilation);
-}
-
-/*
- * Packed weights: class by class, in it group by group. The classes of one row together have all of the kernel's
- * columns.
- */
-static data_class class_at(const rn_context *context, const rn_conv *conv, int64_t index)
-{
-    const int64_t columns = rn_round_up(group_in(conv), context->kernels->gemm->nr);
-    data_class class = { .row = index / conv->stride_w, .column = index % conv->stride_w };
-    int64_t taps = 0;
-
-    class.h = row_side(conv, class.row);
-    class.w = column_side(conv, class.column);
-    for (int64_t row = 0; row < class.row; row++)
-        taps += row_side(conv, row).taps * conv->kernel_w;
-    for (int64_t column = 0; column < class.column; column++)
-        taps += column_side(conv, column).taps * class.h.taps;
-    class.packed = taps * group_out(conv) * columns * conv->groups;
-    return class;
-}
-
-static int64_t class_count(const rn_conv *conv)
-{
-    return (int64_t)conv->stride_h * conv->stride_w;
-}
-
-/* The classes' windows together are the kernel. */
-static size_t data_packed_bytes(const rn_context *context, const rn_conv *conv)
-{
-    const int64_t floats = packed_floats(context, conv, group_in(conv), group_out(conv));
-    size_t bytes;
-
-    if (!rn_size_multiply(&bytes, (size_t)floats, sizeof(float)) || bytes > SIZE_MAX - RN_ALIGNMENT)
-        return SIZE_MAX;
-    return (bytes + RN_ALIGNMENT - 1) / RN_ALIGNMENT * RN_ALIGNMENT;
-}
-
-static rn_product_shape data_shape(const rn_conv *conv, int64_t batch)
-{
-    const side h = row_side(conv, 0), w = column_side(conv, 0); /* steps and dilation are those of all classes */
-
-    return (rn_product_shape){ conv->groups * class_count(conv),
-                               batch,
-                               group_in(conv),
-                               { .channels = group_out(conv),
-                                 .in_h = conv->out_h,
-                                 .in_w = conv->out_w,
-                                 .out_h = rn_divide_up(conv->in_h, conv->stride_h),
-                                 .out_w = rn_divide_up(conv->in_w, conv->stride_w),
-                                 .window_h = rn_divide_up(conv->kernel_h, h.step),
-                                 .window_w = rn_divide_up(conv->kernel_w, w.step),
-                                 .stride_h = 1,
-                                 .stride_w = 1,
-                                 .dilation_h = h.dilation,
-                                 .dilation_w = w.dilation } };
-}
-
-size_t rn_conv_backward_data_workspace(const rn_context *context, const rn_conv *conv, int64_t batch)
-{
-    const rn_product_shape shape = data_shape(conv, batch);
-    size_t total;
-
-    if (rn_conv_is_linear(conv))
-        return rn_linear_backward_data_workspace(context, conv, batch);
-    return rn_size_add(&total, data_packed_bytes(context, conv), rn_product_workspace(context, &shape)) ? total
-                                                                                                        : SIZE_MAX;
-}
-
-typedef struct data_pass {
-    const rn_context *context;
-    const rn_conv *conv;
-    const rn_map *dy, *dx;
-    const float *weights;
-    float *packed;
-    bool accumulate;
-} data_pass;
-
-/* packed[(u, v, o)][c] = weights[o][k(u)][l(v)][c], window rows and columns in falling order. */
-static void pack_class_panel(const data_pass *pass, const data_class *class, int64_t group, int64_t panel)
-{
-    const rn_conv *const conv = pass->conv;
-    const rn_gemm_kernels *const gemm = pass->context->kernels->gemm;
-    const int64_t channels = group_in(conv), outs = group_out(conv), first = panel * gemm->nr;
-    const int64_t columns = channels - first < gemm->nr ? channels - first : gemm->nr;
-    const int64_t row_pitch = (int64_t)conv->kernel_h * conv->kernel_w * channels, depth = class_depth(conv, class);
-    float *to = pass->packed + class->packed + (group * rn_divide_up(channels, gemm->nr) + panel) * depth * gemm->nr;
-
-    for (int64_t u = class->h.taps - 1; u >= 0; u--)
-        for (int64_t v = class->w.taps - 1; v >= 0; v--) {
-            const int64_t k = class->h.first + u * class->h.step, l = class->w.first + v * class->w.step;
-
-            gemm->copy(to, gemm->nr,
-                       pass->weights + group * outs * row_pitch + (k * conv->kernel_w + l) * channels + first,
-                       row_pitch, outs, columns);
-            to += outs * gemm->nr;
-        }
-}
-
-/* Units are panels of nr input channels of a class and group. */
-static void pack_class_panels(void *payload, int64_t begin, int64_t end, int32_t thread)
-{
-    const data_pass *const pass = payload;
-    const int64_t panels = rn_divide_up(group_in(pass->conv), pass->context->kernels->gemm->nr);
-
-    (void)thread;
-    for (int64_t unit = begin; unit < end; unit++) {
-        const data_class class = class_at(pass->context, pass->conv, unit / (panels * pass->conv->groups));
-
-        pack_class_panel(pass, &class, unit / panels % pass->conv->groups, unit % panels);
-    }
-}
-
-static void describe_data(rn_product *product, const void *payload, int64_t index)
-{
-    const data_pass *const pass = payload;
-    const rn_conv *const conv = pass->conv;
-    const rn_map *const dx = pass->dx;
-    const int64_t group = index % conv->groups, channel = group * group_in(conv);
-    const data_class class = class_at(pass->context, conv, index / conv->groups);
-    const rn_steps whole = steps_of(dx);
-
-    *product = (rn_product){
-        .gather = { .data = pass->dy->data + group * group_out(conv),
-                    .pitch = pass->dy->pitch,
-                    .channels = group_out(conv),
-                    .in_h = conv->out_h,
-                    .in_w = conv->out_w,
-                    .out_h = class.h.pixels,
-                    .out_w = class.w.pixels,
-                    .window_h = class.h.taps,
-                    .window_w = class.w.taps,
-                    .stride_h = 1,
-                    .stride_w = 1,
-                    .offset_h = class.h.offset,
-                    .offset_w = class.w.offset,
-                    .dilation_h = class.h.dilation,
-                    .dilation_w = class.w.dilation },
-        .images = pass->accumulate && class_depth(conv, &class) == 0 ? 0 : dx->n, /* nothing to add */
-        .packed = pass->packed + class.packed +
-                  group * rn_round_up(group_in(conv), pass->context->kernels->gemm->nr) * class_depth(conv, &class),
-        .columns = group_in(conv),
-        .out = dx->data + class.row * whole.line + class.column * whole.pixel + channel,
-        .out_steps = { whole.pixel * conv->stride_w, whole.line * conv->stride_h, whole.image },
-    };
-    if (pass->accumulate) {
-        product->residual = product->out;
-        product->residual_steps = product->out_steps;
-    }
-}
-
-void rn_conv_backward_data(const rn_context *context, const rn_conv *conv, const rn_map *dy, const float *weights,
+void rn_conv_backward_data(const rn_context *context, const rn_conv_plan *plan, const rn_map *dy, const float *weights,
                            const rn_map *dx, bool accumulate, void *workspace)
 {
-    if (rn_conv_is_linear(conv)) {
-        rn_linear_backward_data(context, conv, dy, weights, dx, accumulate, workspace);
-        return;
-    }
-    const rn_product_shape shape = data_shape(conv, dy->n);
-    data_pass pass = { context, conv, dy, dx, weights, workspace, accumulate };
+    plan->algorithm->backward_data(context, plan, dy, weights, dx, accumulate, workspace);
+}
 
-    rn_parallel(&context->pool,
-                class_count(conv) * conv->groups * rn_divide_up(group_in(conv), context->kernels->gemm->nr),
-                pack_class_panels, &pass);
-    rn_product_run(context, &shape, describe_data, &pass, (char *)workspace + data_packed_bytes(context, conv));
+void rn_conv_backward_weights(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const rn_map *dy,
+                              float *dw, bool accumulate, void *workspace)
+{
+    plan->algorithm->backward_weights(context, plan, x, dy, dw, accumulate, workspace);
 }

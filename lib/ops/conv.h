@@ -9,7 +9,8 @@
  *
  * Weights are (out, kh, kw, in / groups) in memory, as the parameter store has them. Same bits for any number of
  * threads: each output element has one chain of multiply-adds whose order depends on shapes only. Nothing is allocated:
- * the caller brings the workspace. Zeros of the padding take part in the sums: where weights (or, in the gradient of
+ * the caller brings the workspace. What depends on the shape alone (the algorithm, the blocks, the bytes) is settled
+ * once, in a plan. Zeros of the padding take part in the sums: where weights (or, in the gradient of
  * the weights, dy) are infinite or NaN at the border, the outputs there are NaN, as they are with any im2col.
  * Infinities in x stay in the outputs whose windows see them. A linear layer is the 1 x 1 convolution of a map with h =
  * w = 1 (conv_linear.h).
@@ -34,31 +35,59 @@ typedef struct rn_conv_epilogue {
     bool relu;
 } rn_conv_epilogue;
 
-/* A map of one pixel and a kernel of one: the weights are not packed, and forward passes take them as they are. */
-bool rn_conv_is_linear(const rn_conv *conv);
+/* How a pass of products is cut into units of work (conv_product.c). */
+typedef struct rn_product_blocks {
+    int64_t products;
+    bool direct;                       /* rows are read in place or from a band, whole lines of pixels */
+    int64_t row_blocks, column_blocks; /* of each product */
+    int64_t rows_most;                 /* in one of them */
+    int64_t depth;                     /* of a pass over k, a multiple of the kernels' `unit` */
+    int64_t tile_pitch;
+    int64_t row_floats, tile_floats, thread_floats;
+} rn_product_blocks;
 
-/*
- * Floats that packed weights take (INT64_MAX if they cannot be counted; 0 for linear layers), and packing them (in
- * parallel), aligned to RN_ALIGNMENT. Packed weights serve forward passes of one context's kernels only.
- */
-int64_t rn_conv_packed_count(const rn_context *context, const rn_conv *conv);
-void rn_conv_pack(const rn_context *context, const rn_conv *conv, const float *weights, float *packed);
+/* A side of a matrix, cut into `blocks` ranges of `panels` panels. */
+typedef struct rn_side {
+    int64_t panels, blocks;
+} rn_side;
 
-/*
- * Bytes of workspace that the pass needs for `batch` images; the workspace is aligned to RN_ALIGNMENT. Saturates at
- * SIZE_MAX.
- */
-size_t rn_conv_forward_workspace(const rn_context *context, const rn_conv *conv, int64_t batch);
-size_t rn_conv_backward_data_workspace(const rn_context *context, const rn_conv *conv, int64_t batch);
-size_t rn_conv_backward_weights_workspace(const rn_context *context, const rn_conv *conv, int64_t batch);
+/* How the gradient of the weights is (conv_weights.c). */
+typedef struct rn_weight_blocks {
+    int64_t depth, outs, rows; /* of a group: columns k, channels o, pixels m */
+    int64_t chunks;
+    rn_side out, column;              /* channels in panels of mr, columns in panels of nr */
+    int64_t stretch;                  /* rows packed at once */
+    int64_t out_most, column_most;    /* panels of a range */
+    int64_t out_pitch, column_floats; /* of a packed row of dy; of a panel of columns */
+    int64_t tile_floats, line_floats, thread_floats;
+} rn_weight_blocks;
 
-void rn_conv_forward(const rn_context *context, const rn_conv *conv, const rn_map *x, const float *packed,
+/* A convolution over some number of images under one context's kernels and threads. */
+typedef struct rn_conv_plan {
+    rn_conv conv;
+    int64_t batch;
+    const struct rn_conv_algorithm *algorithm;
+    int64_t packed_count; /* floats of packed weights, INT64_MAX if they cannot be counted; 0: forward takes the weights
+                             as they are */
+    /* Bytes of workspace, aligned to RN_ALIGNMENT, that each pass needs; SIZE_MAX if they cannot be counted. */
+    size_t forward_bytes, data_bytes, weights_bytes;
+    rn_product_blocks forward, data;
+    rn_weight_blocks weights;
+} rn_conv_plan;
+
+/* For passes over `batch` images; forward may also be given fewer. */
+rn_conv_plan rn_conv_plan_for(const rn_context *context, const rn_conv *conv, int64_t batch);
+
+/* Packs weights, in parallel; `packed` is aligned to RN_ALIGNMENT. It serves the kernels of the plan's context only. */
+void rn_conv_pack(const rn_context *context, const rn_conv_plan *plan, const float *weights, float *packed);
+/* `packed`: the weights themselves where packed_count is 0. */
+void rn_conv_forward(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const float *packed,
                      const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace);
 /* dx = (accumulate: dx +) gradient. */
-void rn_conv_backward_data(const rn_context *context, const rn_conv *conv, const rn_map *dy, const float *weights,
+void rn_conv_backward_data(const rn_context *context, const rn_conv_plan *plan, const rn_map *dy, const float *weights,
                            const rn_map *dx, bool accumulate, void *workspace);
 /* dw (layout of the weights) = (accumulate: dw +) gradient. */
-void rn_conv_backward_weights(const rn_context *context, const rn_conv *conv, const rn_map *x, const rn_map *dy,
+void rn_conv_backward_weights(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const rn_map *dy,
                               float *dw, bool accumulate, void *workspace);
 
 #endif

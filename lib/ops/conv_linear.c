@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
+ * Convolutions of a single pixel: linear layers. Each weight is used once for every sample and for nothing else, so what
+ * is packed are the samples, and the weights, which may take more memory than all the rest of a network (vgg16: 495 of
+ * 553 MB), are read where they lie and never copied as a whole. Sums have the same chains as those of any other
+ * convolution, and so the same bits. The gradient of the weights is conv_weights.c's.
+ *
  * Forward   y^T[o, n] = sum_k w[o, k] x^T[k, n]: the product engine with the weights as its map, of one pixel an output
  *           feature, and the samples as its packed weights; then y^T is turned round, with the epilogue.
  * Backward  dx[n, k] = sum_o dy^T[o, n] w[o, k]: the kernel of the weights' gradient, which sums over rows; a unit of
  *           work is a range of columns k, whose weights pass through the thread's L2 some rows at a time.
  */
-#include "ops/conv_linear.h"
-
+#include "ops/conv_algorithm.h"
 #include "ops/conv_product.h"
 
 enum {
@@ -110,13 +114,6 @@ static size_t forward_floats(const rn_context *context, const rn_conv *conv, int
     return floats / FLOATS_A_LINE * FLOATS_A_LINE;
 }
 
-size_t rn_linear_forward_workspace(const rn_context *context, const rn_conv *conv, int64_t batch)
-{
-    const rn_product_shape shape = forward_shape(conv, batch);
-
-    return bytes_of(forward_floats(context, conv, batch), rn_product_workspace(context, &shape));
-}
-
 typedef struct forward_pass {
     const rn_gemm_kernels *gemm;
     const rn_conv *conv;
@@ -165,17 +162,17 @@ static void turn_back(void *payload, int64_t begin, int64_t end, int32_t thread)
     }
 }
 
-void rn_linear_forward(const rn_context *context, const rn_conv *conv, const rn_map *x, const float *weights,
-                       const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace)
+static void forward(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const float *weights,
+                    const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace)
 {
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
-    const rn_product_shape shape = forward_shape(conv, x->n);
+    const rn_conv *const conv = &plan->conv;
     float *const samples = workspace, *const turned = samples + panel_floats(gemm, x->n, conv->in_c);
     forward_pass pass = { gemm, conv, weights, samples, epilogue, y, turned, NULL };
 
     pass.tiles = turned + conv->out_c * turned_pitch(x->n);
     make_panels(context, x, samples);
-    rn_product_run(context, &shape, describe_forward, &pass, samples + forward_floats(context, conv, x->n));
+    rn_product_run(context, &plan->forward, describe_forward, &pass, samples + forward_floats(context, conv, x->n));
     rn_parallel(&context->pool, rn_divide_up(conv->out_c, gemm->nr), turn_back, &pass);
 }
 
@@ -185,14 +182,6 @@ void rn_linear_forward(const rn_context *context, const rn_conv *conv, const rn_
 static size_t thread_floats(const rn_gemm_kernels *gemm, int64_t batch)
 {
     return (size_t)UNIT_PANELS * (size_t)gemm->nr * ((size_t)STRETCH_ROWS + (size_t)batch);
-}
-
-size_t rn_linear_backward_data_workspace(const rn_context *context, const rn_conv *conv, int64_t batch)
-{
-    const rn_gemm_kernels *const gemm = context->kernels->gemm;
-
-    return bytes_of(panel_floats(gemm, batch, conv->out_c),
-                    (size_t)context->pool.threads * thread_floats(gemm, batch) * sizeof(float));
 }
 
 typedef struct data_pass {
@@ -260,10 +249,11 @@ static void run_columns(void *payload, int64_t begin, int64_t end, int32_t threa
     }
 }
 
-void rn_linear_backward_data(const rn_context *context, const rn_conv *conv, const rn_map *dy, const float *weights,
-                             const rn_map *dx, bool accumulate, void *workspace)
+static void backward_data(const rn_context *context, const rn_conv_plan *plan, const rn_map *dy, const float *weights,
+                          const rn_map *dx, bool accumulate, void *workspace)
 {
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
+    const rn_conv *const conv = &plan->conv;
     float *const gradients = workspace;
     data_pass pass = { gemm, conv, weights, gradients, dx, accumulate, NULL };
 
@@ -271,3 +261,29 @@ void rn_linear_backward_data(const rn_context *context, const rn_conv *conv, con
     make_panels(context, dy, gradients);
     rn_parallel(&context->pool, rn_divide_up(conv->in_c, UNIT_PANELS * gemm->nr), run_columns, &pass);
 }
+
+/* ---- the algorithm ------------------------------------------------------------------------------------------------- */
+
+static bool suits(const rn_conv *conv)
+{
+    return conv->in_h == 1 && conv->in_w == 1 && conv->out_h == 1 && conv->out_w == 1 && conv->kernel_h == 1 &&
+           conv->kernel_w == 1 && conv->padding_h == 0 && conv->padding_w == 0 && conv->groups == 1;
+}
+
+static void plan_passes(rn_conv_plan *plan, const rn_context *context)
+{
+    const rn_gemm_kernels *const gemm = context->kernels->gemm;
+    const rn_conv *const conv = &plan->conv;
+    const rn_product_shape shape = forward_shape(conv, plan->batch);
+
+    plan->forward = rn_product_blocks_for(context, &shape);
+    plan->forward_bytes =
+        bytes_of(forward_floats(context, conv, plan->batch), rn_product_workspace(context, &plan->forward));
+    plan->data_bytes = bytes_of(panel_floats(gemm, plan->batch, conv->out_c),
+                                (size_t)context->pool.threads * thread_floats(gemm, plan->batch) * sizeof(float));
+    rn_gemm_plan_weights(plan, context);
+}
+
+const rn_conv_algorithm rn_conv_linear = {
+    "linear", suits, plan_passes, NULL, forward, backward_data, rn_gemm_backward_weights,
+};

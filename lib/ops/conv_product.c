@@ -15,15 +15,6 @@ enum {
     LINE_SPARE = 64               /* that the gather kernels ask for */
 };
 
-typedef struct blocks {
-    bool direct;                       /* rows are read in place or from a band, whole lines of pixels */
-    int64_t row_blocks, column_blocks; /* of each product */
-    int64_t rows_most;                 /* in one of them */
-    int64_t depth;                     /* of a pass over k, a multiple of `unit` */
-    int64_t tile_pitch;
-    int64_t row_floats, tile_floats, thread_floats;
-} blocks;
-
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -85,13 +76,14 @@ static int64_t direct_rows_most(const rn_gemm_kernels *gemm, const rn_gather *la
     return (1 + (ROW_FLOATS_MOST - one) / another) * largest->out_w;
 }
 
-static blocks choose_blocks(const rn_context *context, const rn_product_shape *shape)
+rn_product_blocks rn_product_blocks_for(const rn_context *context, const rn_product_shape *shape)
 {
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
     const rn_gather *const largest = &shape->largest;
     const int64_t depth = rn_gather_depth(largest), passes = most(1, rn_divide_up(depth, DEPTH_MOST));
     const int64_t all = most(1, shape->images * largest->out_h * largest->out_w);
-    blocks b = { .depth = rn_round_up(most(1, rn_divide_up(depth, passes)), gemm->unit) };
+    rn_product_blocks b = { .products = shape->products,
+                            .depth = rn_round_up(most(1, rn_divide_up(depth, passes)), gemm->unit) };
     rn_side rows, columns = { .panels = rn_divide_up(shape->columns, gemm->nr) };
     int64_t rows_most, grain, lines;
 
@@ -118,20 +110,22 @@ static blocks choose_blocks(const rn_context *context, const rn_product_shape *s
     return b;
 }
 
-size_t rn_product_workspace(const rn_context *context, const rn_product_shape *shape)
+/* A description of each product, and room for each thread. */
+static size_t described_bytes(const rn_product_blocks *blocks)
 {
-    const blocks b = choose_blocks(context, shape);
+    return ((size_t)blocks->products * sizeof(rn_product) + RN_ALIGNMENT - 1) / RN_ALIGNMENT * RN_ALIGNMENT;
+}
 
-    return (size_t)context->pool.threads * (size_t)b.thread_floats * sizeof(float);
+size_t rn_product_workspace(const rn_context *context, const rn_product_blocks *blocks)
+{
+    return described_bytes(blocks) + (size_t)context->pool.threads * (size_t)blocks->thread_floats * sizeof(float);
 }
 
 typedef struct call {
     const rn_gemm_kernels *gemm;
-    blocks blocks;
-    int64_t products;
-    rn_product_describe describe;
-    const void *pass;
-    float *workspace;
+    const rn_product_blocks *blocks;
+    const rn_product *products;
+    float *threads;
 } call;
 
 /* Rows [begin, end) in panels of nearly equal height. */
@@ -170,7 +164,7 @@ static void multiply_tile(const call *c, const rn_product *product, const rn_gem
 
     if (k + count == depth)
         fetch_output(product, m, rows, panel * nr, least(nr, product->columns - panel * nr));
-    c->gemm->multiply(rows, count, a, product->packed + (panel * depth + k) * nr, tile, c->blocks.tile_pitch, k > 0);
+    c->gemm->multiply(rows, count, a, product->packed + (panel * depth + k) * nr, tile, c->blocks->tile_pitch, k > 0);
 }
 
 /*
@@ -180,11 +174,11 @@ static void multiply_packed(const call *c, const rn_product *product, const row_
                             float *thread)
 {
     const rn_gemm_kernels *const gemm = c->gemm;
-    const int64_t depth = rn_gather_depth(&product->gather), pitch = c->blocks.tile_pitch;
-    float *const tile = thread + c->blocks.row_floats, *const line = tile + c->blocks.tile_floats;
+    const int64_t depth = rn_gather_depth(&product->gather), pitch = c->blocks->tile_pitch;
+    float *const tile = thread + c->blocks->row_floats, *const line = tile + c->blocks->tile_floats;
 
-    for (int64_t k = 0; k < depth; k += c->blocks.depth) {
-        const int64_t count = least(c->blocks.depth, depth - k), stored = rn_round_up(count, gemm->unit);
+    for (int64_t k = 0; k < depth; k += c->blocks->depth) {
+        const int64_t count = least(c->blocks->depth, depth - k), stored = rn_round_up(count, gemm->unit);
 
         for (int64_t p = 0; p < rows->panels; p++) {
             const int64_t first = panel_begin(rows, p), height = panel_begin(rows, p + 1) - first;
@@ -218,7 +212,7 @@ static void multiply_stretch(const call *c, const rn_product *product, const rn_
 
                 a.first += line * stretch->line_step + first * a.step;
                 multiply_tile(c, product, &a, m + row, height, panel, 0, rn_gather_depth(&product->gather),
-                              tile + row * c->blocks.tile_pitch + (panel - begin) * c->gemm->nr);
+                              tile + row * c->blocks->tile_pitch + (panel - begin) * c->gemm->nr);
             }
 }
 
@@ -230,7 +224,7 @@ static void multiply_direct(const call *c, const rn_product *product, const row_
         const rn_stretch stretch = rn_gather_stretch(&product->gather, c->gemm, m, rows->end - m, thread);
 
         multiply_stretch(c, product, &stretch, m, begin, end,
-                         thread + c->blocks.row_floats + (m - rows->begin) * c->blocks.tile_pitch);
+                         thread + c->blocks->row_floats + (m - rows->begin) * c->blocks->tile_pitch);
         m += stretch.lines * stretch.width;
     }
 }
@@ -255,14 +249,14 @@ static void finish_block(const call *c, const rn_product *product, const row_ran
         const rn_gather_pixel pixel = rn_gather_pixel_at(grid, m);
         const int64_t count = at_once ? rows->end - m : least(rows->end - m, grid->out_w - pixel.j);
         const rn_gemm_finish finish = {
-            .tile = tile + (m - rows->begin) * c->blocks.tile_pitch,
+            .tile = tile + (m - rows->begin) * c->blocks->tile_pitch,
             .scale = product->scale != NULL ? product->scale + column : NULL,
             .shift = product->shift != NULL ? product->shift + column : NULL,
             .residual = product->residual != NULL
                             ? product->residual + place_of(&product->residual_steps, &pixel) + column
                             : NULL,
             .out = product->out + place_of(&product->out_steps, &pixel) + column,
-            .tile_pitch = c->blocks.tile_pitch,
+            .tile_pitch = c->blocks->tile_pitch,
             .residual_pitch = product->residual_steps.pixel,
             .out_pitch = product->out_steps.pixel,
             .relu = product->relu,
@@ -276,18 +270,17 @@ static void finish_block(const call *c, const rn_product *product, const row_ran
 /* Unit u is block u / products of product u % products: a thread's range mixes the products, which differ in cost. */
 static void run_unit(const call *c, int64_t unit, float *thread)
 {
-    const blocks *const b = &c->blocks;
-    const int64_t block = unit / c->products, row_block = block / b->column_blocks,
+    const rn_product_blocks *const b = c->blocks;
+    const rn_product *const product = &c->products[unit % b->products];
+    const int64_t block = unit / b->products, row_block = block / b->column_blocks,
                   column_block = block % b->column_blocks;
     const int64_t nr = c->gemm->nr;
-    rn_product product;
     int64_t count, grain, panels, panel, panel_end;
     row_range rows;
 
-    c->describe(&product, c->pass, unit % c->products);
-    grain = b->direct && !rn_gather_whole_map(&product.gather) ? product.gather.out_w : 1;
-    count = product.images * product.gather.out_h * (product.gather.out_w / most(1, grain)); /* of grains */
-    panels = rn_divide_up(product.columns, nr);
+    grain = b->direct && !rn_gather_whole_map(&product->gather) ? product->gather.out_w : 1;
+    count = product->images * product->gather.out_h * (product->gather.out_w / most(1, grain)); /* of grains */
+    panels = rn_divide_up(product->columns, nr);
     panel = panels * column_block / b->column_blocks;
     panel_end = panels * (column_block + 1) / b->column_blocks;
     rows.begin = (count / b->row_blocks * row_block + least(row_block, count % b->row_blocks)) * grain;
@@ -295,13 +288,13 @@ static void run_unit(const call *c, int64_t unit, float *thread)
     rows.panels = rn_divide_up(rows.end - rows.begin, c->gemm->mr);
     if (rows.begin == rows.end || panel == panel_end)
         return;
-    if (rn_gather_depth(&product.gather) == 0)
+    if (rn_gather_depth(&product->gather) == 0)
         memset(thread + b->row_floats, 0, (size_t)b->tile_floats * sizeof(float));
     else if (b->direct)
-        multiply_direct(c, &product, &rows, panel, panel_end, thread);
+        multiply_direct(c, product, &rows, panel, panel_end, thread);
     else
-        multiply_packed(c, &product, &rows, panel, panel_end, thread);
-    finish_block(c, &product, &rows, panel * nr, least(product.columns, panel_end * nr) - panel * nr,
+        multiply_packed(c, product, &rows, panel, panel_end, thread);
+    finish_block(c, product, &rows, panel * nr, least(product->columns, panel_end * nr) - panel * nr,
                  thread + b->row_floats);
 }
 
@@ -310,13 +303,17 @@ static void run_units(void *payload, int64_t begin, int64_t end, int32_t thread)
     const call *const c = payload;
 
     for (int64_t unit = begin; unit < end; unit++)
-        run_unit(c, unit, c->workspace + thread * c->blocks.thread_floats);
+        run_unit(c, unit, c->threads + thread * c->blocks->thread_floats);
 }
 
-void rn_product_run(const rn_context *context, const rn_product_shape *shape, rn_product_describe describe,
+void rn_product_run(const rn_context *context, const rn_product_blocks *blocks, rn_product_describe describe,
                     const void *pass, void *workspace)
 {
-    call c = { context->kernels->gemm, choose_blocks(context, shape), shape->products, describe, pass, workspace };
+    rn_product *const products = workspace;
+    call c = { context->kernels->gemm, blocks, products,
+               (float *)(void *)((char *)workspace + described_bytes(blocks)) };
 
-    rn_parallel(&context->pool, shape->products * c.blocks.row_blocks * c.blocks.column_blocks, run_units, &c);
+    for (int64_t i = 0; i < blocks->products; i++)
+        describe(&products[i], pass, i);
+    rn_parallel(&context->pool, blocks->products * blocks->row_blocks * blocks->column_blocks, run_units, &c);
 }

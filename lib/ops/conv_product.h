@@ -43,14 +43,11 @@ typedef struct rn_product_shape {
     rn_gather largest; /* each extent, window and stride as large as any product has it; the rest is not looked at */
 } rn_product_shape;
 
-size_t rn_product_workspace(const rn_context *context, const rn_product_shape *shape);
-void rn_product_run(const rn_context *context, const rn_product_shape *shape, rn_product_describe describe,
+rn_product_blocks rn_product_blocks_for(const rn_context *context, const rn_product_shape *shape);
+size_t rn_product_workspace(const rn_context *context, const rn_product_blocks *blocks);
+/* The products may have fewer images than the shape that the blocks are for. */
+void rn_product_run(const rn_context *context, const rn_product_blocks *blocks, rn_product_describe describe,
                     const void *pass, void *workspace);
-
-/* A side of a matrix, cut into `blocks` ranges of `panels` panels. */
-typedef struct rn_side {
-    int64_t panels, blocks;
-} rn_side;
 
 /*
  * Cuts the longer side further, then the other, until `others` times all blocks give every thread work, evenly if that

@@ -8,8 +8,7 @@
  * the columns of a stretch of rows into its thread's L2 and multiplies dy by them panel by panel straight into dw (or
  * into the chunk's part of the workspace). How o and k are cut into ranges and m into stretches does not change a bit.
  */
-#include "ops/conv.h"
-
+#include "ops/conv_algorithm.h"
 #include "ops/conv_product.h"
 #include "ops/matrix.h"
 
@@ -26,16 +25,6 @@ enum {
     PAD = 16, /* keeps panels of a power of two of floats off each other's cache sets */
     LINE_SPARE = 64
 };
-
-typedef struct weight_blocks {
-    int64_t depth, outs, rows; /* of a group: columns k, channels o, pixels m */
-    int64_t chunks;
-    rn_side out, column;              /* channels in panels of mr, columns in panels of nr */
-    int64_t stretch;                  /* rows packed at once */
-    int64_t out_most, column_most;    /* panels of a range */
-    int64_t out_pitch, column_floats; /* of a packed row of dy; of a panel of columns */
-    int64_t tile_floats, line_floats, thread_floats;
-} weight_blocks;
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -56,12 +45,12 @@ static int64_t chunks_for(const rn_conv *conv, int64_t depth, int64_t outs, int6
     return most(1, least(least(CHUNKS_MOST, most(by_size, by_units)), rows / CHUNK_ROWS_LEAST));
 }
 
-static weight_blocks choose_blocks(const rn_context *context, const rn_conv *conv, int64_t batch)
+static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *conv, int64_t batch)
 {
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
-    weight_blocks b = { .depth = (int64_t)conv->kernel_h * conv->kernel_w * (conv->in_c / conv->groups),
-                        .outs = conv->out_c / conv->groups,
-                        .rows = batch * conv->out_h * conv->out_w };
+    rn_weight_blocks b = { .depth = (int64_t)conv->kernel_h * conv->kernel_w * (conv->in_c / conv->groups),
+                           .outs = conv->out_c / conv->groups,
+                           .rows = batch * conv->out_h * conv->out_w };
     int64_t chunk;
 
     b.chunks = chunks_for(conv, b.depth, b.outs, b.rows);
@@ -85,7 +74,7 @@ static weight_blocks choose_blocks(const rn_context *context, const rn_conv *con
 }
 
 /* Partial sums of all chunks; SIZE_MAX if they cannot be counted. */
-static size_t partial_bytes(const rn_conv *conv, const weight_blocks *b)
+static size_t partial_bytes(const rn_conv *conv, const rn_weight_blocks *b)
 {
     size_t floats, bytes;
 
@@ -97,21 +86,26 @@ static size_t partial_bytes(const rn_conv *conv, const weight_blocks *b)
     return (bytes + RN_ALIGNMENT - 1) / RN_ALIGNMENT * RN_ALIGNMENT;
 }
 
-size_t rn_conv_backward_weights_workspace(const rn_context *context, const rn_conv *conv, int64_t batch)
+void rn_gemm_plan_weights(rn_conv_plan *plan, const rn_context *context)
 {
-    const weight_blocks b = choose_blocks(context, conv, batch);
-    size_t total;
+    const rn_weight_blocks b = choose_blocks(context, &plan->conv, plan->batch);
 
-    return rn_size_add(&total, partial_bytes(conv, &b),
-                       (size_t)context->pool.threads * (size_t)b.thread_floats * sizeof(float))
-               ? total
-               : SIZE_MAX;
+    plan->weights = b;
+    if (!rn_size_add(&plan->weights_bytes, partial_bytes(&plan->conv, &b),
+                     (size_t)context->pool.threads * (size_t)b.thread_floats * sizeof(float)))
+        plan->weights_bytes = SIZE_MAX;
+}
+
+int64_t rn_weight_chunks(const rn_conv *conv, int64_t batch)
+{
+    return chunks_for(conv, (int64_t)conv->kernel_h * conv->kernel_w * rn_conv_group_in(conv), rn_conv_group_out(conv),
+                      batch * conv->out_h * conv->out_w);
 }
 
 typedef struct weight_pass {
     const rn_gemm_kernels *gemm;
     const rn_conv *conv;
-    weight_blocks blocks;
+    const rn_weight_blocks *blocks;
     const rn_map *x, *dy;
     float *dw, *partials, *threads;
     bool accumulate;
@@ -128,7 +122,7 @@ typedef struct weight_unit {
 
 static weight_unit unit_at(const weight_pass *pass, int64_t index)
 {
-    const weight_blocks *const b = &pass->blocks;
+    const rn_weight_blocks *const b = pass->blocks;
     const int64_t column = index % b->column.blocks, out = index / b->column.blocks % b->out.blocks,
                   nr = pass->gemm->nr;
     const int64_t chunk = index / b->column.blocks / b->out.blocks % b->chunks;
@@ -147,7 +141,7 @@ static weight_unit unit_at(const weight_pass *pass, int64_t index)
 }
 
 /* Panels of channels are of nearly equal height. */
-static int64_t panel_begin(const weight_blocks *b, int64_t panel)
+static int64_t panel_begin(const rn_weight_blocks *b, int64_t panel)
 {
     return b->outs * panel / b->out.panels;
 }
@@ -175,7 +169,7 @@ static void multiply_stretch(const weight_pass *pass, const weight_unit *u, int6
                              const float *gradients, int64_t lda, const float *columns, float *tile)
 {
     const rn_gemm_kernels *const gemm = pass->gemm;
-    const weight_blocks *const b = &pass->blocks;
+    const rn_weight_blocks *const b = pass->blocks;
 
     for (int64_t p = u->out_panel; p < u->out_end; p++) {
         const int64_t o = panel_begin(b, p), height = panel_begin(b, p + 1) - o;
@@ -208,7 +202,7 @@ static bool rows_collide(const rn_map *dy)
 static void run_weight_units(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     const weight_pass *const pass = payload;
-    const weight_blocks *const b = &pass->blocks;
+    const rn_weight_blocks *const b = pass->blocks;
     float *const columns = pass->threads + thread * b->thread_floats;
     float *const gradients = columns + b->column_most * b->column_floats;
     float *const tile = gradients + b->stretch * b->out_pitch, *const line = tile + b->tile_floats;
@@ -273,25 +267,30 @@ static void add_chunks(void *payload, int64_t begin, int64_t end, int32_t thread
     }
 }
 
-void rn_conv_backward_weights(const rn_context *context, const rn_conv *conv, const rn_map *x, const rn_map *dy,
+void rn_add_weight_chunks(const rn_context *context, float *partials, int64_t chunks, int64_t count, float *dw,
+                          bool accumulate)
+{
+    sum_job job = { context->kernels->rows, dw, partials, chunks, count, accumulate };
+
+    rn_parallel(&context->pool, rn_divide_up(count, PIECE), add_chunks, &job);
+}
+
+void rn_gemm_backward_weights(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const rn_map *dy,
                               float *dw, bool accumulate, void *workspace)
 {
+    const rn_weight_blocks *const b = &plan->weights;
     weight_pass pass = { .gemm = context->kernels->gemm,
-                         .conv = conv,
-                         .blocks = choose_blocks(context, conv, dy->n),
+                         .conv = &plan->conv,
+                         .blocks = b,
                          .x = x,
                          .dy = dy,
                          .dw = dw,
                          .partials = workspace,
                          .accumulate = accumulate };
 
-    pass.threads = pass.partials + partial_bytes(conv, &pass.blocks) / sizeof(float);
-    rn_parallel(&context->pool, conv->groups * pass.blocks.chunks * pass.blocks.out.blocks * pass.blocks.column.blocks,
-                run_weight_units, &pass);
-    if (pass.blocks.chunks > 1) {
-        sum_job job = { context->kernels->rows,          dw,        pass.partials, pass.blocks.chunks,
-                        conv->out_c * pass.blocks.depth, accumulate };
-
-        rn_parallel(&context->pool, rn_divide_up(job.count, PIECE), add_chunks, &job);
-    }
+    pass.threads = pass.partials + partial_bytes(&plan->conv, b) / sizeof(float);
+    rn_parallel(&context->pool, plan->conv.groups * b->chunks * b->out.blocks * b->column.blocks, run_weight_units,
+                &pass);
+    if (b->chunks > 1)
+        rn_add_weight_chunks(context, pass.partials, b->chunks, plan->conv.out_c * b->depth, dw, accumulate);
 }

@@ -2,6 +2,8 @@
 /* Writing a tape, finding where its numbers lie, and running it. */
 #include "run/tape.h"
 
+#include <stddef.h>
+
 /* Makes room for one more; false without memory, which the tape remembers. */
 #define GROW(tape, array, count, room) \
     grow(tape, (void **)&(tape)->array, sizeof *(tape)->array, (tape)->count, &(tape)->room)
@@ -87,10 +89,38 @@ int32_t rn_tape_product(rn_tape *tape, const rn_product *product)
     return tape->products++;
 }
 
+/* Pieces hang in a list; what is asked for follows the link. */
+struct rn_tape_memory {
+    struct rn_tape_memory *next;
+    max_align_t memory[];
+};
+
+void *rn_tape_allocate(rn_tape *tape, size_t nbytes)
+{
+    struct rn_tape_memory *made;
+    size_t total;
+
+    made = rn_size_add(&total, nbytes, sizeof *made) && !tape->failed ? rn_allocate(&tape->context->allocator, total)
+                                                                      : NULL;
+    if (made == NULL) {
+        tape->failed = true;
+        return NULL;
+    }
+    made->next = tape->memory;
+    tape->memory = made;
+    return made->memory;
+}
+
 void rn_tape_release(rn_tape *tape)
 {
     const rn_allocator *const allocator = &tape->context->allocator;
 
+    while (tape->memory != NULL) {
+        struct rn_tape_memory *const next = tape->memory->next;
+
+        rn_release(allocator, tape->memory);
+        tape->memory = next;
+    }
     for (int32_t i = 0; i < tape->products; i++)
         rn_prepared_put(tape->parameters, tape->product[i].prepared);
     rn_release(allocator, tape->product);

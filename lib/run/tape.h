@@ -95,6 +95,7 @@ struct rn_operation {
     bool has_backward;     /* a forward operation that backward operations were derived from */
     int32_t norm;          /* the batch norm whose running statistics SCALE and SHIFT are; -1: none */
     int32_t mean, inverse; /* views of the statistics that SCALE and SHIFT were made of by NORM_FINISH; -1: none */
+    const void *planned;   /* what the backend has settled for it, in memory of the tape */
     rn_operand operand[RN_OPERANDS];
     union {
         rn_conv conv;
@@ -115,8 +116,8 @@ struct rn_operation {
 typedef struct rn_product {
     rn_prepared_key key;
     void (*make)(const rn_tape *tape, const struct rn_product *product, float *data);
-    int32_t layer, norm; /* that it is made of */
-    rn_conv conv;
+    int32_t norm;          /* the layer of a folded batch norm */
+    const void *planned;   /* of packed weights: the operation's plan */
     rn_prepared *prepared; /* NULL until rn_tape_prepare */
 } rn_product;
 
@@ -132,6 +133,7 @@ struct rn_tape {
     rn_product *product;
     int32_t buffers, views, operations, products;
     int32_t buffer_room, view_room, operation_room, product_room;
+    struct rn_tape_memory *memory; /* of plans of operations */
     int32_t loss, backward;
     bool failed; /* without memory, while it is being written */
     /* Portions (budget.c): operations [0, portion_end) run on `portion` images after the other. */
@@ -160,6 +162,8 @@ int32_t rn_tape_vector(rn_tape *tape, int64_t count);
 int32_t rn_tape_parameter(rn_tape *tape, rn_place place, int32_t parameter);
 int32_t rn_tape_add(rn_tape *tape, const rn_operation *operation);
 int32_t rn_tape_product(rn_tape *tape, const rn_product *product);
+/* Memory that goes with the tape. */
+void *rn_tape_allocate(rn_tape *tape, size_t nbytes);
 /* An operand, absent where the view is -1. */
 static inline rn_operand rn_operand_of(int32_t view, rn_role role)
 {

@@ -107,38 +107,34 @@ static void bench_layer(const rn_context *context, const layer *l, int64_t batch
 {
     const int64_t out = (l->size + 2 * (l->kernel / 2) - l->kernel) / l->stride + 1;
     const rn_conv conv = { l->size,   l->size,   l->in,     out,           out,           l->out, l->kernel,
-                           l->kernel, l->stride, l->stride, l->kernel / 2, l->kernel / 2, 1, 1 };
+                           l->kernel, l->stride, l->stride, l->kernel / 2, l->kernel / 2, 1,      1 };
     rn_map x = { NULL, batch, l->size, l->size, l->in, l->in }, y = { NULL, batch, out, out, l->out, l->out };
     const size_t weight_count = (size_t)(l->out * l->kernel * l->kernel * l->in);
     float *const weights = filled(weight_count, 1), *const gradient = filled(weight_count, 1);
-    float *const packed = filled((size_t)rn_conv_packed_count(context, &conv), 2);
+    const rn_conv_plan plan = rn_conv_plan_for(context, &conv, batch);
+    float *const packed = filled((size_t)plan.packed_count, 2);
     const rn_conv_epilogue epilogue = { NULL, NULL, NULL, false };
     const double work = 2e-9 * (double)rn_map_rows(&y) * (double)weight_count;
-    size_t nbytes = rn_conv_forward_workspace(context, &conv, batch);
+    size_t nbytes = plan.forward_bytes > plan.data_bytes ? plan.forward_bytes : plan.data_bytes;
     double times[3][RUNS], error = 0;
     void *workspace;
 
-    nbytes = fmax((double)nbytes, (double)rn_conv_backward_data_workspace(context, &conv, batch)) > (double)nbytes
-                 ? rn_conv_backward_data_workspace(context, &conv, batch)
-                 : nbytes;
-    nbytes = rn_conv_backward_weights_workspace(context, &conv, batch) > nbytes
-                 ? rn_conv_backward_weights_workspace(context, &conv, batch)
-                 : nbytes;
+    nbytes = plan.weights_bytes > nbytes ? plan.weights_bytes : nbytes;
     workspace = filled(nbytes / sizeof(float) + 16, 3);
     x.data = filled((size_t)(rn_map_rows(&x) * x.c), 4);
     y.data = filled((size_t)(rn_map_rows(&y) * y.c), 5);
     for (int run = -2; run < RUNS; run++) {
         double start = now();
 
-        rn_conv_pack(context, &conv, weights, packed);
-        rn_conv_forward(context, &conv, &x, packed, &epilogue, &y, workspace);
+        rn_conv_pack(context, &plan, weights, packed);
+        rn_conv_forward(context, &plan, &x, packed, &epilogue, &y, workspace);
         times[0][run < 0 ? 0 : run] = now() - start;
         error = run == 0 ? forward_error(&conv, &x, weights, &y) : error;
         start = now();
-        rn_conv_backward_weights(context, &conv, &x, &y, gradient, false, workspace);
+        rn_conv_backward_weights(context, &plan, &x, &y, gradient, false, workspace);
         times[2][run < 0 ? 0 : run] = now() - start;
         start = now();
-        rn_conv_backward_data(context, &conv, &y, weights, &x, false, workspace);
+        rn_conv_backward_data(context, &plan, &y, weights, &x, false, workspace);
         times[1][run < 0 ? 0 : run] = now() - start;
         rn_test_fill(x.data, 1024, 4);
     }

@@ -291,13 +291,12 @@ void rn_test_conv_forward(const rn_context *context, const rn_test_conv *t, cons
 {
     void *pages[2];
     size_t mapped[2];
-    float *const packed =
-        nan_memory((size_t)rn_conv_packed_count(context, &t->conv) * sizeof(float), &pages[0], &mapped[0]);
-    void *const workspace = workspace_make(rn_conv_forward_workspace(context, &t->conv, x->n), &pages[1], &mapped[1]);
+    const rn_conv_plan plan = rn_conv_plan_for(context, &t->conv, x->n);
+    float *const packed = nan_memory((size_t)plan.packed_count * sizeof(float), &pages[0], &mapped[0]);
+    void *const workspace = workspace_make(plan.forward_bytes, &pages[1], &mapped[1]);
 
-    rn_conv_pack(context, &t->conv, t->weights.data, packed);
-    rn_conv_forward(context, &t->conv, x, rn_conv_is_linear(&t->conv) ? t->weights.data : packed, epilogue, y,
-                    workspace);
+    rn_conv_pack(context, &plan, t->weights.data, packed);
+    rn_conv_forward(context, &plan, x, plan.packed_count == 0 ? t->weights.data : packed, epilogue, y, workspace);
     rn_test_unguard(pages[0], mapped[0]);
     rn_test_unguard(pages[1], mapped[1]);
 }
@@ -307,9 +306,10 @@ void rn_test_conv_data(const rn_context *context, const rn_test_conv *t, const r
 {
     void *pages;
     size_t mapped;
-    void *const workspace = workspace_make(rn_conv_backward_data_workspace(context, &t->conv, dy->n), &pages, &mapped);
+    const rn_conv_plan plan = rn_conv_plan_for(context, &t->conv, dy->n);
+    void *const workspace = workspace_make(plan.data_bytes, &pages, &mapped);
 
-    rn_conv_backward_data(context, &t->conv, dy, t->weights.data, dx, accumulate, workspace);
+    rn_conv_backward_data(context, &plan, dy, t->weights.data, dx, accumulate, workspace);
     rn_test_unguard(pages, mapped);
 }
 
@@ -318,10 +318,10 @@ void rn_test_conv_weights(const rn_context *context, const rn_test_conv *t, cons
 {
     void *pages;
     size_t mapped;
-    void *const workspace =
-        workspace_make(rn_conv_backward_weights_workspace(context, &t->conv, x->n), &pages, &mapped);
+    const rn_conv_plan plan = rn_conv_plan_for(context, &t->conv, x->n);
+    void *const workspace = workspace_make(plan.weights_bytes, &pages, &mapped);
 
-    rn_conv_backward_weights(context, &t->conv, x, dy, dw, accumulate, workspace);
+    rn_conv_backward_weights(context, &plan, x, dy, dw, accumulate, workspace);
     rn_test_unguard(pages, mapped);
 }
 

@@ -333,11 +333,13 @@ static void test_sizes_saturate_and_workspaces_are_bounded(void **state)
     (void)state;
     for (int s = 0; s < all.count; s++) {
         const size_t threads = (size_t)all.settings[s].threads;
+        const rn_conv_plan saturated = rn_conv_plan_for(all.contexts[s], &impossible, 1);
+        const rn_conv_plan bounded = rn_conv_plan_for(all.contexts[s], &wide, 64);
 
-        assert_int_equal(rn_conv_packed_count(all.contexts[s], &impossible), INT64_MAX);
-        assert_int_equal(rn_conv_backward_data_workspace(all.contexts[s], &impossible, 1), SIZE_MAX);
-        assert_true(rn_conv_forward_workspace(all.contexts[s], &wide, 64) <= threads * 1024 * 1024);
-        assert_true(rn_conv_backward_weights_workspace(all.contexts[s], &wide, 64) <= threads * 2 * 1024 * 1024);
+        assert_int_equal(saturated.packed_count, INT64_MAX);
+        assert_int_equal(saturated.data_bytes, SIZE_MAX);
+        assert_true(bounded.forward_bytes <= threads * 1024 * 1024);
+        assert_true(bounded.weights_bytes <= threads * 2 * 1024 * 1024);
     }
 }
 

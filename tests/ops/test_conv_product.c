@@ -150,7 +150,8 @@ static void run_setting(pass *s, int setting, rn_test_agreement *agreement)
                                        .stride_w = 1,
                                        .dilation_h = 1,
                                        .dilation_w = 1 } };
-    const size_t bytes = rn_product_workspace(context, &shape);
+    const rn_product_blocks blocks = rn_product_blocks_for(context, &shape);
+    const size_t bytes = rn_product_workspace(context, &blocks);
     rn_test_grid packed = pack(s, context->kernels->gemm->nr);
     void *pages;
     size_t mapped;
@@ -161,7 +162,7 @@ static void run_setting(pass *s, int setting, rn_test_agreement *agreement)
     rn_test_grid_set_nan(&s->y.grid);
     s->packed = packed.data;
     s->packed_product = packed.channels / p->products;
-    rn_product_run(context, &shape, describe, s, workspace);
+    rn_product_run(context, &blocks, describe, s, workspace);
     if (rn_test_same(agreement, &all, setting, &s->y.grid, "product"))
         check_pass(s);
     rn_test_unguard(pages, mapped);
