@@ -8,6 +8,8 @@
 #   tests/run.sh PRESET...    these presets instead (CMakePresets.json)
 #   tests/run.sh torture      readers and writers with every call to the system failing once, without and with the sanitizers; in the tests above
 #                             a part of these calls
+#   tests/run.sh bits         the bits of results of every network of the zoo against tests/bits/hashes.txt, half an hour and 3 GB; in the
+#                             tests above small networks alone (RN_BITS_THREADS=3: with three threads alone, a third of the time)
 #
 # RESNET_TEST_DATA names a folder of real photos and weights; tests that need one and find none are counted as skipped.
 set -eu
@@ -74,6 +76,11 @@ if [ "$1" = torture ]; then
     set -- release asan-ubsan
     targets='--target test_torture' chosen='--tests-regex ^torture/'
     export RN_TORTURE_CALLS="${RN_TORTURE_CALLS-2000}"
+fi
+if [ "$1" = bits ]; then
+    set -- release
+    targets='--target test_bits' chosen='--tests-regex ^bits/'
+    export RN_BITS_NETWORKS=all
 fi
 for preset in "$@"; do
     if [ "$preset" = fuzz ] && ! can_fuzz; then
