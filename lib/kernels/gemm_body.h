@@ -364,57 +364,6 @@ static void transpose(float *to, const float *from, int64_t from_pitch, int64_t 
             to[k * COLUMNS + j] = j < columns ? from[j * from_pitch + k] : 0;
 }
 
-/* ---- rows of finished tiles ------------------------------------------------------------------------------------ */
-
-/* Lanes below `count`; the others are zero and are not read. */
-ALWAYS_INLINE vector load_some(const float *from, int64_t count)
-{
-    vector value = { 0 };
-
-    memcpy(&value, from, (size_t)count * sizeof *from);
-    return value;
-}
-
-ALWAYS_INLINE vector finished(vector value, bool has_scale, vector scale, bool has_shift, vector shift,
-                              bool has_residual, vector residual, bool relu)
-{
-    if (has_scale)
-        value *= scale;
-    if (has_shift)
-        value += shift;
-    if (has_residual)
-        value += residual;
-    if (relu)
-        value = (vector)((mask)value & ~(mask)(value < (vector){ 0 }));
-    return value;
-}
-
-static void finish(const rn_gemm_finish *f, int64_t rows, int64_t columns)
-{
-    const int64_t whole = columns / WIDTH * WIDTH, rest = columns - whole;
-    const vector none = { 0 };
-    const vector last_scale = f->scale != NULL && rest > 0 ? load_some(f->scale + whole, rest) : none;
-    const vector last_shift = f->shift != NULL && rest > 0 ? load_some(f->shift + whole, rest) : none;
-
-    for (int64_t r = 0; r < rows; r++) {
-        const float *tile = f->tile + r * f->tile_pitch;
-        const float *residual = f->residual != NULL ? f->residual + r * f->residual_pitch : NULL;
-        float *out = f->out + r * f->out_pitch;
-
-        for (int64_t j = 0; j < whole; j += WIDTH)
-            store(out + j, finished(load(tile + j), f->scale != NULL, f->scale != NULL ? load(f->scale + j) : none,
-                                    f->shift != NULL, f->shift != NULL ? load(f->shift + j) : none, residual != NULL,
-                                    residual != NULL ? load(residual + j) : none, f->relu));
-        if (rest > 0) {
-            const vector value =
-                finished(load_some(tile + whole, rest), f->scale != NULL, last_scale, f->shift != NULL, last_shift,
-                         residual != NULL, residual != NULL ? load_some(residual + whole, rest) : none, f->relu);
-
-            memcpy(out + whole, &value, (size_t)rest * sizeof *out);
-        }
-    }
-}
-
 /* ---- channel by channel ---------------------------------------------------------------------------------------- */
 
 static void multiply_taps(int64_t count, const rn_gemm_tap *taps, int64_t channels, float *to)
@@ -450,7 +399,7 @@ static void add_products(int64_t channels, const float *a, const float *b, float
 #define RN_GEMM_TABLE \
     { \
         .mr = ROWS, .nr = COLUMNS, .unit = UNIT, .multiply = multiply, .multiply_weights = multiply_weights, \
-        .gather = gather, .gather_weights = gather_weights, .copy = copy, .transpose = transpose, .finish = finish, \
+        .gather = gather, .gather_weights = gather_weights, .copy = copy, .transpose = transpose, \
         .multiply_taps = multiply_taps, .add_products = add_products \
     }
 

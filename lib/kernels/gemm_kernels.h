@@ -46,19 +46,6 @@ typedef struct rn_gather_row {
     int64_t more, more_step;
 } rn_gather_row;
 
-/*
- * out = relu?(tile * scale + shift + residual), row by row; scale, shift and residual may be NULL; residual may be out.
- * NaN stays NaN.
- */
-typedef struct rn_gemm_finish {
-    const float *tile;
-    const float *scale, *shift; /* one for each column */
-    const float *residual;
-    float *out;
-    int64_t tile_pitch, residual_pitch, out_pitch;
-    bool relu;
-} rn_gemm_finish;
-
 /* A pixel that a window sees, and the weights it meets there: floats one after the other, one for each channel. */
 typedef struct rn_gemm_tap {
     const float *x, *weights;
@@ -85,8 +72,6 @@ typedef struct rn_gemm_kernels {
     void (*copy)(float *to, int64_t to_pitch, const float *from, int64_t from_pitch, int64_t rows, int64_t columns);
     /* to[k * nr + j] = from[j * from_pitch + k] for k < depth and j < columns <= nr, 0 for columns <= j < nr. */
     void (*transpose)(float *to, const float *from, int64_t from_pitch, int64_t depth, int64_t columns);
-
-    void (*finish)(const rn_gemm_finish *finish, int64_t rows, int64_t columns);
 
     /* Channel by channel: to[c] = sum over t of taps[t].x[c] * taps[t].weights[c]; to[c] += a[c] * b[c]. */
     void (*multiply_taps)(int64_t count, const rn_gemm_tap *taps, int64_t channels, float *to);

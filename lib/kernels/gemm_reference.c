@@ -84,23 +84,6 @@ static void transpose(float *to, const float *from, int64_t from_pitch, int64_t 
             to[k * COLUMNS + j] = j < columns ? from[j * from_pitch + k] : 0;
 }
 
-static void finish(const rn_gemm_finish *f, int64_t rows, int64_t columns)
-{
-    for (int64_t r = 0; r < rows; r++) {
-        for (int64_t j = 0; j < columns; j++) {
-            float value = f->tile[r * f->tile_pitch + j];
-
-            if (f->scale != NULL)
-                value *= f->scale[j];
-            if (f->shift != NULL)
-                value += f->shift[j];
-            if (f->residual != NULL)
-                value += f->residual[r * f->residual_pitch + j];
-            f->out[r * f->out_pitch + j] = f->relu && value < 0 ? 0 : value;
-        }
-    }
-}
-
 static void multiply_taps(int64_t count, const rn_gemm_tap *taps, int64_t channels, float *to)
 {
     for (int64_t c = 0; c < channels; c++) {
@@ -127,6 +110,5 @@ const rn_gemm_kernels rn_gemm_reference = { .mr = ROWS,
                                             .gather_weights = gather_weights,
                                             .copy = copy,
                                             .transpose = transpose,
-                                            .finish = finish,
                                             .multiply_taps = multiply_taps,
                                             .add_products = add_products };

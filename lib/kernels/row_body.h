@@ -4,19 +4,15 @@
  * name of the table), and is compiled with the flags of its instruction set and without contraction. Channels that do
  * not fill a vector go through the same expressions as single floats.
  */
-#include "kernels/row_elements.h"
+#include "kernels/row_combine.h"
 #include "kernels/row_pool.h"
 #include "kernels/row_sums.h"
 #include "kernels/row_update.h"
 
 const rn_row_kernels RN_ROW_TABLE = {
-    .affine = affine,
-    .sum = sum,
-    .mask = mask,
-    .mask_scale = mask_scale,
+    .combine = combine,
     .moments = moments,
     .gradient_sums = gradient_sums,
-    .gradient_apply = gradient_apply,
     .column_sums = column_sums,
     .max_window = max_window,
     .mean_window = mean_window,

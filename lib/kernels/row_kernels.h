@@ -19,17 +19,21 @@ typedef struct rn_matrix {
     int64_t pitch;
 } rn_matrix;
 
-/* z = relu?(y * scale + shift [+ residual]) */
-typedef struct rn_row_affine {
-    rn_matrix y, residual, z;
-    const float *scale, *shift; /* one for each channel */
+/*
+ * out = relu?((mask > 0 ? a : 0) * ka + (kb * (b - mean) + c) + other), from left to right: what is between a layer's
+ * sums and the next layer, forward and backward. Absent: mask lets all through, ka is 1; without b only c is added; c and
+ * other are not added. NaN in the mask lets nothing through; NaN stays NaN through the ReLU.
+ */
+typedef struct rn_row_combine {
+    rn_matrix a, b, other, mask, out;
+    const float *ka, *kb, *mean, *c; /* one for each channel; kb, mean and c come with b */
     bool relu;
-} rn_row_affine;
+} rn_row_combine;
 
-/* Operands of the backward pass of batch norm (ops/batch_norm.c has the formulas). z absent: no ReLU. */
+/* Operands of the sums of a batch norm's backward pass (ops/batch_norm.c has the formulas). z absent: no ReLU. */
 typedef struct rn_row_gradient {
-    rn_matrix g, z, y, dy;
-    const float *mean, *k0, *k1, *k2; /* one for each channel */
+    rn_matrix g, z, y;
+    const float *mean; /* one for each channel */
 } rn_row_gradient;
 
 /* A window of a pooling layer: `height` x `width` pixels from `first`; row_pitch floats between its lines. */
@@ -57,20 +61,12 @@ typedef struct rn_sgd_step {
 } rn_sgd_step;
 
 typedef struct rn_row_kernels {
-    void (*affine)(int64_t rows, int64_t channels, const rn_row_affine *affine);
-    /* y = relu?(a [+ b]) */
-    void (*sum)(int64_t rows, int64_t channels, rn_matrix a, rn_matrix b, bool relu, rn_matrix y);
-    /* g = z > 0 ? g : 0 */
-    void (*mask)(int64_t rows, int64_t channels, rn_matrix g, rn_matrix z);
-    /* dy = (z absent or z > 0 ? g : 0, stored back to g) * scale */
-    void (*mask_scale)(int64_t rows, int64_t channels, rn_matrix g, rn_matrix z, const float *scale, rn_matrix dy);
+    void (*combine)(int64_t rows, int64_t channels, const rn_row_combine *combine);
     /* sums[c] of y - y[row 0], squares[c] of (y - y[row 0])^2; rows >= 1 */
     void (*moments)(int64_t rows, int64_t channels, rn_matrix y, double *sums, double *squares);
-    /* g masked as above and stored back; sums[c] of g, products[c] of g * (y - mean) */
+    /* g = z > 0 ? g : 0, stored back; sums[c] of g, products[c] of g * (y - mean) */
     void (*gradient_sums)(int64_t rows, int64_t channels, const rn_row_gradient *gradient, double *sums,
                           double *products);
-    /* dy = k0 * g + (k1 * (y - mean) + k2) */
-    void (*gradient_apply)(int64_t rows, int64_t channels, const rn_row_gradient *gradient);
     /* sums[c] of g */
     void (*column_sums)(int64_t rows, int64_t channels, rn_matrix g, double *sums);
 

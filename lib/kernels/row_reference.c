@@ -18,26 +18,26 @@ static void set(rn_matrix m, int64_t r, int64_t c, float value)
     m.data[r * m.pitch + c] = value;
 }
 
+/* NaN stays NaN. */
 static float rectified(float x, bool relu)
 {
     return relu && x <= 0 ? 0 : x;
 }
 
-static void affine(int64_t rows, int64_t channels, const rn_row_affine *a)
+static void combine(int64_t rows, int64_t channels, const rn_row_combine *o)
 {
     for (int64_t r = 0; r < rows; r++)
         for (int64_t c = 0; c < channels; c++) {
-            const float v = at(a->y, r, c) * a->scale[c] + a->shift[c];
+            float v = o->mask.data == NULL || at(o->mask, r, c) > 0 ? at(o->a, r, c) : 0;
 
-            set(a->z, r, c, rectified(a->residual.data == NULL ? v : v + at(a->residual, r, c), a->relu));
+            v = o->ka == NULL ? v : v * o->ka[c];
+            if (o->b.data != NULL)
+                v += o->kb[c] * (at(o->b, r, c) - o->mean[c]) + o->c[c];
+            else if (o->c != NULL)
+                v += o->c[c];
+            v = o->other.data == NULL ? v : v + at(o->other, r, c);
+            set(o->out, r, c, rectified(v, o->relu));
         }
-}
-
-static void sum(int64_t rows, int64_t channels, rn_matrix a, rn_matrix b, bool relu, rn_matrix y)
-{
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t c = 0; c < channels; c++)
-            set(y, r, c, rectified(b.data == NULL ? at(a, r, c) : at(a, r, c) + at(b, r, c), relu));
 }
 
 static void mask(int64_t rows, int64_t channels, rn_matrix g, rn_matrix z)
@@ -46,14 +46,6 @@ static void mask(int64_t rows, int64_t channels, rn_matrix g, rn_matrix z)
         for (int64_t c = 0; c < channels; c++)
             if (z.data != NULL && !(at(z, r, c) > 0))
                 set(g, r, c, 0);
-}
-
-static void mask_scale(int64_t rows, int64_t channels, rn_matrix g, rn_matrix z, const float *scale, rn_matrix dy)
-{
-    mask(rows, channels, g, z);
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t c = 0; c < channels; c++)
-            set(dy, r, c, at(g, r, c) * scale[c]);
 }
 
 static void moments(int64_t rows, int64_t channels, rn_matrix y, double *sums, double *squares)
@@ -79,13 +71,6 @@ static void gradient_sums(int64_t rows, int64_t channels, const rn_row_gradient 
             products[c] += (double)at(o->g, r, c) * ((double)at(o->y, r, c) - (double)o->mean[c]);
         }
     }
-}
-
-static void gradient_apply(int64_t rows, int64_t channels, const rn_row_gradient *o)
-{
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t c = 0; c < channels; c++)
-            set(o->dy, r, c, o->k0[c] * at(o->g, r, c) + (o->k1[c] * (at(o->y, r, c) - o->mean[c]) + o->k2[c]));
 }
 
 static void column_sums(int64_t rows, int64_t channels, rn_matrix g, double *sums)
@@ -179,13 +164,9 @@ static void sgd(int64_t count, const rn_sgd_step *step, const float *gradient, f
 }
 
 const rn_row_kernels rn_rows_reference = {
-    .affine = affine,
-    .sum = sum,
-    .mask = mask,
-    .mask_scale = mask_scale,
+    .combine = combine,
     .moments = moments,
     .gradient_sums = gradient_sums,
-    .gradient_apply = gradient_apply,
     .column_sums = column_sums,
     .max_window = max_window,
     .mean_window = mean_window,

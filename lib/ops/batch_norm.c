@@ -141,37 +141,6 @@ void rn_batch_norm_statistics(const rn_context *context, const rn_map *y, float 
     }
 }
 
-typedef struct affine_job {
-    const rn_row_kernels *kernels;
-    const rn_map *y, *residual, *z;
-    const float *scale, *shift;
-    bool relu;
-} affine_job;
-
-static void apply_affine(void *payload, int64_t begin, int64_t end, int32_t thread)
-{
-    const affine_job *const job = payload;
-    const rn_row_affine operands = {
-        .y = rn_matrix_from(job->y, begin),
-        .residual = rn_matrix_from(job->residual, begin),
-        .z = rn_matrix_from(job->z, begin),
-        .scale = job->scale,
-        .shift = job->shift,
-        .relu = job->relu,
-    };
-
-    (void)thread;
-    job->kernels->affine(end - begin, job->y->c, &operands);
-}
-
-void rn_affine_forward(const rn_context *context, const rn_map *y, const float *scale, const float *shift,
-                       const rn_map *residual, bool relu, const rn_map *z)
-{
-    affine_job job = { context->kernels->rows, y, residual, z, scale, shift, relu };
-
-    rn_parallel(&context->pool, rn_map_rows(y), apply_affine, &job);
-}
-
 /* ---- backward ---------------------------------------------------------------------------------------------------- */
 
 static void take_gradient_sums(void *payload, int64_t begin, int64_t end, int32_t thread)
@@ -208,29 +177,6 @@ static void store_gradient(float *target, double value, bool accumulate)
     *target = accumulate ? *target + (float)value : (float)value;
 }
 
-typedef struct apply_job {
-    const rn_row_kernels *kernels;
-    const rn_map *g, *y, *dy;
-    const float *mean, *k0, *k1, *k2;
-} apply_job;
-
-static void apply_gradient(void *payload, int64_t begin, int64_t end, int32_t thread)
-{
-    const apply_job *const job = payload;
-    const rn_row_gradient operands = {
-        .g = rn_matrix_from(job->g, begin),
-        .y = rn_matrix_from(job->y, begin),
-        .dy = rn_matrix_from(job->dy, begin),
-        .mean = job->mean,
-        .k0 = job->k0,
-        .k1 = job->k1,
-        .k2 = job->k2,
-    };
-
-    (void)thread;
-    job->kernels->gradient_apply(end - begin, job->g->c, &operands);
-}
-
 /* dgamma, dbeta and the slopes of channel c from its two sums. */
 static void finish_channel(const rn_norm_gradient *gradient, int64_t c, int64_t channels, double sum, double product,
                            double n)
@@ -258,40 +204,6 @@ void rn_batch_norm_sums(const rn_context *context, const rn_norm_gradient *gradi
     add_chunks(&job, 2 * job.channels);
     for (int64_t c = 0; c < job.channels; c++)
         finish_channel(gradient, c, job.channels, job.partials[c], job.partials[job.channels + c], (double)job.rows);
-}
-
-void rn_batch_norm_backward(const rn_context *context, const rn_map *g, const rn_map *y, const float *mean,
-                            const float *slopes, const rn_map *dy)
-{
-    apply_job apply = { context->kernels->rows, g, y, dy, mean, slopes, slopes + y->c, slopes + 2 * y->c };
-
-    rn_parallel(&context->pool, rn_map_rows(y), apply_gradient, &apply);
-}
-
-typedef struct scale_job {
-    const rn_row_kernels *kernels;
-    const rn_map *g, *z, *dy;
-    const float *scale;
-} scale_job;
-
-static void mask_and_scale(void *payload, int64_t begin, int64_t end, int32_t thread)
-{
-    const scale_job *const job = payload;
-    const rn_matrix g = rn_matrix_from(job->g, begin), z = rn_matrix_from(job->z, begin);
-
-    (void)thread;
-    if (job->dy != NULL)
-        job->kernels->mask_scale(end - begin, job->g->c, g, z, job->scale, rn_matrix_from(job->dy, begin));
-    else if (job->z != NULL)
-        job->kernels->mask(end - begin, job->g->c, g, z);
-}
-
-void rn_affine_backward(const rn_context *context, const rn_map *g, const rn_map *z, const float *scale,
-                        const rn_map *dy)
-{
-    scale_job job = { context->kernels->rows, g, z, dy, scale };
-
-    rn_parallel(&context->pool, rn_map_rows(g), mask_and_scale, &job);
 }
 
 /* ---- sums of channels -------------------------------------------------------------------------------------------- */

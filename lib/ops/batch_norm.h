@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Batch normalisation (arXiv:1502.03167) over the rows of a map, with what usually follows it:
- * z = relu?(y * scale + shift + residual).
+ * Batch normalisation (arXiv:1502.03167) over the rows of a map: statistics, and the sums of its backward pass.
  *
  * Statistics are taken in fixed chunks of at most 512 rows; a chunk is shifted by its own first row and (n, mean, M2)
  * are merged in double by Chan's formula in a fixed tree, so that they are accurate at any mean and have the same bits
@@ -20,13 +19,9 @@ size_t rn_batch_norm_workspace(const rn_context *context, int64_t rows, int64_t 
 void rn_batch_norm_statistics(const rn_context *context, const rn_map *y, float *mean, float *variance,
                               void *workspace);
 
-/* z = relu?(y * scale + shift + residual); residual may be NULL; z may be y or the residual. */
-void rn_affine_forward(const rn_context *context, const rn_map *y, const float *scale, const float *shift,
-                       const rn_map *residual, bool relu, const rn_map *z);
-
 /*
- * Backward of z = relu?(gamma * (y - mean) * inverse_deviation + beta [+ residual]) with statistics of the batch, in two
- * readings of the maps: sums, then dy = k0 g + k1 (y - mean) + k2.
+ * Backward of z = relu?(gamma * (y - mean) * inverse_deviation + beta [+ residual]) with statistics of the batch: the
+ * sums, from which follow the numbers of dy = k0 g + k1 (y - mean) + k2, which is a combination (combine.h).
  */
 typedef struct rn_norm_gradient {
     rn_map g;        /* in: gradient of z; out: masked by z > 0 (which is also the residual's gradient) */
@@ -39,17 +34,6 @@ typedef struct rn_norm_gradient {
 } rn_norm_gradient;
 
 void rn_batch_norm_sums(const rn_context *context, const rn_norm_gradient *gradient, void *workspace);
-/* dy may be the memory of y. */
-void rn_batch_norm_backward(const rn_context *context, const rn_map *g, const rn_map *y, const float *mean,
-                            const float *slopes, const rn_map *dy);
-
-/*
- * Backward of rn_affine_forward with constant scale (frozen batch norm): g masked by z > 0 (z NULL: not), dy = g *
- * scale; dy may be g (no residual then) or NULL.
- */
-void rn_affine_backward(const rn_context *context, const rn_map *g, const rn_map *z, const float *scale,
-                        const rn_map *dy);
-
 /* sums[c] = (accumulate: sums[c] +) sum over rows: a bias's gradient. Workspace: rn_batch_norm_workspace. */
 void rn_channel_sums(const rn_context *context, const rn_map *g, float *sums, bool accumulate, void *workspace);
 

@@ -7,6 +7,7 @@
  */
 #include "ops/conv_algorithm.h"
 #include "ops/conv_gather.h"
+#include "ops/matrix.h"
 
 enum {
     TAPS_MOST = 128, /* of a window; larger ones are products of matrices */
@@ -104,6 +105,7 @@ static int64_t list_taps(rn_gemm_tap *taps, const rn_conv *conv, const side_taps
 
 typedef struct pixel_pass {
     const rn_gemm_kernels *gemm;
+    const rn_row_kernels *rows;
     const rn_conv *conv;
     const rn_map *from, *to; /* x and y, or dy and dx */
     const float *turned;
@@ -118,19 +120,17 @@ static int64_t pixel_floats(const rn_conv *conv)
     return rn_round_up(conv->in_c, FLOATS_A_LINE);
 }
 
-static void write_pixel(const pixel_pass *pass, const float *sums, int64_t row)
+static void write_pixel(const pixel_pass *pass, float *sums, int64_t row)
 {
     const rn_conv_epilogue *const e = &pass->epilogue;
-    const rn_gemm_finish finish = {
-        .tile = sums,
-        .scale = e->scale,
-        .shift = e->shift,
-        .residual = e->residual != NULL ? e->residual->data + row * e->residual->pitch : NULL,
-        .out = pass->to->data + row * pass->to->pitch,
-        .relu = e->relu,
-    };
+    const rn_row_combine finish = { .a = { sums, pass->to->c },
+                                    .ka = e->scale,
+                                    .c = e->shift,
+                                    .other = rn_matrix_from(e->residual, row),
+                                    .out = rn_matrix_from(pass->to, row),
+                                    .relu = e->relu };
 
-    pass->gemm->finish(&finish, 1, pass->to->c);
+    pass->rows->combine(1, pass->to->c, &finish);
 }
 
 /* Units are lines of `to`. */
@@ -166,6 +166,7 @@ static void forward(const rn_context *context, const rn_conv_plan *plan, const r
                     const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace)
 {
     pixel_pass pass = { .gemm = context->kernels->gemm,
+                        .rows = context->kernels->rows,
                         .conv = &plan->conv,
                         .from = x,
                         .to = y,
@@ -187,6 +188,7 @@ static void backward_data(const rn_context *context, const rn_conv_plan *plan, c
 {
     float *const turned = workspace;
     pixel_pass pass = { .gemm = context->kernels->gemm,
+                        .rows = context->kernels->rows,
                         .conv = &plan->conv,
                         .from = dy,
                         .to = dx,

@@ -12,6 +12,7 @@
  */
 #include "ops/conv_algorithm.h"
 #include "ops/conv_product.h"
+#include "ops/matrix.h"
 
 enum {
     STRETCH_ROWS = 128, /* of weights in L2 at once */
@@ -116,6 +117,7 @@ static size_t forward_floats(const rn_context *context, const rn_conv *conv, int
 
 typedef struct forward_pass {
     const rn_gemm_kernels *gemm;
+    const rn_row_kernels *rows;
     const rn_conv *conv;
     const float *weights, *samples;
     const rn_conv_epilogue *epilogue;
@@ -147,18 +149,16 @@ static void turn_back(void *payload, int64_t begin, int64_t end, int32_t thread)
 
     for (int64_t panel = begin; panel < end; panel++) {
         const int64_t o = panel * nr, columns = least(nr, pass->conv->out_c - o);
-        const rn_gemm_finish finish = { .tile = tile,
-                                        .scale = e->scale != NULL ? e->scale + o : NULL,
-                                        .shift = e->shift != NULL ? e->shift + o : NULL,
-                                        .residual = e->residual != NULL ? e->residual->data + o : NULL,
-                                        .out = pass->y->data + o,
-                                        .tile_pitch = nr,
-                                        .residual_pitch = e->residual != NULL ? e->residual->pitch : 0,
-                                        .out_pitch = pass->y->pitch,
+        const rn_row_combine finish = { .a = { tile, nr },
+                                        .ka = e->scale != NULL ? e->scale + o : NULL,
+                                        .c = e->shift != NULL ? e->shift + o : NULL,
+                                        .other = e->residual != NULL ? rn_matrix_part(e->residual, 0, o)
+                                                                     : (rn_matrix){ NULL, 0 },
+                                        .out = rn_matrix_part(pass->y, 0, o),
                                         .relu = e->relu };
 
         pass->gemm->transpose(tile, pass->turned + o * pitch, pitch, batch, columns);
-        pass->gemm->finish(&finish, batch, columns);
+        pass->rows->combine(batch, columns, &finish);
     }
 }
 
@@ -168,7 +168,7 @@ static void forward(const rn_context *context, const rn_conv_plan *plan, const r
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
     const rn_conv *const conv = &plan->conv;
     float *const samples = workspace, *const turned = samples + panel_floats(gemm, x->n, conv->in_c);
-    forward_pass pass = { gemm, conv, weights, samples, epilogue, y, turned, NULL };
+    forward_pass pass = { gemm, context->kernels->rows, conv, weights, samples, epilogue, y, turned, NULL };
 
     pass.tiles = turned + conv->out_c * turned_pitch(x->n);
     make_panels(context, x, samples);
@@ -186,6 +186,7 @@ static size_t thread_floats(const rn_gemm_kernels *gemm, int64_t batch)
 
 typedef struct data_pass {
     const rn_gemm_kernels *gemm;
+    const rn_row_kernels *rows;
     const rn_conv *conv;
     const float *weights, *gradients; /* dy in panels of samples */
     const rn_map *dx;
@@ -208,17 +209,15 @@ static void multiply_panel(const data_pass *pass, const float *panel, int64_t o,
     }
 }
 
-static void write_tile(const data_pass *pass, const float *tile, int64_t k)
+static void write_tile(const data_pass *pass, float *tile, int64_t k)
 {
     const rn_map *const dx = pass->dx;
-    const rn_gemm_finish finish = { .tile = tile,
-                                    .residual = pass->accumulate ? dx->data + k : NULL,
-                                    .out = dx->data + k,
-                                    .tile_pitch = pass->gemm->nr,
-                                    .residual_pitch = dx->pitch,
-                                    .out_pitch = dx->pitch };
+    const rn_matrix out = rn_matrix_part(dx, 0, k);
+    const rn_row_combine finish = { .a = { tile, pass->gemm->nr },
+                                    .other = pass->accumulate ? out : (rn_matrix){ NULL, 0 },
+                                    .out = out };
 
-    pass->gemm->finish(&finish, dx->n, least(pass->gemm->nr, dx->c - k));
+    pass->rows->combine(dx->n, least(pass->gemm->nr, dx->c - k), &finish);
 }
 
 /* Units are UNIT_PANELS panels of nr columns. */
@@ -255,7 +254,7 @@ static void backward_data(const rn_context *context, const rn_conv_plan *plan, c
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
     const rn_conv *const conv = &plan->conv;
     float *const gradients = workspace;
-    data_pass pass = { gemm, conv, weights, gradients, dx, accumulate, NULL };
+    data_pass pass = { gemm, context->kernels->rows, conv, weights, gradients, dx, accumulate, NULL };
 
     pass.threads = gradients + rn_round_up((int64_t)panel_floats(gemm, dy->n, conv->out_c), FLOATS_A_LINE);
     make_panels(context, dy, gradients);

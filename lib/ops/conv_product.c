@@ -123,6 +123,7 @@ size_t rn_product_workspace(const rn_context *context, const rn_product_blocks *
 
 typedef struct call {
     const rn_gemm_kernels *gemm;
+    const rn_row_kernels *rows;
     const rn_product_blocks *blocks;
     const rn_product *products;
     float *threads;
@@ -239,7 +240,7 @@ static int64_t place_of(const rn_steps *steps, const rn_gather_pixel *pixel)
  * they are not.
  */
 static void finish_block(const call *c, const rn_product *product, const row_range *rows, int64_t column,
-                         int64_t columns, const float *tile)
+                         int64_t columns, float *tile)
 {
     const rn_gather *const grid = &product->gather;
     const bool at_once = evenly_spaced(&product->out_steps, grid) &&
@@ -248,21 +249,18 @@ static void finish_block(const call *c, const rn_product *product, const row_ran
     for (int64_t m = rows->begin; m < rows->end;) {
         const rn_gather_pixel pixel = rn_gather_pixel_at(grid, m);
         const int64_t count = at_once ? rows->end - m : least(rows->end - m, grid->out_w - pixel.j);
-        const rn_gemm_finish finish = {
-            .tile = tile + (m - rows->begin) * c->blocks->tile_pitch,
-            .scale = product->scale != NULL ? product->scale + column : NULL,
-            .shift = product->shift != NULL ? product->shift + column : NULL,
-            .residual = product->residual != NULL
-                            ? product->residual + place_of(&product->residual_steps, &pixel) + column
-                            : NULL,
-            .out = product->out + place_of(&product->out_steps, &pixel) + column,
-            .tile_pitch = c->blocks->tile_pitch,
-            .residual_pitch = product->residual_steps.pixel,
-            .out_pitch = product->out_steps.pixel,
+        rn_row_combine finish = {
+            .a = { tile + (m - rows->begin) * c->blocks->tile_pitch, c->blocks->tile_pitch },
+            .ka = product->scale != NULL ? product->scale + column : NULL,
+            .c = product->shift != NULL ? product->shift + column : NULL,
+            .out = { product->out + place_of(&product->out_steps, &pixel) + column, product->out_steps.pixel },
             .relu = product->relu,
         };
 
-        c->gemm->finish(&finish, count, columns);
+        if (product->residual != NULL)
+            finish.other = (rn_matrix){ product->residual + place_of(&product->residual_steps, &pixel) + column,
+                                        product->residual_steps.pixel };
+        c->rows->combine(count, columns, &finish);
         m += count;
     }
 }
@@ -310,7 +308,7 @@ void rn_product_run(const rn_context *context, const rn_product_blocks *blocks, 
                     const void *pass, void *workspace)
 {
     rn_product *const products = workspace;
-    call c = { context->kernels->gemm, blocks, products,
+    call c = { context->kernels->gemm, context->kernels->rows, blocks, products,
                (float *)(void *)((char *)workspace + described_bytes(blocks)) };
 
     for (int64_t i = 0; i < blocks->products; i++)

@@ -30,7 +30,7 @@ typedef struct rn_product {
     bool relu;
     float *out;
     rn_steps out_steps;
-    const float *residual; /* NULL: none */
+    float *residual; /* NULL: none; only read */
     rn_steps residual_steps;
 } rn_product;
 

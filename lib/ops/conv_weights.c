@@ -237,11 +237,14 @@ typedef struct sum_job {
     bool accumulate;
 } sum_job;
 
-static void add_range(const rn_row_kernels *rows, float *to, float *from, int64_t count)
+/* to = (from alone, if `fresh`; else to +) from. */
+static void add_range(const rn_row_kernels *rows, float *to, float *from, int64_t count, bool fresh)
 {
-    const rn_matrix a = { to, count }, b = { from, count };
+    const rn_row_combine sum = { .a = { fresh ? from : to, count },
+                                 .other = { fresh ? NULL : from, count },
+                                 .out = { to, count } };
 
-    rows->sum(1, count, a, b, false, a);
+    rows->combine(1, count, &sum);
 }
 
 /* Units are pieces of dw that stay in the cache while the tree is walked. */
@@ -258,12 +261,8 @@ static void add_chunks(void *payload, int64_t begin, int64_t end, int32_t thread
 
         for (int64_t gap = 1; gap < job->chunks; gap *= 2)
             for (int64_t chunk = 0; chunk + gap < job->chunks; chunk += 2 * gap)
-                add_range(job->rows, first + chunk * job->count, first + (chunk + gap) * job->count, count);
-        if (job->accumulate)
-            add_range(job->rows, job->dw + at, first, count);
-        else
-            job->rows->sum(1, count, (rn_matrix){ first, count }, (rn_matrix){ NULL, 0 }, false,
-                           (rn_matrix){ job->dw + at, count });
+                add_range(job->rows, first + chunk * job->count, first + (chunk + gap) * job->count, count, false);
+        add_range(job->rows, job->dw + at, first, count, !job->accumulate);
     }
 }
 

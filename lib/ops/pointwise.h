@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Element by element: ReLU, sums, copies, dropout, and the layers that only move elements. Maps of one call have the
+ * Element by element: dropout, log-softmax, and the layers that only move elements. Maps of one call have the
  * same shape unless said.
  */
 #ifndef RN_OPS_POINTWISE_H
@@ -9,12 +9,6 @@
 #include "context/context.h"
 #include "ops/map.h"
 
-/* y = relu?(a [+ b]); b may be NULL; y may be a or b. With b NULL and relu false: a copy between pitches. */
-void rn_add_forward(const rn_context *context, const rn_map *a, const rn_map *b, bool relu, const rn_map *y);
-/* target += source. */
-void rn_add_into(const rn_context *context, const rn_map *target, const rn_map *source);
-/* g = z > 0 ? g : 0. NaN in z lets nothing through, as PyTorch's threshold backward. */
-void rn_relu_mask(const rn_context *context, const rn_map *g, const rn_map *z);
 /*
  * y = keep(element) ? x / (1 - p) : 0, where keep is a pure function of (seed, step, layer, element's position in NCHW
  * order). p in [0, 1]. x may be y. The backward pass is the same call on gradients.

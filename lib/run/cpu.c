@@ -5,6 +5,7 @@
 #include "run/kinds.h"
 
 #include "ops/batch_norm.h"
+#include "ops/combine.h"
 #include "ops/pointwise.h"
 
 #include <math.h>
@@ -38,32 +39,21 @@ static const rn_map *map_or_null(rn_map *map, const rn_tape *tape, const rn_oper
 
 static void run_combine(const rn_tape *tape, const rn_operation *o)
 {
-    const rn_map x = rn_operand_map(tape, o, RN_X), y = rn_operand_map(tape, o, RN_Y);
-    rn_map map;
-    const rn_map *const other = map_or_null(&map, tape, o, RN_OTHER);
+    const rn_map out = rn_operand_map(tape, o, RN_Y);
+    rn_map a, b, other, mask;
+    const rn_combination combination = {
+        .a = map_or_null(&a, tape, o, RN_X),
+        .b = map_or_null(&b, tape, o, RN_BESIDE),
+        .other = adds(o, RN_Y) ? &out : map_or_null(&other, tape, o, RN_OTHER),
+        .mask = map_or_null(&mask, tape, o, RN_MASK),
+        .ka = rn_operand_floats(tape, o, RN_SCALE),
+        .kb = rn_operand_floats(tape, o, RN_BESIDE_SCALE),
+        .mean = rn_operand_floats(tape, o, RN_MEAN),
+        .c = rn_operand_floats(tape, o, RN_SHIFT),
+        .relu = o->relu,
+    };
 
-    if (rn_has(o, RN_SCALE))
-        rn_affine_forward(tape->context, &x, rn_operand_floats(tape, o, RN_SCALE), rn_operand_floats(tape, o, RN_SHIFT),
-                          other, o->relu, &y);
-    else if (adds(o, RN_Y))
-        rn_add_into(tape->context, &y, &x);
-    else
-        rn_add_forward(tape->context, &x, other, o->relu, &y);
-}
-
-static void run_mask(const rn_tape *tape, const rn_operation *o)
-{
-    const rn_map g = rn_operand_map(tape, o, RN_DY), y = rn_operand_map(tape, o, RN_Y);
-
-    rn_relu_mask(tape->context, &g, &y);
-}
-
-static void run_scale(const rn_tape *tape, const rn_operation *o)
-{
-    const rn_map g = rn_operand_map(tape, o, RN_DY), dx = rn_operand_map(tape, o, RN_DX);
-    rn_map map;
-
-    rn_affine_backward(tape->context, &g, map_or_null(&map, tape, o, RN_Y), rn_operand_floats(tape, o, RN_SCALE), &dx);
+    rn_combine(tape->context, &combination, &out);
 }
 
 static void run_join(const rn_tape *tape, const rn_operation *o)
@@ -74,7 +64,7 @@ static void run_join(const rn_tape *tape, const rn_operation *o)
     place.data += o->as.channel;
     place.c = part.c;
     if (part.data != place.data)
-        rn_add_forward(tape->context, &part, NULL, false, &place);
+        rn_copy_map(tape->context, &part, &place);
 }
 
 static void run_loss(const rn_tape *tape, const rn_operation *o)
@@ -188,15 +178,6 @@ static void run_norm_sums(const rn_tape *tape, const rn_operation *o)
     job.dbeta = rn_cpu_begin_gradient(tape, o, RN_DBETA, &beta_accumulates);
     equalise(&job, gamma_accumulates, beta_accumulates);
     rn_batch_norm_sums(tape->context, &job, rn_operand_data(tape, o, RN_SCRATCH));
-}
-
-static void run_norm_backward(const rn_tape *tape, const rn_operation *o)
-{
-    const rn_map g = rn_operand_map(tape, o, RN_DY), x = rn_operand_map(tape, o, RN_X),
-                 dx = rn_operand_map(tape, o, RN_DX);
-
-    rn_batch_norm_backward(tape->context, &g, &x, rn_operand_floats(tape, o, RN_MEAN),
-                           rn_operand_floats(tape, o, RN_SLOPES), &dx);
 }
 
 static size_t plan_channel_sums(rn_tape *tape, int32_t operation)
@@ -329,12 +310,9 @@ static const rn_backend_row rows[] = {
     { &rn_op_log_softmax, run_log_softmax, NULL },
     { &rn_op_join, run_join, NULL },
     { &rn_op_loss, run_loss, NULL },
-    { &rn_op_mask, run_mask, NULL },
-    { &rn_op_scale, run_scale, NULL },
     { &rn_op_conv_backward, rn_cpu_conv_backward, rn_cpu_plan_conv_backward },
     { &rn_op_channel_sums, run_channel_sums, plan_channel_sums },
     { &rn_op_norm_sums, run_norm_sums, plan_norm_sums },
-    { &rn_op_norm_backward, run_norm_backward, NULL },
     { &rn_op_max_pool_backward, run_max_pool_backward, NULL },
     { &rn_op_avg_pool_backward, run_avg_pool_backward, NULL },
     { &rn_op_adaptive_avg_pool_backward, run_adaptive_avg_pool_backward, NULL },

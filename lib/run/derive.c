@@ -61,12 +61,14 @@ bool rn_hand_on(rn_deriving *d, const rn_operation *forward, int operand, int32_
 
 void rn_derive_mask(rn_deriving *d, const rn_operation *forward)
 {
-    rn_operation made = rn_backward_operation(&rn_op_mask, forward);
+    const int32_t g = rn_gradient_of(d, forward, RN_Y);
+    rn_operation made = rn_backward_operation(&rn_op_combine, forward);
 
     if (!forward->relu)
         return;
-    made.operand[RN_DY] = rn_operand_of(rn_gradient_of(d, forward, RN_Y), RN_UPDATE);
-    made.operand[RN_Y] = rn_operand_of(forward->operand[RN_Y].view, RN_READ);
+    made.operand[RN_X] = rn_operand_of(g, RN_READ);
+    made.operand[RN_MASK] = rn_operand_of(forward->operand[RN_Y].view, RN_READ);
+    made.operand[RN_Y] = rn_operand_of(g, RN_UPDATE);
     rn_tape_add(d->tape, &made);
 }
 

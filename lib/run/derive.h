@@ -40,7 +40,7 @@ rn_operand rn_gradient_target(rn_deriving *d, const rn_operation *forward, int o
 bool rn_hand_on(rn_deriving *d, const rn_operation *forward, int operand, int32_t g, bool shares);
 /* A new view as large as `view`, of maps of its own. */
 int32_t rn_view_like(rn_deriving *d, int32_t view);
-/* DY = Y > 0 ? DY : 0, if the operation ends in a ReLU. */
+/* The gradient of Y becomes 0 where Y is not positive, in place, if the operation ends in a ReLU. */
 void rn_derive_mask(rn_deriving *d, const rn_operation *forward);
 /* Adds the operation, and the news that the gradient of a parameter is complete. */
 void rn_add_with_gradients(rn_deriving *d, const rn_operation *backward);

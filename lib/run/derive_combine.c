@@ -43,43 +43,59 @@ static bool may_overwrite(const rn_deriving *d, const rn_operation *forward)
     return d->plan->value[d->plan->input].view != forward->operand[RN_X].view;
 }
 
-/* Where dx is computed: where it belongs, or beside it if that has begun. */
+/* Where dx goes: over x where that may be, else written or added to a map of its own. */
 static rn_operand norm_target(rn_deriving *d, const rn_operation *forward)
 {
-    const int32_t x = forward->operand[RN_X].view, begun = d->tape->view[x].gradient;
+    const int32_t x = forward->operand[RN_X].view;
 
-    if (begun >= 0)
-        return rn_operand_of(rn_view_like(d, begun), RN_WRITE);
-    if (forward->norm < 0 && may_overwrite(d, forward)) {
-        d->tape->view[x].gradient = x;
-        return rn_operand_of(x, RN_UPDATE);
-    }
-    return rn_gradient_target(d, forward, RN_X);
+    if (!may_overwrite(d, forward))
+        return rn_gradient_target(d, forward, RN_X);
+    d->tape->view[x].gradient = x;
+    return rn_operand_of(x, RN_UPDATE);
 }
 
-/* Adds what was computed beside. */
-static void finish_target(rn_deriving *d, const rn_operation *forward, rn_operand target)
-{
-    if (target.view != rn_gradient_of(d, forward, RN_X))
-        rn_hand_on(d, forward, RN_X, target.view, false);
-}
-
+/* dx = scale g behind the ReLU's mask. The other operand's gradient is g masked: that is made first, in place. */
 static void derive_running(rn_deriving *d, const rn_operation *forward)
 {
-    const int32_t g = rn_gradient_of(d, forward, RN_Y);
-    rn_operation made = rn_backward_operation(&rn_op_scale, forward);
+    const bool shares = rn_wants_gradient(d, forward, RN_OTHER);
+    rn_operation made = rn_backward_operation(&rn_op_combine, forward);
 
-    if (!rn_wants_gradient(d, forward, RN_X)) {
+    if (shares)
         rn_derive_mask(d, forward);
+    if (!rn_wants_gradient(d, forward, RN_X))
         return;
-    }
-    made.operand[RN_DY] = rn_operand_of(g, RN_UPDATE);
-    if (forward->relu)
-        made.operand[RN_Y] = rn_operand_of(forward->operand[RN_Y].view, RN_READ);
+    made.operand[RN_X] = rn_operand_of(rn_gradient_of(d, forward, RN_Y), RN_READ);
+    if (forward->relu && !shares)
+        made.operand[RN_MASK] = rn_operand_of(forward->operand[RN_Y].view, RN_READ);
     made.operand[RN_SCALE] = forward->operand[RN_SCALE];
-    made.operand[RN_DX] = norm_target(d, forward);
+    made.operand[RN_Y] = rn_gradient_target(d, forward, RN_X);
     rn_tape_add(d->tape, &made);
-    finish_target(d, forward, made.operand[RN_DX]);
+}
+
+/* k0, k1 or k2. */
+static rn_operand slope(rn_deriving *d, const rn_operation *sums, int64_t index, int64_t channels)
+{
+    const int32_t buffer = d->tape->view[sums->operand[RN_SLOPES].view].buffer;
+
+    return rn_operand_of(rn_tape_view(d->tape, buffer, index * channels, channels), RN_READ);
+}
+
+/* dx = k0 g + (k1 (x - mean) + k2) */
+static void derive_norm_gradient(rn_deriving *d, const rn_operation *forward, const rn_operation *sums)
+{
+    const int64_t channels = d->tape->view[forward->operand[RN_X].view].channels;
+    rn_operation made = rn_backward_operation(&rn_op_combine, forward);
+
+    if (d->tape->failed || !rn_wants_gradient(d, forward, RN_X))
+        return;
+    made.operand[RN_X] = rn_operand_of(sums->operand[RN_DY].view, RN_READ);
+    made.operand[RN_SCALE] = slope(d, sums, 0, channels);
+    made.operand[RN_BESIDE] = forward->operand[RN_X];
+    made.operand[RN_BESIDE_SCALE] = slope(d, sums, 1, channels);
+    made.operand[RN_MEAN] = rn_operand_of(forward->mean, RN_READ);
+    made.operand[RN_SHIFT] = slope(d, sums, 2, channels);
+    made.operand[RN_Y] = norm_target(d, forward);
+    rn_tape_add(d->tape, &made);
 }
 
 static void derive_batch(rn_deriving *d, const rn_operation *forward)
@@ -87,7 +103,6 @@ static void derive_batch(rn_deriving *d, const rn_operation *forward)
     const rn_layer *const layer = rn_plan_layer(d->plan, forward->layer);
     const int32_t g = rn_gradient_of(d, forward, RN_Y), x = forward->operand[RN_X].view;
     rn_operation sums = rn_backward_operation(&rn_op_norm_sums, forward);
-    rn_operation made = rn_backward_operation(&rn_op_norm_backward, forward);
 
     sums.operand[RN_DY] = rn_operand_of(g, RN_UPDATE);
     if (forward->relu)
@@ -100,15 +115,7 @@ static void derive_batch(rn_deriving *d, const rn_operation *forward)
     sums.operand[RN_DGAMMA] = rn_parameter_gradient(d, layer->weight);
     sums.operand[RN_DBETA] = rn_parameter_gradient(d, layer->bias);
     rn_add_with_gradients(d, &sums);
-    if (!rn_wants_gradient(d, forward, RN_X))
-        return;
-    made.operand[RN_DY] = rn_operand_of(g, RN_READ);
-    made.operand[RN_X] = rn_operand_of(x, RN_READ);
-    made.operand[RN_MEAN] = rn_operand_of(forward->mean, RN_READ);
-    made.operand[RN_SLOPES] = rn_operand_of(sums.operand[RN_SLOPES].view, RN_READ);
-    made.operand[RN_DX] = norm_target(d, forward);
-    rn_tape_add(d->tape, &made);
-    finish_target(d, forward, made.operand[RN_DX]);
+    derive_norm_gradient(d, forward, &sums);
 }
 
 void rn_derive_combine(rn_deriving *d, int32_t operation)

@@ -6,21 +6,26 @@
 /* ---- convolution: y = relu?(conv(x) scale + shift + other) --------------------------------------------------------- */
 
 /*
- * The gradient of the convolution's own output, g scale where a batch norm is folded: in the place of g, unless the other
- * operand needs that.
+ * The gradient of the convolution's own output: g behind the ReLU's mask, times the scale of a folded batch norm. In the
+ * place of g, unless the other operand needs what is there: then it is masked first, and scaled elsewhere.
  */
 static int32_t conv_gradient(rn_deriving *d, const rn_operation *forward, int32_t g)
 {
-    rn_operation made = rn_backward_operation(&rn_op_scale, forward);
+    const bool shares = rn_wants_gradient(d, forward, RN_OTHER);
+    rn_operation made = rn_backward_operation(&rn_op_combine, forward);
     int32_t dy = g;
 
+    if (forward->norm < 0 || shares)
+        rn_derive_mask(d, forward);
     if (forward->norm < 0)
         return g;
-    if (rn_wants_gradient(d, forward, RN_OTHER))
+    if (shares)
         dy = rn_view_like(d, g);
-    made.operand[RN_DY] = rn_operand_of(g, RN_READ);
+    else if (forward->relu)
+        made.operand[RN_MASK] = rn_operand_of(forward->operand[RN_Y].view, RN_READ);
+    made.operand[RN_X] = rn_operand_of(g, RN_READ);
     made.operand[RN_SCALE] = forward->operand[RN_SCALE];
-    made.operand[RN_DX] = rn_operand_of(dy, RN_WRITE);
+    made.operand[RN_Y] = rn_operand_of(dy, shares ? RN_WRITE : RN_UPDATE);
     rn_tape_add(d->tape, &made);
     return dy;
 }
@@ -44,7 +49,6 @@ void rn_derive_conv(rn_deriving *d, int32_t operation)
     rn_operation made = rn_backward_operation(&rn_op_conv_backward, &forward);
     int32_t dy;
 
-    rn_derive_mask(d, &forward);
     dy = conv_gradient(d, &forward, g);
     derive_bias(d, &forward, layer->bias, dy);
     made.operand[RN_DY] = rn_operand_of(dy, RN_READ);

@@ -17,12 +17,9 @@ const rn_kind rn_op_log_softmax = { "log-softmax", rn_derive_log_softmax, false 
 const rn_kind rn_op_join = { "join", rn_derive_join, false };
 
 const rn_kind rn_op_loss = { "loss", NULL, true };
-const rn_kind rn_op_mask = { "mask", NULL, false };
-const rn_kind rn_op_scale = { "scale", NULL, false };
 const rn_kind rn_op_conv_backward = { "convolution backward", NULL, true };
 const rn_kind rn_op_channel_sums = { "channel sums", NULL, true };
 const rn_kind rn_op_norm_sums = { "batch norm sums", NULL, true };
-const rn_kind rn_op_norm_backward = { "batch norm backward", NULL, false };
 const rn_kind rn_op_max_pool_backward = { "max pool backward", NULL, false };
 const rn_kind rn_op_avg_pool_backward = { "average pool backward", NULL, false };
 const rn_kind rn_op_adaptive_avg_pool_backward = { "adaptive average pool backward", NULL, false };

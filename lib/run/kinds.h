@@ -7,8 +7,9 @@
 
 /* ---- forward ------------------------------------------------------------------------------------------------------- */
 
-extern const rn_kind rn_op_conv;     /* Y = relu?(conv(X, WEIGHTS) [SCALE] + [SHIFT] + [OTHER]); also linear layers */
-extern const rn_kind rn_op_combine;  /* Y = relu?(X [SCALE + SHIFT] + [OTHER]); Y added to: Y += X */
+extern const rn_kind rn_op_conv; /* Y = relu?(conv(X, WEIGHTS) [SCALE] + [SHIFT] + [OTHER]); also linear layers */
+extern const rn_kind
+    rn_op_combine; /* Y = relu?(X [where MASK > 0] [SCALE] [+ BESIDE_SCALE (BESIDE - MEAN)] [+ SHIFT] [+ OTHER]); or Y += that */
 extern const rn_kind rn_op_moments;  /* MEAN, VARIANCE of the batch, of X */
 extern const rn_kind rn_op_norm;     /* INVERSE, SCALE, SHIFT of MEAN, VARIANCE, GAMMA, BETA; running statistics move */
 extern const rn_kind rn_op_max_pool; /* Y, [ARGMAX] of X */
@@ -23,13 +24,10 @@ extern const rn_kind rn_op_join; /* Y = X, a part of a concatenation and its pla
 /* ---- losses and backward ------------------------------------------------------------------------------------------- */
 
 extern const rn_kind rn_op_loss;          /* DY = 0, where whoever computes the loss of output Y writes its gradient */
-extern const rn_kind rn_op_mask;          /* DY = Y > 0 ? DY : 0, in place */
-extern const rn_kind rn_op_scale;         /* DY masked by [Y] in place; DX = DY SCALE */
 extern const rn_kind rn_op_conv_backward; /* [DWEIGHTS] of X and DY; [DX] of DY and WEIGHTS */
 extern const rn_kind rn_op_channel_sums;  /* DBETA = sums of DY */
 extern const rn_kind
     rn_op_norm_sums; /* DY masked by [Y] in place; [DGAMMA], [DBETA], SLOPES of DY, X, MEAN, INVERSE, GAMMA */
-extern const rn_kind rn_op_norm_backward;     /* DX of DY, X, MEAN, SLOPES */
 extern const rn_kind rn_op_max_pool_backward; /* DX of DY, ARGMAX */
 extern const rn_kind rn_op_avg_pool_backward;
 extern const rn_kind rn_op_adaptive_avg_pool_backward;

@@ -3,7 +3,7 @@
 #include "run/session.h"
 
 #include "base/options.h"
-#include "ops/pointwise.h"
+#include "ops/combine.h"
 
 RN_NO_TAIL_PADDING(rn_session_options, input);
 
@@ -211,7 +211,7 @@ static rn_status copy_input(rn_session *session, const rn_plan *plan, const rn_t
 
         source.data = (float *)(void *)input->data;
         source.pitch = map.c;
-        rn_add_forward(session->context, &source, NULL, false, &map);
+        rn_copy_map(session->context, &source, &map);
         return RN_OK;
     }
     status = rn_tensor_over(&target, session->cache.arena, map.data, RN_FLOAT32, input->rank, input->shape, NULL,

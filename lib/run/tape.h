@@ -59,12 +59,15 @@ typedef struct rn_operand {
 enum {
     RN_X,       /* what forward reads */
     RN_OTHER,   /* the other operand of a sum */
-    RN_Y,       /* what forward makes; in backward the mask of its ReLU, or the result that the derivative is told by */
+    RN_BESIDE,  /* a third, less its MEAN and times BESIDE_SCALE: what the gradient behind a batch norm reads */
+    RN_MASK,    /* lets X through where it is positive */
+    RN_Y,       /* what is made; in the backward of log-softmax and of batch norm what forward made */
     RN_DY,      /* in backward: the gradient that is there */
     RN_DX,      /* in backward: the gradient that is made of it */
     RN_WEIGHTS, /* of a convolution */
     RN_SCALE,   /* one number a channel, as all that follow */
     RN_SHIFT,
+    RN_BESIDE_SCALE,
     RN_MEAN,
     RN_VARIANCE,
     RN_INVERSE, /* 1 / sqrt(variance + eps) */

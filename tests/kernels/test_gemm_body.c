@@ -313,81 +313,6 @@ static void test_gather_packs_windows_with_zeros_for_padding(void **state)
             }
 }
 
-/* ---- rows of finished tiles ------------------------------------------------------------------------------------ */
-
-enum { SCALE = 1, SHIFT = 2, RESIDUAL = 4, RELU = 8, IN_PLACE = 16, PARTS = 32 };
-
-/* Whether the set fuses the scale and the shift is its own affair: one rounding less. */
-static void check_finish(const rn_gemm_kernels *gemm, int64_t rows, int64_t columns, int parts)
-{
-    rn_test_grid tile = filled_make(rows, columns, columns + 16, 1),
-                 residual = filled_make(rows, columns, columns + 3, 2);
-    rn_test_grid scale = filled_make(1, columns, columns, 3), shift = filled_make(1, columns, columns, 4);
-    rn_test_grid out = rn_test_grid_make(rows, columns, columns + 2, true);
-    const bool in_place = parts & IN_PLACE;
-    const rn_test_grid *const added = in_place ? &out : &residual;
-
-    tile.data[0] = NAN;
-    tile.data[(rows - 1) * tile.pitch + columns - 1] = INFINITY;
-    rn_test_grid_copy(&out, &residual);
-    for (int64_t r = 0; !in_place && r < rows; r++)
-        memset(out.data + r * out.pitch, 0xFF, (size_t)columns * sizeof(float));
-    gemm->finish(&(rn_gemm_finish){ .tile = tile.data,
-                                    .scale = parts & SCALE ? scale.data : NULL,
-                                    .shift = parts & SHIFT ? shift.data : NULL,
-                                    .residual = parts & RESIDUAL ? added->data : NULL,
-                                    .out = out.data,
-                                    .tile_pitch = tile.pitch,
-                                    .residual_pitch = added->pitch,
-                                    .out_pitch = out.pitch,
-                                    .relu = (parts & RELU) != 0 },
-                 rows, columns);
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t j = 0; j < columns; j++) {
-            const double scaled = (double)rn_test_grid_at(&tile, r, j) * (parts & SCALE ? (double)scale.data[j] : 1);
-            const double moved = parts & SHIFT ? (double)shift.data[j] : 0,
-                         more = parts & RESIDUAL ? (double)rn_test_grid_at(&residual, r, j) : 0;
-            const double value = scaled + moved + more;
-
-            rn_test_check_near(rn_test_grid_at(&out, r, j), parts & RELU && value < 0 ? 0 : value,
-                               4 * U * (fabs(scaled) + fabs(moved) + fabs(more)), "finish");
-        }
-    rn_test_grid_check_gaps(&out);
-    rn_test_grid_release(&tile);
-    rn_test_grid_release(&residual);
-    rn_test_grid_release(&scale);
-    rn_test_grid_release(&shift);
-    rn_test_grid_release(&out);
-}
-
-static void test_finish_in_any_combination_also_onto_the_residual(void **state)
-{
-    (void)state;
-    for (int i = 0; i < isa_count; i++)
-        for (int64_t columns = 1; columns <= 67; columns += columns < 18 ? 1 : 7)
-            for (int parts = 0; parts < PARTS; parts++)
-                if (!(parts & IN_PLACE) || parts & RESIDUAL)
-                    check_finish(table(i), columns % 3 + 1, columns, parts);
-}
-
-static void test_relu_keeps_nan_and_both_zeros_and_makes_negative_numbers_zero(void **state)
-{
-    static const float from[] = { NAN, -INFINITY, INFINITY, -1, 1,  0, -0.0f, -1e-30f, 1e-30f,
-                                  3,   -3,        NAN,      2,  -2, 4, -4,    5,       NAN };
-    enum { COUNT = sizeof from / sizeof from[0] };
-
-    (void)state;
-    for (int i = 0; i < isa_count; i++) {
-        float out[COUNT];
-
-        table(i)->finish(
-            &(rn_gemm_finish){ .tile = from, .out = out, .tile_pitch = COUNT, .out_pitch = COUNT, .relu = true }, 1,
-            COUNT);
-        for (int64_t j = 0; j < COUNT; j++)
-            check_bits(out[j], from[j] < 0 ? 0 : from[j], "relu", 0, j);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,8 +321,6 @@ int main(void)
         cmocka_unit_test(test_copy_fills_rows_up_with_zeros),
         cmocka_unit_test(test_transpose_fills_columns_up_with_zeros),
         cmocka_unit_test(test_gather_packs_windows_with_zeros_for_padding),
-        cmocka_unit_test(test_finish_in_any_combination_also_onto_the_residual),
-        cmocka_unit_test(test_relu_keeps_nan_and_both_zeros_and_makes_negative_numbers_zero),
     };
 
     return cmocka_run_group_tests_name("kernels/gemm_body", tests, find_isas, NULL);

@@ -3,6 +3,7 @@
  * Batch norm against its definition in double, by finite differences, and with the same bits for any number of threads.
  */
 #include "ops/batch_norm.h"
+#include "ops/combine.h"
 
 #include "ops/maps.h"
 #include "support/support.h"
@@ -160,53 +161,6 @@ static void the_workspace_of_absurd_shapes_is_not_small(void **state)
     assert_true(rn_batch_norm_workspace(NULL, 1, 1) >= 2 * sizeof(double));
 }
 
-/* ---- affine ------------------------------------------------------------------------------------------------------ */
-
-static void affine_forward_and_backward_are_their_formulas(void **state)
-{
-    enum { C = 21 };
-    float scale[C], shift[C];
-
-    (void)state;
-    rn_test_fill(scale, C, 1);
-    rn_test_fill(shift, C, 2);
-    for (int i = 0; i < setting_count; i++) {
-        rn_context *const context = rn_test_context(settings[i].threads, settings[i].isa);
-        rn_test_map m[5] = { rn_test_map_filled(2, 5, 7, C, 2, 3), rn_test_map_filled(2, 5, 7, C, 0, 4),
-                             rn_test_map_make(2, 5, 7, C, 1), rn_test_map_filled(2, 5, 7, C, 3, 6),
-                             rn_test_map_make(2, 5, 7, C, 0) };
-        rn_test_map *const y = &m[0], *const residual = &m[1], *const z = &m[2], *const g = &m[3], *const dy = &m[4];
-        rn_test_map start = rn_test_map_copy(g);
-
-        rn_affine_forward(context, &y->map, scale, shift, &residual->map, true, &z->map);
-        rn_affine_backward(context, &g->map, &z->map, scale, &dy->map);
-        for (int64_t r = 0; r < 70; r++)
-            for (int64_t c = 0; c < C; c++) {
-                const double product = (double)rn_test_grid_at(&y->grid, r, c) * scale[c];
-                const double v = product + shift[c] + rn_test_grid_at(&residual->grid, r, c);
-                const bool through = rn_test_grid_at(&z->grid, r, c) > 0;
-                const float masked = through ? rn_test_grid_at(&start.grid, r, c) : 0;
-
-                rn_test_check_near(rn_test_grid_at(&z->grid, r, c), v > 0 ? v : 0, 16 * U, "affine");
-                rn_test_check_near(rn_test_grid_at(&g->grid, r, c), masked, 0, "g");
-                rn_test_check_near(rn_test_grid_at(&dy->grid, r, c), masked * scale[c], 0, "dy");
-            }
-        rn_test_grid_check_gaps(&z->grid);
-        rn_test_grid_check_gaps(&g->grid);
-        /* Without dy only the mask is applied; without ReLU there is nothing to do. */
-        rn_test_grid_copy(&start.grid, &g->grid);
-        rn_affine_backward(context, &g->map, NULL, scale, NULL);
-        rn_affine_backward(context, &g->map, &z->map, scale, NULL);
-        rn_test_grid_check_same(&g->grid, &start.grid, "g");
-        /* Over its own input. */
-        rn_affine_forward(context, &y->map, scale, shift, &residual->map, true, &y->map);
-        rn_test_grid_check_same(&y->grid, &z->grid, "z over y");
-        rn_test_map_release(m, 5);
-        rn_test_map_release(&start, 1);
-        rn_context_destroy(context);
-    }
-}
-
 /* ---- backward ---------------------------------------------------------------------------------------------------- */
 
 enum { N = 3, H = 15, W = 13, C = 18, ROWS = N * H * W };
@@ -323,7 +277,7 @@ static void check_backward(const problem *p, bool relu, const rn_test_map *dy, c
     }
 }
 
-/* Both readings; dgamma, dbeta and dy may be NULL. */
+/* The sums and the combination; dgamma, dbeta and dy may be NULL. */
 static void backward(const rn_context *context, const problem *p, const rn_map *g, const rn_map *z, float *dgamma,
                      float *dbeta, bool accumulate, const rn_map *dy, void *workspace)
 {
@@ -339,9 +293,13 @@ static void backward(const rn_context *context, const problem *p, const rn_map *
                                    .accumulate = accumulate,
                                    .slopes = slopes };
 
+    const rn_combination combination = {
+        .a = g, .b = &p->y.map, .ka = slopes, .kb = slopes + C, .mean = p->mean, .c = slopes + 2 * C
+    };
+
     rn_batch_norm_sums(context, &job, workspace);
     if (dy != NULL)
-        rn_batch_norm_backward(context, g, &p->y.map, p->mean, slopes, dy);
+        rn_combine(context, &combination, dy);
 }
 
 static void backward_is_its_definition_with_the_same_bits_everywhere(void **state)
@@ -494,7 +452,6 @@ int main(void)
         cmocka_unit_test(an_outlier_in_the_first_row_costs_little),
         cmocka_unit_test(a_constant_channel_has_no_variance_and_nan_stays_in_its_own),
         cmocka_unit_test(the_workspace_of_absurd_shapes_is_not_small),
-        cmocka_unit_test(affine_forward_and_backward_are_their_formulas),
         cmocka_unit_test(backward_is_its_definition_with_the_same_bits_everywhere),
         cmocka_unit_test(backward_agrees_with_finite_differences),
         cmocka_unit_test(outputs_may_be_missing_added_to_or_lie_over_y),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sums, copies between pitches and ReLU masks over maps, for any number of threads. */
-#include "ops/pointwise.h"
+/* Combinations over maps, for any number of threads. */
+#include "ops/combine.h"
 
 #include "ops/maps.h"
 #include "support/support.h"
@@ -17,6 +17,11 @@ static int find_settings(void **state)
     return 0;
 }
 
+static void combine(const rn_context *context, const rn_map *a, const rn_map *other, bool relu, const rn_map *out)
+{
+    rn_combine(context, &(rn_combination){ .a = a, .other = other, .relu = relu }, out);
+}
+
 static void sums_copies_and_relu_are_element_by_element(void **state)
 {
     (void)state;
@@ -26,9 +31,9 @@ static void sums_copies_and_relu_are_element_by_element(void **state)
                              rn_test_map_make(N, H, W, C, 5) };
         rn_test_map *const a = &m[0], *const b = &m[1], *const y = &m[2];
 
-        rn_add_forward(context, &a->map, NULL, false, &y->map);
+        combine(context, &a->map, NULL, false, &y->map);
         rn_test_grid_check_same(&y->grid, &a->grid, "copy");
-        rn_add_forward(context, &a->map, &b->map, true, &y->map);
+        combine(context, &a->map, &b->map, true, &y->map);
         rn_test_grid_check_gaps(&y->grid);
         for (int64_t r = 0; r < ROWS; r++)
             for (int64_t c = 0; c < C; c++) {
@@ -36,11 +41,11 @@ static void sums_copies_and_relu_are_element_by_element(void **state)
 
                 assert_true(rn_test_grid_at(&y->grid, r, c) == (sum > 0 ? sum : 0));
             }
-        rn_add_forward(context, &a->map, &b->map, false, &y->map);
-        rn_add_into(context, &a->map, &b->map);
+        combine(context, &a->map, &b->map, false, &y->map);
+        combine(context, &a->map, &b->map, false, &a->map);
         rn_test_grid_check_same(&a->grid, &y->grid, "added in place");
-        rn_add_forward(context, &y->map, NULL, true, &b->map);
-        rn_add_forward(context, &y->map, NULL, true, &y->map);
+        combine(context, &y->map, NULL, true, &b->map);
+        combine(context, &y->map, NULL, true, &y->map);
         rn_test_grid_check_same(&y->grid, &b->grid, "ReLU in place");
         rn_test_map_release(m, 3);
         rn_context_destroy(context);
@@ -57,7 +62,7 @@ static void a_range_of_channels_is_a_map(void **state)
     (void)state;
     middle.data += 7;
     middle.c = 6;
-    rn_add_forward(context, &part.map, NULL, false, &middle);
+    combine(context, &part.map, NULL, false, &middle);
     for (int64_t r = 0; r < ROWS; r++)
         for (int64_t c = 0; c < C; c++)
             assert_true(rn_test_grid_at(&whole.grid, r, c) == (c >= 7 && c < 13 ? rn_test_grid_at(&part.grid, r, c - 7)
@@ -80,7 +85,7 @@ static void the_mask_lets_through_where_the_output_is_positive(void **state)
         z.map.data[5] = -0.0f;
         z.map.data[6] = NAN;
         g.map.data[5] = NAN;
-        rn_relu_mask(context, &g.map, &z.map);
+        rn_combine(context, &(rn_combination){ .a = &g.map, .mask = &z.map }, &g.map);
         for (int64_t r = 0; r < ROWS; r++)
             for (int64_t c = 0; c < C; c++)
                 assert_true(rn_test_grid_at(&g.grid, r, c) ==
