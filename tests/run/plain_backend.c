@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/plain_backend.h"
+
+#include "base/random.h"
+#include "run/kinds.h"
+
+#include <math.h>
+
+float *plain_begin_gradient(const rn_tape *tape, const rn_operation *operation, int operand, bool *adds)
+{
+    rn_parameter *entry;
+
+    *adds = false;
+    if (!rn_has(operation, operand))
+        return NULL;
+    entry = &tape->parameters->entry[tape->buffer[tape->view[operation->operand[operand].view].buffer].index];
+    *adds = entry->has_gradient;
+    entry->has_gradient = true;
+    return rn_operand_floats(tape, operation, operand);
+}
+
+/* ---- element by element -------------------------------------------------------------------------------------------- */
+
+static void combine(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map x = rn_operand_map(tape, o, RN_X), y = rn_operand_map(tape, o, RN_Y),
+                 other = rn_operand_map(tape, o, RN_OTHER);
+    const float *const scale = rn_operand_floats(tape, o, RN_SCALE), *const shift =
+                                                                         rn_operand_floats(tape, o, RN_SHIFT);
+
+    for (int64_t row = 0; row < rn_map_rows(&y); row++) {
+        for (int64_t c = 0; c < y.c; c++) {
+            double value = plain_row(&x, row)[c];
+
+            if (scale != NULL)
+                value = value * scale[c] + shift[c];
+            if (other.data != NULL)
+                value += plain_row(&other, row)[c];
+            plain_put(&plain_row(&y, row)[c], o->relu && !(value > 0) ? 0 : value, plain_adds(o, RN_Y));
+        }
+    }
+}
+
+static void mask(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map g = rn_operand_map(tape, o, RN_DY), y = rn_operand_map(tape, o, RN_Y);
+
+    for (int64_t row = 0; y.data != NULL && row < rn_map_rows(&g); row++)
+        for (int64_t c = 0; c < g.c; c++)
+            if (!(plain_row(&y, row)[c] > 0))
+                plain_row(&g, row)[c] = 0;
+}
+
+static void scale(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map g = rn_operand_map(tape, o, RN_DY), dx = rn_operand_map(tape, o, RN_DX);
+    const float *const factor = rn_operand_floats(tape, o, RN_SCALE);
+
+    mask(tape, o);
+    for (int64_t row = 0; row < rn_map_rows(&g); row++)
+        for (int64_t c = 0; c < g.c; c++)
+            plain_row(&dx, row)[c] = plain_row(&g, row)[c] * factor[c];
+}
+
+static void join(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map x = rn_operand_map(tape, o, RN_X), y = rn_operand_map(tape, o, RN_Y);
+
+    for (int64_t row = 0; row < rn_map_rows(&x); row++)
+        for (int64_t c = 0; c < x.c; c++)
+            plain_row(&y, row)[o->as.channel + c] = plain_row(&x, row)[c];
+}
+
+static void clear(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map g = rn_operand_map(tape, o, RN_DY);
+
+    for (int64_t row = 0; row < rn_map_rows(&g); row++)
+        for (int64_t c = 0; c < g.c; c++)
+            plain_row(&g, row)[c] = 0;
+}
+
+/* Element after element in PyTorch's order, a word of the stream for each. */
+static void dropout(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map x = rn_operand_map(tape, o, RN_X), y = rn_operand_map(tape, o, RN_Y);
+    rn_random random = rn_random_at(tape->dropout_seed, RN_STREAM_DROPOUT, tape->dropout_step, (uint64_t)o->layer);
+
+    for (int64_t n = 0; n < x.n; n++)
+        for (int64_t c = 0; c < x.c; c++)
+            for (int64_t p = n * x.h * x.w; p < (n + 1) * x.h * x.w; p++)
+                plain_row(&y, p)[c] = (rn_random_next(&random) >> 8) * 0x1p-24 < o->as.dropout
+                                          ? 0
+                                          : (float)(plain_row(&x, p)[c] / (1 - o->as.dropout));
+}
+
+/* ---- batch norm ---------------------------------------------------------------------------------------------------- */
+
+static void moments(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map x = rn_operand_map(tape, o, RN_X);
+    const int64_t rows = rn_map_rows(&x);
+
+    for (int64_t c = 0; c < x.c; c++) {
+        double sum = 0, squares = 0;
+
+        for (int64_t row = 0; row < rows; row++)
+            sum += (double)plain_row(&x, row)[c];
+        for (int64_t row = 0; row < rows; row++)
+            squares += pow(plain_row(&x, row)[c] - sum / (double)rows, 2);
+        rn_operand_floats(tape, o, RN_MEAN)[c] = (float)(sum / (double)rows);
+        rn_operand_floats(tape, o, RN_VARIANCE)[c] = (float)(squares / (double)rows);
+    }
+}
+
+static void move_running(const rn_tape *tape, int32_t parameter, double momentum, const float *batch, double factor)
+{
+    float *const running = rn_parameters_floats(tape->parameters, (size_t)parameter);
+
+    for (int64_t c = 0; c < tape->parameters->entry[parameter].count; c++)
+        running[c] = (float)(running[c] + momentum * (batch[c] * factor - running[c]));
+    rn_parameters_written(tape->parameters, (size_t)parameter);
+}
+
+static void norm(const rn_tape *tape, const rn_operation *o)
+{
+    const float *const mean = rn_operand_floats(tape, o, RN_MEAN), *const variance =
+                                                                       rn_operand_floats(tape, o, RN_VARIANCE);
+    const double rows = (double)o->as.norm.rows;
+
+    for (int64_t c = 0; c < tape->view[o->operand[RN_MEAN].view].channels; c++) {
+        const double inverse = 1 / sqrt(variance[c] + o->as.norm.eps);
+        const double factor = rn_operand_floats(tape, o, RN_GAMMA)[c] * inverse;
+
+        rn_operand_floats(tape, o, RN_INVERSE)[c] = (float)inverse;
+        rn_operand_floats(tape, o, RN_SCALE)[c] = (float)factor;
+        rn_operand_floats(tape, o, RN_SHIFT)[c] = (float)(rn_operand_floats(tape, o, RN_BETA)[c] - mean[c] * factor);
+    }
+    move_running(tape, o->as.norm.running_mean, o->as.norm.momentum, mean, 1);
+    move_running(tape, o->as.norm.running_var, o->as.norm.momentum, variance, rows / (rows - 1));
+    *(int64_t *)(void *)tape->parameters->entry[o->as.norm.batches_tracked].value->data += 1;
+    rn_parameters_written(tape->parameters, (size_t)o->as.norm.batches_tracked);
+}
+
+static void norm_sums(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map g = rn_operand_map(tape, o, RN_DY), x = rn_operand_map(tape, o, RN_X);
+    float *const slopes = rn_operand_floats(tape, o, RN_SLOPES);
+    const double rows = (double)rn_map_rows(&g);
+    bool gamma_adds, beta_adds;
+    float *const dgamma = plain_begin_gradient(tape, o, RN_DGAMMA, &gamma_adds);
+    float *const dbeta = plain_begin_gradient(tape, o, RN_DBETA, &beta_adds);
+
+    mask(tape, o);
+    for (int64_t c = 0; c < g.c; c++) {
+        const double mean = rn_operand_floats(tape, o, RN_MEAN)[c], inverse = rn_operand_floats(tape, o, RN_INVERSE)[c],
+                     factor = rn_operand_floats(tape, o, RN_GAMMA)[c] * inverse;
+        double sum = 0, product = 0;
+
+        for (int64_t row = 0; row < rn_map_rows(&g); row++) {
+            sum += (double)plain_row(&g, row)[c];
+            product += plain_row(&g, row)[c] * ((plain_row(&x, row)[c] - mean) * inverse);
+        }
+        if (dgamma != NULL)
+            plain_put(&dgamma[c], product, gamma_adds);
+        if (dbeta != NULL)
+            plain_put(&dbeta[c], sum, beta_adds);
+        slopes[c] = (float)factor;
+        slopes[g.c + c] = (float)(-factor * inverse * product / rows);
+        slopes[2 * g.c + c] = (float)(-factor * sum / rows);
+    }
+}
+
+static void norm_backward(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map g = rn_operand_map(tape, o, RN_DY), x = rn_operand_map(tape, o, RN_X),
+                 dx = rn_operand_map(tape, o, RN_DX);
+    const float *const mean = rn_operand_floats(tape, o, RN_MEAN), *const k = rn_operand_floats(tape, o, RN_SLOPES);
+
+    for (int64_t row = 0; row < rn_map_rows(&g); row++)
+        for (int64_t c = 0; c < g.c; c++)
+            plain_row(&dx, row)[c] =
+                (float)((double)k[c] * plain_row(&g, row)[c] +
+                        (double)k[g.c + c] * ((double)plain_row(&x, row)[c] - mean[c]) + k[2 * g.c + c]);
+}
+
+static void channel_sums(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map g = rn_operand_map(tape, o, RN_DY);
+    bool adds;
+    float *const sums = plain_begin_gradient(tape, o, RN_DBETA, &adds);
+
+    for (int64_t c = 0; c < g.c; c++) {
+        double sum = 0;
+
+        for (int64_t row = 0; row < rn_map_rows(&g); row++)
+            sum += (double)plain_row(&g, row)[c];
+        plain_put(&sums[c], sum, adds);
+    }
+}
+
+/* ---- moving elements, softmax -------------------------------------------------------------------------------------- */
+
+static void flatten(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map x = rn_operand_map(tape, o, RN_X), y = rn_operand_map(tape, o, RN_Y);
+
+    for (int64_t row = 0; row < rn_map_rows(&x); row++)
+        for (int64_t c = 0; c < x.c; c++)
+            plain_row(&y, row / (x.h * x.w))[c * x.h * x.w + row % (x.h * x.w)] = plain_row(&x, row)[c];
+}
+
+static void flatten_backward(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map dy = rn_operand_map(tape, o, RN_DY), dx = rn_operand_map(tape, o, RN_DX);
+
+    for (int64_t row = 0; row < rn_map_rows(&dx); row++)
+        for (int64_t c = 0; c < dx.c; c++)
+            plain_put(&plain_row(&dx, row)[c],
+                      plain_row(&dy, row / (dx.h * dx.w))[c * dx.h * dx.w + row % (dx.h * dx.w)], plain_adds(o, RN_DX));
+}
+
+static void shortcut_a(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map x = rn_operand_map(tape, o, RN_X), y = rn_operand_map(tape, o, RN_Y);
+    const int64_t before = (y.c - x.c) / 2;
+
+    for (int64_t row = 0; row < rn_map_rows(&y); row++) {
+        const float *const from =
+            plain_pixel(&x, row / (y.h * y.w), row / y.w % y.h * o->as.stride, row % y.w * o->as.stride);
+
+        for (int64_t c = 0; c < y.c; c++)
+            plain_row(&y, row)[c] = c < before || c >= before + x.c ? 0 : from[c - before];
+    }
+}
+
+static void shortcut_a_backward(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map dy = rn_operand_map(tape, o, RN_DY), dx = rn_operand_map(tape, o, RN_DX);
+    const int64_t before = (dy.c - dx.c) / 2, stride = o->as.stride;
+
+    for (int64_t row = 0; row < rn_map_rows(&dx); row++) {
+        const int64_t n = row / (dx.h * dx.w), h = row / dx.w % dx.h, w = row % dx.w;
+        const bool seen = h % stride == 0 && w % stride == 0;
+
+        for (int64_t c = 0; c < dx.c; c++)
+            plain_put(&plain_row(&dx, row)[c], seen ? plain_pixel(&dy, n, h / stride, w / stride)[before + c] : 0,
+                      plain_adds(o, RN_DX));
+    }
+}
+
+static void log_softmax(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map x = rn_operand_map(tape, o, RN_X), y = rn_operand_map(tape, o, RN_Y);
+
+    for (int64_t row = 0; row < rn_map_rows(&x); row++) {
+        double sum = 0;
+
+        for (int64_t c = 0; c < x.c; c++)
+            sum += exp((double)plain_row(&x, row)[c]);
+        for (int64_t c = 0; c < x.c; c++)
+            plain_row(&y, row)[c] = (float)(plain_row(&x, row)[c] - log(sum));
+    }
+}
+
+static void log_softmax_backward(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map dy = rn_operand_map(tape, o, RN_DY), y = rn_operand_map(tape, o, RN_Y),
+                 dx = rn_operand_map(tape, o, RN_DX);
+
+    for (int64_t row = 0; row < rn_map_rows(&dx); row++) {
+        double sum = 0;
+
+        for (int64_t c = 0; c < dx.c; c++)
+            sum += (double)plain_row(&dy, row)[c];
+        for (int64_t c = 0; c < dx.c; c++)
+            plain_put(&plain_row(&dx, row)[c], plain_row(&dy, row)[c] - exp((double)plain_row(&y, row)[c]) * sum,
+                      plain_adds(o, RN_DX));
+    }
+}
+
+static void gradient_ready(const rn_tape *tape, const rn_operation *o)
+{
+    if (tape->gradient_ready != NULL)
+        tape->gradient_ready(tape->payload, o->as.parameter);
+}
+
+/* ---- the table ----------------------------------------------------------------------------------------------------- */
+
+static const rn_backend_row rows[] = {
+    { &rn_op_conv, plain_conv, NULL },
+    { &rn_op_combine, combine, NULL },
+    { &rn_op_moments, moments, NULL },
+    { &rn_op_norm, norm, NULL },
+    { &rn_op_max_pool, plain_max_pool, NULL },
+    { &rn_op_avg_pool, plain_avg_pool, NULL },
+    { &rn_op_adaptive_avg_pool, plain_avg_pool, NULL },
+    { &rn_op_dropout, dropout, NULL },
+    { &rn_op_flatten, flatten, NULL },
+    { &rn_op_shortcut_a, shortcut_a, NULL },
+    { &rn_op_log_softmax, log_softmax, NULL },
+    { &rn_op_join, join, NULL },
+    { &rn_op_loss, clear, NULL },
+    { &rn_op_mask, mask, NULL },
+    { &rn_op_scale, scale, NULL },
+    { &rn_op_conv_backward, plain_conv_backward, NULL },
+    { &rn_op_channel_sums, channel_sums, NULL },
+    { &rn_op_norm_sums, norm_sums, NULL },
+    { &rn_op_norm_backward, norm_backward, NULL },
+    { &rn_op_max_pool_backward, plain_max_pool_backward, NULL },
+    { &rn_op_avg_pool_backward, plain_avg_pool_backward, NULL },
+    { &rn_op_adaptive_avg_pool_backward, plain_avg_pool_backward, NULL },
+    { &rn_op_flatten_backward, flatten_backward, NULL },
+    { &rn_op_shortcut_a_backward, shortcut_a_backward, NULL },
+    { &rn_op_log_softmax_backward, log_softmax_backward, NULL },
+    { &rn_op_gradient_ready, gradient_ready, NULL },
+    { NULL, NULL, NULL },
+};
+
+const rn_backend plain_backend = { "plain", rows, NULL };
