@@ -21,26 +21,47 @@ float *plain_begin_gradient(const rn_tape *tape, const rn_operation *operation, 
 
 /* ---- element by element -------------------------------------------------------------------------------------------- */
 
+/* The maps of a combination, and its numbers. */
+typedef struct combination {
+    rn_map x, other, beside, mask, y;
+    const float *scale, *beside_scale, *mean, *shift;
+} combination;
+
+static double combined(const combination *k, int64_t row, int64_t c)
+{
+    double value = k->mask.data == NULL || plain_row(&k->mask, row)[c] > 0 ? plain_row(&k->x, row)[c] : 0;
+
+    if (k->scale != NULL)
+        value *= k->scale[c];
+    if (k->beside.data != NULL)
+        value += k->beside_scale[c] * ((double)plain_row(&k->beside, row)[c] - k->mean[c]);
+    if (k->shift != NULL)
+        value += k->shift[c];
+    return k->other.data != NULL ? value + plain_row(&k->other, row)[c] : value;
+}
+
 static void combine(const rn_tape *tape, const rn_operation *o)
 {
-    const rn_map x = rn_operand_map(tape, o, RN_X), y = rn_operand_map(tape, o, RN_Y),
-                 other = rn_operand_map(tape, o, RN_OTHER);
-    const float *const scale = rn_operand_floats(tape, o, RN_SCALE), *const shift =
-                                                                         rn_operand_floats(tape, o, RN_SHIFT);
+    const combination k = { .x = rn_operand_map(tape, o, RN_X),
+                            .other = rn_operand_map(tape, o, RN_OTHER),
+                            .beside = rn_operand_map(tape, o, RN_BESIDE),
+                            .mask = rn_operand_map(tape, o, RN_MASK),
+                            .y = rn_operand_map(tape, o, RN_Y),
+                            .scale = rn_operand_floats(tape, o, RN_SCALE),
+                            .beside_scale = rn_operand_floats(tape, o, RN_BESIDE_SCALE),
+                            .mean = rn_operand_floats(tape, o, RN_MEAN),
+                            .shift = rn_operand_floats(tape, o, RN_SHIFT) };
 
-    for (int64_t row = 0; row < rn_map_rows(&y); row++) {
-        for (int64_t c = 0; c < y.c; c++) {
-            double value = plain_row(&x, row)[c];
+    for (int64_t row = 0; row < rn_map_rows(&k.y); row++) {
+        for (int64_t c = 0; c < k.y.c; c++) {
+            const double value = combined(&k, row, c);
 
-            if (scale != NULL)
-                value = value * scale[c] + shift[c];
-            if (other.data != NULL)
-                value += plain_row(&other, row)[c];
-            plain_put(&plain_row(&y, row)[c], o->relu && !(value > 0) ? 0 : value, plain_adds(o, RN_Y));
+            plain_put(&plain_row(&k.y, row)[c], o->relu && !(value > 0) ? 0 : value, plain_adds(o, RN_Y));
         }
     }
 }
 
+/* DY = Y > 0 ? DY : 0, where there is a Y. */
 static void mask(const rn_tape *tape, const rn_operation *o)
 {
     const rn_map g = rn_operand_map(tape, o, RN_DY), y = rn_operand_map(tape, o, RN_Y);
@@ -49,17 +70,6 @@ static void mask(const rn_tape *tape, const rn_operation *o)
         for (int64_t c = 0; c < g.c; c++)
             if (!(plain_row(&y, row)[c] > 0))
                 plain_row(&g, row)[c] = 0;
-}
-
-static void scale(const rn_tape *tape, const rn_operation *o)
-{
-    const rn_map g = rn_operand_map(tape, o, RN_DY), dx = rn_operand_map(tape, o, RN_DX);
-    const float *const factor = rn_operand_floats(tape, o, RN_SCALE);
-
-    mask(tape, o);
-    for (int64_t row = 0; row < rn_map_rows(&g); row++)
-        for (int64_t c = 0; c < g.c; c++)
-            plain_row(&dx, row)[c] = plain_row(&g, row)[c] * factor[c];
 }
 
 static void join(const rn_tape *tape, const rn_operation *o)
@@ -169,19 +179,6 @@ static void norm_sums(const rn_tape *tape, const rn_operation *o)
         slopes[g.c + c] = (float)(-factor * inverse * product / rows);
         slopes[2 * g.c + c] = (float)(-factor * sum / rows);
     }
-}
-
-static void norm_backward(const rn_tape *tape, const rn_operation *o)
-{
-    const rn_map g = rn_operand_map(tape, o, RN_DY), x = rn_operand_map(tape, o, RN_X),
-                 dx = rn_operand_map(tape, o, RN_DX);
-    const float *const mean = rn_operand_floats(tape, o, RN_MEAN), *const k = rn_operand_floats(tape, o, RN_SLOPES);
-
-    for (int64_t row = 0; row < rn_map_rows(&g); row++)
-        for (int64_t c = 0; c < g.c; c++)
-            plain_row(&dx, row)[c] =
-                (float)((double)k[c] * plain_row(&g, row)[c] +
-                        (double)k[g.c + c] * ((double)plain_row(&x, row)[c] - mean[c]) + k[2 * g.c + c]);
 }
 
 static void channel_sums(const rn_tape *tape, const rn_operation *o)
@@ -301,12 +298,9 @@ static const rn_backend_row rows[] = {
     { &rn_op_log_softmax, log_softmax, NULL },
     { &rn_op_join, join, NULL },
     { &rn_op_loss, clear, NULL },
-    { &rn_op_mask, mask, NULL },
-    { &rn_op_scale, scale, NULL },
     { &rn_op_conv_backward, plain_conv_backward, NULL },
     { &rn_op_channel_sums, channel_sums, NULL },
     { &rn_op_norm_sums, norm_sums, NULL },
-    { &rn_op_norm_backward, norm_backward, NULL },
     { &rn_op_max_pool_backward, plain_max_pool_backward, NULL },
     { &rn_op_avg_pool_backward, plain_avg_pool_backward, NULL },
     { &rn_op_adaptive_avg_pool_backward, plain_avg_pool_backward, NULL },
