@@ -4,8 +4,7 @@
  * bits for any number of threads; and what holds for convolutions whatever their numbers are. The gradient of the
  * weights is tested in test_conv_weights.c.
  */
-#include "ops/conv.h"
-
+#include "ops/conv_algorithm.h"
 #include "ops/conv_cases.h"
 #include "support/support.h"
 
@@ -323,6 +322,73 @@ static void test_an_image_does_not_depend_on_the_others_of_its_batch(void **stat
     }
 }
 
+/* ---- algorithms -------------------------------------------------------------------------------------------------- */
+
+typedef struct three_passes {
+    rn_test_map y, dx;
+    rn_test_grid dw;
+} three_passes;
+
+static three_passes run_passes(const rn_context *context, rn_test_conv *test, const rn_conv_algorithm *algorithm,
+                               bool accumulate)
+{
+    three_passes out = { rn_test_conv_output(test, false), rn_test_conv_output(test, true), rn_test_conv_dw(test) };
+    const rn_conv_epilogue epilogue = { .residual = &test->residual.map, .relu = true };
+    rn_conv_plan plan = { .conv = test->conv, .batch = test->n, .algorithm = algorithm };
+    size_t bytes;
+    void *packed, *workspace;
+
+    algorithm->plan(&plan, context);
+    bytes = plan.forward_bytes > plan.data_bytes ? plan.forward_bytes : plan.data_bytes;
+    bytes = (bytes > plan.weights_bytes ? bytes : plan.weights_bytes) + RN_ALIGNMENT;
+    workspace = aligned_alloc(RN_ALIGNMENT, bytes / RN_ALIGNMENT * RN_ALIGNMENT);
+    packed = aligned_alloc(RN_ALIGNMENT, ((size_t)plan.packed_count * 4 / RN_ALIGNMENT + 1) * RN_ALIGNMENT);
+    assert_true(workspace != NULL && packed != NULL);
+    rn_test_grid_fill(&out.dx.grid, 5, 1, 0);
+    rn_test_grid_fill(&out.dw, 6, 1, 0);
+    rn_conv_pack(context, &plan, test->weights.data, packed);
+    rn_conv_forward(context, &plan, &test->x.map, packed, &epilogue, &out.y.map, workspace);
+    rn_conv_backward_data(context, &plan, &test->dy.map, test->weights.data, &out.dx.map, accumulate, workspace);
+    rn_conv_backward_weights(context, &plan, &test->x.map, &test->dy.map, out.dw.data, accumulate, workspace);
+    free(packed);
+    free(workspace);
+    return out;
+}
+
+static void release_passes(three_passes *passes)
+{
+    rn_test_map_release(&passes->y, 1);
+    rn_test_map_release(&passes->dx, 1);
+    rn_test_grid_release(&passes->dw);
+}
+
+static void test_depthwise_sums_have_the_bits_of_products_of_matrices(void **state)
+{
+    int depthwise = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 40; i++) {
+        rn_test_conv_shape shape = rn_test_conv_random(2000 + i);
+        const rn_context *context;
+        rn_test_conv test;
+
+        shape.c = shape.o = shape.groups = (int32_t)(2 + i);
+        test = rn_test_conv_make(&shape, i);
+        for (int s = 0; (context = one_thread(&s)) != NULL && rn_conv_depthwise.suits(&test.conv); depthwise++) {
+            three_passes own = run_passes(context, &test, &rn_conv_depthwise, i % 2 == 1);
+            three_passes matrix = run_passes(context, &test, &rn_conv_gemm, i % 2 == 1);
+
+            rn_test_grid_check_same(&own.y.grid, &matrix.y.grid, "y");
+            rn_test_grid_check_same(&own.dx.grid, &matrix.dx.grid, "dx");
+            rn_test_grid_check_same(&own.dw, &matrix.dw, "dw");
+            release_passes(&own);
+            release_passes(&matrix);
+        }
+        rn_test_conv_release(&test);
+    }
+    assert_true(depthwise >= 80);
+}
+
 /* Packed weights as large as no memory are not mistaken for small ones; what depends on the map alone stays small. */
 static void test_sizes_saturate_and_workspaces_are_bounded(void **state)
 {
@@ -353,6 +419,7 @@ int main(void)
         cmocka_unit_test(test_a_nan_or_an_infinity_reaches_just_the_windows_that_see_it),
         cmocka_unit_test(test_the_three_passes_are_adjoint),
         cmocka_unit_test(test_an_image_does_not_depend_on_the_others_of_its_batch),
+        cmocka_unit_test(test_depthwise_sums_have_the_bits_of_products_of_matrices),
         cmocka_unit_test(test_sizes_saturate_and_workspaces_are_bounded),
     };
 
