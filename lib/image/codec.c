@@ -152,18 +152,6 @@ static rn_status check_bmp(const uint8_t *bytes, size_t nbytes, const char *name
     return RN_OK;
 }
 
-rn_status rn_check_picture_size(const rn_workbench *bench, int64_t width, int64_t height, const char *name,
-                                rn_message *message)
-{
-    if (width < 1 || height < 1)
-        return rn_fail(message, RN_FORMAT, "%s: a picture of %lld x %lld pixels", name, (long long)width,
-                       (long long)height);
-    if (width > rn_bench_pixels(bench) / height)
-        return rn_fail(message, RN_UNSUPPORTED, "%s: %lld x %lld pixels, at most %lld are handled (rn_image_options)",
-                       name, (long long)width, (long long)height, (long long)rn_bench_pixels(bench));
-    return RN_OK;
-}
-
 /* What lies under a photo's name though it is none: said by its first bytes, so that people know what to do with it. */
 static const char *other_format(const uint8_t *bytes, size_t nbytes)
 {

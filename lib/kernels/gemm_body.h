@@ -98,31 +98,55 @@ ALWAYS_INLINE void multiply_tile(const int rows, int64_t depth, const float *a, 
     }
 }
 
-/* A tile of each height that the set has; the switch is left with ROWS cases. */
+_Static_assert(ROWS >= 1 && ROWS <= 14, "multiply_rows has a case for each height up to 14");
+_Static_assert(UNIT % WIDTH == 0, "a block of a panel is whole vectors");
+_Static_assert(COLUMNS % 4 == 0 && VECTORS >= 1, "a row of a tile is whole vectors");
+
+/* A tile of each height that the set has. */
 ALWAYS_INLINE void multiply_rows(int64_t rows, int64_t depth, const float *a, int64_t step, int64_t run_length,
                                  int64_t run_pitch, const float *b, float *c, int64_t ldc, bool accumulate)
 {
 #define TILE(height) \
     case height: multiply_tile(height, depth, a, step, run_length, run_pitch, b, c, ldc, accumulate); break
-    switch (rows <= ROWS ? rows : ROWS) {
+    switch (rows) {
         TILE(1);
+#if RN_ROWS >= 2
         TILE(2);
+#endif
+#if RN_ROWS >= 3
         TILE(3);
+#endif
+#if RN_ROWS >= 4
         TILE(4);
+#endif
 #if RN_ROWS >= 5
         TILE(5);
 #endif
 #if RN_ROWS >= 6
         TILE(6);
 #endif
-#if RN_ROWS >= 14
+#if RN_ROWS >= 7
         TILE(7);
+#endif
+#if RN_ROWS >= 8
         TILE(8);
+#endif
+#if RN_ROWS >= 9
         TILE(9);
+#endif
+#if RN_ROWS >= 10
         TILE(10);
+#endif
+#if RN_ROWS >= 11
         TILE(11);
+#endif
+#if RN_ROWS >= 12
         TILE(12);
+#endif
+#if RN_ROWS >= 13
         TILE(13);
+#endif
+#if RN_ROWS >= 14
         TILE(14);
 #endif
     }
@@ -398,9 +422,10 @@ static void add_products(int64_t channels, const float *a, const float *b, float
 
 #define RN_GEMM_TABLE \
     { \
-        .mr = ROWS, .nr = COLUMNS, .unit = UNIT, .multiply = multiply, .multiply_weights = multiply_weights, \
-        .gather = gather, .gather_weights = gather_weights, .copy = copy, .transpose = transpose, \
-        .multiply_taps = multiply_taps, .add_products = add_products \
+        .mr = ROWS, .nr = COLUMNS, .unit = UNIT, .blocks = { 1152, 80 * 1024, 64 * 1024, 512, 512, 128 * 1024, 448 }, \
+        /* 1 MB of L2 */ .multiply = multiply, .multiply_weights = multiply_weights, .gather = gather, \
+        .gather_weights = gather_weights, .copy = copy, .transpose = transpose, .multiply_taps = multiply_taps, \
+        .add_products = add_products \
     }
 
 #endif

@@ -51,8 +51,20 @@ typedef struct rn_gemm_tap {
     const float *x, *weights;
 } rn_gemm_tap;
 
+/* Sizes of blocks, in floats unless said, for the second-level cache of the cores that have the set. They decide no bit. */
+typedef struct rn_gemm_blocks {
+    int32_t depth;        /* k of a block: a panel of weights this deep stays while the rows pass over it */
+    int32_t rows;         /* packed rows of a block, or its band */
+    int32_t tiles;        /* finished tiles of a block */
+    int32_t columns;      /* columns of a block */
+    int32_t range;        /* of the gradient of the weights: channels and columns of a unit, */
+    int32_t stretch;      /* packed operands of a stretch, */
+    int32_t stretch_rows; /* and its rows at most */
+} rn_gemm_blocks;
+
 typedef struct rn_gemm_kernels {
     int32_t mr, nr, unit;
+    rn_gemm_blocks blocks;
 
     void (*multiply)(int64_t rows, int64_t depth, const rn_gemm_rows *a, const float *b, float *c, int64_t ldc,
                      bool accumulate);

@@ -29,8 +29,7 @@ extern const rn_conv_algorithm rn_conv_gemm;      /* conv_gemm.c: any */
 
 /* ---- between the algorithms' files --------------------------------------------------------------------------------- */
 
-/* conv_gemm.c, conv_gemm_data.c: floats of packed weights of all groups; INT64_MAX if they cannot be counted. */
-int64_t rn_gemm_packed_floats(const rn_context *context, const rn_conv *conv, int64_t columns, int64_t channels);
+/* conv_gemm_data.c */
 void rn_gemm_plan_data(rn_conv_plan *plan, const rn_context *context);
 void rn_gemm_backward_data(const rn_context *context, const rn_conv_plan *plan, const rn_map *dy, const float *weights,
                            const rn_map *dx, bool accumulate, void *workspace);

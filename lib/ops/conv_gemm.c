@@ -8,18 +8,6 @@ static rn_steps steps_of(const rn_map *map)
     return (rn_steps){ map->pitch, map->w * map->pitch, map->h * map->w * map->pitch };
 }
 
-int64_t rn_gemm_packed_floats(const rn_context *context, const rn_conv *conv, int64_t columns, int64_t channels)
-{
-    const size_t taps = (size_t)conv->kernel_h * (size_t)conv->kernel_w;
-    const size_t padded = (size_t)rn_round_up(columns, context->kernels->gemm->nr);
-    size_t depth, panels, floats;
-
-    if (!rn_size_multiply(&depth, taps, (size_t)channels) || !rn_size_multiply(&panels, (size_t)conv->groups, padded) ||
-        !rn_size_multiply(&floats, panels, depth) || (uint64_t)floats > INT64_MAX)
-        return INT64_MAX;
-    return (int64_t)floats;
-}
-
 static int64_t forward_depth(const rn_conv *conv)
 {
     return (int64_t)conv->kernel_h * conv->kernel_w * rn_conv_group_in(conv);
@@ -115,7 +103,7 @@ static void plan_passes(rn_conv_plan *plan, const rn_context *context)
     const rn_product_shape shape = forward_shape(&plan->conv, plan->batch);
 
     plan->packed_count =
-        rn_gemm_packed_floats(context, &plan->conv, rn_conv_group_out(&plan->conv), rn_conv_group_in(&plan->conv));
+        rn_product_packed_floats(context, &plan->conv, rn_conv_group_out(&plan->conv), rn_conv_group_in(&plan->conv));
     plan->forward = rn_product_blocks_for(context, &shape);
     plan->forward_bytes = rn_product_workspace(context, &plan->forward);
     rn_gemm_plan_data(plan, context);

@@ -97,7 +97,7 @@ static int64_t class_count(const rn_conv *conv)
 /* The classes' windows together are the kernel. */
 static size_t data_packed_bytes(const rn_context *context, const rn_conv *conv)
 {
-    const int64_t floats = rn_gemm_packed_floats(context, conv, rn_conv_group_in(conv), rn_conv_group_out(conv));
+    const int64_t floats = rn_product_packed_floats(context, conv, rn_conv_group_in(conv), rn_conv_group_out(conv));
     size_t bytes;
 
     if (!rn_size_multiply(&bytes, (size_t)floats, sizeof(float)) || bytes > SIZE_MAX - RN_ALIGNMENT)

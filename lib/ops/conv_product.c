@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Blocks of im2col rows times packed weights (conv_product.h). Block sizes were chosen on a core with 1 MB of L2. */
+/* Blocks of im2col rows times packed weights (conv_product.h). */
 #include "ops/conv_product.h"
 
 #include <string.h>
@@ -8,11 +8,7 @@
 
 enum {
     FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float),
-    DEPTH_MOST = 1152,            /* of a block: a panel of weights this deep stays in L2 while the rows pass over it */
-    ROW_FLOATS_MOST = 80 * 1024,  /* packed rows of a block, or its band */
-    TILE_FLOATS_MOST = 64 * 1024, /* finished tiles of a block */
-    COLUMNS_MOST = 512,           /* of a block */
-    LINE_SPARE = 64               /* that the gather kernels ask for */
+    LINE_SPARE = 64 /* that the gather kernels ask for */
 };
 
 static int64_t least(int64_t a, int64_t b)
@@ -68,31 +64,31 @@ static int64_t direct_rows_most(const rn_gemm_kernels *gemm, const rn_gather *la
     const bool single = largest->window_h == 1 && largest->window_w == 1;
     const bool one_line = single && largest->stride_h == 1 && largest->stride_w == 1; /* the whole map */
 
-    if ((!single && (largest->dilation_h != 1 || largest->dilation_w != 1)) || rn_gather_depth(largest) > DEPTH_MOST ||
-        one > ROW_FLOATS_MOST || largest->out_w > TILE_FLOATS_MOST / tile_pitch ||
-        (!one_line && 2 * largest->out_w < gemm->mr) ||
+    if ((!single && (largest->dilation_h != 1 || largest->dilation_w != 1)) ||
+        rn_gather_depth(largest) > gemm->blocks.depth || one > gemm->blocks.rows ||
+        largest->out_w > gemm->blocks.tiles / tile_pitch || (!one_line && 2 * largest->out_w < gemm->mr) ||
         (single && largest->stride_w * largest->channels % SETS_FLOATS == 0))
         return 0;
-    return (1 + (ROW_FLOATS_MOST - one) / another) * largest->out_w;
+    return (1 + (gemm->blocks.rows - one) / another) * largest->out_w;
 }
 
 rn_product_blocks rn_product_blocks_for(const rn_context *context, const rn_product_shape *shape)
 {
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
     const rn_gather *const largest = &shape->largest;
-    const int64_t depth = rn_gather_depth(largest), passes = most(1, rn_divide_up(depth, DEPTH_MOST));
+    const int64_t depth = rn_gather_depth(largest), passes = most(1, rn_divide_up(depth, gemm->blocks.depth));
     const int64_t all = most(1, shape->images * largest->out_h * largest->out_w);
     rn_product_blocks b = { .products = shape->products,
                             .depth = rn_round_up(most(1, rn_divide_up(depth, passes)), gemm->unit) };
     rn_side rows, columns = { .panels = rn_divide_up(shape->columns, gemm->nr) };
     int64_t rows_most, grain, lines;
 
-    columns.blocks = rn_divide_up(columns.panels, most(1, COLUMNS_MOST / gemm->nr));
+    columns.blocks = rn_divide_up(columns.panels, most(1, gemm->blocks.columns / gemm->nr));
     b.tile_pitch = tile_pitch_of(gemm, rn_divide_up(columns.panels, columns.blocks));
     rows_most = direct_rows_most(gemm, largest, b.tile_pitch);
     b.direct = rows_most > 0;
     grain = b.direct ? most(1, largest->out_w) : 1;
-    rows_most = least(b.direct ? rows_most : ROW_FLOATS_MOST / b.depth, TILE_FLOATS_MOST / b.tile_pitch);
+    rows_most = least(b.direct ? rows_most : gemm->blocks.rows / b.depth, gemm->blocks.tiles / b.tile_pitch);
     rows.panels = rn_divide_up(all, b.direct ? grain : gemm->mr);
     rows.blocks = rn_divide_up(rows.panels, most(1, rows_most / (b.direct ? grain : gemm->mr)));
     /* Cutting rows reads the weights again, cutting columns the rows. */
@@ -119,6 +115,18 @@ static size_t described_bytes(const rn_product_blocks *blocks)
 size_t rn_product_workspace(const rn_context *context, const rn_product_blocks *blocks)
 {
     return described_bytes(blocks) + (size_t)context->pool.threads * (size_t)blocks->thread_floats * sizeof(float);
+}
+
+int64_t rn_product_packed_floats(const rn_context *context, const rn_conv *conv, int64_t columns, int64_t channels)
+{
+    const size_t taps = (size_t)conv->kernel_h * (size_t)conv->kernel_w;
+    const size_t padded = (size_t)rn_round_up(columns, context->kernels->gemm->nr);
+    size_t depth, panels, floats;
+
+    if (!rn_size_multiply(&depth, taps, (size_t)channels) || !rn_size_multiply(&panels, (size_t)conv->groups, padded) ||
+        !rn_size_multiply(&floats, panels, depth) || (uint64_t)floats > INT64_MAX)
+        return INT64_MAX;
+    return (int64_t)floats;
 }
 
 typedef struct call {

@@ -16,10 +16,7 @@ enum {
     CHUNKS_MOST = 16,
     CHUNK_PRODUCT = 65536, /* chunks = this / (in * out): few weights mean few units otherwise */
     CHUNK_ROWS_LEAST = 64,
-    UNITS_WANTED = 64,           /* of 32 columns each */
-    RANGE_FLOATS = 512,          /* channels and columns of a unit */
-    STRETCH_FLOATS = 128 * 1024, /* packed operands of a stretch */
-    STRETCH_ROWS = 448,
+    UNITS_WANTED = 64,      /* of 32 columns each */
     COLLIDING_FLOATS = 512, /* 2 KB: eight rows fall on two sets of a cache of 32 KB */
     FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float),
     PAD = 16, /* keeps panels of a power of two of floats off each other's cache sets */
@@ -56,14 +53,15 @@ static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *
     b.chunks = chunks_for(conv, b.depth, b.outs, b.rows);
     b.out.panels = rn_divide_up(b.outs, gemm->mr);
     b.column.panels = rn_divide_up(b.depth, gemm->nr);
-    b.out.blocks = rn_divide_up(b.outs, RANGE_FLOATS);
-    b.column.blocks = rn_divide_up(b.depth, RANGE_FLOATS);
+    b.out.blocks = rn_divide_up(b.outs, gemm->blocks.range);
+    b.column.blocks = rn_divide_up(b.depth, gemm->blocks.range);
     rn_spread_blocks(b.depth > b.outs ? &b.column : &b.out, b.depth > b.outs ? &b.out : &b.column,
                      b.chunks * conv->groups, context->pool.threads);
     b.out_most = rn_divide_up(b.out.panels, b.out.blocks);
     b.column_most = rn_divide_up(b.column.panels, b.column.blocks);
     chunk = most(1, rn_divide_up(b.rows, b.chunks));
-    b.stretch = least(STRETCH_ROWS, STRETCH_FLOATS / (b.out_most * gemm->mr + b.column_most * gemm->nr));
+    b.stretch =
+        least(gemm->blocks.stretch_rows, gemm->blocks.stretch / (b.out_most * gemm->mr + b.column_most * gemm->nr));
     b.stretch = rn_divide_up(chunk, rn_divide_up(chunk, b.stretch));
     b.out_pitch = rn_round_up(b.out_most * gemm->mr, FLOATS_A_LINE) + PAD;
     b.column_floats = rn_round_up(b.stretch * gemm->nr, FLOATS_A_LINE) + PAD;

@@ -189,13 +189,6 @@ void rn_parameters_release(rn_parameters *parameters)
 
 /* Values ------------------------------------------------------------------------------------------------------- */
 
-float *rn_parameters_floats(const rn_parameters *parameters, size_t index)
-{
-    const rn_parameter *const entry = entry_at(parameters, index);
-
-    return entry != NULL && entry->offset >= 0 ? (float *)parameters->values->memory + entry->offset : NULL;
-}
-
 /* Gradients ---------------------------------------------------------------------------------------------------- */
 
 static bool wants_gradient(const rn_parameter *entry)

@@ -20,6 +20,14 @@ rn_status rn_arena_allocate(float **memory, rn_context *context, size_t floats)
                : rn_fail(&context->message, RN_NO_MEMORY, "no memory for %zu numbers of parameters", floats);
 }
 
+float *rn_parameters_floats(const rn_parameters *parameters, size_t index)
+{
+    const rn_parameter *const entry =
+        parameters != NULL && index < parameters->count ? &parameters->entry[index] : NULL;
+
+    return entry != NULL && entry->offset >= 0 ? (float *)parameters->values->memory + entry->offset : NULL;
+}
+
 /* ---- the gate ---------------------------------------------------------------------------------------------------- */
 
 /* A reader changes nothing but the gate. */

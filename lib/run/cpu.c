@@ -10,19 +10,6 @@
 
 #include <math.h>
 
-float *rn_cpu_begin_gradient(const rn_tape *tape, const rn_operation *o, int operand, bool *accumulate)
-{
-    rn_parameter *entry;
-
-    *accumulate = false;
-    if (!rn_has(o, operand))
-        return NULL;
-    entry = &tape->parameters->entry[tape->buffer[tape->view[o->operand[operand].view].buffer].index];
-    *accumulate = entry->has_gradient;
-    entry->has_gradient = true;
-    return rn_operand_floats(tape, o, operand);
-}
-
 static bool adds(const rn_operation *o, int operand)
 {
     return o->operand[operand].role == RN_ADD;
@@ -174,8 +161,8 @@ static void run_norm_sums(const rn_tape *tape, const rn_operation *o)
         .slopes = rn_operand_floats(tape, o, RN_SLOPES),
     };
 
-    job.dgamma = rn_cpu_begin_gradient(tape, o, RN_DGAMMA, &gamma_accumulates);
-    job.dbeta = rn_cpu_begin_gradient(tape, o, RN_DBETA, &beta_accumulates);
+    job.dgamma = rn_tape_begin_gradient(tape, o, RN_DGAMMA, &gamma_accumulates);
+    job.dbeta = rn_tape_begin_gradient(tape, o, RN_DBETA, &beta_accumulates);
     equalise(&job, gamma_accumulates, beta_accumulates);
     rn_batch_norm_sums(tape->context, &job, rn_operand_data(tape, o, RN_SCRATCH));
 }
@@ -189,7 +176,7 @@ static void run_channel_sums(const rn_tape *tape, const rn_operation *o)
 {
     const rn_map g = rn_operand_map(tape, o, RN_DY);
     bool accumulate;
-    float *const sums = rn_cpu_begin_gradient(tape, o, RN_DBETA, &accumulate);
+    float *const sums = rn_tape_begin_gradient(tape, o, RN_DBETA, &accumulate);
 
     rn_channel_sums(tape->context, &g, sums, accumulate, rn_operand_data(tape, o, RN_SCRATCH));
 }

@@ -114,7 +114,7 @@ void rn_cpu_conv_backward(const rn_tape *tape, const rn_operation *o)
                  dx = rn_operand_map(tape, o, RN_DX);
     void *const workspace = rn_operand_data(tape, o, RN_SCRATCH);
     bool accumulate;
-    float *const dw = rn_cpu_begin_gradient(tape, o, RN_DWEIGHTS, &accumulate);
+    float *const dw = rn_tape_begin_gradient(tape, o, RN_DWEIGHTS, &accumulate);
 
     if (dw != NULL)
         rn_conv_backward_weights(tape->context, o->planned, &x, &dy, dw, accumulate, workspace);

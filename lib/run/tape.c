@@ -181,6 +181,19 @@ rn_map rn_operand_map(const rn_tape *tape, const rn_operation *operation, int op
     return rn_has(operation, operand) ? rn_view_map(tape, operation->operand[operand].view) : (rn_map){ 0 };
 }
 
+float *rn_tape_begin_gradient(const rn_tape *tape, const rn_operation *o, int operand, bool *accumulate)
+{
+    rn_parameter *entry;
+
+    *accumulate = false;
+    if (!rn_has(o, operand))
+        return NULL;
+    entry = &tape->parameters->entry[tape->buffer[tape->view[o->operand[operand].view].buffer].index];
+    *accumulate = entry->has_gradient;
+    entry->has_gradient = true;
+    return rn_operand_floats(tape, o, operand);
+}
+
 /* ---- running ------------------------------------------------------------------------------------------------------- */
 
 size_t rn_tape_prepared_bytes(const rn_tape *tape)

@@ -189,6 +189,10 @@ float *rn_operand_floats(const rn_tape *tape, const rn_operation *operation, int
 rn_map rn_view_map(const rn_tape *tape, int32_t view);
 rn_map rn_operand_map(const rn_tape *tape, const rn_operation *operation, int operand);
 
+/* The gradient of a parameter, about to be written, or added to if *accumulate: nobody has used it up yet. NULL: the
+ * operand is absent. */
+float *rn_tape_begin_gradient(const rn_tape *tape, const rn_operation *operation, int operand, bool *accumulate);
+
 /* Makes room for what is prepared. RN_NO_MEMORY. */
 rn_status rn_tape_prepare(rn_tape *tape);
 /* Prepares anew what was made of parameters that have changed; then runs forward with the losses. Inside the gate. */
