@@ -143,6 +143,35 @@ static void a_dense_block_begins_in_its_middle(void **state)
     rn_model_destroy(model);
 }
 
+/* What was given comes out again, alone or beside what was computed of it. */
+static void what_is_given_may_be_asked_for(void **state)
+{
+    static const char *const names[] = { "layer3", "logits" };
+    rn_model *const model = residual_network(context, 0.5);
+    rn_tensor *const images = residual_images(context, 4, 6),
+                     *features = cut_features(context, model, "layer3", images);
+
+    (void)state;
+    for (size_t count = 1; count <= 2; count++) {
+        for (int mode = RN_INFER; mode <= RN_TRAIN; mode++) {
+            rn_session *session = NULL;
+            rn_tensor *copy;
+
+            require_ok(context, rn_session_create(&session, context, model,
+                                                  RN_OPTIONS(rn_session, .outputs = names, .output_count = count,
+                                                             .input = "layer3", .mode = mode, .input_gradient = mode)));
+            require_ok(context, rn_session_forward(session, features));
+            copy = cut_kept(context, session, 0);
+            cut_require_same_bits(context, copy, features);
+            rn_tensor_destroy(copy);
+            rn_session_destroy(session);
+        }
+    }
+    rn_tensor_destroy(features);
+    rn_tensor_destroy(images);
+    rn_model_destroy(model);
+}
+
 /* ---- refusals ------------------------------------------------------------------------------------------------------ */
 
 static void what_cannot_be_a_beginning_is_refused(void **state)
@@ -230,6 +259,7 @@ int main(void)
         cmocka_unit_test(features_of_any_layer_give_the_same_logits),
         cmocka_unit_test(networks_of_the_zoo_begin_behind_their_stages),
         cmocka_unit_test(a_dense_block_begins_in_its_middle),
+        cmocka_unit_test(what_is_given_may_be_asked_for),
         cmocka_unit_test(what_cannot_be_a_beginning_is_refused),
         cmocka_unit_test(features_of_another_shape_are_refused),
         cmocka_unit_test(flat_features_are_rows),
