@@ -4,6 +4,7 @@
  * https://pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html
  */
 #include "ops/pointwise.h"
+#include "ops/softmax.h"
 
 #include <math.h>
 
@@ -20,15 +21,11 @@ static void normalise_rows(void *payload, int64_t begin, int64_t end, int32_t th
     for (int64_t row = begin; row < end; row++) {
         const float *const x = job->x->data + row * job->x->pitch;
         float *const y = job->y->data + row * job->y->pitch;
-        double largest = (double)x[0], sum = 0;
+        const rn_softmax softmax = rn_softmax_of(x, job->x->c);
+        const double logarithm = log(softmax.sum);
 
-        for (int64_t c = 1; c < job->x->c; c++)
-            largest = (double)x[c] > largest ? (double)x[c] : largest;
         for (int64_t c = 0; c < job->x->c; c++)
-            sum += exp((double)x[c] - largest);
-        sum = log(sum);
-        for (int64_t c = 0; c < job->x->c; c++)
-            y[c] = (float)((double)x[c] - largest - sum); /* in this order: the maximum may be huge */
+            y[c] = (float)((double)x[c] - softmax.largest - logarithm); /* in this order: the maximum may be huge */
     }
 }
 

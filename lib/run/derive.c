@@ -97,12 +97,18 @@ void rn_add_with_gradients(rn_deriving *d, const rn_operation *backward)
 
 /* ---- which views have a gradient ----------------------------------------------------------------------------------- */
 
+/* It reads a trained parameter; those of a convolution may have gone into a folded batch norm. */
 static bool is_trained(const rn_plan *plan, const rn_operation *o)
 {
     const rn_layer *const layer = rn_plan_layer(plan, o->layer);
 
-    return (o->kind == &rn_op_conv || o->kind == &rn_op_norm) &&
-           (rn_plan_trains(plan, layer->weight) || rn_plan_trains(plan, layer->bias));
+    for (int i = 0; i < RN_OPERANDS; i++) {
+        const rn_buffer *const buffer = &plan->tape.buffer[plan->tape.view[o->operand[i].view].buffer];
+
+        if (rn_has(o, i) && buffer->place == RN_IN_PARAMETERS && rn_plan_trains(plan, buffer->index))
+            return true;
+    }
+    return o->kind == &rn_op_conv && (rn_plan_trains(plan, layer->weight) || rn_plan_trains(plan, layer->bias));
 }
 
 /* What an operation writes has a gradient if something that it reads has one, or if it has a trained parameter. */

@@ -93,19 +93,17 @@ typedef struct readers {
     int32_t count, last;
 } readers;
 
-static void count_reader(readers *of_views, const rn_operation *o, int operand, int32_t index)
-{
-    if (!rn_has(o, operand))
-        return;
-    of_views[o->operand[operand].view].count++;
-    of_views[o->operand[operand].view].last = index;
-}
-
 static void count_readers(readers *of_views, const rn_plan *plan)
 {
     for (int32_t i = 0; i < plan->tape.operations; i++) {
-        count_reader(of_views, &plan->tape.operation[i], RN_X, i);
-        count_reader(of_views, &plan->tape.operation[i], RN_OTHER, i);
+        for (int j = 0; j < RN_OPERANDS; j++) {
+            const rn_operand operand = plan->tape.operation[i].operand[j];
+
+            if (operand.role != RN_READ)
+                continue;
+            of_views[operand.view].count++;
+            of_views[operand.view].last = i;
+        }
     }
     for (int32_t i = 0; i < plan->output_count; i++)
         of_views[plan->value[plan->output[i]].view].count += 2;

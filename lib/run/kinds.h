@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The kinds of operations, with the operands of each (tape.h has their names; those in brackets may be absent). */
+/*
+ * The kinds of operations, with the operands of each (tape.h has their names; those in brackets may be absent).
+ *
+ * A kind from outside is a rn_kind with a derivation rule and rows of a backend. It is put into a plan between
+ * rn_plan_begin and rn_plan_finish by giving the operation that makes a value a new view, which the new operation reads
+ * to write the old one. Gradients of parameters are operands that are added to; rn_tape_begin_gradient says whether to
+ * overwrite.
+ */
 #ifndef RN_RUN_KINDS_H
 #define RN_RUN_KINDS_H
 

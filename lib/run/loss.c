@@ -14,6 +14,7 @@
 #include "run/session.h"
 
 #include "base/options.h"
+#include "ops/softmax.h"
 #include <math.h>
 
 RN_NO_TAIL_PADDING(rn_loss_options, output);
@@ -133,13 +134,9 @@ static rn_status begin_loss(loss_job *job, double *loss, rn_session *session, co
 /* log sum_j exp(x_j) */
 static double log_sum_exp(const float *x, int64_t count)
 {
-    double largest = x[0], sum = 0;
+    const rn_softmax row = rn_softmax_of(x, count);
 
-    for (int64_t j = 1; j < count; j++)
-        largest = x[j] > largest ? x[j] : largest;
-    for (int64_t j = 0; j < count; j++)
-        sum += exp(x[j] - largest);
-    return largest + log(sum);
+    return row.largest + log(row.sum);
 }
 
 static float *gradient_row(const loss_job *job, int64_t n)
