@@ -6,6 +6,8 @@
 #define RN_TEST_THREADS 2
 #include "support/one_context.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -312,6 +314,50 @@ static void other_sizes_of_photos_take_turns(void **state)
     rn_model_destroy(model);
 }
 
+typedef struct trainings {
+    rn_model *model;
+    atomic_int stop;
+    int made;
+} trainings;
+
+static void *make_trainings(void *payload)
+{
+    trainings *const job = payload;
+    rn_context *const own = rn_test_context(1, RN_ISA_AUTO);
+
+    while (job->made < 20 || !job->stop) {
+        rn_session *training = NULL;
+
+        require_ok(own, rn_session_create(&training, own, job->model, RN_OPTIONS(rn_session, .mode = RN_TRAIN)));
+        rn_session_destroy(training);
+        job->made++;
+    }
+    rn_context_destroy(own);
+    return NULL;
+}
+
+/* A training session of another thread releases the kept session only while no prediction runs in it. */
+static void a_training_begins_in_another_thread_meanwhile(void **state)
+{
+    rn_model *const model = colours_model(context, true);
+    rn_image *const image = colours_photo(context, 10, 20, 200);
+    trainings job = { .model = model };
+    double before[6], after[6];
+    pthread_t thread;
+
+    (void)state;
+    predict_photo(before, context, model, image);
+    assert_int_equal(pthread_create(&thread, NULL, make_trainings, &job), 0);
+    for (int i = 0; i < 200; i++) {
+        predict_photo(after, context, model, image);
+        assert_memory_equal(after, before, sizeof before);
+    }
+    job.stop = 1;
+    pthread_join(thread, NULL);
+    rn_image_destroy(image);
+    rn_model_destroy(model);
+}
+
 static void a_forked_child_goes_on_with_the_kept_session(void **state)
 {
     rn_model *const model = colours_model(context, true);
@@ -356,6 +402,7 @@ int main(void)
         TEST(several_models_keep_a_session_each),
         TEST(a_failed_prediction_leaves_a_usable_model),
         TEST(other_sizes_of_photos_take_turns),
+        TEST(a_training_begins_in_another_thread_meanwhile),
         TEST(a_forked_child_goes_on_with_the_kept_session),
     };
 
