@@ -23,7 +23,8 @@ typedef struct rn_predict_options {
 } rn_predict_options;
 
 /*
- * One photo. RN_STATE: the model has no preprocessing. RN_IO, RN_FORMAT: the photo. The caller destroys the predictions.
+ * One photo. RN_STATE: the model has no preprocessing. RN_IO, RN_FORMAT: the photo. The caller destroys the
+ * predictions.
  *
  * The first call makes an inference session, which the model keeps, so that a further photo costs its preprocessing and
  * a forward. What is kept is the session's plans for the last four sizes that came out of the preprocessing, with one

@@ -145,7 +145,7 @@ void rn_graph_initialise(rn_graph *graph, uint64_t seed);
 /* Of one image of the graph's input size, of the layers on which the first output depends. RN_NO_MEMORY. */
 rn_status rn_graph_multiply_adds(int64_t *count, const rn_graph *graph);
 
-/* What a higher floor keeps with a model, to go with it: the session of predict/photo.c. The first member of what it is. */
+/* What a higher floor keeps with a model, to go with it (predict/photo.c: a session). First member of what it is. */
 typedef struct rn_companion {
     void (*release)(struct rn_companion *companion);
 } rn_companion;

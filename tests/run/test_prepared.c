@@ -73,7 +73,7 @@ static void what_is_prepared_follows_every_write(void **state)
     rn_context_destroy(context);
 }
 
-/* ---- one copy ------------------------------------------------------------------------------------------------------ */
+/* ---- one copy ---------------------------------------------------------------------------------------------------- */
 
 /* The allocator of a model that threads share. */
 typedef struct shared_allocator {
@@ -235,7 +235,7 @@ static void instruction_sets_share_folded_batch_norms_only(void **state)
     pthread_mutex_destroy(&shared.lock);
 }
 
-/* ---- threads ------------------------------------------------------------------------------------------------------- */
+/* ---- threads ----------------------------------------------------------------------------------------------------- */
 
 enum { WORKERS = 2, ROUNDS = 40 };
 
