@@ -4,7 +4,8 @@
 #
 #   tests/run.sh              the build that is shipped; the same tests under the address and undefined-behaviour sanitizers; those of
 #                             pictures in a build without libjpeg-turbo; a short run of each fuzz target where clang is there;
-#                             weights that change under traffic for half a minute, under the thread sanitizer
+#                             weights that change under traffic for half a minute and what threads share of a model, under the
+#                             thread sanitizer
 #   tests/run.sh PRESET...    these presets instead (CMakePresets.json)
 #   tests/run.sh torture      readers and writers with every call to the system failing once, without and with the sanitizers; in the tests above
 #                             a part of these calls
@@ -89,7 +90,7 @@ for preset in "$@"; do
         continue
     fi
     if [ "$preset" = swap ]; then
-        preset=tsan targets='--target test_swap test_gate' chosen='--tests-regex test_(swap|gate)'
+        preset=tsan targets='--target test_swap test_gate test_prepared test_kept' chosen='--tests-regex test_(swap|gate|prepared|kept)'
         export RESNET_SWAP_SECONDS="${RESNET_SWAP_SECONDS-30}"
     fi
     echo "== $preset: build"

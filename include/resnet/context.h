@@ -61,7 +61,10 @@ typedef struct rn_context_options {
     uint64_t seed; /* default seed of everything random that is made from this context */
     rn_allocate_function allocate; /* NULL: the C library. Both hooks or none. They serve the library's own memory; that
                                       of libjpeg, stb_image, cJSON, and of photos while threads decode them, is the C
-                                      library's */
+                                      library's. What is prepared of a model's weights (packed, folded) is allocated
+                                      and released through the hooks of the model's context by whichever thread runs
+                                      or destroys a session of it: where threads share a model, its hooks must be safe
+                                      to be called from several at once */
     rn_release_function release;
     void *allocator_payload;
     rn_log_function log; /* NULL: silence */

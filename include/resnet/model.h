@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rn_model: a network with its parameters, its class table and its preprocessing. It holds no activations; sessions do.
+ * rn_model: a network with its parameters, its class table and its preprocessing. It holds no activations; sessions do,
+ * of which rn_predict_* (predict.h) leave one with the model.
  *
  * Thread safety: many inference sessions, each with its own context and thread, may run one model while one other
  * thread, the one of the model's context, changes it: loads, freezes, writes values, sets pipelines and class tables. A

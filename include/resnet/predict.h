@@ -22,8 +22,17 @@ typedef struct rn_predict_options {
     int32_t reserved;
 } rn_predict_options;
 
-/* One photo, through a session that is made for it. RN_STATE: the model has no preprocessing. RN_IO, RN_FORMAT: the
- * photo. The caller destroys the predictions. For many photos keep a session. */
+/*
+ * One photo. RN_STATE: the model has no preprocessing. RN_IO, RN_FORMAT: the photo. The caller destroys the
+ * predictions.
+ *
+ * The first call makes an inference session, which the model keeps, so that a further photo costs its preprocessing and
+ * a forward. What is kept is the session's plans for the last four sizes that came out of the preprocessing, with one
+ * arena as large as the largest needs, and the model's prepared weights: rn_session_plan_bytes, asked of any inference
+ * session of the model for a batch of one, says how much. It goes with the model; before, when a training session of
+ * the model is made or a prediction fails with RN_NO_MEMORY, and the next call makes it again. It is no session beside
+ * which a load would need a second set of weights. For many photos in other threads keep a session each.
+ */
 RN_API rn_status rn_predict_file(rn_predictions **predictions, rn_model *model, const char *path,
                                  const rn_predict_options *options);
 RN_API rn_status rn_predict_image(rn_predictions **predictions, rn_model *model, const rn_image *image,

@@ -145,6 +145,11 @@ void rn_graph_initialise(rn_graph *graph, uint64_t seed);
 /* Of one image of the graph's input size, of the layers on which the first output depends. RN_NO_MEMORY. */
 rn_status rn_graph_multiply_adds(int64_t *count, const rn_graph *graph);
 
+/* What a higher floor keeps with a model, to go with it (predict/photo.c: a session). First member of what it is. */
+typedef struct rn_companion {
+    void (*release)(struct rn_companion *companion);
+} rn_companion;
+
 struct rn_model {
     rn_references references;
     rn_context *context;
@@ -154,8 +159,9 @@ struct rn_model {
     _Atomic(const rn_classes *) classes; /* or NULL */
     _Atomic(const rn_pipeline *) pipeline, training_pipeline;
     struct rn_kept *kept;
-    int64_t multiply_adds;   /* of a forward to the first output */
-    uint64_t freeze_version; /* rises when the trainable set changes: plans compare it */
+    _Atomic(rn_companion *) companion; /* or NULL: there is none, or somebody uses it */
+    int64_t multiply_adds;             /* of a forward to the first output */
+    uint64_t freeze_version;           /* rises when the trainable set changes: plans compare it */
 };
 
 /* rn_model_build for a model that takes all its values from a file: drawing 60 million of them takes longer than that.
@@ -163,6 +169,10 @@ struct rn_model {
 rn_status rn_model_build_without_values(rn_model **model, rn_graph *graph, const char *name,
                                         const rn_model_options *options);
 void rn_model_retain(rn_model *model);
+/* Who uses the companion takes it out meanwhile, so that nobody else can release it. NULL: there is none. */
+rn_companion *rn_model_take_companion(rn_model *model);
+/* Leaves it (taken over; NULL: none) with the model; one that is there is released. Any thread, as all three. */
+void rn_model_keep_companion(rn_model *model, rn_companion *companion);
 /* True if parameter or layer name lies in the head. */
 bool rn_model_in_head(const rn_model *model, const char *name);
 /* The value of an output or layer name, or -1. */

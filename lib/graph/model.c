@@ -156,6 +156,19 @@ void rn_model_retain(rn_model *model)
     rn_retain(&model->references);
 }
 
+rn_companion *rn_model_take_companion(rn_model *model)
+{
+    return atomic_exchange(&model->companion, NULL);
+}
+
+void rn_model_keep_companion(rn_model *model, rn_companion *companion)
+{
+    rn_companion *const there = atomic_exchange(&model->companion, companion);
+
+    if (there != NULL)
+        there->release(there);
+}
+
 void rn_model_destroy(rn_model *model)
 {
     rn_context *context;
@@ -163,6 +176,7 @@ void rn_model_destroy(rn_model *model)
     if (model == NULL || !rn_let_go(&model->references))
         return;
     context = model->context;
+    rn_model_keep_companion(model, NULL); /* while all that it runs on is there */
     while (model->kept != NULL) {
         struct rn_kept *const kept = model->kept;
 

@@ -57,11 +57,57 @@ static rn_status check_options(rn_session_options *read, rn_context *context, co
     return status;
 }
 
+/* The companion is a session's first member. */
+static void release_companion(rn_companion *companion)
+{
+    rn_session_destroy((rn_session *)companion);
+}
+
+/* From here on rn_session_destroy undoes what there is. */
+static rn_session *allocate_session(rn_context *context, rn_model *model, bool belongs)
+{
+    rn_session *const made = rn_allocate_zeroed(&context->allocator, 1, sizeof *made);
+
+    if (made == NULL)
+        return NULL;
+    made->companion.release = release_companion;
+    made->belongs = belongs;
+    made->context = context;
+    made->model = model;
+    rn_context_retain(context);
+    if (!belongs) {
+        rn_model_retain(model);
+        atomic_fetch_add(&model->graph->parameters->sessions, 1);
+    }
+    return made;
+}
+
+static rn_status create(rn_session **session, rn_context *context, rn_model *model, const rn_session_options *options,
+                        bool belongs)
+{
+    rn_session *const made = allocate_session(context, model, belongs);
+    rn_status status;
+
+    if (made == NULL)
+        return rn_fail(&context->message, RN_NO_MEMORY, "no memory for a session");
+    made->training = options->mode == RN_TRAIN;
+    made->input_gradient = options->input_gradient != 0;
+    made->seed = options->seed != 0 ? options->seed : context->seed;
+    status = find_outputs(made, options);
+    if (status == RN_OK)
+        status = find_input(made, options);
+    if (status != RN_OK) {
+        rn_session_destroy(made);
+        return status;
+    }
+    *session = made;
+    return RN_OK;
+}
+
 rn_status rn_session_create(rn_session **session, rn_context *context, rn_model *model,
                             const rn_session_options *options)
 {
     rn_session_options read;
-    rn_session *made;
     rn_status status;
 
     if (session == NULL)
@@ -72,26 +118,17 @@ rn_status rn_session_create(rn_session **session, rn_context *context, rn_model 
     status = check_options(&read, context, model, options);
     if (status != RN_OK)
         return status;
-    made = rn_allocate_zeroed(&context->allocator, 1, sizeof *made);
-    if (made == NULL)
-        return rn_fail(&context->message, RN_NO_MEMORY, "no memory for a session");
-    made->context = context;
-    made->model = model;
-    rn_context_retain(context);
-    rn_model_retain(model);
-    atomic_fetch_add(&model->graph->parameters->sessions, 1);
-    made->training = read.mode == RN_TRAIN;
-    made->input_gradient = read.input_gradient != 0;
-    made->seed = read.seed != 0 ? read.seed : context->seed;
-    status = find_outputs(made, &read);
-    if (status == RN_OK)
-        status = find_input(made, &read);
-    if (status != RN_OK) {
-        rn_session_destroy(made);
-        return status;
-    }
-    *session = made;
-    return RN_OK;
+    if (read.mode == RN_TRAIN)
+        rn_model_keep_companion(model, NULL); /* training has the memory */
+    return create(session, context, model, &read, false);
+}
+
+rn_status rn_session_create_belonging(rn_session **session, rn_model *model)
+{
+    const rn_session_options standard = { .struct_size = sizeof standard };
+
+    *session = NULL;
+    return create(session, model->context, model, &standard, true);
 }
 
 /* Moves on in the order of calls; parameters are pinned while backward is still to come. */
@@ -120,8 +157,10 @@ void rn_session_destroy(rn_session *session)
     enter(session, RN_SESSION_EMPTY);
     rn_plan_cache_release(&session->cache, context, session->output_count);
     rn_release(&context->allocator, session->output);
-    atomic_fetch_sub(&session->model->graph->parameters->sessions, 1);
-    rn_model_destroy(session->model);
+    if (!session->belongs) {
+        atomic_fetch_sub(&session->model->graph->parameters->sessions, 1);
+        rn_model_destroy(session->model);
+    }
     rn_release(&context->allocator, session);
     rn_context_release(context);
 }

@@ -14,10 +14,12 @@ typedef enum rn_session_state {
 } rn_session_state;
 
 struct rn_session {
-    rn_context *context; /* retained */
-    rn_model *model;     /* likewise */
-    int32_t input;       /* the value that forward is given */
-    int32_t *output;     /* values */
+    rn_companion companion; /* first; of a session that belongs to its model */
+    bool belongs;           /* so the model is borrowed, and nobody takes it for one that is being served */
+    rn_context *context;    /* retained */
+    rn_model *model;        /* likewise, unless it belongs */
+    int32_t input;          /* the value that forward is given */
+    int32_t *output;        /* values */
     int32_t output_count;
     bool training, input_gradient;
     const rn_backend *backend; /* NULL: rn_cpu; may be set before the first forward */
@@ -29,6 +31,13 @@ struct rn_session {
     void (*gradient_ready)(void *payload, int32_t parameter);
     void *payload;
 };
+
+/*
+ * An inference session of the model's own outputs in the model's context that may be left with the model: as its
+ * companion it is released with it. Until then, and when it was taken out, rn_session_destroy. It does not count as a
+ * session beside which a load converts into a second arena: it runs in the thread that loads.
+ */
+rn_status rn_session_create_belonging(rn_session **session, rn_model *model);
 
 /* The map of an output (N, classes) of the last forward and, in training, where its gradient goes (else data NULL).
  * RN_STATE: no forward. RN_SHAPE. */

@@ -1,63 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Predictions: probabilities, order, names; from logits, from a picture, from a file. */
-#include "graph/graph.h"
+#include "predict/colours.h"
 #include "support/one_context.h"
-
-/*
- * The class of a picture is its strongest colour: channel means are the logits of six classes, class i looking at
- * channel i % 3, weakly for i >= 3.
- */
-static rn_model *make_model(rn_context *own, bool table)
-{
-    static const char *const folders[] = { "21", "3", "4", "5", "6", "7" }, *const names[] = {
-        "red", "green", "blue", "pink", "lime", "navy"
-    };
-    rn_classes *classes = NULL;
-    rn_graph *graph = NULL;
-    rn_model *model = NULL;
-    rn_status status = rn_graph_create(&graph, own);
-
-    if (status == RN_OK) {
-        const rn_value x = rn_flatten(
-            graph, rn_adaptive_avg_pool2d(graph, rn_graph_input(graph, "images", 3, 4, 4, NULL), 1, 1, NULL), NULL);
-
-        rn_graph_output(graph, "logits", rn_linear(graph, x, "fc", 6, NULL));
-        if (table)
-            status = rn_classes_create(&classes, own, folders, names, 6);
-        if (status == RN_OK)
-            status = rn_model_build(&model, graph, "colours", RN_OPTIONS(rn_model, .classes = classes));
-    }
-    rn_graph_destroy(graph);
-    rn_classes_destroy(classes);
-    if (status != RN_OK)
-        return NULL;
-    for (size_t i = 0; i < 6; i++) {
-        for (size_t c = 0; c < 3; c++)
-            rn_parameters_floats(model->graph->parameters, 0)[i * 3 + c] = i % 3 != c ? 0 : i < 3 ? 10.0f : 5.0f;
-        rn_parameters_floats(model->graph->parameters, 1)[i] = 0;
-    }
-    rn_parameters_written(model->graph->parameters, 0);
-    rn_parameters_written(model->graph->parameters, 1);
-    if (rn_model_set_pipeline(model, "Resize(4), CenterCrop(4), ToTensor()") != RN_OK) {
-        rn_model_destroy(model);
-        return NULL;
-    }
-    return model;
-}
-
-static rn_image *make_image(rn_context *own, uint8_t red, uint8_t green, uint8_t blue)
-{
-    uint8_t pixels[8 * 6 * 3];
-    rn_image *image = NULL;
-
-    for (size_t i = 0; i < sizeof pixels; i += 3) {
-        pixels[i] = red;
-        pixels[i + 1] = green;
-        pixels[i + 2] = blue;
-    }
-    require_ok(own, rn_image_create(&image, own, 8, 6, pixels, 0));
-    return image;
-}
 
 /* Rows of six logits each. */
 static rn_tensor *make_logits(const float *values, int64_t rows)
@@ -74,7 +18,7 @@ static void logits_become_probabilities_in_order(void **state)
     static const float values[] = { 0, 0, 0, 0, 0, 0, 1, 3, -2, 2, 0, -1 };
     static const int64_t order[] = { 1, 3, 0, 4, 5, 2 };
     static const char *const folders[] = { "3", "5", "21" }, *const names[] = { "green", "pink", "red" };
-    rn_model *model = make_model(context, true);
+    rn_model *model = colours_model(context, true);
     rn_tensor *logits = make_logits(values, 2);
     rn_predictions *found = NULL;
     double sum = 0, scale = 0;
@@ -111,7 +55,7 @@ static void equal_logits_go_by_index(void **state)
     static const float values[] = { 0, 7, 7, 0, 7, 0, 1e-20f, 2e-20f, 1e-20f, 5, 5, 2e-20f };
     static const int64_t order[2][6] = { { 1, 2, 4, 0, 3, 5 },
                                          { 3, 4, 1, 5, 0, 2 } }; /* 2e-20 comes before 1e-20, however close */
-    rn_model *model = make_model(context, true);
+    rn_model *model = colours_model(context, true);
     rn_tensor *logits = make_logits(values, 2);
     rn_predictions *found = NULL;
 
@@ -128,7 +72,7 @@ static void equal_logits_go_by_index(void **state)
 static void five_are_given_unless_asked_otherwise(void **state)
 {
     static const float values[] = { 1, 2, 3, 4, 5, 6 };
-    rn_model *model = make_model(context, true);
+    rn_model *model = colours_model(context, true);
     rn_tensor *logits = make_logits(values, 1);
     rn_predictions *found = NULL;
 
@@ -147,7 +91,7 @@ static void five_are_given_unless_asked_otherwise(void **state)
 static void extreme_logits_are_no_trouble(void **state)
 {
     static const float values[] = { 3e38f, -3e38f, 0, -INFINITY, 3e38f, 1 };
-    rn_model *model = make_model(context, true);
+    rn_model *model = colours_model(context, true);
     rn_tensor *logits = make_logits(values, 1);
     rn_predictions *found = NULL;
 
@@ -167,7 +111,7 @@ static void a_diverged_network_is_reported(void **state)
     static const float values[] = {
         1, 2, NAN, 4, 5, 6, 1, 2, 3, INFINITY, 5, 6, -INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY
     };
-    rn_model *model = make_model(context, true);
+    rn_model *model = colours_model(context, true);
 
     (void)state;
     for (int row = 0; row < 3; row++) {
@@ -185,7 +129,7 @@ static void a_server_thread_keeps_to_its_own_context(void **state)
 {
     rn_test_allocator allocator = { .fail_at = -1 };
     rn_context *own = NULL;
-    rn_model *model = make_model(context, true);
+    rn_model *model = colours_model(context, true);
     rn_predictions *found = NULL;
     rn_tensor *logits = NULL;
     char before[256];
@@ -212,7 +156,7 @@ static void a_server_thread_keeps_to_its_own_context(void **state)
 static void without_a_table_the_number_is_the_name(void **state)
 {
     static const float values[] = { 1, 2, 9, 4, 5, 6 };
-    rn_model *model = make_model(context, false);
+    rn_model *model = colours_model(context, false);
     rn_tensor *logits = make_logits(values, 1);
     rn_predictions *found = NULL;
 
@@ -228,7 +172,7 @@ static void without_a_table_the_number_is_the_name(void **state)
 static void predictions_outlive_their_model(void **state)
 {
     static const float values[] = { 1, 2, 9, 4, 5, 6 };
-    rn_model *model = make_model(context, true);
+    rn_model *model = colours_model(context, true);
     rn_tensor *logits = make_logits(values, 1);
     rn_predictions *found = NULL;
 
@@ -242,8 +186,8 @@ static void predictions_outlive_their_model(void **state)
 
 static void a_picture_is_classified(void **state)
 {
-    rn_model *model = make_model(context, true);
-    rn_image *image = make_image(context, 10, 20, 200);
+    rn_model *model = colours_model(context, true);
+    rn_image *image = colours_photo(context, 10, 20, 200);
     rn_predictions *found = NULL;
     /* logits: 10 and 5 times each channel mean, whatever Resize does to a picture of one colour */
     const double mean[] = { 10 / 255.0, 20 / 255.0, 200 / 255.0 };
@@ -284,7 +228,7 @@ static const char *write_bmp(const char *path, uint8_t red, uint8_t green, uint8
 static void a_photo_is_classified(void **state)
 {
     const char *path = write_bmp(rn_test_path(rn_test_directory(), "photo.bmp"), 200, 20, 10);
-    rn_model *model = make_model(context, true);
+    rn_model *model = colours_model(context, true);
     rn_predictions *found = NULL;
 
     (void)state;
@@ -300,8 +244,8 @@ static void a_photo_is_classified(void **state)
 static void wrong_arguments_are_refused(void **state)
 {
     static const float values[] = { 1, 2, 9, 4, 5, 6 };
-    rn_model *model = make_model(context, true);
-    rn_image *image = make_image(context, 1, 2, 3);
+    rn_model *model = colours_model(context, true);
+    rn_image *image = colours_photo(context, 1, 2, 3);
     rn_tensor *logits = make_logits(values, 1), *narrow = NULL;
     rn_predictions *found = NULL;
 
@@ -335,7 +279,7 @@ static void a_model_without_preprocessing_takes_no_photos(void **state)
 {
     rn_model *model = NULL;
     rn_graph *graph = NULL;
-    rn_image *image = make_image(context, 1, 2, 3);
+    rn_image *image = colours_photo(context, 1, 2, 3);
     rn_predictions *found = NULL;
 
     (void)state;
@@ -365,9 +309,9 @@ static void every_failing_allocation_is_answered(void **state)
         require_ok(NULL,
                    rn_context_create(&small, RN_OPTIONS(rn_context, .threads = 1, .allocate = rn_test_allocate,
                                                         .release = rn_test_release, .allocator_payload = &allocator)));
-        model = make_model(small, true);
+        model = colours_model(small, true);
         assert_non_null(model);
-        image = make_image(small, 9, 8, 7);
+        image = colours_photo(small, 9, 8, 7);
         allocator.fail_at = allocator.calls + fail_at;
         status = rn_predict_image(&found, model, image, NULL);
         whole = allocator.calls <= allocator.fail_at;

@@ -172,6 +172,7 @@ void *rn_test_allocate(size_t bytes, size_t alignment, void *payload)
     memcpy(memory - sizeof header, &header, sizeof header);
     memcpy(memory + bytes, &guard_value, sizeof guard_value);
     allocator->live++;
+    allocator->bytes += bytes;
     return memory;
 }
 
@@ -186,6 +187,7 @@ void rn_test_release(void *memory, void *payload)
         abort();
     }
     allocator->live--;
+    allocator->bytes -= header.bytes;
     free(header.base);
 }
 

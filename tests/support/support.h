@@ -47,10 +47,10 @@ void rn_test_fill(float *values, size_t count, uint32_t seed);
 /* Largest |a - b| over the largest |b| (1 if all are 0). */
 double rn_test_error(const float *a, const float *b, size_t count);
 
-/* An allocator whose calls can be counted and, from the n-th on, made to fail. Every block carries a guard;
- * rn_test_allocator_live says how many are out. */
+/* An allocator whose calls can be counted and, from the n-th on, made to fail. Every block carries a guard. */
 typedef struct rn_test_allocator {
-    long calls, live, failures;
+    long calls, live, failures; /* live: blocks that are out */
+    size_t bytes;               /* in them */
     long fail_at; /* the number of the call that fails, counted from 0, and all after it if sticky; -1: none */
     int sticky;
 } rn_test_allocator;
