@@ -73,19 +73,14 @@ static const isa_class classes[] = {
 
 enum { CLASSES = sizeof classes / sizeof classes[0] };
 
-/*
- * The hashes are those of GCC on x86-64. What is behind a convolution (scale, shift) clang fuses and GCC does not, and
- * other processors' baseline has fused multiply-adds.
- */
+/* The hashes are those of x86-64: elsewhere the compiler may fuse what the baseline adds. */
 static int has_isa(rn_isa isa)
 {
-#if !defined __x86_64__
+#ifdef __x86_64__
+    return rn_test_has_isa(isa);
+#else
     (void)isa;
     return 0;
-#elif defined __clang__
-    return isa == RN_ISA_BASELINE && rn_test_has_isa(isa);
-#else
-    return rn_test_has_isa(isa);
 #endif
 }
 
@@ -138,8 +133,10 @@ static int read_file(const char *path)
     char text[256];
     int fine = 1;
 
-    if (file == NULL)
+    if (file == NULL) {
+        perror(path);
         return 0;
+    }
     while (fine && fgets(text, sizeof text, file) != NULL)
         fine = read_line(text);
     fclose(file);
