@@ -3,8 +3,8 @@
  * The text of a pipeline: steps separated by commas, each a name and numbers in parentheses, themselves separated by
  * commas or spaces.
  *
- * Numbers have at most 15 digits. They are read and printed here, since strtod and printf follow the program's locale:
- * mantissa / 10^k is correctly rounded because both are exact.
+ * Numbers have at most 15 digits, zeros in front not counted, and at most 15 decimals. They are read and printed here,
+ * since strtod and printf follow the program's locale: mantissa / 10^k is correctly rounded because both are exact.
  */
 #include "image/pipeline.h"
 
@@ -55,7 +55,7 @@ static bool read_number(double *value, const char **text)
     const bool negative = *at == '-';
     int32_t digits = 0, decimals = 0;
     int64_t mantissa = 0;
-    bool point = false;
+    bool point = false, any = false;
 
     at += negative;
     for (; isdigit((unsigned char)*at) || (*at == '.' && !point); at++) {
@@ -63,12 +63,14 @@ static bool read_number(double *value, const char **text)
             point = true;
             continue;
         }
-        if (++digits > DIGITS)
-            return false;
+        any = true;
         mantissa = mantissa * 10 + (*at - '0');
+        digits += mantissa != 0; /* zeros in front are none: the text of .5 is 0.5 */
         decimals += point;
+        if (digits > DIGITS || decimals > DIGITS)
+            return false;
     }
-    if (digits == 0 || *at == '.' || *at == '-')
+    if (!any || *at == '.' || *at == '-')
         return false;
     *value = (double)mantissa / power_of_ten(decimals);
     *value = negative && mantissa != 0 ? -*value : *value;

@@ -102,6 +102,9 @@ int main(int count, char **arguments)
     write_text(place(arguments[1], "fuzz_pipeline", "all"),
                "Resize(9), RandomRotation(45), CenterCrop(8), RandomHorizontalFlip(), RandomVerticalFlip(0.25), "
                "ColorJitter(0.2, 0.1, 0.1, 0.1), RandomGrayscale(), ToTensor(), Normalize(0.4 0.4 0.4, 0.2 0.2 0.2)");
+    write_text(place(arguments[1], "fuzz_pipeline", "decimals"),
+               "ToTensor(), Normalize(-.123456789012345 0000000000000000007 123456.789012345, .666666444444662 1 "
+               "0.000000000000001)");
     write_text(place(arguments[1], "fuzz_labels", "object"),
                "{\"1\": \"daisy\", \"2\": \"rose \\u00e9\", \"x\": \"\"}");
     write_training(place(arguments[1], "fuzz_training", "last.safetensors"));

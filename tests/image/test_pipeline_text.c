@@ -3,6 +3,8 @@
 #include "image/pipeline.h"
 #include "support/one_context.h"
 
+#include <inttypes.h>
+
 static void require_text(const char *text, const char *canonical)
 {
     rn_pipeline *pipeline, *again;
@@ -32,6 +34,8 @@ static void text_is_printed_in_one_form(void **state)
         "ColorJitter(0.2, 0.1, 0.1, 0.1), RandomGrayscale(0.025), ToTensor()");
     require_text("ToTensor(), Normalize(-0 -1.5 00.5, 1000000 0.00000000000001 123456.789012345)",
                  "ToTensor(), Normalize(0 -1.5 0.5, 1000000 0.00000000000001 123456.789012345)");
+    require_text("ToTensor(), Normalize(-.123456789012345 0 000000000000000007, .666666444444662 .000000000000001 1)",
+                 "ToTensor(), Normalize(-0.123456789012345 0 7, 0.666666444444662 0.000000000000001 1)");
 }
 
 static void numbers_left_out_are_torchvisions(void **state)
@@ -56,6 +60,37 @@ static void numbers_are_exact(void **state)
         require_ok(context, rn_pipeline_create(&pipeline, context, text));
         assert_true(pipeline->step[0].number[0] == strtod(number, NULL));
         assert_true(strtod(rn_pipeline_text(pipeline) + strlen("RandomRotation("), NULL) == strtod(number, NULL));
+        rn_pipeline_destroy(pipeline);
+    }
+}
+
+/* Up to 15 digits with the point anywhere among or in front of them: the text of what is read is read, as the same. */
+static void long_numbers_print_as_what_is_read(void **state)
+{
+    const uint64_t most = UINT64_C(999999999999999);
+    uint64_t random = 1;
+
+    (void)state;
+    for (int round = 0; round < 4000; round++) {
+        const int decimals = round % 16;
+        char number[40], text[96];
+        uint64_t mantissa, power = 1;
+        rn_pipeline *pipeline, *again;
+
+        for (int i = 0; i < decimals; i++)
+            power *= 10;
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        mantissa = 1 + (random >> 8) % (power * 1000000 < most ? power * 1000000 - 1 : most);
+        if (decimals == 0)
+            snprintf(number, sizeof number, "%" PRIu64, mantissa);
+        else
+            snprintf(number, sizeof number, "%" PRIu64 ".%0*" PRIu64, mantissa / power, decimals, mantissa % power);
+        snprintf(text, sizeof text, "ToTensor(), Normalize(0 0 0, %s 1 1)", number);
+        require_ok(context, rn_pipeline_create(&pipeline, context, text));
+        assert_true(pipeline->step[1].number[3] == strtod(number, NULL));
+        require_ok(context, rn_pipeline_create(&again, context, rn_pipeline_text(pipeline)));
+        assert_true(again->step[1].number[3] == pipeline->step[1].number[3]);
+        rn_pipeline_destroy(again);
         rn_pipeline_destroy(pipeline);
     }
 }
@@ -95,6 +130,10 @@ static void refusals_say_which_step_and_why(void **state)
         { "Resize(8-8), ToTensor()", "Resize: a number" },
         { "ColorJitter(.5.5), ToTensor()", "ColorJitter: a number" },
         { "Resize(1234567890123456), ToTensor()", "at most 15 digits" },
+        { "RandomHorizontalFlip(.1234567890123456), ToTensor()", "at most 15 digits" },
+        { "RandomHorizontalFlip(0.0000000000000001), ToTensor()", "at most 15 digits" },
+        { "RandomHorizontalFlip(-), ToTensor()", "RandomHorizontalFlip: a number" },
+        { "RandomHorizontalFlip(.), ToTensor()", "RandomHorizontalFlip: a number" },
         { "RandomHorizontalFlip(1.01), ToTensor()", "RandomHorizontalFlip: 1.01" },
         { "RandomRotation(181), ToTensor()", "RandomRotation: 181" },
         { "ColorJitter(0 0 0 0.6), ToTensor()", "hue is at most 0.5" },
@@ -162,9 +201,13 @@ static void broken_text_is_refused_or_understood(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_is_printed_in_one_form), cmocka_unit_test(numbers_left_out_are_torchvisions),
-        cmocka_unit_test(numbers_are_exact),           cmocka_unit_test(refusals_say_which_step_and_why),
-        cmocka_unit_test(a_pipeline_has_an_end),       cmocka_unit_test(broken_text_is_refused_or_understood),
+        cmocka_unit_test(text_is_printed_in_one_form),
+        cmocka_unit_test(numbers_left_out_are_torchvisions),
+        cmocka_unit_test(numbers_are_exact),
+        cmocka_unit_test(long_numbers_print_as_what_is_read),
+        cmocka_unit_test(refusals_say_which_step_and_why),
+        cmocka_unit_test(a_pipeline_has_an_end),
+        cmocka_unit_test(broken_text_is_refused_or_understood),
     };
 
     return cmocka_run_group_tests(tests, make_context, drop_context);
