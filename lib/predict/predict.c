@@ -4,7 +4,6 @@
 
 #include "base/options.h"
 #include "graph/graph.h"
-#include "ops/softmax.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -76,27 +75,38 @@ static void select_best(score *scores, size_t count, size_t top)
 
 /* ---- filling the answer ------------------------------------------------------------------------------------------ */
 
-static rn_status read_row(score *scores, rn_softmax *scale, rn_context *context, const float *logits, int64_t row,
+/* softmax: exp(value - largest) / sum */
+typedef struct softmax {
+    double largest, sum;
+} softmax;
+
+static rn_status read_row(score *scores, softmax *scale, rn_context *context, const rn_tensor *logits, int64_t row,
                           int64_t count)
 {
-    bool finite = false;
+    double largest = -INFINITY;
 
     for (int64_t i = 0; i < count; i++) {
-        if (isnan(logits[i]) || logits[i] == INFINITY)
+        const rn_status status = rn_tensor_get(logits, (const int64_t[]){ row, i }, &scores[i].value);
+
+        if (status != RN_OK)
+            return status;
+        if (isnan(scores[i].value) || scores[i].value == INFINITY)
             return rn_fail(&context->message, RN_INVALID_ARGUMENT,
                            "logit %" PRId64 " of row %" PRId64 " is %g: the network has diverged", i, row,
-                           (double)logits[i]);
-        scores[i] = (score){ (double)logits[i], i };
-        finite = finite || logits[i] != -INFINITY;
+                           scores[i].value);
+        scores[i].index = i;
+        largest = fmax(largest, scores[i].value);
     }
-    if (!finite)
+    if (largest == -INFINITY)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "all logits of row %" PRId64 " are -inf", row);
-    *scale = rn_softmax_of(logits, count);
+    *scale = (softmax){ largest, 0 };
+    for (int64_t i = 0; i < count; i++)
+        scale->sum += exp(scores[i].value - largest);
     return RN_OK;
 }
 
 static bool fill_prediction(prediction *filled, const rn_context *context, const rn_classes *classes, score chosen,
-                            const rn_softmax *scale)
+                            const softmax *scale)
 {
     char number[32];
 
@@ -117,7 +127,7 @@ static rn_status fail_memory(rn_context *context)
 
 /* One row: the `top` best of the scores. */
 static bool fill_row(rn_predictions *predictions, size_t row, const rn_classes *classes, score *scores,
-                     size_t classes_count, const rn_softmax *scale)
+                     size_t classes_count, const softmax *scale)
 {
     bool fine = true;
 
@@ -172,19 +182,15 @@ static rn_status fill_rows(rn_predictions *predictions, const rn_model *model, c
     const rn_classes *const classes = rn_model_classes(model);
     const size_t count = (size_t)rn_model_class_count(model);
     score *const scores = rn_allocate_array(&context->allocator, count, sizeof *scores);
-    rn_tensor *rows = NULL;
-    rn_status status =
-        scores != NULL ? rn_tensor_convert(&rows, logits, RN_FLOAT32, RN_ROW_MAJOR) : fail_memory(context);
+    rn_status status = scores != NULL ? RN_OK : fail_memory(context);
 
     for (size_t row = 0; status == RN_OK && row < predictions->rows; row++) {
-        const float *const values = (const float *)(const void *)rows->data + row * count;
-        rn_softmax scale = { 0, 0 };
+        softmax scale = { 0, 0 };
 
-        status = read_row(scores, &scale, context, values, (int64_t)row, (int64_t)count);
+        status = read_row(scores, &scale, context, logits, (int64_t)row, (int64_t)count);
         if (status == RN_OK && !fill_row(predictions, row, classes, scores, count, &scale))
             status = fail_memory(context);
     }
-    rn_tensor_destroy(rows);
     rn_release(&context->allocator, scores);
     return status;
 }
