@@ -85,7 +85,8 @@ static rn_status is_in_set(bool *found, const rn_torch_walk *w, const rn_pickle_
 }
 
 /* Every value of the dictionary but those whose keys are in the set `without`. */
-static rn_status visit_all(rn_torch_walk *w, const rn_pickle_items *items, const rn_pickle_items *without, int depth)
+static rn_status visit_all(rn_torch_walk *w, const rn_pickle_items *items, const rn_pickle_items *without,
+                           rn_walk_visitor visit, int depth)
 {
     rn_status status = RN_OK;
 
@@ -94,20 +95,20 @@ static rn_status visit_all(rn_torch_walk *w, const rn_pickle_items *items, const
 
         status = is_in_set(&left_out, w, without, &items->value[i]);
         if (status == RN_OK && !left_out && items->value[i + 1].type != RN_PICKLE_NONE)
-            status = rn_walk_visit_entry(w, &items->value[i], &items->value[i + 1], depth);
+            status = visit(w, &items->value[i], &items->value[i + 1], depth);
     }
     return status;
 }
 
-static rn_status visit_nn(rn_torch_walk *w, const rn_pickle_value *attributes, int depth)
+static rn_status visit_nn(rn_torch_walk *w, const rn_pickle_value *attributes, rn_walk_visitor visit, int depth)
 {
     const rn_pickle_items *fleeting = set_items(rn_pickle_member(attributes, "_non_persistent_buffers_set"));
-    rn_status status = visit_all(w, dictionary(attributes, "_parameters"), NULL, depth);
+    rn_status status = visit_all(w, dictionary(attributes, "_parameters"), NULL, visit, depth);
 
     if (status == RN_OK)
-        status = visit_all(w, dictionary(attributes, "_buffers"), fleeting, depth);
+        status = visit_all(w, dictionary(attributes, "_buffers"), fleeting, visit, depth);
     if (status == RN_OK)
-        status = visit_all(w, dictionary(attributes, "_modules"), NULL, depth);
+        status = visit_all(w, dictionary(attributes, "_modules"), NULL, visit, depth);
     return status;
 }
 
@@ -118,20 +119,20 @@ static bool counts(const rn_pickle_value *value)
            is_call_of(value, RN_GLOBAL_SUBCLASS) || is_call_of(value, RN_GLOBAL_SCRIPT);
 }
 
-static rn_status visit_script(rn_torch_walk *w, const rn_pickle_items *attributes, int depth)
+static rn_status visit_script(rn_torch_walk *w, const rn_pickle_items *attributes, rn_walk_visitor visit, int depth)
 {
     rn_status status = rn_reader_work(w->reader, rn_budget_product(attributes->count, MEMBER_WORK));
 
     for (size_t i = 0; i + 1 < attributes->count && status == RN_OK; i += 2)
         if (counts(&attributes->value[i + 1]))
-            status = rn_walk_visit_entry(w, &attributes->value[i], &attributes->value[i + 1], depth);
+            status = visit(w, &attributes->value[i], &attributes->value[i + 1], depth);
     return status;
 }
 
-rn_status rn_walk_visit_module(rn_torch_walk *w, const rn_pickle_value *value, int depth)
+rn_status rn_walk_visit_module(rn_torch_walk *w, const rn_pickle_value *value, rn_walk_visitor visit, int depth)
 {
     const rn_pickle_value *attributes = attributes_of(value);
 
-    return is_call_of(value, RN_GLOBAL_SCRIPT) ? visit_script(w, attributes->as.items, depth)
-                                               : visit_nn(w, attributes, depth);
+    return is_call_of(value, RN_GLOBAL_SCRIPT) ? visit_script(w, attributes->as.items, visit, depth)
+                                               : visit_nn(w, attributes, visit, depth);
 }

@@ -18,6 +18,9 @@
 /* Units of the budget's work: how often the bytes of texts are gone over, and what does not depend on them. */
 enum { TEXT_WORK = 4, VISIT_WORK = 128 };
 
+static rn_status visit(rn_torch_walk *w, const rn_pickle_value *value, int depth);
+static rn_status visit_entry(rn_torch_walk *w, const rn_pickle_value *key, const rn_pickle_value *value, int depth);
+
 static rn_status add_text(rn_torch_walk *w, const rn_pickle_value *value)
 {
     const bool text = value->type == RN_PICKLE_TEXT;
@@ -53,7 +56,7 @@ static rn_status visit_sequence(rn_torch_walk *w, const rn_pickle_items *items, 
         (void)rn_pickle_print(part, sizeof part, &index);
         status = rn_walk_enter(&length, w, part, strlen(part));
         if (status == RN_OK)
-            status = rn_walk_visit(w, &items->value[i], depth + 1);
+            status = visit(w, &items->value[i], depth + 1);
         rn_walk_leave(w, length);
     }
     return status;
@@ -67,7 +70,7 @@ static rn_status visit_stranger(rn_torch_walk *w, const rn_pickle_value *value, 
 
     if (status != RN_OK)
         return status;
-    return module ? rn_walk_visit_module(w, value, depth) : rn_walk_pass_over(w, rn_pickle_opaque(value));
+    return module ? rn_walk_visit_module(w, value, visit_entry, depth) : rn_walk_pass_over(w, rn_pickle_opaque(value));
 }
 
 /* A parameter that Python 2 wrote has its tensor in its state. */
@@ -77,7 +80,7 @@ static rn_status visit_parameter(rn_torch_walk *w, const rn_pickle_call *call, i
 
     if (items == NULL || items->count == 0)
         return rn_fail(rn_walk_message(w), RN_FORMAT, "%s: parameter '%s' has no data", w->reader->path, w->name);
-    return rn_walk_visit(w, &items->value[0], depth + 1);
+    return visit(w, &items->value[0], depth + 1);
 }
 
 static rn_status visit_call(rn_torch_walk *w, const rn_pickle_value *value, int depth)
@@ -115,7 +118,8 @@ static rn_status visit_persistent(rn_torch_walk *w, const rn_pickle_value *id)
     return status == RN_OK ? rn_walk_add_layout(w, &layout) : status;
 }
 
-rn_status rn_walk_visit_entry(rn_torch_walk *w, const rn_pickle_value *key, const rn_pickle_value *value, int depth)
+/* A value under its key. */
+static rn_status visit_entry(rn_torch_walk *w, const rn_pickle_value *key, const rn_pickle_value *value, int depth)
 {
     char part[256];
     const char *text = part;
@@ -137,12 +141,12 @@ rn_status rn_walk_visit_entry(rn_torch_walk *w, const rn_pickle_value *key, cons
     }
     status = rn_walk_enter(&length, w, text, text_length);
     if (status == RN_OK)
-        status = rn_walk_visit(w, value, depth + 1);
+        status = visit(w, value, depth + 1);
     rn_walk_leave(w, length);
     return status;
 }
 
-rn_status rn_walk_visit(rn_torch_walk *w, const rn_pickle_value *value, int depth)
+static rn_status visit(rn_torch_walk *w, const rn_pickle_value *value, int depth)
 {
     rn_status status = RN_OK;
 
@@ -155,7 +159,7 @@ rn_status rn_walk_visit(rn_torch_walk *w, const rn_pickle_value *value, int dept
     switch (value->type) {
     case RN_PICKLE_DICTIONARY:
         for (size_t i = 0; i + 1 < value->as.items->count && status == RN_OK; i += 2)
-            status = rn_walk_visit_entry(w, &value->as.items->value[i], &value->as.items->value[i + 1], depth);
+            status = visit_entry(w, &value->as.items->value[i], &value->as.items->value[i + 1], depth);
         return status;
     case RN_PICKLE_TUPLE:
     case RN_PICKLE_LIST: return visit_sequence(w, value->as.items, depth);
@@ -183,13 +187,13 @@ static rn_status visit_root(const rn_pickle_value **nesting, rn_torch_walk *w, c
 
     *nesting = NULL;
     if (root->type != RN_PICKLE_DICTIONARY)
-        return rn_walk_visit(w, root, 0);
+        return visit(w, root, 0);
     const rn_pickle_items *items = root->as.items;
     for (size_t i = 0; i + 1 < items->count && status == RN_OK; i += 2) {
         const size_t before = w->count;
         bool holder = false;
 
-        status = rn_walk_visit_entry(w, &items->value[i], &items->value[i + 1], 0);
+        status = visit_entry(w, &items->value[i], &items->value[i + 1], 0);
         if (status == RN_OK && w->count > before) {
             holders++;
             status = is_holder(&holder, w, &items->value[i + 1]);

@@ -44,12 +44,6 @@ void rn_walk_leave(rn_torch_walk *w, size_t length);
 /* A tensor under the present name. Takes it over in every case. */
 rn_status rn_walk_keep(rn_torch_walk *w, rn_tensor *tensor);
 
-/* ---- torch_value.c ---------------------------------------------------------------------------------------------- */
-
-rn_status rn_walk_visit(rn_torch_walk *w, const rn_pickle_value *value, int depth);
-/* A value under its key. */
-rn_status rn_walk_visit_entry(rn_torch_walk *w, const rn_pickle_value *key, const rn_pickle_value *value, int depth);
-
 /* ---- torch_tensor.c: calls that make tensors --------------------------------------------------------------------- */
 
 rn_status rn_walk_add_layout(rn_torch_walk *w, const rn_torch_layout *layout);
@@ -60,7 +54,11 @@ rn_status rn_walk_add_subclass(rn_torch_walk *w, const rn_pickle_items *argument
 
 /* The value is a module of torch.nn, or of TorchScript. */
 rn_status rn_walk_is_module(bool *module, const rn_torch_walk *w, const rn_pickle_value *value);
-rn_status rn_walk_visit_module(rn_torch_walk *w, const rn_pickle_value *value, int depth);
+/* What is done with a value under its key. */
+typedef rn_status (*rn_walk_visitor)(rn_torch_walk *w, const rn_pickle_value *key, const rn_pickle_value *value,
+                                     int depth);
+/* `visit` sees what belongs to the module's state_dict(); modules within are values like others. */
+rn_status rn_walk_visit_module(rn_torch_walk *w, const rn_pickle_value *value, rn_walk_visitor visit, int depth);
 
 /* ---- torch_opaque.c: what is passed over -------------------------------------------------------------------------- */
 

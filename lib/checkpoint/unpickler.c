@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The restricted unpickler: a stack, marks in it, a memo (Python's pickletools.py describes the machine).
- * pickle_opcodes.c and pickle_calls.c say what each opcode does with them.
+ * The machine of the restricted unpickler: a stack, marks in it, a memo (Python's pickletools.py describes it).
+ * pickle_opcodes.c and pickle_calls.c say what each opcode does with them, pickle.c runs a pickle.
  *
  * Values live in blocks that are released as a whole, so that shared and even circular values are no matter here (who
  * walks the tree limits its depth). Limits: 64 MiB of pickle, and the budget of the file: a state dict needs about 7
@@ -12,7 +12,7 @@
 #include "checkpoint/checkpoint.h"
 #include <string.h>
 
-enum { OPCODE_WORK = 16, FIRST_BLOCK = 1 << 12, LARGEST_BLOCK = 1 << 20 };
+enum { FIRST_BLOCK = 1 << 12, LARGEST_BLOCK = 1 << 20 };
 
 #define UNSET UINT32_MAX /* type of a memo entry that nothing was put into */
 
@@ -214,50 +214,6 @@ rn_status rn_unpickler_mark(rn_unpickler *u)
     u->marks = marks;
     if (status == RN_OK)
         u->marks[u->mark_count++] = u->count;
-    return status;
-}
-
-static rn_status run(rn_unpickler *u)
-{
-    while (!u->stopped) {
-        const unsigned char *opcode = rn_unpickler_take(u, 1);
-
-        if (opcode == NULL && u->nbytes == RN_CHECKPOINT_PICKLE_BYTES)
-            return rn_fail(u->message, RN_FORMAT, "%s: the pickle is larger than %d MiB", u->path,
-                           (int)(RN_CHECKPOINT_PICKLE_BYTES >> 20));
-        if (opcode == NULL)
-            return rn_unpickler_damaged(u, "it has no end");
-        const rn_opcode *rule = &rn_opcodes[*opcode];
-        if (rule->run == NULL)
-            return rn_fail(u->message, RN_FORMAT,
-                           "%s: damaged pickle at byte %zu: opcode 0x%02x is not one that torch.save writes", u->path,
-                           u->at - 1, *opcode);
-        u->opcodes++;
-        rn_status status = rn_unpickler_work(u, OPCODE_WORK);
-        if (status == RN_OK)
-            status = rule->run(u, rule->argument);
-        if (status != RN_OK)
-            return status;
-    }
-    return RN_OK;
-}
-
-rn_status rn_pickle_read(rn_pickle *pickle, rn_budget *budget, const char *path, const unsigned char *bytes,
-                         size_t nbytes, rn_message *message)
-{
-    rn_unpickler u = { .pickle = pickle, .path = path, .message = message, .bytes = bytes };
-    const size_t before = budget->memory.left;
-
-    *pickle = (rn_pickle){ .budget = budget };
-    u.nbytes = nbytes < RN_CHECKPOINT_PICKLE_BYTES ? nbytes : RN_CHECKPOINT_PICKLE_BYTES;
-    rn_status status = rn_budget_settle(budget, run(&u), path, message);
-    pickle->consumed = u.at;
-    pickle->charged = before - budget->memory.left;
-    rn_release(allocator_of(&u), u.stack);
-    rn_release(allocator_of(&u), u.marks);
-    rn_release(allocator_of(&u), u.memo);
-    if (status != RN_OK)
-        rn_pickle_release(pickle);
     return status;
 }
 

@@ -100,7 +100,7 @@ ALWAYS_INLINE void multiply_tile(const int rows, int64_t depth, const float *a, 
 
 _Static_assert(ROWS >= 1 && ROWS <= 14, "multiply_rows has a case for each height up to 14");
 _Static_assert(UNIT % WIDTH == 0, "a block of a panel is whole vectors");
-_Static_assert(COLUMNS % 4 == 0 && VECTORS >= 1, "a row of a tile is whole vectors");
+_Static_assert(VECTORS >= 1 && COLUMNS % WIDTH == 0, "a row of a tile is whole vectors");
 
 /* A tile of each height that the set has. */
 ALWAYS_INLINE void multiply_rows(int64_t rows, int64_t depth, const float *a, int64_t step, int64_t run_length,
@@ -149,6 +149,7 @@ ALWAYS_INLINE void multiply_rows(int64_t rows, int64_t depth, const float *a, in
 #if RN_ROWS >= 14
         TILE(14);
 #endif
+    default: __builtin_trap(); /* the caller's mistake: a tile that is left as it was would be garbage */
     }
 #undef TILE
 }
@@ -344,10 +345,12 @@ enum { STAGES = 2 };
 #define ZIP_LOW 0, 8, 1, 9, 2, 10, 3, 11
 #define ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
 enum { STAGES = 3 };
-#else
+#elif RN_WIDTH == 16
 #define ZIP_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 enum { STAGES = 4 };
+#else
+#error "a native vector holds 4, 8 or 16 floats"
 #endif
 
 /*

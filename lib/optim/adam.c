@@ -34,7 +34,7 @@ static rn_status update(const rn_update *u)
     return RN_OK;
 }
 
-const rn_optimizer_rule rn_adam_rule = { "adam", 2, { "exp_avg", "exp_avg_sq" }, update, false };
+const rn_optimizer_rule rn_adam_rule = { "adam", 2, { "exp_avg", "exp_avg_sq" }, update, false, false };
 
 static bool is_beta(double beta)
 {

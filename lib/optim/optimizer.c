@@ -41,6 +41,16 @@ rn_status rn_optimizer_make(rn_optimizer **optimizer, rn_parameters *parameters,
     return status;
 }
 
+void rn_own_rule_release(rn_optimizer_rule *rule, const rn_allocator *allocator)
+{
+    if (rule == NULL)
+        return;
+    for (int i = 0; i < RN_RULE_STATES; i++)
+        rn_release(allocator, (void *)(uintptr_t)rule->slot_name[i]);
+    rn_release(allocator, (void *)(uintptr_t)rule->name);
+    rn_release(allocator, rule);
+}
+
 void rn_optimizer_destroy(rn_optimizer *optimizer)
 {
     if (optimizer == NULL || !rn_let_go(&optimizer->references))

@@ -27,16 +27,6 @@ static rn_status update(const rn_update *u)
     return u->optimizer->own_update(&given, u->optimizer->own_payload);
 }
 
-void rn_own_rule_release(rn_optimizer_rule *rule, const rn_allocator *allocator)
-{
-    if (rule == NULL)
-        return;
-    for (int i = 0; i < RN_RULE_STATES; i++)
-        rn_release(allocator, (void *)(uintptr_t)rule->slot_name[i]);
-    rn_release(allocator, (void *)(uintptr_t)rule->name);
-    rn_release(allocator, rule);
-}
-
 /* Names become parts of the names of tensors, between dots, and of metadata. */
 static bool is_name(const char *name)
 {

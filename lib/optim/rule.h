@@ -21,10 +21,11 @@ typedef struct rn_update {
 
 struct rn_optimizer_rule {
     const char *name;
-    int32_t slot_count; /* at most; an SGD without momentum has none */
+    int32_t slot_count;
     const char *slot_name[RN_RULE_STATES];
     rn_status (*update)(const rn_update *update); /* of ours: RN_OK */
     bool whole;                                   /* update takes a parameter at a time, on the caller's thread */
+    bool of_momentum;                             /* its slots: without momentum it keeps nothing */
 };
 
 /* What a learning rate or a decay may be. */
@@ -47,7 +48,7 @@ typedef struct rn_coverage {
 bool rn_covers(const char *pattern, const char *except, const char *name);
 /* Fills group and group_of of an optimizer whose arrays are there. */
 rn_status rn_optimizer_cover(rn_optimizer *optimizer, const rn_coverage *coverage);
-/* own_rule.c; NULL is fine. */
+/* Releases the copy of a rule of the caller's. NULL is fine. */
 void rn_own_rule_release(rn_optimizer_rule *rule, const rn_allocator *allocator);
 /* An optimizer without the numbers of its rule. RN_INVALID_ARGUMENT as rn_adam_create. */
 rn_status rn_optimizer_make(rn_optimizer **optimizer, rn_parameters *parameters, const rn_optimizer_rule *rule,

@@ -31,7 +31,7 @@ static rn_status update(const rn_update *u)
     return RN_OK;
 }
 
-const rn_optimizer_rule rn_sgd_rule = { "sgd", 1, { "momentum_buffer", NULL }, update, false };
+const rn_optimizer_rule rn_sgd_rule = { "sgd", 1, { "momentum_buffer", NULL }, update, false, true };
 
 rn_status rn_sgd_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_sgd_options *options)
 {

@@ -9,7 +9,7 @@
 
 int32_t rn_optimizer_slot_count(const rn_optimizer *optimizer)
 {
-    return optimizer->rule == &rn_sgd_rule && optimizer->momentum == 0 ? 0 : optimizer->rule->slot_count;
+    return optimizer->rule->of_momentum && optimizer->momentum == 0 ? 0 : optimizer->rule->slot_count;
 }
 
 const char *rn_optimizer_slot_name(const rn_optimizer *optimizer, int32_t slot)

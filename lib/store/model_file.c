@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/options.h"
 #include "checkpoint/checkpoint.h"
+#include "store/description.h"
 #include "store/keys.h"
 #include "zoo/zoo.h"
 #include <resnet/version.h>
@@ -19,7 +20,7 @@
 RN_NO_TAIL_PADDING(rn_model_save_options, reserved);
 RN_NO_TAIL_PADDING(rn_model_open_options, max_pixels);
 
-enum { MAX_CLASSES = 1000000, MAX_SIDE = 1 << 14, STANDARD_PIXELS = 1 << 22 };
+enum { MAX_SIDE = 1 << 14, STANDARD_PIXELS = 1 << 22 };
 
 /* ---- writing --------------------------------------------------------------------------------------------------- */
 
@@ -155,82 +156,6 @@ rn_status rn_model_save(const rn_model *model, const char *path, const rn_model_
 
 /* ---- reading --------------------------------------------------------------------------------------------------- */
 
-/* Puts the file's name before the sentence. What is wrong with a file is never the caller's argument. */
-static rn_status blame_file(rn_context *context, rn_status status, const char *path)
-{
-    char text[sizeof context->message.text];
-
-    memcpy(text, context->message.text, sizeof text);
-    text[sizeof text - 1] = '\0';
-    return rn_fail(&context->message, status == RN_INVALID_ARGUMENT ? RN_FORMAT : status, "%s: %s", path, text);
-}
-
-static rn_status parse_metadata(rn_json **json, rn_context *context, const rn_checkpoint *file, const char *key,
-                                const char *path)
-{
-    const char *const text = rn_checkpoint_metadata(file, key);
-    rn_status status;
-
-    *json = NULL;
-    if (text == NULL)
-        return RN_OK;
-    status = rn_json_parse(json, text, strlen(text), &context->message);
-    if (status == RN_OK && !rn_json_is_array(*json)) {
-        rn_json_destroy(*json);
-        *json = NULL;
-        status = rn_fail(&context->message, RN_FORMAT, "not a list");
-    }
-    return status == RN_FORMAT
-               ? rn_fail(&context->message, RN_FORMAT, "%s: the metadata '%s' is no JSON list", path, key)
-               : status;
-}
-
-/* Fills folder[i] and name[i] from [[folder, name], ...]; false if the list has another form. */
-static bool read_pairs(const char **text, size_t count, const rn_json *list)
-{
-    const rn_json *pair = rn_json_first(list);
-
-    for (size_t i = 0; i < count; i++, pair = rn_json_next(pair)) {
-        if (pair == NULL || !rn_json_is_array(pair) || rn_json_count(pair) != 2)
-            return false;
-        text[i] = rn_json_string(rn_json_first(pair));
-        text[count + i] = rn_json_string(rn_json_next(rn_json_first(pair)));
-        if (text[i] == NULL || text[count + i] == NULL)
-            return false;
-    }
-    return true;
-}
-
-rn_status rn_file_classes(rn_classes **classes, rn_context *context, const rn_checkpoint *file, const char *path)
-{
-    const char **text = NULL;
-    rn_json *list = NULL;
-    rn_status status;
-    size_t count;
-
-    *classes = NULL;
-    status = parse_metadata(&list, context, file, RN_KEY_CLASSES, path);
-    if (status != RN_OK || list == NULL)
-        return status;
-    count = rn_json_count(list);
-    if (count == 0 || count > MAX_CLASSES) {
-        status = rn_fail(&context->message, RN_FORMAT, "%s: a table of %zu classes", path, count);
-        goto out;
-    }
-    text = rn_allocate_array(&context->allocator, count, 2 * sizeof *text);
-    if (text == NULL)
-        status = fail_memory(context);
-    else if (!read_pairs(text, count, list))
-        status = rn_fail(&context->message, RN_FORMAT, "%s: the metadata '%s' is no list of [folder, name]", path,
-                         RN_KEY_CLASSES);
-    else if ((status = rn_classes_create(classes, context, text, text + count, count)) != RN_OK)
-        status = blame_file(context, status, path);
-out:
-    rn_release(&context->allocator, text);
-    rn_json_destroy(list);
-    return status;
-}
-
 /* The input size; untouched if the file does not say. */
 static rn_status read_input(rn_model_options *options, rn_context *context, const rn_checkpoint *file, const char *path,
                             int64_t max_pixels)
@@ -239,7 +164,7 @@ static rn_status read_input(rn_model_options *options, rn_context *context, cons
     rn_json *list = NULL;
     const rn_json *item;
     bool fine;
-    rn_status status = parse_metadata(&list, context, file, RN_KEY_INPUT, path);
+    rn_status status = rn_file_list(&list, context, file, RN_KEY_INPUT, path);
 
     if (status != RN_OK || list == NULL)
         return status;
@@ -291,7 +216,7 @@ static rn_status read_class_count(rn_model_options *options, rn_context *context
         const bool digit = text[0] >= '1' && text[0] <= '9' && strlen(text) <= 7;
 
         count = digit ? (int64_t)strtol(text, &end, 10) : 0;
-        if (!digit || *end != '\0' || count > MAX_CLASSES || (table != 0 && (uint64_t)count != table))
+        if (!digit || *end != '\0' || count > RN_FILE_CLASSES || (table != 0 && (uint64_t)count != table))
             return rn_fail(&context->message, RN_FORMAT, "%s: the metadata '%s' is '%s'", path, RN_KEY_CLASS_COUNT,
                            text);
     }
@@ -317,7 +242,7 @@ static rn_status read_pipelines(rn_model *model, const rn_checkpoint *file, cons
 
     if (status == RN_OK && training != NULL)
         status = rn_model_set_training_pipeline(model, training);
-    return status == RN_OK ? RN_OK : blame_file(model->context, status, path);
+    return status == RN_OK ? RN_OK : rn_file_blame(model->context, status, path);
 }
 
 static rn_status check_kind(rn_context *context, const rn_checkpoint *file, const char *path)
@@ -345,7 +270,7 @@ static rn_status create_network(rn_model **model, rn_context *context, const rn_
     /* "not a network of the zoo" is told apart by its status; whatever else was refused, the file asked for it */
     if (rn_zoo_find(network) == NULL)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "%s: '%s' is not a network of the zoo", path, network);
-    return blame_file(context, status, path);
+    return rn_file_blame(context, status, path);
 }
 
 static rn_status open_model(rn_model **model, rn_context *context, const rn_checkpoint *file, const char *path,

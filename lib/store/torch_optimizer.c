@@ -35,6 +35,28 @@ static rn_status refuse(const rn_export *file, const char *why, const char *what
     return rn_fail(&file->context->message, RN_FORMAT, "the checkpoint's optimizer %s%s", why, what);
 }
 
+/* A number of the JSON; RN_FORMAT without it. `object` may be NULL. */
+static rn_status number_of(double *value, const rn_export *file, const rn_json *object, const char *name)
+{
+    return rn_json_number(value, rn_json_member(object, name))
+               ? RN_OK
+               : rn_fail(&file->context->message, RN_FORMAT,
+                         "the checkpoint's optimizer or scheduler has no '%s': perhaps an older version wrote it",
+                         name);
+}
+
+rn_status rn_export_tensor(rn_export *file, const char *name, const rn_tensor *tensor)
+{
+    const size_t number = rn_checkpoint_count(file->archive);
+    const rn_status status = rn_checkpoint_share(file->archive, name, tensor);
+
+    if (status == RN_OK)
+        rn_pickler_tensor(&file->pickler, tensor, number);
+    return status == RN_INVALID_ARGUMENT
+               ? rn_fail(&file->context->message, RN_FORMAT, "the checkpoint's '%s' would be there twice", name)
+               : status;
+}
+
 static bool is_adam(const writing *w)
 {
     return strcmp(w->rule, "adam") == 0;
@@ -68,7 +90,7 @@ static void put_none(rn_export *file, const char *key)
 static rn_status move_number(rn_export *file, const char *key, const rn_json *object, const char *name)
 {
     double value = 0;
-    const rn_status status = rn_export_number(&value, file, object, name);
+    const rn_status status = number_of(&value, file, object, name);
 
     if (status == RN_OK)
         put_number(file, key, value);
@@ -129,7 +151,7 @@ static rn_status put_slots(const writing *w, const char *parameter, uint64_t ste
     rn_status status;
 
     if (!is_adam(w)) {
-        status = rn_export_number(&momentum, w->file, w->file->optimizer, "momentum");
+        status = number_of(&momentum, w->file, w->file->optimizer, "momentum");
         return status == RN_OK && momentum != 0 ? put_slot(w, "momentum_buffer", parameter) : status;
     }
     status = put_step(w, parameter, steps);
@@ -186,10 +208,10 @@ static rn_status put_state(writing *w)
 static rn_status put_adam(rn_export *file)
 {
     double beta1 = 0, beta2 = 0;
-    rn_status status = rn_export_number(&beta1, file, file->optimizer, "beta1");
+    rn_status status = number_of(&beta1, file, file->optimizer, "beta1");
 
     if (status == RN_OK)
-        status = rn_export_number(&beta2, file, file->optimizer, "beta2");
+        status = number_of(&beta2, file, file->optimizer, "beta2");
     if (status != RN_OK)
         return status;
     rn_pickler_text(&file->pickler, "betas");
@@ -330,7 +352,7 @@ static rn_status put_rates(rn_export *file, const char *key, const char *name)
     rn_pickler_open(&file->pickler, RN_PICKLER_LIST);
     for (size_t g = 0;
          status == RN_OK && rn_json_member(file->optimizer, rn_group_number_name(member, name, g)) != NULL; g++) {
-        status = rn_export_number(&rate, file, file->optimizer, member);
+        status = number_of(&rate, file, file->optimizer, member);
         rn_pickler_number(&file->pickler, rate);
     }
     rn_pickler_close(&file->pickler, RN_PICKLER_LIST);

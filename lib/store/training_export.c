@@ -21,27 +21,6 @@ RN_NO_TAIL_PADDING(rn_training_export_options, scheduler_key);
 #define KEY_ARCH "arch"
 #define KEY_BEST "best_acc"
 
-rn_status rn_export_tensor(rn_export *file, const char *name, const rn_tensor *tensor)
-{
-    const size_t number = rn_checkpoint_count(file->archive);
-    const rn_status status = rn_checkpoint_share(file->archive, name, tensor);
-
-    if (status == RN_OK)
-        rn_pickler_tensor(&file->pickler, tensor, number);
-    return status == RN_INVALID_ARGUMENT
-               ? rn_fail(&file->context->message, RN_FORMAT, "the checkpoint's '%s' would be there twice", name)
-               : status;
-}
-
-rn_status rn_export_number(double *value, const rn_export *file, const rn_json *object, const char *name)
-{
-    return rn_json_number(value, rn_json_member(object, name))
-               ? RN_OK
-               : rn_fail(&file->context->message, RN_FORMAT,
-                         "the checkpoint's optimizer or scheduler has no '%s': perhaps an older version wrote it",
-                         name);
-}
-
 static bool starts_with(const char *text, const char *start)
 {
     return strncmp(text, start, strlen(start)) == 0;

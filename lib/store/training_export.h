@@ -25,8 +25,6 @@ typedef struct rn_export {
 
 /* Writes a tensor, and puts it into the archive. RN_FORMAT: one of that name is there already. */
 rn_status rn_export_tensor(rn_export *file, const char *name, const rn_tensor *tensor);
-/* A number of the JSON; RN_FORMAT without it. `object` may be NULL. */
-rn_status rn_export_number(double *value, const rn_export *file, const rn_json *object, const char *name);
 
 /* The value of the key 'optimizer'. RN_UNSUPPORTED, RN_FORMAT as rn_training_export. */
 rn_status rn_export_optimizer(rn_export *file);

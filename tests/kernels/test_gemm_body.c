@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The matrix kernels of every instruction set against plain loops, with every height of a tile, guard pages behind all
- * operands, outputs of NaN and gaps that are watched; and that AVX2 and AVX-512 give the same bits.
+ * The matrix kernels of every instruction set, and of tiles that none has, against plain loops, with every height of a
+ * tile, guard pages behind all operands, outputs of NaN and gaps that are watched; and that AVX2 and AVX-512 give the
+ * same bits.
  *
  * Bound of a product: depth + 1 rounded operations (one more where the tile goes on) of at most sum |a b| each, U =
  * 2^-24.
@@ -13,19 +14,34 @@
 
 #define U 5.9604645e-08
 
-static rn_isa isas[4];
-static int isa_count;
+/* RN_TEST_TABLES: TABLE(name) for each table of gemm_table.c. */
+#define TABLE(name) extern const rn_gemm_kernels name;
+RN_TEST_TABLES
+#undef TABLE
 
-static int find_isas(void **state)
+#define TABLE(name) &name,
+static const rn_gemm_kernels *const test_tables[] = { RN_TEST_TABLES };
+#undef TABLE
+
+enum { SETS = 4, TEST_TABLES = sizeof test_tables / sizeof test_tables[0] };
+
+static const rn_gemm_kernels *tables[SETS + TEST_TABLES];
+static bool fuses[SETS + TEST_TABLES]; /* known to: AVX2 and AVX-512 */
+static int table_count;
+
+static int find_tables(void **state)
 {
+    rn_isa isas[SETS];
+    const int isa_count = rn_test_isas(isas);
+
     (void)state;
-    isa_count = rn_test_isas(isas);
+    for (int i = 0; i < isa_count; i++, table_count++) {
+        tables[table_count] = rn_kernels_for(isas[i])->gemm;
+        fuses[table_count] = isas[i] == RN_ISA_AVX2 || isas[i] == RN_ISA_AVX512;
+    }
+    for (int i = 0; i < TEST_TABLES; i++)
+        tables[table_count++] = test_tables[i];
     return 0;
-}
-
-static const rn_gemm_kernels *table(int i)
-{
-    return rn_kernels_for(isas[i])->gemm;
 }
 
 static void check_bits(float value, float expected, const char *what, int64_t row, int64_t column)
@@ -140,14 +156,25 @@ static void run_product(const rn_gemm_kernels *gemm, const product *p)
     rn_test_grid_release(&c);
 }
 
+static void test_there_is_a_table_of_every_height(void **state)
+{
+    bool there[14 + 1] = { false };
+
+    (void)state;
+    for (int i = 0; i < TEST_TABLES; i++)
+        there[test_tables[i]->mr] = true;
+    for (int rows = 1; rows <= 14; rows++)
+        assert_true(there[rows]);
+}
+
 static void test_products_of_any_height_and_depth_are_right(void **state)
 {
     (void)state;
-    for (int i = 0; i < isa_count; i++)
-        for (int64_t rows = 1; rows <= table(i)->mr; rows++)
-            for (int64_t depth = 1; depth <= 3 * table(i)->unit + 1; depth += depth < 18 || depth > 46 ? 1 : 3)
+    for (int i = 0; i < table_count; i++)
+        for (int64_t rows = 1; rows <= tables[i]->mr; rows++)
+            for (int64_t depth = 1; depth <= 3 * tables[i]->unit + 1; depth += depth < 18 || depth > 46 ? 1 : 3)
                 for (int k = 0; k < 2 * LAYOUTS; k++)
-                    run_product(table(i), &(product){ rows, depth, (layout)(k / 2), k % 2 == 1 });
+                    run_product(tables[i], &(product){ rows, depth, (layout)(k / 2), k % 2 == 1 });
 }
 
 /* One element by the kernels' product of one row. */
@@ -177,13 +204,13 @@ static void test_a_product_in_passes_has_the_bits_of_the_whole_and_avx_sets_agre
     (void)state;
     for (int k = 0; k < DEPTH; k++)
         expected = fmaf(a.data[k], b.data[k], expected); /* what the sets that fuse must give */
-    for (int i = 0; i < isa_count; i++) {
-        const float whole = chain(table(i), &a, &b, 0, DEPTH, NAN, false);
+    for (int i = 0; i < table_count; i++) {
+        const float whole = chain(tables[i], &a, &b, 0, DEPTH, NAN, false);
 
         for (int64_t cut = 1; cut < DEPTH; cut++)
-            check_bits(chain(table(i), &a, &b, cut, DEPTH, chain(table(i), &a, &b, 0, cut, NAN, false), true), whole,
+            check_bits(chain(tables[i], &a, &b, cut, DEPTH, chain(tables[i], &a, &b, 0, cut, NAN, false), true), whole,
                        "two passes", 0, cut);
-        if (isas[i] == RN_ISA_AVX2 || isas[i] == RN_ISA_AVX512)
+        if (fuses[i])
             check_bits(whole, expected, "fused chain", 0, 0);
     }
     rn_test_grid_release(&a);
@@ -208,10 +235,10 @@ static void check_copy(const rn_gemm_kernels *gemm, int64_t rows, int64_t column
 static void test_copy_fills_rows_up_with_zeros(void **state)
 {
     (void)state;
-    for (int i = 0; i < isa_count; i++)
+    for (int i = 0; i < table_count; i++)
         for (int64_t columns = 1; columns <= 70; columns += columns < 35 ? 1 : 7)
             for (int64_t fill = 0; fill <= 33; fill += fill < 3 ? 1 : 15)
-                check_copy(table(i), columns % 3 + 1, columns, fill, fill % 2 == 0 ? 0 : 5);
+                check_copy(tables[i], columns % 3 + 1, columns, fill, fill % 2 == 0 ? 0 : 5);
 }
 
 static void check_transpose(const rn_gemm_kernels *gemm, int64_t depth, int64_t columns, int64_t gap)
@@ -229,10 +256,10 @@ static void check_transpose(const rn_gemm_kernels *gemm, int64_t depth, int64_t 
 static void test_transpose_fills_columns_up_with_zeros(void **state)
 {
     (void)state;
-    for (int i = 0; i < isa_count; i++)
+    for (int i = 0; i < table_count; i++)
         for (int64_t depth = 1; depth <= 37; depth++)
-            for (int64_t columns = 1 + depth % 2; columns <= table(i)->nr; columns += 2)
-                check_transpose(table(i), depth, columns, columns % 2 * 3);
+            for (int64_t columns = 1 + depth % 2; columns <= tables[i]->nr; columns += 2)
+                check_transpose(tables[i], depth, columns, columns % 2 * 3);
 }
 
 /* A window of `runs` rows, of which [first, end) are there, `lead` and `tail` floats of each in the padding. */
@@ -300,22 +327,23 @@ static void test_gather_packs_windows_with_zeros_for_padding(void **state)
     };
 
     (void)state;
-    for (int i = 0; i < isa_count; i++)
+    for (int i = 0; i < table_count; i++)
         for (size_t k = 0; k < sizeof windows / sizeof windows[0]; k++)
             for (int weights = 0; weights < 2; weights++) {
                 const window *const w = &windows[k];
-                const int64_t block = weights ? table(i)->nr : table(i)->unit,
+                const int64_t block = weights ? tables[i]->nr : tables[i]->unit,
                               places = w->runs * (w->lead + w->count + w->tail);
 
                 for (int64_t begin = 0; begin < places; begin += block)
                     for (int64_t end = begin + 1; end <= places; end += end - begin < 17 ? 1 : (places - end) / 2 + 1)
-                        check_gather(table(i), w, weights == 1, begin, end);
+                        check_gather(tables[i], w, weights == 1, begin, end);
             }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_there_is_a_table_of_every_height),
         cmocka_unit_test(test_products_of_any_height_and_depth_are_right),
         cmocka_unit_test(test_a_product_in_passes_has_the_bits_of_the_whole_and_avx_sets_agree),
         cmocka_unit_test(test_copy_fills_rows_up_with_zeros),
@@ -323,5 +351,5 @@ int main(void)
         cmocka_unit_test(test_gather_packs_windows_with_zeros_for_padding),
     };
 
-    return cmocka_run_group_tests_name("kernels/gemm_body", tests, find_isas, NULL);
+    return cmocka_run_group_tests_name("kernels/gemm_body", tests, find_tables, NULL);
 }
