@@ -97,11 +97,14 @@ RN_API rn_status rn_session_gradient(rn_tensor **gradient, rn_session *session, 
  */
 RN_API rn_status rn_session_backward(rn_session *session);
 
-/* The gradient of input `index` (0: the images, (N, C, H, W)) after backward, if the options asked for it. Borrowed
- * until the next forward. RN_INVALID_ARGUMENT: no such input. RN_STATE. */
+/* The gradient of input `index` (0: what forward was given, in its shape) after backward, if the options asked for it.
+ * Borrowed until the next forward. RN_INVALID_ARGUMENT: no such input. RN_STATE: no backward has run, the options did
+ * not ask for it, or no output depends on the input. */
 RN_API rn_status rn_session_input_gradient(const rn_tensor **gradient, rn_session *session, size_t index);
 
-/* Bytes that the session's plan for a batch of this shape takes, known before anything is allocated. */
+/* Bytes that the session's plan for a batch of this shape takes (of what forward is given; 1 x 1 for features (N,
+ * features)), what is prepared of weights for it and shared with other sessions of the model included, known before
+ * anything is allocated. Errors as rn_session_forward. */
 RN_API rn_status rn_session_plan_bytes(size_t *nbytes, rn_session *session, int64_t batch, int64_t height,
                                        int64_t width);
 

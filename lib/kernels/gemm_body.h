@@ -425,10 +425,9 @@ static void add_products(int64_t channels, const float *a, const float *b, float
 
 #define RN_GEMM_TABLE \
     { \
-        .mr = ROWS, .nr = COLUMNS, .unit = UNIT, .blocks = { 1152, 80 * 1024, 64 * 1024, 512, 512, 128 * 1024, 448 }, \
-        /* 1 MB of L2 */ .multiply = multiply, .multiply_weights = multiply_weights, .gather = gather, \
-        .gather_weights = gather_weights, .copy = copy, .transpose = transpose, .multiply_taps = multiply_taps, \
-        .add_products = add_products \
+        .mr = ROWS, .nr = COLUMNS, .unit = UNIT, .blocks = RN_GEMM_BLOCKS, .multiply = multiply, \
+        .multiply_weights = multiply_weights, .gather = gather, .gather_weights = gather_weights, .copy = copy, \
+        .transpose = transpose, .multiply_taps = multiply_taps, .add_products = add_products \
     }
 
 #endif

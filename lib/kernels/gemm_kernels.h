@@ -62,6 +62,12 @@ typedef struct rn_gemm_blocks {
     int32_t stretch_rows; /* and its rows at most */
 } rn_gemm_blocks;
 
+/* For 1 MB. */
+#define RN_GEMM_BLOCKS \
+    { \
+        1152, 80 * 1024, 64 * 1024, 512, 512, 128 * 1024, 448 \
+    }
+
 typedef struct rn_gemm_kernels {
     int32_t mr, nr, unit;
     rn_gemm_blocks blocks;

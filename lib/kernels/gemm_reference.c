@@ -104,7 +104,7 @@ static void add_products(int64_t channels, const float *a, const float *b, float
 const rn_gemm_kernels rn_gemm_reference = { .mr = ROWS,
                                             .nr = COLUMNS,
                                             .unit = UNIT,
-                                            .blocks = { 1152, 80 * 1024, 64 * 1024, 512, 512, 128 * 1024, 448 },
+                                            .blocks = RN_GEMM_BLOCKS,
                                             .multiply = multiply,
                                             .multiply_weights = multiply_weights,
                                             .gather = gather,

@@ -3,11 +3,6 @@
 #include "ops/conv_algorithm.h"
 #include "ops/conv_product.h"
 
-static rn_steps steps_of(const rn_map *map)
-{
-    return (rn_steps){ map->pitch, map->w * map->pitch, map->h * map->w * map->pitch };
-}
-
 static int64_t forward_depth(const rn_conv *conv)
 {
     return (int64_t)conv->kernel_h * conv->kernel_w * rn_conv_group_in(conv);
@@ -75,11 +70,11 @@ static void describe_forward(rn_product *product, const void *payload, int64_t g
         .shift = e->shift == NULL ? NULL : e->shift + channel,
         .relu = e->relu,
         .out = pass->y->data + channel,
-        .out_steps = steps_of(pass->y),
+        .out_steps = rn_steps_of(pass->y),
         .residual = e->residual == NULL ? NULL : e->residual->data + channel,
     };
     if (e->residual != NULL)
-        product->residual_steps = steps_of(e->residual);
+        product->residual_steps = rn_steps_of(e->residual);
 }
 
 static void forward(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const float *packed,

@@ -12,11 +12,6 @@
 #include "ops/conv_algorithm.h"
 #include "ops/conv_product.h"
 
-static rn_steps steps_of(const rn_map *map)
-{
-    return (rn_steps){ map->pitch, map->w * map->pitch, map->h * map->w * map->pitch };
-}
-
 static int64_t greatest_common_divisor(int64_t a, int64_t b)
 {
     while (b != 0) {
@@ -186,7 +181,7 @@ static void describe_data(rn_product *product, const void *payload, int64_t inde
     const rn_map *const dx = pass->dx;
     const int64_t group = index % conv->groups, channel = group * rn_conv_group_in(conv);
     const data_class class = class_at(pass->context, conv, index / conv->groups);
-    const rn_steps whole = steps_of(dx);
+    const rn_steps whole = rn_steps_of(dx);
 
     *product = (rn_product){
         .gather = { .data = pass->dy->data + group * rn_conv_group_out(conv),

@@ -21,6 +21,11 @@ typedef struct rn_steps {
     int64_t pixel, line, image;
 } rn_steps;
 
+static inline rn_steps rn_steps_of(const rn_map *map)
+{
+    return (rn_steps){ map->pitch, map->w * map->pitch, map->h * map->w * map->pitch };
+}
+
 typedef struct rn_product {
     rn_gather gather; /* the rows; gather.out_h, out_w and `images` are the grid of pixels that come out */
     int64_t images;

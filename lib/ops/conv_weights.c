@@ -34,23 +34,25 @@ static int64_t most(int64_t a, int64_t b)
 }
 
 /* From the layer's shape and the number of pixels alone. */
-static int64_t chunks_for(const rn_conv *conv, int64_t depth, int64_t outs, int64_t rows)
+int64_t rn_weight_chunks(const rn_conv *conv, int64_t batch)
 {
-    const int64_t by_size = CHUNK_PRODUCT / (conv->in_c / conv->groups) / outs,
+    const int64_t in = rn_conv_group_in(conv), depth = (int64_t)conv->kernel_h * conv->kernel_w * in;
+    const int64_t by_size = CHUNK_PRODUCT / in / rn_conv_group_out(conv),
                   by_units = UNITS_WANTED / rn_divide_up(depth, 32);
 
-    return most(1, least(least(CHUNKS_MOST, most(by_size, by_units)), rows / CHUNK_ROWS_LEAST));
+    return most(
+        1, least(least(CHUNKS_MOST, most(by_size, by_units)), batch * conv->out_h * conv->out_w / CHUNK_ROWS_LEAST));
 }
 
 static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *conv, int64_t batch)
 {
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
-    rn_weight_blocks b = { .depth = (int64_t)conv->kernel_h * conv->kernel_w * (conv->in_c / conv->groups),
-                           .outs = conv->out_c / conv->groups,
+    rn_weight_blocks b = { .depth = (int64_t)conv->kernel_h * conv->kernel_w * rn_conv_group_in(conv),
+                           .outs = rn_conv_group_out(conv),
                            .rows = batch * conv->out_h * conv->out_w };
     int64_t chunk;
 
-    b.chunks = chunks_for(conv, b.depth, b.outs, b.rows);
+    b.chunks = rn_weight_chunks(conv, batch);
     b.out.panels = rn_divide_up(b.outs, gemm->mr);
     b.column.panels = rn_divide_up(b.depth, gemm->nr);
     b.out.blocks = rn_divide_up(b.outs, gemm->blocks.range);
@@ -92,12 +94,6 @@ void rn_gemm_plan_weights(rn_conv_plan *plan, const rn_context *context)
     if (!rn_size_add(&plan->weights_bytes, partial_bytes(&plan->conv, &b),
                      (size_t)context->pool.threads * (size_t)b.thread_floats * sizeof(float)))
         plan->weights_bytes = SIZE_MAX;
-}
-
-int64_t rn_weight_chunks(const rn_conv *conv, int64_t batch)
-{
-    return chunks_for(conv, (int64_t)conv->kernel_h * conv->kernel_w * rn_conv_group_in(conv), rn_conv_group_out(conv),
-                      batch * conv->out_h * conv->out_w);
 }
 
 typedef struct weight_pass {

@@ -114,32 +114,33 @@ static void leave_session(rn_session *session, rn_model *model, rn_status status
         rn_model_keep_companion(model, &session->companion);
 }
 
+/* One of image and path is the photo. */
+static rn_status predict_photo(rn_predictions **predictions, rn_model *model, const rn_image *image, const char *path,
+                               const rn_predict_options *options)
+{
+    rn_session *session;
+    rn_status status = take_session(&session, model);
+
+    if (status != RN_OK)
+        return status;
+    status = image != NULL ? rn_session_predict_image(predictions, session, image, options)
+                           : rn_session_predict_file(predictions, session, path, options);
+    leave_session(session, model, status);
+    return status;
+}
+
 rn_status rn_predict_image(rn_predictions **predictions, rn_model *model, const rn_image *image,
                            const rn_predict_options *options)
 {
-    rn_session *session;
-    rn_status status = begin_predict(predictions, model, image, "rn_predict_image");
+    const rn_status status = begin_predict(predictions, model, image, "rn_predict_image");
 
-    if (status == RN_OK)
-        status = take_session(&session, model);
-    if (status != RN_OK)
-        return status;
-    status = rn_session_predict_image(predictions, session, image, options);
-    leave_session(session, model, status);
-    return status;
+    return status == RN_OK ? predict_photo(predictions, model, image, NULL, options) : status;
 }
 
 rn_status rn_predict_file(rn_predictions **predictions, rn_model *model, const char *path,
                           const rn_predict_options *options)
 {
-    rn_session *session;
-    rn_status status = begin_predict(predictions, model, path, "rn_predict_file");
+    const rn_status status = begin_predict(predictions, model, path, "rn_predict_file");
 
-    if (status == RN_OK)
-        status = take_session(&session, model);
-    if (status != RN_OK)
-        return status;
-    status = rn_session_predict_file(predictions, session, path, options);
-    leave_session(session, model, status);
-    return status;
+    return status == RN_OK ? predict_photo(predictions, model, NULL, path, options) : status;
 }

@@ -57,7 +57,7 @@ void rn_plan_choose_portion(rn_plan *plan, int64_t most_bytes)
 
         if (operation->has_backward || operation->kind->mixes_images)
             break;
-        if (bytes <= limit / plan->batch)
+        if (bytes <= limit / plan->tape.batch)
             continue;
         tape->portion_end = i + 1;
         largest = bytes > largest ? bytes : largest;
@@ -65,7 +65,7 @@ void rn_plan_choose_portion(rn_plan *plan, int64_t most_bytes)
     if (tape->portion_end == 0)
         return;
     tape->portion = limit / largest > 1 ? limit / largest : 1;
-    if (tape->portion >= plan->batch)
+    if (tape->portion >= plan->tape.batch)
         tape->portion_end = 0;
     else
         mark_portioned(tape);

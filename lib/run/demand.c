@@ -29,7 +29,7 @@ static rn_status find_needed(rn_plan *plan)
  * int64. */
 static bool fits_memory(const rn_plan *plan, const rn_value_shape *shape)
 {
-    const int64_t sizes[4] = { plan->batch, shape->c, shape->h, shape->w };
+    const int64_t sizes[4] = { plan->tape.batch, shape->c, shape->h, shape->w };
     int64_t count;
     size_t nbytes;
 

@@ -18,9 +18,10 @@ bool rn_wants_gradient(const rn_deriving *d, const rn_operation *forward, int op
 
 rn_operation rn_backward_operation(const rn_kind *kind, const rn_operation *forward)
 {
-    return (rn_operation){
-        .kind = kind, .layer = forward->layer, .norm = -1, .mean = -1, .inverse = -1, .as = forward->as
-    };
+    rn_operation made = rn_operation_of(kind, forward->layer);
+
+    made.as = forward->as;
+    return made;
 }
 
 int32_t rn_view_like(rn_deriving *d, int32_t view)
@@ -136,7 +137,7 @@ static void add_losses(rn_deriving *d)
 {
     for (int32_t i = 0; i < d->plan->output_count; i++) {
         const int32_t view = d->plan->value[d->plan->output[i]].view;
-        rn_operation loss = { .kind = &rn_op_loss, .layer = d->plan->output[i], .norm = -1, .mean = -1, .inverse = -1 };
+        rn_operation loss = rn_operation_of(&rn_op_loss, d->plan->output[i]);
 
         if (d->tape->failed || d->tape->view[view].gradient >= 0)
             continue;
@@ -164,7 +165,7 @@ rn_status rn_plan_derive(rn_plan *plan)
     rn_deriving d = { plan, &plan->tape };
 
     plan->tape.loss = plan->tape.backward = plan->tape.operations;
-    if (!plan->training)
+    if (!plan->tape.training)
         return RN_OK;
     find_wanted(plan);
     add_losses(&d);

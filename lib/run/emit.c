@@ -116,20 +116,21 @@ static int32_t parameter(const emitting *e, int32_t index)
 /* An operation of layer `index` that reads its first input and writes its value. */
 static rn_operation operation_of(const emitting *e, const rn_kind *kind, int32_t index)
 {
-    return (rn_operation){
-        .kind = kind,
-        .layer = index,
-        .norm = -1,
-        .mean = -1,
-        .inverse = -1,
-        .operand = { [RN_X] = { input_view(e, index, 0), RN_READ }, [RN_Y] = { e->plan->value[index].view, RN_WRITE } }
-    };
+    rn_operation made = rn_operation_of(kind, index);
+
+    made.operand[RN_X] = rn_operand_of(input_view(e, index, 0), RN_READ);
+    made.operand[RN_Y] = rn_operand_of(e->plan->value[index].view, RN_WRITE);
+    return made;
 }
 
-static rn_status emit_plain(const emitting *e, const rn_kind *kind, int32_t index)
+static rn_status emit_product(const emitting *e, int32_t index, const rn_conv *conv)
 {
-    const rn_operation made = operation_of(e, kind, index);
+    const rn_layer *const layer = rn_plan_layer(e->plan, index);
+    rn_operation made = operation_of(e, &rn_op_conv, index);
 
+    made.operand[RN_WEIGHTS] = rn_operand_of(parameter(e, layer->weight), RN_READ);
+    made.operand[RN_SHIFT] = rn_operand_of(parameter(e, layer->bias), RN_READ);
+    made.as.conv = *conv;
     rn_tape_add(e->tape, &made);
     return RN_OK;
 }
@@ -138,49 +139,41 @@ static rn_status emit_conv(const emitting *e, int32_t index)
 {
     const rn_layer *const layer = rn_plan_layer(e->plan, index);
     const rn_value_shape *const in = &e->plan->value[layer->inputs[0]].shape, *const out = &e->plan->value[index].shape;
-    rn_operation made = operation_of(e, &rn_op_conv, index);
+    const rn_conv conv = { .in_h = in->h,
+                           .in_w = in->w,
+                           .in_c = in->c,
+                           .out_h = out->h,
+                           .out_w = out->w,
+                           .out_c = out->c,
+                           .kernel_h = layer->as.conv.kernel_h,
+                           .kernel_w = layer->as.conv.kernel_w,
+                           .stride_h = layer->as.conv.stride_h,
+                           .stride_w = layer->as.conv.stride_w,
+                           .padding_h = layer->as.conv.padding_h,
+                           .padding_w = layer->as.conv.padding_w,
+                           .groups = layer->as.conv.groups,
+                           .dilation = layer->as.conv.dilation };
 
-    made.operand[RN_WEIGHTS] = rn_operand_of(parameter(e, layer->weight), RN_READ);
-    made.operand[RN_SHIFT] = rn_operand_of(parameter(e, layer->bias), RN_READ);
-    made.as.conv = (rn_conv){ .in_h = in->h,
-                              .in_w = in->w,
-                              .in_c = in->c,
-                              .out_h = out->h,
-                              .out_w = out->w,
-                              .out_c = out->c,
-                              .kernel_h = layer->as.conv.kernel_h,
-                              .kernel_w = layer->as.conv.kernel_w,
-                              .stride_h = layer->as.conv.stride_h,
-                              .stride_w = layer->as.conv.stride_w,
-                              .padding_h = layer->as.conv.padding_h,
-                              .padding_w = layer->as.conv.padding_w,
-                              .groups = layer->as.conv.groups,
-                              .dilation = layer->as.conv.dilation };
-    rn_tape_add(e->tape, &made);
-    return RN_OK;
+    return emit_product(e, index, &conv);
 }
 
+/* The convolution of one pixel. */
 static rn_status emit_linear(const emitting *e, int32_t index)
 {
-    const rn_layer *const layer = rn_plan_layer(e->plan, index);
-    rn_operation made = operation_of(e, &rn_op_conv, index);
+    const rn_conv conv = { .in_h = 1,
+                           .in_w = 1,
+                           .in_c = e->plan->value[rn_plan_layer(e->plan, index)->inputs[0]].shape.c,
+                           .out_h = 1,
+                           .out_w = 1,
+                           .out_c = e->plan->value[index].shape.c,
+                           .kernel_h = 1,
+                           .kernel_w = 1,
+                           .stride_h = 1,
+                           .stride_w = 1,
+                           .groups = 1,
+                           .dilation = 1 };
 
-    made.operand[RN_WEIGHTS] = rn_operand_of(parameter(e, layer->weight), RN_READ);
-    made.operand[RN_SHIFT] = rn_operand_of(parameter(e, layer->bias), RN_READ);
-    made.as.conv = (rn_conv){ .in_h = 1,
-                              .in_w = 1,
-                              .in_c = e->plan->value[layer->inputs[0]].shape.c,
-                              .out_h = 1,
-                              .out_w = 1,
-                              .out_c = e->plan->value[index].shape.c,
-                              .kernel_h = 1,
-                              .kernel_w = 1,
-                              .stride_h = 1,
-                              .stride_w = 1,
-                              .groups = 1,
-                              .dilation = 1 };
-    rn_tape_add(e->tape, &made);
-    return RN_OK;
+    return emit_product(e, index, &conv);
 }
 
 /* MOMENTS of those of the view's channels whose statistics have not been taken yet; of all, if they do not follow. */
@@ -190,7 +183,7 @@ static void emit_moments(const emitting *e, int32_t layer, placement *of_buffer,
     const int64_t end = x.channel + x.channels, whole = e->tape->buffer[x.buffer].c;
     const bool follows = of_buffer->statistics_from <= x.channel && x.channel <= of_buffer->statistics_to;
     const int64_t from = follows ? of_buffer->statistics_to : x.channel;
-    rn_operation made = { .kind = &rn_op_moments, .layer = layer, .norm = -1, .mean = -1, .inverse = -1 };
+    rn_operation made = rn_operation_of(&rn_op_moments, layer);
 
     if (of_buffer->mean < 0) {
         of_buffer->mean = rn_tape_numbers(e->tape, whole, sizeof(float));
@@ -221,14 +214,13 @@ static void emit_norm(const emitting *e, int32_t index)
     placement *const of_buffer = owner_of(e, layer->inputs[0]);
     rn_operation combine = operation_of(e, &rn_op_combine, index);
     const rn_view x = e->tape->view[combine.operand[RN_X].view];
-    rn_operation norm = { .kind = &rn_op_norm, .layer = index, .norm = -1 };
+    rn_operation norm = rn_operation_of(&rn_op_norm, index);
 
     emit_moments(e, index, of_buffer, combine.operand[RN_X].view);
     combine.mean = rn_tape_view(e->tape, of_buffer->mean, x.channel, x.channels);
     combine.inverse = rn_tape_vector(e->tape, x.channels);
-    norm.mean = norm.inverse = -1;
     norm.as.norm.eps = layer->as.batch_norm.eps;
-    norm.as.norm.rows = e->plan->batch * e->plan->value[index].shape.h * e->plan->value[index].shape.w;
+    norm.as.norm.rows = e->plan->tape.batch * e->plan->value[index].shape.h * e->plan->value[index].shape.w;
     norm.as.norm.momentum = layer->as.batch_norm.momentum;
     norm.as.norm.running_mean = layer->running_mean;
     norm.as.norm.running_var = layer->running_var;
@@ -258,7 +250,7 @@ static rn_status emit_batch_norm(const emitting *e, int32_t index)
         rn_tape_add(e->tape, &made);
         return RN_OK;
     }
-    if (e->plan->batch * shape->h * shape->w == 1)
+    if (e->plan->tape.batch * shape->h * shape->w == 1)
         return rn_fail(&e->tape->context->message, RN_SHAPE, "%s: batch norm cannot train on a single value a channel",
                        rn_plan_layer(e->plan, index)->name);
     emit_norm(e, index);
@@ -296,36 +288,29 @@ static rn_status emit_concat(const emitting *e, int32_t index)
     return RN_OK;
 }
 
-static rn_pool2d pool_of(const rn_layer *layer)
+static rn_status emit_pool(const emitting *e, const rn_kind *kind, int32_t index)
 {
-    return (rn_pool2d){ layer->as.pool.kernel, layer->as.pool.stride, layer->as.pool.padding,
-                        layer->as.pool.exclude_padding };
+    const rn_layer *const layer = rn_plan_layer(e->plan, index);
+    rn_operation made = operation_of(e, kind, index);
+
+    made.as.pool = (rn_pool2d){ layer->as.pool.kernel, layer->as.pool.stride, layer->as.pool.padding,
+                                layer->as.pool.exclude_padding };
+    rn_tape_add(e->tape, &made);
+    return RN_OK;
 }
 
 static rn_status emit_max_pool(const emitting *e, int32_t index)
 {
-    rn_operation made = operation_of(e, &rn_op_max_pool, index);
+    const int32_t kernel = rn_plan_layer(e->plan, index)->as.pool.kernel;
 
-    made.as.pool = pool_of(rn_plan_layer(e->plan, index));
-    if (made.as.pool.kernel > 15)
-        return rn_fail(&e->tape->context->message, RN_UNSUPPORTED, "max pooling with a kernel of %d: at most 15",
-                       (int)made.as.pool.kernel);
-    rn_tape_add(e->tape, &made);
-    return RN_OK;
+    return kernel <= 15 ? emit_pool(e, &rn_op_max_pool, index)
+                        : rn_fail(&e->tape->context->message, RN_UNSUPPORTED,
+                                  "max pooling with a kernel of %d: at most 15", (int)kernel);
 }
 
 static rn_status emit_avg_pool(const emitting *e, int32_t index)
 {
-    rn_operation made = operation_of(e, &rn_op_avg_pool, index);
-
-    made.as.pool = pool_of(rn_plan_layer(e->plan, index));
-    rn_tape_add(e->tape, &made);
-    return RN_OK;
-}
-
-static rn_status emit_adaptive_avg_pool(const emitting *e, int32_t index)
-{
-    return emit_plain(e, &rn_op_adaptive_avg_pool, index);
+    return emit_pool(e, &rn_op_avg_pool, index);
 }
 
 static rn_status emit_dropout(const emitting *e, int32_t index)
@@ -337,11 +322,6 @@ static rn_status emit_dropout(const emitting *e, int32_t index)
     return RN_OK;
 }
 
-static rn_status emit_flatten(const emitting *e, int32_t index)
-{
-    return emit_plain(e, &rn_op_flatten, index);
-}
-
 static rn_status emit_shortcut_a(const emitting *e, int32_t index)
 {
     rn_operation made = operation_of(e, &rn_op_shortcut_a, index);
@@ -351,26 +331,37 @@ static rn_status emit_shortcut_a(const emitting *e, int32_t index)
     return RN_OK;
 }
 
-static rn_status emit_log_softmax(const emitting *e, int32_t index)
-{
-    return emit_plain(e, &rn_op_log_softmax, index);
-}
-
-static rn_status (*const emit_layer[])(const emitting *e, int32_t index) = {
-    [RN_LAYER_CONV2D] = emit_conv,
-    [RN_LAYER_BATCH_NORM2D] = emit_batch_norm,
-    [RN_LAYER_RELU] = emit_relu,
-    [RN_LAYER_MAX_POOL2D] = emit_max_pool,
-    [RN_LAYER_AVG_POOL2D] = emit_avg_pool,
-    [RN_LAYER_ADAPTIVE_AVG_POOL2D] = emit_adaptive_avg_pool,
-    [RN_LAYER_LINEAR] = emit_linear,
-    [RN_LAYER_DROPOUT] = emit_dropout,
-    [RN_LAYER_ADD] = emit_add,
-    [RN_LAYER_CONCAT] = emit_concat,
-    [RN_LAYER_FLATTEN] = emit_flatten,
-    [RN_LAYER_SHORTCUT_A] = emit_shortcut_a,
-    [RN_LAYER_LOG_SOFTMAX] = emit_log_softmax,
+/* A layer that is one operation of its input and no more has a kind alone. */
+static const struct layer_rule {
+    rn_status (*emit)(const emitting *e, int32_t index);
+    const rn_kind *plain;
+} rules[] = {
+    [RN_LAYER_CONV2D] = { emit_conv, NULL },
+    [RN_LAYER_BATCH_NORM2D] = { emit_batch_norm, NULL },
+    [RN_LAYER_RELU] = { emit_relu, NULL },
+    [RN_LAYER_MAX_POOL2D] = { emit_max_pool, NULL },
+    [RN_LAYER_AVG_POOL2D] = { emit_avg_pool, NULL },
+    [RN_LAYER_ADAPTIVE_AVG_POOL2D] = { NULL, &rn_op_adaptive_avg_pool },
+    [RN_LAYER_LINEAR] = { emit_linear, NULL },
+    [RN_LAYER_DROPOUT] = { emit_dropout, NULL },
+    [RN_LAYER_ADD] = { emit_add, NULL },
+    [RN_LAYER_CONCAT] = { emit_concat, NULL },
+    [RN_LAYER_FLATTEN] = { NULL, &rn_op_flatten },
+    [RN_LAYER_SHORTCUT_A] = { emit_shortcut_a, NULL },
+    [RN_LAYER_LOG_SOFTMAX] = { NULL, &rn_op_log_softmax },
 };
+
+static rn_status emit_layer(const emitting *e, int32_t index)
+{
+    const struct layer_rule *const rule = &rules[rn_plan_layer(e->plan, index)->kind];
+    rn_operation plain;
+
+    if (rule->emit != NULL)
+        return rule->emit(e, index);
+    plain = operation_of(e, rule->plain, index);
+    rn_tape_add(e->tape, &plain);
+    return RN_OK;
+}
 
 static rn_status emit_all(const emitting *e)
 {
@@ -381,7 +372,7 @@ static rn_status emit_all(const emitting *e)
     make_views(e);
     for (int32_t i = plan->input + 1; i < plan->value_count && status == RN_OK && !e->tape->failed; i++)
         if (plan->value[i].needed && e->place[i].same_as == i)
-            status = emit_layer[rn_plan_layer(plan, i)->kind](e, i);
+            status = emit_layer(e, i);
     if (status == RN_OK && e->tape->failed)
         status = rn_fail(&e->tape->context->message, RN_NO_MEMORY, "no memory for a plan");
     return status;

@@ -9,13 +9,12 @@ static rn_status begin(rn_plan *plan, const rn_plan_request *request)
     plan->tape.context = request->context;
     plan->tape.graph = request->model->graph;
     plan->tape.parameters = request->model->graph->parameters;
-    plan->tape.batch = plan->tape.images = plan->batch = request->batch;
+    plan->tape.batch = plan->tape.images = request->batch;
     plan->tape.training = request->training;
     plan->model = request->model;
     plan->input = request->input;
     plan->height = request->height;
     plan->width = request->width;
-    plan->training = request->training;
     plan->input_gradient = request->input_gradient;
     plan->freeze_version = request->model->freeze_version;
     plan->value_count = request->model->graph->count;
@@ -68,7 +67,7 @@ static void keep_ends(rn_plan *plan)
         const int32_t view = plan->value[plan->output[i]].view;
 
         buffer_of(tape, view)->to_end = true;
-        if (plan->training)
+        if (tape->training)
             buffer_of(tape, tape->view[view].gradient)->to_end = true;
     }
 }

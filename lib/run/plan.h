@@ -27,10 +27,10 @@ typedef struct rn_plan_value {
 
 typedef struct rn_plan {
     rn_tape tape;
-    rn_model *model; /* borrowed from the session */
-    int64_t batch, height, width;
+    rn_model *model;       /* borrowed from the session */
+    int64_t height, width; /* of the input; the batch is the tape's */
     uint64_t freeze_version;
-    bool training, input_gradient;
+    bool input_gradient;
     int32_t input; /* the value that is given: 0, the images, or where the network is cut */
     rn_plan_value *value;
     int32_t value_count;
@@ -83,13 +83,13 @@ static inline const rn_layer *rn_plan_layer(const rn_plan *plan, int32_t layer)
 /* True if the parameter of that index (-1: none) is trained by this plan. */
 static inline bool rn_plan_trains(const rn_plan *plan, int32_t parameter)
 {
-    return plan->training && parameter >= 0 && plan->model->graph->parameters->entry[parameter].trainable;
+    return plan->tape.training && parameter >= 0 && plan->model->graph->parameters->entry[parameter].trainable;
 }
 
 /* True if a batch norm or a dropout stands still: in inference, or frozen. */
 static inline bool rn_plan_stands_still(const rn_plan *plan, int32_t layer)
 {
-    return !plan->training || rn_plan_layer(plan, layer)->frozen;
+    return !plan->tape.training || rn_plan_layer(plan, layer)->frozen;
 }
 
 #endif

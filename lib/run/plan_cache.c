@@ -33,7 +33,7 @@ static bool is_outdated(const rn_plan *plan, const rn_plan_request *request)
 
 static bool fits(const rn_plan *plan, const rn_plan_request *request)
 {
-    return plan != NULL && plan->batch == request->batch && plan->height == request->height &&
+    return plan != NULL && plan->tape.batch == request->batch && plan->height == request->height &&
            plan->width == request->width && !is_outdated(plan, request);
 }
 

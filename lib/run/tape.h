@@ -97,7 +97,7 @@ struct rn_operation {
     bool relu;                                                       /* of CONV and COMBINE */
     bool has_backward;     /* a forward operation that backward operations were derived from */
     int32_t norm;          /* the batch norm whose running statistics SCALE and SHIFT are; -1: none */
-    int32_t mean, inverse; /* views of the statistics that SCALE and SHIFT were made of by NORM_FINISH; -1: none */
+    int32_t mean, inverse; /* views of the statistics that NORM made SCALE and SHIFT of; -1: none */
     const void *planned;   /* what the backend has settled for it, in memory of the tape */
     rn_operand operand[RN_OPERANDS];
     union {
@@ -167,6 +167,12 @@ int32_t rn_tape_add(rn_tape *tape, const rn_operation *operation);
 int32_t rn_tape_product(rn_tape *tape, const rn_product *product);
 /* Memory that goes with the tape. */
 void *rn_tape_allocate(rn_tape *tape, size_t nbytes);
+/* An operation of a layer, without operands. */
+static inline rn_operation rn_operation_of(const rn_kind *kind, int32_t layer)
+{
+    return (rn_operation){ .kind = kind, .layer = layer, .norm = -1, .mean = -1, .inverse = -1 };
+}
+
 /* An operand, absent where the view is -1. */
 static inline rn_operand rn_operand_of(int32_t view, rn_role role)
 {

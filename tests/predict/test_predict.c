@@ -50,6 +50,29 @@ static void logits_become_probabilities_in_order(void **state)
     rn_model_destroy(model);
 }
 
+/* Differences that float32 has not, and numbers beyond it. */
+static void logits_in_double_are_read_in_double(void **state)
+{
+    static const double rows[2][6] = { { 1.000000001, 1, 0.5, 0, 0, 0 }, { 1e300, 0, -1, 0, 0, -1e300 } };
+    rn_model *model = colours_model(context, true);
+    rn_tensor *logits = NULL;
+    rn_predictions *found = NULL;
+    double scale = 0;
+
+    (void)state;
+    require_ok(context, rn_tensor_create(&logits, context, RN_FLOAT64, 2, (const int64_t[]){ 2, 6 }, RN_ROW_MAJOR));
+    require_ok(context, rn_tensor_write(logits, RN_FLOAT64, rows, sizeof rows));
+    require_ok(context, rn_predict_logits(&found, model, logits, NULL));
+    for (int i = 0; i < 6; i++)
+        scale += exp(rows[0][i]);
+    assert_true(fabs(rn_predictions_probability(found, 0, 0) - exp(rows[0][0]) / scale) < 1e-15);
+    assert_int_equal(rn_predictions_index(found, 0, 0), 0);
+    assert_true(rn_predictions_probability(found, 1, 0) == 1);
+    rn_predictions_destroy(found);
+    rn_tensor_destroy(logits);
+    rn_model_destroy(model);
+}
+
 static void equal_logits_go_by_index(void **state)
 {
     static const float values[] = { 0, 7, 7, 0, 7, 0, 1e-20f, 2e-20f, 1e-20f, 5, 5, 2e-20f };
@@ -331,6 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(logits_become_probabilities_in_order),
+        TEST(logits_in_double_are_read_in_double),
         TEST(equal_logits_go_by_index),
         TEST(five_are_given_unless_asked_otherwise),
         TEST(extreme_logits_are_no_trouble),
