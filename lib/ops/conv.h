@@ -11,9 +11,10 @@
  * threads: each output element has one chain of multiply-adds whose order depends on shapes only. Nothing is allocated:
  * the caller brings the workspace. What depends on the shape alone (the algorithm, the blocks, the bytes) is settled
  * once, in a plan. Zeros of the padding take part in the sums: where weights (or, in the gradient of
- * the weights, dy) are infinite or NaN at the border, the outputs there are NaN, as they are with any im2col.
+ * the weights, dy) are infinite or NaN at the border, the outputs there are NaN, as they are with any im2col; depthwise
+ * convolutions (conv_depthwise.c) leave them out.
  * Infinities in x stay in the outputs whose windows see them. A linear layer is the 1 x 1 convolution of a map with h =
- * w = 1 (conv_linear.h).
+ * w = 1 (conv_linear.c).
  */
 #ifndef RN_OPS_CONV_H
 #define RN_OPS_CONV_H
