@@ -59,15 +59,16 @@ static ALWAYS_INLINE const float *row_of(rn_matrix m, int64_t r)
 }
 
 /* `form` is a constant where this is inlined: what the combination does not have is not there. */
-static ALWAYS_INLINE void combine_rows(const int form, int64_t rows, int64_t channels, const rn_row_combine *o)
+static ALWAYS_INLINE void combine_rows(const int form, int64_t rows, int64_t channels, const rn_row_combine *operands)
 {
+    const rn_row_combine o = *operands; /* which no store can change */
     const int64_t last = channels - LANES;
 
     for (int64_t r = 0; r < rows; r++) {
         const combine_row row = {
-            row_of(o->a, r), row_of(o->b, r), row_of(o->other, r), row_of(o->mask, r), o->ka, o->kb, o->mean, o->c
+            row_of(o.a, r), row_of(o.b, r), row_of(o.other, r), row_of(o.mask, r), o.ka, o.kb, o.mean, o.c
         };
-        float *const out = o->out.data + r * o->out.pitch;
+        float *const out = o.out.data + r * o.out.pitch;
 
         if (last >= 0) {
             const vf end = combine_vector(form, &row, last);
