@@ -40,6 +40,14 @@ typedef enum rn_isa {
     RN_ISA_AVX512 = 8     /* AVX-512 F, BW, DQ, VL */
 } rn_isa;
 
+/* How convolutions are computed where there is a choice. Either gives the same bits for any number of threads. */
+typedef enum rn_convolution {
+    RN_CONVOLUTION_AUTO = 0,  /* the fastest: 3 x 3 windows with stride 1 by Winograd's minimal filtering, whose sums are
+                                 rounded otherwise, about as accurately (relative rms error 1e-6) */
+    RN_CONVOLUTION_DIRECT = 1 /* sums in the order of the definition: an infinity or NaN reaches the windows that see it
+                                 and no others */
+} rn_convolution;
+
 typedef enum rn_log_level {
     RN_LOG_WARNING = 0, /* something that the caller should look at; the call succeeded */
     RN_LOG_INFO = 1
@@ -71,12 +79,14 @@ typedef struct rn_context_options {
     void *log_payload;
     char *message;       /* if not NULL: receives why rn_context_create failed, or "" */
     size_t message_size; /* bytes there, the final zero included; 0 with a NULL message */
+    rn_convolution convolution; /* RN_CONVOLUTION ("auto" or "direct") overrides */
+    int32_t reserved;           /* 0 */
 } rn_context_options;
 
 /*
  * Makes a context. The caller destroys it.
- * RN_INVALID_ARGUMENT: threads negative or over 1024, an unknown instruction set, one allocator hook without the other,
- * or an environment variable (RN_THREADS, RN_ISA) that is not understood. RN_UNSUPPORTED: this CPU or this build has
+ * RN_INVALID_ARGUMENT: threads negative or over 1024, an unknown instruction set or way of convolution, one allocator hook
+ * without the other, or an environment variable (RN_THREADS, RN_ISA, RN_CONVOLUTION) that is not understood. RN_UNSUPPORTED: this CPU or this build has
  * none of the instruction sets. RN_NO_MEMORY. On failure *context is NULL and options->message says why.
  */
 RN_API rn_status rn_context_create(rn_context **context, const rn_context_options *options);

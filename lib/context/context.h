@@ -13,6 +13,7 @@ struct rn_context {
     rn_allocator allocator;
     rn_pool pool;
     const rn_kernels *kernels;
+    bool direct_convolutions;
     uint64_t seed;
     rn_log_function log;
     void *log_payload;

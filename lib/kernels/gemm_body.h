@@ -56,7 +56,7 @@ ALWAYS_INLINE void store(float *to, vector value)
  */
 ALWAYS_INLINE void multiply_tile(const int rows, int64_t depth, const float *a, int64_t step, int64_t run_length,
                                  int64_t run_pitch, const float *restrict b, float *restrict c, int64_t ldc,
-                                 bool accumulate)
+                                 rn_gemm_start start)
 {
     enum { SHARING = 3, POINTERS = (ROWS + SHARING - 1) / SHARING };
     vector tile[ROWS][VECTORS];
@@ -65,7 +65,7 @@ ALWAYS_INLINE void multiply_tile(const int rows, int64_t depth, const float *a, 
     for (int i = 0; i < rows; i++) {
         UNROLL
         for (int j = 0; j < VECTORS; j++)
-            tile[i][j] = accumulate ? load(c + i * ldc + j * WIDTH) : (vector){ 0 };
+            tile[i][j] = start == RN_GEMM_CONTINUE ? load(c + i * ldc + j * WIDTH) : (vector){ 0 };
     }
     for (; depth > 0; depth -= run_length, a += run_pitch) {
         const int64_t count = depth < run_length ? depth : run_length;
@@ -93,8 +93,11 @@ ALWAYS_INLINE void multiply_tile(const int rows, int64_t depth, const float *a, 
     UNROLL
     for (int i = 0; i < rows; i++) {
         UNROLL
-        for (int j = 0; j < VECTORS; j++)
+        for (int j = 0; j < VECTORS; j++) {
+            if (start == RN_GEMM_ADD)
+                tile[i][j] += load(c + i * ldc + j * WIDTH);
             store(c + i * ldc + j * WIDTH, tile[i][j]);
+        }
     }
 }
 
@@ -104,10 +107,10 @@ _Static_assert(VECTORS >= 1 && COLUMNS % WIDTH == 0, "a row of a tile is whole v
 
 /* A tile of each height that the set has. */
 ALWAYS_INLINE void multiply_rows(int64_t rows, int64_t depth, const float *a, int64_t step, int64_t run_length,
-                                 int64_t run_pitch, const float *b, float *c, int64_t ldc, bool accumulate)
+                                 int64_t run_pitch, const float *b, float *c, int64_t ldc, rn_gemm_start start)
 {
 #define TILE(height) \
-    case height: multiply_tile(height, depth, a, step, run_length, run_pitch, b, c, ldc, accumulate); break
+    case height: multiply_tile(height, depth, a, step, run_length, run_pitch, b, c, ldc, start); break
     switch (rows) {
         TILE(1);
 #if RN_ROWS >= 2
@@ -155,15 +158,15 @@ ALWAYS_INLINE void multiply_rows(int64_t rows, int64_t depth, const float *a, in
 }
 
 static void multiply(int64_t rows, int64_t depth, const rn_gemm_rows *a, const float *b, float *c, int64_t ldc,
-                     bool accumulate)
+                     rn_gemm_start start)
 {
-    multiply_rows(rows, depth, a->first, a->step, a->run_length, a->run_pitch, b, c, ldc, accumulate);
+    multiply_rows(rows, depth, a->first, a->step, a->run_length, a->run_pitch, b, c, ldc, start);
 }
 
 static void multiply_weights(int64_t rows, int64_t depth, const float *a, int64_t lda, const float *b, float *c,
                              int64_t ldc, bool accumulate)
 {
-    multiply_rows(rows, depth, a, 1, 1, lda, b, c, ldc, accumulate);
+    multiply_rows(rows, depth, a, 1, 1, lda, b, c, ldc, accumulate ? RN_GEMM_CONTINUE : RN_GEMM_FRESH);
 }
 
 /* ---- packing --------------------------------------------------------------------------------------------------- */

@@ -5,8 +5,8 @@
  *   c[i, j] = (accumulate: c[i, j] +) sum over k of a[i, k] * b[k, j]        i < rows <= mr, j < nr, k < depth
  *
  * Each c[i, j] is one chain of multiply-adds in ascending k. `depth` is exact: what lies behind it in a panel is never
- * read. Loading c continues the chain, so that blocking k does not change a bit; AVX2 and AVX-512 fuse alike and give
- * the same bits.
+ * read. Loading c continues the chain, so that blocking k does not change a bit; a chain of its own that is added to c
+ * rounds less in long sums. AVX2 and AVX-512 fuse alike and give the same bits.
  *
  *   a, forward and data   rn_gemm_rows                 in place, or packed: [depth / unit][rows][unit]; pixels are
  *                                                      copied as whole vectors, elements broadcast from memory
@@ -68,12 +68,14 @@ typedef struct rn_gemm_blocks {
         1152, 80 * 1024, 64 * 1024, 512, 512, 128 * 1024, 448 \
     }
 
+typedef enum rn_gemm_start { RN_GEMM_FRESH, RN_GEMM_CONTINUE, RN_GEMM_ADD } rn_gemm_start;
+
 typedef struct rn_gemm_kernels {
     int32_t mr, nr, unit;
     rn_gemm_blocks blocks;
 
     void (*multiply)(int64_t rows, int64_t depth, const rn_gemm_rows *a, const float *b, float *c, int64_t ldc,
-                     bool accumulate);
+                     rn_gemm_start start);
     void (*multiply_weights)(int64_t rows, int64_t depth, const float *a, int64_t lda, const float *b, float *c,
                              int64_t ldc, bool accumulate);
 

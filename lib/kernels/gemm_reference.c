@@ -11,16 +11,16 @@
 enum { ROWS = 3, COLUMNS = 5, UNIT = 2 };
 
 static void multiply(int64_t rows, int64_t depth, const rn_gemm_rows *a, const float *b, float *c, int64_t ldc,
-                     bool accumulate)
+                     rn_gemm_start start)
 {
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t j = 0; j < COLUMNS; j++) {
-            float sum = accumulate ? c[i * ldc + j] : 0;
+            float sum = start == RN_GEMM_CONTINUE ? c[i * ldc + j] : 0;
 
             for (int64_t k = 0; k < depth; k++)
                 sum +=
                     a->first[i * a->step + k / a->run_length * a->run_pitch + k % a->run_length] * b[k * COLUMNS + j];
-            c[i * ldc + j] = sum;
+            c[i * ldc + j] = start == RN_GEMM_ADD ? c[i * ldc + j] + sum : sum;
         }
     }
 }

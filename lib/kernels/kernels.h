@@ -12,12 +12,14 @@
 
 #include "kernels/gemm_kernels.h"
 #include "kernels/row_kernels.h"
+#include "kernels/winograd_kernels.h"
 #include <resnet/context.h>
 
 typedef struct rn_kernels {
     rn_isa isa;
     const rn_gemm_kernels *gemm;
     const rn_row_kernels *rows;
+    const rn_winograd_kernels *winograd; /* NULL: the reference has none */
 } rn_kernels;
 
 /* The table of an instruction set that this build has, or NULL. The caller has checked the CPU. */

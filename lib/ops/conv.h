@@ -63,6 +63,26 @@ typedef struct rn_weight_blocks {
     int64_t tile_floats, line_floats, thread_floats;
 } rn_weight_blocks;
 
+/* How a pass of Winograd's is cut into units of work (winograd_product.c). */
+typedef struct rn_winograd_blocks {
+    bool is_kept;               /* planes of the weights are made beforehand */
+    int64_t tiles;              /* of a unit; if weights are not kept, whose inputs are transformed together */
+    int64_t groups;             /* of those tiles, units of their own */
+    int64_t weight_rows;        /* of a block of weights, if they are not kept */
+    int64_t in_pitch, out_pitch; /* floats from a tile to the next in a plane */
+    int64_t nothing, shared_floats, thread_floats;
+} rn_winograd_blocks;
+
+/* How Winograd's gradient of the weights is (winograd_weights.c). */
+typedef struct rn_winograd_sums {
+    bool is_chunked;              /* a unit transforms what it multiplies; else all threads read what all transformed */
+    int64_t chunks, tiles;        /* tiles: transformed together */
+    int64_t out_ranges, in_ranges; /* of channels, each a unit */
+    int64_t in_step, out_pitch;   /* floats of a panel of inputs; from a tile's gradients to the next's */
+    int64_t sum_pitch;            /* floats from a channel's sums to the next's */
+    int64_t nothing, shared_floats, thread_floats;
+} rn_winograd_sums;
+
 /* A convolution over some number of images under one context's kernels and threads. */
 typedef struct rn_conv_plan {
     rn_conv conv;
@@ -74,6 +94,10 @@ typedef struct rn_conv_plan {
     size_t forward_bytes, data_bytes, weights_bytes;
     rn_product_blocks forward, data;
     rn_weight_blocks weights;
+    struct {
+        rn_winograd_blocks forward, data;
+        rn_winograd_sums weights;
+    } winograd;
 } rn_conv_plan;
 
 /* For passes over `batch` images; forward may also be given fewer. */

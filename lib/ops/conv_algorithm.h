@@ -11,7 +11,7 @@
 
 typedef struct rn_conv_algorithm {
     const char *name;
-    bool (*suits)(const rn_conv *conv);
+    bool (*suits)(const rn_context *context, const rn_conv *conv);
     /* Fills in packed_count, bytes and blocks of a plan whose conv and batch are set. */
     void (*plan)(rn_conv_plan *plan, const rn_context *context);
     void (*pack)(const rn_context *context, const rn_conv_plan *plan, const float *weights, float *packed);
@@ -25,6 +25,7 @@ typedef struct rn_conv_algorithm {
 
 extern const rn_conv_algorithm rn_conv_depthwise; /* conv_depthwise.c */
 extern const rn_conv_algorithm rn_conv_linear;    /* conv_linear.c */
+extern const rn_conv_algorithm rn_conv_winograd;  /* conv_winograd.c */
 extern const rn_conv_algorithm rn_conv_gemm;      /* conv_gemm.c: any */
 
 /* ---- between the algorithms' files --------------------------------------------------------------------------------- */
@@ -33,6 +34,11 @@ extern const rn_conv_algorithm rn_conv_gemm;      /* conv_gemm.c: any */
 void rn_gemm_plan_data(rn_conv_plan *plan, const rn_context *context);
 void rn_gemm_backward_data(const rn_context *context, const rn_conv_plan *plan, const rn_map *dy, const float *weights,
                            const rn_map *dx, bool accumulate, void *workspace);
+
+/* winograd_weights.c */
+void rn_winograd_plan_weights(rn_conv_plan *plan, const rn_context *context);
+void rn_winograd_backward_weights(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const rn_map *dy,
+                                  float *dw, bool accumulate, void *workspace);
 
 /* conv_weights.c: the gradient of the weights as a product of matrices; the number of chunks, a rule of the shape; and
  * chunks of partial sums [chunks][count] added up into dw. */

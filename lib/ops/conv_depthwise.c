@@ -15,8 +15,9 @@ enum {
     FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float)
 };
 
-static bool suits(const rn_conv *conv)
+static bool suits(const rn_context *context, const rn_conv *conv)
 {
+    (void)context;
     return conv->groups > 1 && conv->in_c == conv->groups && conv->out_c == conv->groups &&
            (int64_t)conv->kernel_h * conv->kernel_w <= TAPS_MOST;
 }

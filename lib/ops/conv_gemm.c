@@ -87,8 +87,9 @@ static void forward(const rn_context *context, const rn_conv_plan *plan, const r
 
 /* ---- the algorithm ------------------------------------------------------------------------------------------------- */
 
-static bool suits(const rn_conv *conv)
+static bool suits(const rn_context *context, const rn_conv *conv)
 {
+    (void)context;
     (void)conv;
     return true;
 }

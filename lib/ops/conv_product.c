@@ -173,7 +173,8 @@ static void multiply_tile(const call *c, const rn_product *product, const rn_gem
 
     if (k + count == depth)
         fetch_output(product, m, rows, panel * nr, least(nr, product->columns - panel * nr));
-    c->gemm->multiply(rows, count, a, product->packed + (panel * depth + k) * nr, tile, c->blocks->tile_pitch, k > 0);
+    c->gemm->multiply(rows, count, a, product->packed + (panel * depth + k) * nr, tile, c->blocks->tile_pitch,
+                      k > 0 ? RN_GEMM_CONTINUE : RN_GEMM_FRESH);
 }
 
 /*

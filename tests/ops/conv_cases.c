@@ -340,11 +340,16 @@ void rn_test_conv_check(const rn_test_grid *output, const rn_test_sums *sums, co
 
 /* ---- settings -------------------------------------------------------------------------------------------------- */
 
-void rn_test_contexts_make(rn_test_contexts *all)
+void rn_test_contexts_make(rn_test_contexts *all, rn_convolution convolution)
 {
     all->count = rn_test_settings(all->settings);
-    for (int i = 0; i < all->count; i++)
-        all->contexts[i] = rn_test_context(all->settings[i].threads, all->settings[i].isa);
+    for (int i = 0; i < all->count; i++) {
+        const rn_test_setting setting = all->settings[i];
+
+        require_ok(NULL, rn_context_create(&all->contexts[i],
+                                           RN_OPTIONS(rn_context, .threads = setting.threads,
+                                                      .isas = (uint32_t)setting.isa, .convolution = convolution)));
+    }
 }
 
 void rn_test_contexts_destroy(rn_test_contexts *all)

@@ -73,7 +73,7 @@ typedef struct rn_test_contexts {
     int count;
 } rn_test_contexts;
 
-void rn_test_contexts_make(rn_test_contexts *all);
+void rn_test_contexts_make(rn_test_contexts *all, rn_convolution convolution);
 void rn_test_contexts_destroy(rn_test_contexts *all);
 
 /*
