@@ -57,13 +57,14 @@ void args_log(rn_log_level level, const char *line, void *payload)
         text_line(stderr, "%s: warning: %s", program->name, line);
 }
 
-int args_context(rn_context **context, const args_program *program, int32_t threads, uint64_t seed)
+int args_context(rn_context **context, const args_program *program, int32_t threads, uint64_t seed,
+                 rn_precision precision)
 {
     char why[512];
 
     if (rn_context_create(context, RN_OPTIONS(rn_context, .threads = threads, .seed = seed, .log = args_log,
                                               .log_payload = (void *)program, .message = why,
-                                              .message_size = sizeof why)) == RN_OK)
+                                              .message_size = sizeof why, .precision = precision)) == RN_OK)
         return 1;
     text_line(stderr, "%s: %s", program->name, why);
     return 0;
@@ -109,6 +110,12 @@ static int read_value(const args_program *program, const args_option *option, ch
     if (option->kind == ARGS_TEXT) {
         *(const char **)option->value = text;
         return -1;
+    }
+    if (option->kind == ARGS_PRECISION) {
+        const int is_bf16 = strcmp(text, "bf16") == 0;
+
+        *(rn_precision *)option->value = is_bf16 ? RN_PRECISION_BFLOAT16 : RN_PRECISION_FLOAT32;
+        return is_bf16 || strcmp(text, "fp32") == 0 ? -1 : bad_value(program, option, text);
     }
     if (option->kind == ARGS_NUMBER || option->kind == ARGS_LIMIT) {
         const double number = strtod(text, &end);

@@ -48,6 +48,20 @@ typedef enum rn_convolution {
                                  and no others */
 } rn_convolution;
 
+/*
+ * In what numbers networks compute. Parameters, their gradients, the optimizer's state, batch-norm statistics, sums of
+ * products and what layers hand on are float32 in either. With bfloat16 the operands of convolutions, but for grouped
+ * and dilated ones and those that are faster otherwise (3 x 3 with stride 1, by Winograd in float32), are rounded to
+ * bfloat16 (8 bits of mantissa) before they are multiplied; forward and backward. Results are the same bits for any
+ * number of threads. Where the CPU lacks the instructions (AVX512_BF16), or another instruction set was chosen, sessions
+ * compute in float32, say so through the log, and rn_session_precision answers it.
+ */
+typedef enum rn_precision {
+    RN_PRECISION_DEFAULT = 0, /* the context's; of a context: float32 */
+    RN_PRECISION_FLOAT32 = 1,
+    RN_PRECISION_BFLOAT16 = 2
+} rn_precision;
+
 typedef enum rn_log_level {
     RN_LOG_WARNING = 0, /* something that the caller should look at; the call succeeded */
     RN_LOG_INFO = 1
@@ -80,13 +94,13 @@ typedef struct rn_context_options {
     char *message;       /* if not NULL: receives why rn_context_create failed, or "" */
     size_t message_size; /* bytes there, the final zero included; 0 with a NULL message */
     rn_convolution convolution; /* RN_CONVOLUTION ("auto" or "direct") overrides */
-    int32_t reserved;           /* 0 */
+    rn_precision precision;     /* of sessions and trainers that do not say their own */
 } rn_context_options;
 
 /*
  * Makes a context. The caller destroys it.
- * RN_INVALID_ARGUMENT: threads negative or over 1024, an unknown instruction set or way of convolution, one allocator hook
- * without the other, or an environment variable (RN_THREADS, RN_ISA, RN_CONVOLUTION) that is not understood. RN_UNSUPPORTED: this CPU or this build has
+ * RN_INVALID_ARGUMENT: threads negative or over 1024, an unknown instruction set, way of convolution or precision, one
+ * allocator hook without the other, or an environment variable (RN_THREADS, RN_ISA, RN_CONVOLUTION) that is not understood. RN_UNSUPPORTED: this CPU or this build has
  * none of the instruction sets. RN_NO_MEMORY. On failure *context is NULL and options->message says why.
  */
 RN_API rn_status rn_context_create(rn_context **context, const rn_context_options *options);

@@ -12,7 +12,7 @@
 
 enum { MAX_THREADS = 1024 };
 
-RN_NO_TAIL_PADDING(rn_context_options, reserved);
+RN_NO_TAIL_PADDING(rn_context_options, precision);
 
 /* The best first. */
 static const struct {
@@ -172,7 +172,9 @@ static rn_status create(rn_context **context, const rn_context_options *o, rn_me
     made->allocator = allocator;
     made->pool.threads = threads;
     made->kernels = kernels;
+    made->pairs = rn_cpu_has_bf16() ? rn_pair_kernels_for(kernels->isa) : NULL;
     made->direct_convolutions = is_direct;
+    made->precision = o->precision;
     made->seed = o->seed;
     made->log = o->log;
     made->log_payload = o->log_payload;
@@ -201,11 +203,25 @@ rn_status rn_context_create(rn_context **context, const rn_context_options *opti
     if (status == RN_OK && (o.message == NULL) != (o.message_size == 0))
         status = rn_fail(&message, RN_INVALID_ARGUMENT, "a buffer for the message and its size belong together");
     if (status == RN_OK)
-        status = rn_options_reserved(o.reserved, "rn_context_create", &message);
+        status = rn_check_precision((int32_t)o.precision, &message);
     if (status == RN_OK)
         status = create(context, &o, &message);
     tell(options, &message);
     return status;
+}
+
+rn_status rn_check_precision(int32_t precision, rn_message *message)
+{
+    if (precision == RN_PRECISION_DEFAULT || precision == RN_PRECISION_FLOAT32 || precision == RN_PRECISION_BFLOAT16)
+        return RN_OK;
+    return rn_fail(message, RN_INVALID_ARGUMENT, "%d is no precision", (int)precision);
+}
+
+bool rn_context_wants_pairs(const rn_context *context, int32_t wanted)
+{
+    const int32_t precision = wanted != RN_PRECISION_DEFAULT ? wanted : (int32_t)context->precision;
+
+    return precision == RN_PRECISION_BFLOAT16 && context->pairs != NULL;
 }
 
 void rn_context_retain(rn_context *context)

@@ -6,6 +6,7 @@
  *   RN_WIDTH     floats in a native vector: 4, 8 or 16
  *   RN_ROWS      rows of the largest tile (mr), at most 14
  *   RN_VECTORS   vectors in a row of it (nr / width)
+ *   RN_MULTIPLY_PAIRS, RN_PAIRS, RN_BLOCKS   if operands are pairs (gemm_avx512_bf16.c)
  *
  * It is compiled with that set's flags and with multiply-adds fused where the set has them, so that the tile lives in
  * registers: RN_ROWS * RN_VECTORS accumulators, RN_VECTORS of b, one broadcast element of a.
@@ -47,6 +48,13 @@ ALWAYS_INLINE void store(float *to, vector value)
     *(vector_anywhere *)to = value;
 }
 
+/* a broadcast of what lies at `left`, times `right`, added to `sum` */
+#if defined(RN_MULTIPLY_PAIRS)
+#define MULTIPLY_ADD(sum, left, right) RN_MULTIPLY_PAIRS(sum, left, right)
+#else
+#define MULTIPLY_ADD(sum, left, right) ((sum) + (*(left) - (vector){ 0 }) * (right))
+#endif
+
 /* ---- tiles ----------------------------------------------------------------------------------------------------- */
 
 /*
@@ -82,11 +90,9 @@ ALWAYS_INLINE void multiply_tile(const int rows, int64_t depth, const float *a, 
                 right[j] = *(const vector *)(b + j * WIDTH);
             UNROLL
             for (int i = 0; i < rows; i++) {
-                const vector one = left[i / SHARING][i % SHARING * step + k] - (vector){ 0 }; /* a broadcast */
-
                 UNROLL
                 for (int j = 0; j < VECTORS; j++)
-                    tile[i][j] += one * right[j];
+                    tile[i][j] = MULTIPLY_ADD(tile[i][j], left[i / SHARING] + i % SHARING * step + k, right[j]);
             }
         }
     }
@@ -426,9 +432,14 @@ static void add_products(int64_t channels, const float *a, const float *b, float
         to[c] += a[c] * b[c];
 }
 
+#if !defined(RN_PAIRS)
+#define RN_PAIRS NULL
+#define RN_BLOCKS RN_GEMM_BLOCKS
+#endif
+
 #define RN_GEMM_TABLE \
     { \
-        .mr = ROWS, .nr = COLUMNS, .unit = UNIT, .blocks = RN_GEMM_BLOCKS, .multiply = multiply, \
+        .mr = ROWS, .nr = COLUMNS, .unit = UNIT, .blocks = RN_BLOCKS, .pairs = RN_PAIRS, .multiply = multiply, \
         .multiply_weights = multiply_weights, .gather = gather, .gather_weights = gather_weights, .copy = copy, \
         .transpose = transpose, .multiply_taps = multiply_taps, .add_products = add_products \
     }

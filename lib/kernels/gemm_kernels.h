@@ -68,11 +68,32 @@ typedef struct rn_gemm_blocks {
         1152, 80 * 1024, 64 * 1024, 512, 512, 128 * 1024, 448 \
     }
 
+/*
+ * Products of bfloat16 numbers: two neighbours along k take the place of a float in the operands of multiply and
+ * multiply_weights (`depth`, steps and pitches count pairs) and are multiplied and summed by one instruction, in float32.
+ * Rounding to bfloat16 is to the nearest, ties to even. Nothing but these kernels looks into a pair.
+ */
+typedef struct rn_pair_kernels {
+    /* to[i] = (from[2i], from[2i + 1]), 0 behind `count` floats */
+    void (*neighbours)(float *to, const float *from, int64_t count);
+    /* to[j] = (first[j], second[j]) for j < count, 0 for count <= j < stored; second NULL: zeros. `to` may be `first`. */
+    void (*rows)(float *to, int64_t stored, const float *first, const float *second, int64_t count);
+    /* `transpose` of neighbours: to[k * nr + j] = (from[j * from_pitch + 2k], from[j * from_pitch + 2k + 1]) */
+    void (*transpose)(float *to, const float *from, int64_t from_pitch, int64_t depth, int64_t columns);
+} rn_pair_kernels;
+
 typedef enum rn_gemm_start { RN_GEMM_FRESH, RN_GEMM_CONTINUE, RN_GEMM_ADD } rn_gemm_start;
+
+/* Of pairs: rows are never packed, so sums are as deep as a panel that L2 holds beside a band. */
+#define RN_PAIR_BLOCKS \
+    { \
+        2560, 80 * 1024, 64 * 1024, 512, 512, 128 * 1024, 448 \
+    }
 
 typedef struct rn_gemm_kernels {
     int32_t mr, nr, unit;
     rn_gemm_blocks blocks;
+    const rn_pair_kernels *pairs; /* NULL: products are of floats */
 
     void (*multiply)(int64_t rows, int64_t depth, const rn_gemm_rows *a, const float *b, float *c, int64_t ldc,
                      rn_gemm_start start);
@@ -99,5 +120,6 @@ typedef struct rn_gemm_kernels {
 } rn_gemm_kernels;
 
 extern const rn_gemm_kernels rn_gemm_reference, rn_gemm_baseline, rn_gemm_avx2, rn_gemm_avx512;
+extern const rn_gemm_kernels rn_gemm_avx512_bf16; /* needs AVX512_BF16 beside AVX-512 */
 
 #endif

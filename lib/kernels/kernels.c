@@ -23,3 +23,13 @@ const rn_kernels *rn_kernels_for(rn_isa isa)
     }
     return NULL;
 }
+
+const rn_gemm_kernels *rn_pair_kernels_for(rn_isa isa)
+{
+#if defined(RN_HAVE_AVX512_BF16)
+    return isa == RN_ISA_AVX512 ? &rn_gemm_avx512_bf16 : NULL;
+#else
+    (void)isa;
+    return NULL;
+#endif
+}

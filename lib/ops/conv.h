@@ -38,6 +38,7 @@ typedef struct rn_conv_epilogue {
 
 /* How a pass of products is cut into units of work (conv_product.c). */
 typedef struct rn_product_blocks {
+    const rn_gemm_kernels *gemm; /* of floats or of pairs */
     int64_t products;
     bool direct;                       /* rows are read in place or from a band, whole lines of pixels */
     int64_t row_blocks, column_blocks; /* of each product */
@@ -54,6 +55,7 @@ typedef struct rn_side {
 
 /* How the gradient of the weights is (conv_weights.c). */
 typedef struct rn_weight_blocks {
+    const rn_gemm_kernels *gemm;
     int64_t depth, outs, rows; /* of a group: columns k, channels o, pixels m */
     int64_t chunks;
     rn_side out, column;              /* channels in panels of mr, columns in panels of nr */
@@ -87,8 +89,9 @@ typedef struct rn_winograd_sums {
 typedef struct rn_conv_plan {
     rn_conv conv;
     int64_t batch;
+    bool wants_pairs; /* products of bfloat16 numbers, where the algorithm, the shape and the CPU have them */
     const struct rn_conv_algorithm *algorithm;
-    int64_t packed_count; /* floats of packed weights, INT64_MAX if they cannot be counted; 0: forward takes the weights
+    int64_t packed_count; /* floats (or pairs) of packed weights, INT64_MAX if they cannot be counted; 0: forward takes the weights
                              as they are */
     /* Bytes of workspace, aligned to RN_ALIGNMENT, that each pass needs; SIZE_MAX if they cannot be counted. */
     size_t forward_bytes, data_bytes, weights_bytes;
@@ -100,9 +103,12 @@ typedef struct rn_conv_plan {
     } winograd;
 } rn_conv_plan;
 
-/* For passes over `batch` images; forward may also be given fewer. */
-rn_conv_plan rn_conv_plan_for(const rn_context *context, const rn_conv *conv, int64_t batch);
+/* For passes over `batch` images; forward may also be given fewer. `wants_pairs`: operands of products are rounded to
+ * bfloat16, sums stay in float32. */
+rn_conv_plan rn_conv_plan_for(const rn_context *context, const rn_conv *conv, int64_t batch, bool wants_pairs);
 
+/* What packed weights are laid out for: plans that differ in it, or in the algorithm, cannot share them. */
+const void *rn_conv_layout(const rn_context *context, const rn_conv_plan *plan);
 /* Packs weights, in parallel; `packed` is aligned to RN_ALIGNMENT. It serves the kernels of the plan's context only. */
 void rn_conv_pack(const rn_context *context, const rn_conv_plan *plan, const float *weights, float *packed);
 /* `packed`: the weights themselves where packed_count is 0. */

@@ -276,7 +276,7 @@ static void plan_passes(rn_conv_plan *plan, const rn_context *context)
     const rn_conv *const conv = &plan->conv;
     const rn_product_shape shape = forward_shape(conv, plan->batch);
 
-    plan->forward = rn_product_blocks_for(context, &shape);
+    plan->forward = rn_product_blocks_for(context, context->kernels->gemm, &shape);
     plan->forward_bytes =
         bytes_of(forward_floats(context, conv, plan->batch), rn_product_workspace(context, &plan->forward));
     plan->data_bytes = bytes_of(panel_floats(gemm, plan->batch, conv->out_c),

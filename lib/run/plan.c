@@ -11,6 +11,7 @@ static rn_status begin(rn_plan *plan, const rn_plan_request *request)
     plan->tape.parameters = request->model->graph->parameters;
     plan->tape.batch = plan->tape.images = request->batch;
     plan->tape.training = request->training;
+    plan->tape.wants_pairs = request->wants_pairs;
     plan->model = request->model;
     plan->input = request->input;
     plan->height = request->height;

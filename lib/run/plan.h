@@ -47,7 +47,7 @@ typedef struct rn_plan_request {
     int32_t output_count;
     int32_t input;                /* a value */
     int64_t batch, height, width; /* of the input */
-    bool training, input_gradient;
+    bool training, input_gradient, wants_pairs;
     int64_t portion_bytes; /* of the maps around an operation in front (budget.c); 0: the standard */
 } rn_plan_request;
 

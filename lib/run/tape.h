@@ -130,6 +130,7 @@ struct rn_tape {
     const struct rn_graph *graph;
     int64_t batch;
     bool training;
+    bool wants_pairs; /* products of bfloat16 numbers (ops/conv.h) */
     rn_buffer *buffer;
     rn_view *view;
     rn_operation *operation;

@@ -111,7 +111,7 @@ static void bench_layer(const rn_context *context, const layer *l, int64_t batch
     rn_map x = { NULL, batch, l->size, l->size, l->in, l->in }, y = { NULL, batch, out, out, l->out, l->out };
     const size_t weight_count = (size_t)(l->out * l->kernel * l->kernel * l->in);
     float *const weights = filled(weight_count, 1), *const gradient = filled(weight_count, 1);
-    const rn_conv_plan plan = rn_conv_plan_for(context, &conv, batch);
+    const rn_conv_plan plan = rn_conv_plan_for(context, &conv, batch, false);
     float *const packed = filled((size_t)plan.packed_count, 2);
     const rn_conv_epilogue epilogue = { NULL, NULL, NULL, false };
     const double work = 2e-9 * (double)rn_map_rows(&y) * (double)weight_count;

@@ -399,8 +399,8 @@ static void test_sizes_saturate_and_workspaces_are_bounded(void **state)
     (void)state;
     for (int s = 0; s < all.count; s++) {
         const size_t threads = (size_t)all.settings[s].threads;
-        const rn_conv_plan saturated = rn_conv_plan_for(all.contexts[s], &impossible, 1);
-        const rn_conv_plan bounded = rn_conv_plan_for(all.contexts[s], &wide, 64);
+        const rn_conv_plan saturated = rn_conv_plan_for(all.contexts[s], &impossible, 1, false);
+        const rn_conv_plan bounded = rn_conv_plan_for(all.contexts[s], &wide, 64, false);
 
         assert_int_equal(saturated.packed_count, INT64_MAX);
         assert_int_equal(saturated.data_bytes, SIZE_MAX);

@@ -87,7 +87,7 @@ static void test_winograd_is_chosen_for_these_shapes(void **state)
         rn_test_conv test = rn_test_conv_make(&shapes[i], (uint32_t)i);
 
         for (int s = 0; s < all.count; s++) {
-            const rn_conv_plan plan = rn_conv_plan_for(all.contexts[s], &test.conv, test.n);
+            const rn_conv_plan plan = rn_conv_plan_for(all.contexts[s], &test.conv, test.n, false);
 
             assert_ptr_equal(plan.algorithm,
                              all.settings[s].isa == RN_ISA_REFERENCE ? &rn_conv_gemm : &rn_conv_winograd);
@@ -317,7 +317,7 @@ static void test_workspaces_are_bounded(void **state)
     (void)state;
     for (int s = 0; s < all.count; s++) {
         const size_t threads = (size_t)all.settings[s].threads, mib = 1024 * 1024;
-        const rn_conv_plan plan = rn_conv_plan_for(all.contexts[s], &wide, 64);
+        const rn_conv_plan plan = rn_conv_plan_for(all.contexts[s], &wide, 64, false);
 
         if (all.settings[s].isa == RN_ISA_REFERENCE)
             continue;

@@ -579,17 +579,25 @@ def network(name):
 
 
 def make_noisy(module, trial):
-    """Convolutions that round as coarsely as Winograd's may: what they make, forward and backward, is off by 2e-6 of its rms."""
+    """3 x 3 convolutions on maps of 6 x 6 and more that round as coarsely as Winograd's may: what they make, forward and backward, is off by 2e-6 of its rms."""
     generator = torch.Generator().manual_seed(trial)
 
     def noisy(y):
         return y + 2e-6 * y.pow(2).mean().sqrt() * torch.randn(y.shape, generator=generator, dtype=y.dtype)
 
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3):
-            layer.register_forward_hook(lambda layer, x, y: noisy(y))
-            layer.register_forward_pre_hook(lambda layer, x: x[0].register_hook(noisy) and None if x[0].requires_grad else None)
+    def after(layer, inputs, y):
+        if min(*inputs[0].shape[2:], *y.shape[2:]) < 6:
+            return y
+        if inputs[0].requires_grad:
+            inputs[0].register_hook(noisy)
+        if not hasattr(layer, "is_noisy"):
             layer.weight.register_hook(noisy)
+            layer.is_noisy = True
+        return noisy(y)
+
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3) and layer.stride == (1, 1) and layer.in_channels >= 16:
+            layer.register_forward_hook(after)
 
 
 def free_running(name, shape, dtype, salt, trial=0):
