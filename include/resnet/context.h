@@ -117,6 +117,8 @@ RN_API int32_t rn_context_threads(const rn_context *context);
 /* The instruction set in use. */
 RN_API rn_isa rn_context_isa(const rn_context *context);
 RN_API uint64_t rn_context_seed(const rn_context *context);
+/* What sessions that do not say their own precision compute in: that of the options, float32 if the CPU lacks it. */
+RN_API rn_precision rn_context_precision(const rn_context *context);
 
 /* The instruction sets (rn_isa bits) that both this CPU and this build have. Any thread. */
 RN_API uint32_t rn_isa_available(void);

@@ -217,6 +217,12 @@ rn_status rn_check_precision(int32_t precision, rn_message *message)
     return rn_fail(message, RN_INVALID_ARGUMENT, "%d is no precision", (int)precision);
 }
 
+rn_precision rn_context_precision(const rn_context *context)
+{
+    return context != NULL && rn_context_wants_pairs(context, RN_PRECISION_DEFAULT) ? RN_PRECISION_BFLOAT16
+                                                                                    : RN_PRECISION_FLOAT32;
+}
+
 bool rn_context_wants_pairs(const rn_context *context, int32_t wanted)
 {
     const int32_t precision = wanted != RN_PRECISION_DEFAULT ? wanted : (int32_t)context->precision;

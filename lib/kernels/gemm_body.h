@@ -432,6 +432,8 @@ static void add_products(int64_t channels, const float *a, const float *b, float
         to[c] += a[c] * b[c];
 }
 
+#include "kernels/gemm_dots.h"
+
 #if !defined(RN_PAIRS)
 #define RN_PAIRS NULL
 #define RN_BLOCKS RN_GEMM_BLOCKS
@@ -441,7 +443,7 @@ static void add_products(int64_t channels, const float *a, const float *b, float
     { \
         .mr = ROWS, .nr = COLUMNS, .unit = UNIT, .blocks = RN_BLOCKS, .pairs = RN_PAIRS, .multiply = multiply, \
         .multiply_weights = multiply_weights, .gather = gather, .gather_weights = gather_weights, .copy = copy, \
-        .transpose = transpose, .multiply_taps = multiply_taps, .add_products = add_products \
+        .transpose = transpose, .multiply_dots = multiply_dots, .multiply_taps = multiply_taps, .add_products = add_products \
     }
 
 #endif

@@ -82,6 +82,8 @@ typedef struct rn_pair_kernels {
     void (*transpose)(float *to, const float *from, int64_t from_pitch, int64_t depth, int64_t columns);
 } rn_pair_kernels;
 
+enum { RN_GEMM_CHAINS = 16 /* of a dot product */ };
+
 typedef enum rn_gemm_start { RN_GEMM_FRESH, RN_GEMM_CONTINUE, RN_GEMM_ADD } rn_gemm_start;
 
 /* Of pairs: rows are never packed, so sums are as deep as a panel that L2 holds beside a band. */
@@ -113,6 +115,13 @@ typedef struct rn_gemm_kernels {
     void (*copy)(float *to, int64_t to_pitch, const float *from, int64_t from_pitch, int64_t rows, int64_t columns);
     /* to[k * nr + j] = from[j * from_pitch + k] for k < depth and j < columns <= nr, 0 for columns <= j < nr. */
     void (*transpose)(float *to, const float *from, int64_t from_pitch, int64_t depth, int64_t columns);
+
+    /*
+     * Dot products along k: sums[(o * samples + n) * 16 + l] = (accumulate: sums +) chain l of w[o * w_pitch + k] * x[n *
+     * x_pitch + k], over k = l, l + 16, ... below depth. Depths of calls that go on are multiples of 16.
+     */
+    void (*multiply_dots)(int64_t outs, int64_t samples, int64_t depth, const float *w, int64_t w_pitch, const float *x,
+                          int64_t x_pitch, float *sums, bool accumulate);
 
     /* Channel by channel: to[c] = sum over t of taps[t].x[c] * taps[t].weights[c]; to[c] += a[c] * b[c]. */
     void (*multiply_taps)(int64_t count, const rn_gemm_tap *taps, int64_t channels, float *to);

@@ -59,7 +59,7 @@ static void pack(const rn_context *context, const rn_conv_plan *plan, const floa
 {
     const rn_winograd_weights straight = weights_of(&plan->conv, weights, false);
 
-    rn_winograd_pack(context, &straight, packed);
+    rn_winograd_pack(context, &plan->winograd.forward, &straight, packed);
 }
 
 static void forward(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const float *packed,
@@ -70,7 +70,7 @@ static void forward(const rn_context *context, const rn_conv_plan *plan, const r
                                     .y = y,
                                     .padding_h = conv->padding_h,
                                     .padding_w = conv->padding_w,
-                                    .weights = weights_of(conv, packed, false),
+                                    .weights = weights_of(conv, NULL, false),
                                     .packed = packed,
                                     .epilogue = epilogue };
 
@@ -91,7 +91,7 @@ static void backward_data(const rn_context *context, const rn_conv_plan *plan, c
                                     .epilogue = &epilogue };
 
     if (plan->winograd.data.is_kept)
-        rn_winograd_pack(context, &pass.weights, workspace);
+        rn_winograd_pack(context, &plan->winograd.data, &pass.weights, workspace);
     rn_winograd_run(context, &plan->winograd.data, &pass, (char *)workspace + turned_bytes(context, plan));
 }
 

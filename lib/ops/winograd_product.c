@@ -96,10 +96,19 @@ static int64_t packed_plane(const rn_gemm_kernels *gemm, const rn_winograd_weigh
     return panels_of(gemm, weights) * gemm->nr * rn_winograd_reduced(weights) + PAD;
 }
 
+static int64_t panel_floats(const rn_gemm_kernels *gemm, const rn_winograd_weights *weights)
+{
+    return RN_WINOGRAD_TAPS * weights->in * gemm->nr;
+}
+
 int64_t rn_winograd_packed_floats(const rn_context *context, const rn_winograd_blocks *blocks,
                                   const rn_winograd_weights *weights)
 {
-    return blocks->is_kept ? RN_WINOGRAD_PLANES * packed_plane(context->kernels->gemm, weights) : 0;
+    const rn_gemm_kernels *const gemm = context->kernels->gemm;
+
+    if (blocks->is_kept)
+        return RN_WINOGRAD_PLANES * packed_plane(gemm, weights);
+    return weights->is_turned ? 0 : panels_of(gemm, weights) * panel_floats(gemm, weights);
 }
 
 size_t rn_winograd_workspace(const rn_context *context, const rn_winograd_blocks *blocks)
@@ -115,29 +124,21 @@ size_t rn_winograd_workspace(const rn_context *context, const rn_winograd_blocks
 
 /* ---- weights ------------------------------------------------------------------------------------------------------- */
 
-/* Planes of rows [first, first + count) of a panel of columns. */
-static void transform_weights(const rn_kernels *kernels, const rn_winograd_weights *weights, int64_t panel,
-                              int64_t first, int64_t count, float *planes, int64_t plane_pitch)
+/* Planes of rows [first, first + count) of a panel of columns, of turned weights or of packed panels. */
+static void transform_weights(const rn_kernels *kernels, const rn_winograd_pass *pass, int64_t panel, int64_t first,
+                              int64_t count, float *planes, int64_t plane_pitch)
 {
     const rn_gemm_kernels *const gemm = kernels->gemm;
-    const int64_t in = weights->in, nr = gemm->nr, row_pitch = RN_WINOGRAD_TAPS * in,
-                  columns = least(nr, rn_winograd_columns(weights) - panel * nr);
-    _Alignas(RN_ALIGNMENT) float taps[RN_WINOGRAD_TAPS * ROWS_TRANSPOSED * NR_MOST];
+    const rn_winograd_weights *const weights = &pass->weights;
+    const int64_t in = weights->in, nr = gemm->nr, row_pitch = RN_WINOGRAD_TAPS * in;
 
-    if (weights->is_turned) {
-        kernels->winograd->weights(count, columns, nr,
+    if (weights->is_turned)
+        kernels->winograd->weights(count, least(nr, in - panel * nr), nr,
                                    weights->data + first * row_pitch + (RN_WINOGRAD_TAPS - 1) * in + panel * nr,
                                    row_pitch, -in, planes, plane_pitch);
-        return;
-    }
-    for (int64_t r = 0; r < count; r += ROWS_TRANSPOSED) {
-        const int64_t rows = least(ROWS_TRANSPOSED, count - r);
-
-        for (int tap = 0; tap < RN_WINOGRAD_TAPS; tap++)
-            gemm->transpose(taps + tap * ROWS_TRANSPOSED * nr,
-                            weights->data + panel * nr * row_pitch + tap * in + first + r, row_pitch, rows, columns);
-        kernels->winograd->weights(rows, nr, nr, taps, nr, ROWS_TRANSPOSED * nr, planes + r * nr, plane_pitch);
-    }
+    else
+        kernels->winograd->weights(count, nr, nr, pass->packed + panel * panel_floats(gemm, weights) + first * nr, nr,
+                                   in * nr, planes, plane_pitch);
 }
 
 typedef struct pack_job {
@@ -146,30 +147,61 @@ typedef struct pack_job {
     float *packed;
 } pack_job;
 
-/* Units are ROWS_TRANSPOSED rows of a panel. */
-static void pack_rows(void *payload, int64_t begin, int64_t end, int32_t thread)
+/* Units are ROWS_TRANSPOSED rows of a panel's planes. */
+static void pack_planes(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     const pack_job *const job = payload;
-    const int64_t reduced = rn_winograd_reduced(job->weights), pieces = rn_divide_up(reduced, ROWS_TRANSPOSED),
-                  nr = job->kernels->gemm->nr;
+    const rn_winograd_weights *const weights = job->weights;
+    const rn_gemm_kernels *const gemm = job->kernels->gemm;
+    const int64_t reduced = rn_winograd_reduced(weights), pieces = rn_divide_up(reduced, ROWS_TRANSPOSED), nr = gemm->nr,
+                  in = weights->in, row_pitch = RN_WINOGRAD_TAPS * in, pitch = packed_plane(gemm, weights);
+    _Alignas(RN_ALIGNMENT) float taps[RN_WINOGRAD_TAPS * ROWS_TRANSPOSED * NR_MOST];
 
     (void)thread;
     for (int64_t unit = begin; unit < end; unit++) {
-        const int64_t panel = unit / pieces, first = unit % pieces * ROWS_TRANSPOSED;
+        const int64_t panel = unit / pieces, first = unit % pieces * ROWS_TRANSPOSED,
+                      rows = least(ROWS_TRANSPOSED, reduced - first),
+                      columns = least(nr, rn_winograd_columns(weights) - panel * nr);
+        float *const planes = job->packed + (panel * reduced + first) * nr;
 
-        transform_weights(job->kernels, job->weights, panel, first, least(ROWS_TRANSPOSED, reduced - first),
-                          job->packed + (panel * reduced + first) * nr, packed_plane(job->kernels->gemm, job->weights));
+        if (weights->is_turned) {
+            const rn_winograd_pass pass = { .weights = *weights };
+
+            transform_weights(job->kernels, &pass, panel, first, rows, planes, pitch);
+            continue;
+        }
+        for (int tap = 0; tap < RN_WINOGRAD_TAPS; tap++)
+            gemm->transpose(taps + tap * ROWS_TRANSPOSED * nr,
+                            weights->data + panel * nr * row_pitch + tap * in + first, row_pitch, rows, columns);
+        job->kernels->winograd->weights(rows, nr, nr, taps, nr, ROWS_TRANSPOSED * nr, planes, pitch);
     }
 }
 
-void rn_winograd_pack(const rn_context *context, const rn_winograd_weights *weights, float *packed)
+/* Units are panels. */
+static void pack_panels(void *payload, int64_t begin, int64_t end, int32_t thread)
+{
+    const pack_job *const job = payload;
+    const rn_gemm_kernels *const gemm = job->kernels->gemm;
+    const int64_t depth = RN_WINOGRAD_TAPS * job->weights->in;
+
+    (void)thread;
+    for (int64_t panel = begin; panel < end; panel++)
+        gemm->transpose(job->packed + panel * panel_floats(gemm, job->weights),
+                        job->weights->data + panel * gemm->nr * depth, depth, depth,
+                        least(gemm->nr, job->weights->out - panel * gemm->nr));
+}
+
+void rn_winograd_pack(const rn_context *context, const rn_winograd_blocks *blocks, const rn_winograd_weights *weights,
+                      float *packed)
 {
     pack_job job = { context->kernels, weights, packed };
+    const int64_t panels = panels_of(context->kernels->gemm, weights);
 
-    rn_parallel(&context->pool,
-                panels_of(context->kernels->gemm, weights) *
-                    rn_divide_up(rn_winograd_reduced(weights), ROWS_TRANSPOSED),
-                pack_rows, &job);
+    if (blocks->is_kept)
+        rn_parallel(&context->pool, panels * rn_divide_up(rn_winograd_reduced(weights), ROWS_TRANSPOSED), pack_planes,
+                    &job);
+    else
+        rn_parallel(&context->pool, panels, pack_panels, &job);
 }
 
 /* ---- tiles --------------------------------------------------------------------------------------------------------- */
@@ -309,7 +341,7 @@ static void run_panel(const call *c, int64_t panel, int64_t begin, int64_t end, 
     for (int64_t first = 0; first < reduced; first += step) {
         const int64_t depth = least(step, reduced - first);
 
-        transform_weights(c->kernels, weights, panel, first, depth, thread, weight_plane);
+        transform_weights(c->kernels, c->pass, panel, first, depth, thread, weight_plane);
         for (int p = 0; p < RN_WINOGRAD_PLANES; p++)
             multiply_plane(c, rn_tiles_of_plane(&c->tiling, c->first + begin, c->first + end, p), depth,
                            c->shared + p * c->in_plane + begin * c->blocks->in_pitch + first, thread + p * weight_plane,

@@ -17,7 +17,9 @@
 #include "ops/conv.h"
 #include "ops/winograd_tiles.h"
 
-/* Weights as they lie in the parameter store, (out, 3, 3, in); turned: reduced over `out`, with the window turned round. */
+/* Weights as they lie in the parameter store, (out, 3, 3, in); turned: reduced over `out`, with the window turned round. What
+ * is packed of straight ones are their planes, if those are kept, or else panels [columns / nr][tap][in][nr], of which planes
+ * can be made in long runs. Turned ones lie like that already, so that nothing is packed of them but kept planes. */
 typedef struct rn_winograd_weights {
     const float *data;
     int64_t in, out;
@@ -28,7 +30,7 @@ typedef struct rn_winograd_pass {
     const rn_map *x, *y;
     int64_t padding_h, padding_w; /* of x */
     rn_winograd_weights weights;
-    const float *packed; /* the kept planes, if weights are kept */
+    const float *packed; /* planes or panels */
     const rn_conv_epilogue *epilogue;
 } rn_winograd_pass;
 
@@ -45,12 +47,13 @@ static inline int64_t rn_winograd_columns(const rn_winograd_weights *weights)
 /* For maps y of h x w pixels of at most `images` images. */
 rn_winograd_blocks rn_winograd_blocks_for(const rn_context *context, const rn_winograd_weights *weights, int64_t images,
                                           int64_t h, int64_t w);
-/* Floats of the kept planes; 0: they are not kept. */
+/* Floats of what is packed; INT64_MAX if they cannot be counted. */
 int64_t rn_winograd_packed_floats(const rn_context *context, const rn_winograd_blocks *blocks,
                                   const rn_winograd_weights *weights);
 /* In bytes, without packed weights. SIZE_MAX: cannot be counted. */
 size_t rn_winograd_workspace(const rn_context *context, const rn_winograd_blocks *blocks);
-void rn_winograd_pack(const rn_context *context, const rn_winograd_weights *weights, float *packed);
+void rn_winograd_pack(const rn_context *context, const rn_winograd_blocks *blocks, const rn_winograd_weights *weights,
+                      float *packed);
 void rn_winograd_run(const rn_context *context, const rn_winograd_blocks *blocks, const rn_winograd_pass *pass,
                      void *workspace);
 
