@@ -12,7 +12,12 @@
 #include "kernels/row_vector.h"
 #include "kernels/winograd_kernels.h"
 
-enum { SIDE = RN_WINOGRAD_SIDE, MOST = 4, WINDOW = 3 };
+enum {
+    SIDE = RN_WINOGRAD_SIDE,
+    MOST = 4,
+    WINDOW = 3,
+    AHEAD = 64 /* floats: planes are more streams than a cache foresees */
+};
 
 #define ROOT 1.41421356237309505f /* r */
 #define HALF_ROOT 0.70710678118654752f /* 1 / r */
@@ -347,8 +352,10 @@ static ALWAYS_INLINE void weight_gradient_vector(const float *planes, int64_t pi
     for (int j = 0; j < SIDE; j++) {
         vf t[SIDE], g[WINDOW];
 
-        for (int i = 0; i < SIDE; i++)
+        for (int i = 0; i < SIDE; i++) {
+            __builtin_prefetch(planes + (i * SIDE + j) * pitch + AHEAD);
             t[i] = load(planes + (i * SIDE + j) * pitch);
+        }
         weight_gradient_side(t, g);
         for (int i = 0; i < WINDOW; i++)
             down[i][j] = g[i];

@@ -71,7 +71,8 @@ typedef struct rn_winograd_blocks {
     int64_t tiles;              /* of a unit; if weights are not kept, whose inputs are transformed together */
     int64_t groups;             /* of those tiles, units of their own */
     int64_t weight_rows;        /* of a block of weights, if they are not kept */
-    int64_t in_pitch, out_pitch; /* floats from a tile to the next in a plane */
+    int64_t chains;              /* of a sum, over at most 128 channels each */
+    int64_t in_pitch, out_pitch; /* floats from a tile to the next in a chain's part of a plane; in a plane */
     int64_t nothing, shared_floats, thread_floats;
 } rn_winograd_blocks;
 

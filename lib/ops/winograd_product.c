@@ -64,21 +64,22 @@ rn_winograd_blocks rn_winograd_blocks_for(const rn_context *context, const rn_wi
     const rn_tiling tiling = rn_tiling_of(images, h, w);
     const int64_t reduced = rn_winograd_reduced(weights), panels = panels_of(gemm, weights), tiles = rn_tile_count(&tiling);
     rn_winograd_blocks b = { .is_kept = is_kept(weights),
-                             .in_pitch = rn_round_up(reduced, FLOATS_A_LINE) + PAD,
+                             .chains = rn_divide_up(reduced, CHAIN),
+                             .in_pitch = rn_round_up(least(reduced, CHAIN), FLOATS_A_LINE) + PAD,
                              .nothing = rn_round_up(reduced, FLOATS_A_LINE) };
     int64_t in_plane, out_plane;
 
     if (b.is_kept) {
         b.out_pitch = panels * gemm->nr + PAD;
-        b.tiles = even_tiles(tiles, most(TILES_LEAST, TILE_FLOATS / (b.in_pitch + b.out_pitch)), context->pool.threads);
+        b.tiles = even_tiles(tiles, most(TILES_LEAST, TILE_FLOATS / (b.chains * b.in_pitch + b.out_pitch)), context->pool.threads);
         b.groups = 1;
     } else {
         b.out_pitch = gemm->nr;
-        b.tiles = least(tiles, most(TILES_LEAST, SHARED_FLOATS / RN_WINOGRAD_PLANES / b.in_pitch));
+        b.tiles = least(tiles, most(TILES_LEAST, SHARED_FLOATS / RN_WINOGRAD_PLANES / (b.chains * b.in_pitch)));
         b.tiles = rn_divide_up(tiles, rn_divide_up(tiles, b.tiles));
         b.groups = groups_for(panels, context->pool.threads);
     }
-    in_plane = b.tiles * b.in_pitch + PAD;
+    in_plane = b.chains * b.tiles * b.in_pitch + PAD;
     out_plane = rn_divide_up(b.tiles, b.groups) * b.out_pitch + PAD;
     b.thread_floats = RN_WINOGRAD_PLANES * out_plane;
     if (b.is_kept) {
@@ -230,7 +231,7 @@ typedef struct call {
     const rn_winograd_pass *pass;
     rn_tiling tiling;
     int64_t first, tiles; /* of the range whose inputs are transformed together, if weights are not kept */
-    int64_t in_plane, out_plane;
+    int64_t in_chain, in_plane, out_plane;
     float *nothing, *shared, *threads;
 } call;
 
@@ -241,8 +242,12 @@ static void read_tiles(const call *c, int64_t begin, int64_t end, float *planes)
     for (int64_t t = begin; t < end; t++, planes += c->blocks->in_pitch) {
         const rn_tile tile = rn_tile_at(&c->tiling, t);
 
-        rn_winograd_read(c->kernels->winograd, pass->x, pass->padding_h, pass->padding_w, &tile, 0, pass->x->c,
-                         c->blocks->nothing, c->nothing, planes, c->in_plane);
+        for (int64_t chain = 0; chain < c->blocks->chains; chain++) {
+            const int64_t channels = least(CHAIN, pass->x->c - chain * CHAIN);
+
+            rn_winograd_read(c->kernels->winograd, pass->x, pass->padding_h, pass->padding_w, &tile, chain * CHAIN, channels,
+                             rn_round_up(channels, FLOATS_A_LINE), c->nothing, planes + chain * c->in_chain, c->in_plane);
+        }
     }
 }
 
@@ -302,7 +307,7 @@ static void run_block(const call *c, int64_t begin, int64_t end, float *in)
 
         for (int64_t panel = 0; panel < panels; panel++)
             for (int64_t k = 0; k < reduced; k += CHAIN)
-                multiply_plane(c, range, least(CHAIN, reduced - k), in + p * c->in_plane + k,
+                multiply_plane(c, range, least(CHAIN, reduced - k), in + p * c->in_plane + k / CHAIN * c->in_chain,
                                c->pass->packed + p * plane + (panel * reduced + k) * gemm->nr,
                                out + p * c->out_plane + panel * gemm->nr, k > 0 ? RN_GEMM_ADD : RN_GEMM_FRESH);
     }
@@ -344,7 +349,8 @@ static void run_panel(const call *c, int64_t panel, int64_t begin, int64_t end, 
         transform_weights(c->kernels, c->pass, panel, first, depth, thread, weight_plane);
         for (int p = 0; p < RN_WINOGRAD_PLANES; p++)
             multiply_plane(c, rn_tiles_of_plane(&c->tiling, c->first + begin, c->first + end, p), depth,
-                           c->shared + p * c->in_plane + begin * c->blocks->in_pitch + first, thread + p * weight_plane,
+                           c->shared + p * c->in_plane + first / CHAIN * c->in_chain + begin * c->blocks->in_pitch,
+                           thread + p * weight_plane,
                            out + p * c->out_plane, first > 0 ? RN_GEMM_ADD : RN_GEMM_FRESH);
     }
     write_tiles(c, c->first + begin, c->first + end, panel * nr, least(nr, rn_winograd_columns(weights) - panel * nr), out);
@@ -371,7 +377,8 @@ void rn_winograd_run(const rn_context *context, const rn_winograd_blocks *blocks
                .blocks = blocks,
                .pass = pass,
                .tiling = rn_tiling_of(pass->y->n, pass->y->h, pass->y->w),
-               .in_plane = blocks->tiles * blocks->in_pitch + PAD,
+               .in_chain = blocks->tiles * blocks->in_pitch,
+               .in_plane = blocks->chains * blocks->tiles * blocks->in_pitch + PAD,
                .out_plane = rn_divide_up(blocks->tiles, blocks->groups) * blocks->out_pitch + PAD,
                .nothing = workspace };
     const int64_t tiles = rn_tile_count(&c.tiling);

@@ -8,7 +8,8 @@
  * input to output in its thread's L2. Where there are many (36/9 times the parameters: 38 MB for 512 x 512), they are made
  * a block at a time by the unit that multiplies by them, a panel of columns; then the inputs of all tiles are
  * transformed first and read by all threads. An element of a plane is the sum of chains of multiply-adds over 128
- * channels each, added up in their order, in either case: half the error of one chain.
+ * channels each, added up in their order, in either case: half the error of one chain. Transformed inputs lie plane by plane, in
+ * them chain by chain, in them tile by tile, so that a product reads them in one run.
  */
 #ifndef RN_OPS_WINOGRAD_PRODUCT_H
 #define RN_OPS_WINOGRAD_PRODUCT_H

@@ -142,12 +142,18 @@ static void transform(const call *c, int64_t index, operands to, int64_t t, int6
                          c->in_plane);
 }
 
+static void zero_rows(float *sums, int64_t rows, int64_t columns, int64_t pitch)
+{
+    for (int64_t r = 0; r < rows; r++)
+        memset(sums + r * pitch, 0, (size_t)columns * sizeof *sums);
+}
+
 /*
- * sums[p][o][i] += the products of tiles [begin, begin + count) for `outs` output channels, whose gradients begin at `left`,
+ * sums[p][o][i] = (accumulate: sums +) the products of tiles [begin, begin + count) for `outs` output channels, whose gradients begin at `left`,
  * and input panels [panel, panel_end).
  */
 static void multiply(const call *c, int64_t begin, int64_t count, const float *left, const float *inputs, int64_t outs,
-                     int64_t panel, int64_t panel_end, float *sums)
+                     int64_t panel, int64_t panel_end, bool accumulate, float *sums)
 {
     const rn_gemm_kernels *const gemm = c->kernels->gemm;
     const rn_winograd_sums *const s = c->sums;
@@ -156,6 +162,8 @@ static void multiply(const call *c, int64_t begin, int64_t count, const float *l
     for (int p = 0; p < RN_WINOGRAD_PLANES; p++) {
         const rn_tile_range range = rn_tiles_of_plane(&c->tiling, begin, begin + count, p);
 
+        if (range.begin == range.end && !accumulate)
+            zero_rows(sums + p * c->sum_plane, outs, (panel_end - panel) * gemm->nr, s->sum_pitch);
         for (int64_t h = 0; range.begin < range.end && h < heights; h++) {
             const int64_t o = outs * h / heights, height = outs * (h + 1) / heights - o;
 
@@ -164,7 +172,7 @@ static void multiply(const call *c, int64_t begin, int64_t count, const float *l
                                        left + p * c->out_plane + range.begin * s->out_pitch + o, s->out_pitch,
                                        inputs + p * c->in_plane + k * s->in_step + range.begin * gemm->nr,
                                        sums + p * c->sum_plane + o * s->sum_pitch + (k - panel) * gemm->nr, s->sum_pitch,
-                                       true);
+                                       accumulate);
         }
     }
 }
@@ -193,13 +201,12 @@ static void run_chunk(const call *c, int64_t chunk, int64_t range, float *sums)
     float *const dw = (s->chunks > 1 ? c->partials + chunk * weights : c->dw) + out * RN_WINOGRAD_TAPS * conv->in_c;
     const operands stretch = operands_at(c, sums + RN_WINOGRAD_PLANES * c->sum_plane);
 
-    memset(sums, 0, (size_t)(RN_WINOGRAD_PLANES * c->sum_plane) * sizeof *sums);
     for (int64_t t = begin; t < end; t += s->tiles) {
         const int64_t count = least(s->tiles, end - t);
 
         for (int64_t i = 0; i < count; i++)
             transform(c, t + i, stretch, i, out, out_end);
-        multiply(c, t, count, stretch.gradients, stretch.inputs, outs, 0, panels, sums);
+        multiply(c, t, count, stretch.gradients, stretch.inputs, outs, 0, panels, t > begin, sums);
     }
     finish(c, sums, outs, conv->in_c, dw, s->chunks == 1 && c->accumulate);
 }
@@ -240,9 +247,8 @@ static void run_ranges(void *payload, int64_t begin, int64_t end, int32_t thread
         const int64_t range = unit / s->in_ranges, first = unit % s->in_ranges * IN_RANGE;
         const int64_t out = conv->out_c * range / s->out_ranges, outs = conv->out_c * (range + 1) / s->out_ranges - out;
 
-        memset(sums, 0, (size_t)(RN_WINOGRAD_PLANES * c->sum_plane) * sizeof *sums);
         multiply(c, c->first, c->tiles, shared.gradients + out, shared.inputs, outs, first / nr,
-                 least(panels, (first + IN_RANGE) / nr), sums);
+                 least(panels, (first + IN_RANGE) / nr), false, sums);
         finish(c, sums, outs, least(IN_RANGE, conv->in_c - first), c->dw + out * RN_WINOGRAD_TAPS * conv->in_c + first,
                c->accumulate || c->first > 0);
     }
