@@ -30,28 +30,6 @@ enum {
     for (int i = 0; i < SIDE; i++) \
         if (i != 4 || (side) == MOST)
 
-/* `count` floats, zeros behind them. */
-static ALWAYS_INLINE vf load_some(const float *from, int64_t count)
-{
-    vf v = { 0 };
-
-    if (count >= LANES)
-        return load(from);
-    for (int64_t i = 0; i < count; i++)
-        v[i] = from[i];
-    return v;
-}
-
-static ALWAYS_INLINE void store_some(float *to, vf v, int64_t count)
-{
-    if (count >= LANES) {
-        store(to, v);
-        return;
-    }
-    for (int64_t i = 0; i < count; i++)
-        to[i] = v[i];
-}
-
 /* ---- one side ------------------------------------------------------------------------------------------------------ */
 
 /* t = B^T d */
@@ -160,131 +138,86 @@ static ALWAYS_INLINE void weight_gradient_side(const vf *t, vf *g)
             tile_function(MOST - 1, MOST - 1, __VA_ARGS__); \
     } while (0)
 
-static ALWAYS_INLINE void input_vector(const int height, const int width, float *planes, int64_t pitch,
-                                       const float *const *pixel, int64_t first, int64_t count)
-{
-    vf down[SIDE][SIDE];
-
-    for (int j = 0; j < width + 2; j++) {
-        vf d[SIDE], t[SIDE];
-
-        for (int i = 0; i < height + 2; i++)
-            d[i] = load_some(pixel[i * SIDE + j] + first, count);
-        input_side(height, d, t);
-        EACH_POINT(i, height)
-        down[i][j] = t[i];
-    }
-    EACH_POINT(i, height)
-    {
-        vf t[SIDE];
-
-        input_side(width, down[i], t);
-        EACH_POINT(j, width)
-        store(planes + (i * SIDE + j) * pitch, t[j]);
-    }
-}
-
 static ALWAYS_INLINE void input_tile(const int height, const int width, const rn_winograd_tile *tile,
-                                     const float *const *pixel, int64_t channels, int64_t stored)
+                                     const float *const *pixel, int64_t channels)
 {
     float *const planes = tile->planes;
-    const int64_t pitch = tile->plane_pitch, whole = channels / LANES * LANES;
+    const int64_t pitch = tile->plane_pitch;
 
-    for (int64_t c = 0; c < whole; c += LANES)
-        input_vector(height, width, planes + c, pitch, pixel, c, LANES);
-    for (int64_t c = whole; c < stored; c += LANES)
-        input_vector(height, width, planes + c, pitch, pixel, c, channels - c);
-}
+    for (int64_t c = 0; c < channels; c += LANES) {
+        vf down[SIDE][SIDE];
 
-static void input(const rn_winograd_tile *tile, const float *const *pixel, int64_t channels, int64_t stored)
-{
-    BY_SIDES(input_tile, tile, tile, pixel, channels, stored);
-}
+        for (int j = 0; j < width + 2; j++) {
+            vf d[SIDE], t[SIDE];
 
-static ALWAYS_INLINE void gradient_vector(const int height, const int width, float *planes, int64_t pitch,
-                                          const float *dy, int64_t pixel, int64_t line, int64_t count)
-{
-    vf down[SIDE][MOST];
-
-    for (int j = 0; j < width; j++) {
-        vf y[MOST], t[SIDE];
-
-        for (int i = 0; i < height; i++)
-            y[i] = load_some(dy + i * line + j * pixel, count);
-        gradient_side(height, y, t);
+            for (int i = 0; i < height + 2; i++)
+                d[i] = load(pixel[i * SIDE + j] + c);
+            input_side(height, d, t);
+            EACH_POINT(i, height)
+            down[i][j] = t[i];
+        }
         EACH_POINT(i, height)
-        down[i][j] = t[i];
-    }
-    EACH_POINT(i, height)
-    {
-        vf t[SIDE];
+        {
+            vf t[SIDE];
 
-        gradient_side(width, down[i], t);
-        EACH_POINT(j, width)
-        store(planes + (i * SIDE + j) * pitch, t[j]);
+            input_side(width, down[i], t);
+            EACH_POINT(j, width)
+            store(planes + (i * SIDE + j) * pitch + c, t[j]);
+        }
     }
+}
+
+/* Each of these is there once, since they are large. Channels are a multiple of a vector's. */
+static __attribute__((noinline)) void input_whole(const rn_winograd_tile *tile, const float *const *pixel, int64_t channels)
+{
+    BY_SIDES(input_tile, tile, tile, pixel, channels);
 }
 
 static ALWAYS_INLINE void gradient_tile(const int height, const int width, const rn_winograd_tile *tile,
-                                        const float *dy, int64_t pixel, int64_t line, int64_t channels,
-                                        int64_t stored)
+                                        const float *dy, int64_t pixel, int64_t line, int64_t channels)
 {
     float *const planes = tile->planes;
-    const int64_t pitch = tile->plane_pitch, whole = channels / LANES * LANES;
+    const int64_t pitch = tile->plane_pitch;
 
-    for (int64_t c = 0; c < whole; c += LANES)
-        gradient_vector(height, width, planes + c, pitch, dy + c, pixel, line, LANES);
-    for (int64_t c = whole; c < stored; c += LANES)
-        gradient_vector(height, width, planes + c, pitch, dy + c, pixel, line, channels - c);
+    for (int64_t c = 0; c < channels; c += LANES) {
+        vf down[SIDE][MOST];
+
+        for (int j = 0; j < width; j++) {
+            vf y[MOST], t[SIDE];
+
+            for (int i = 0; i < height; i++)
+                y[i] = load(dy + i * line + j * pixel + c);
+            gradient_side(height, y, t);
+            EACH_POINT(i, height)
+            down[i][j] = t[i];
+        }
+        EACH_POINT(i, height)
+        {
+            vf t[SIDE];
+
+            gradient_side(width, down[i], t);
+            EACH_POINT(j, width)
+            store(planes + (i * SIDE + j) * pitch + c, t[j]);
+        }
+    }
 }
 
-static void gradient(const rn_winograd_tile *tile, const float *dy, int64_t pixel, int64_t line, int64_t channels,
-                     int64_t stored)
+static __attribute__((noinline)) void gradient_whole(const rn_winograd_tile *tile, const float *dy, int64_t pixel, int64_t line, int64_t channels)
 {
-    BY_SIDES(gradient_tile, tile, tile, dy, pixel, line, channels, stored);
+    BY_SIDES(gradient_tile, tile, tile, dy, pixel, line, channels);
 }
-
-/* ---- outputs ------------------------------------------------------------------------------------------------------- */
 
 /* The combination of one vector; its branches go the same way for a whole layer. */
 static ALWAYS_INLINE void finish_vector(const rn_row_combine *finish, vf v, vf scale, vf shift, int64_t out,
-                                        int64_t other, int64_t count)
+                                        int64_t other)
 {
     if (finish->ka != NULL)
         v *= scale;
     if (finish->c != NULL)
         v += shift;
     if (finish->other.data != NULL)
-        v += load_some(finish->other.data + other, count);
-    store_some(finish->out.data + out, finish->relu ? relu(v) : v, count);
-}
-
-static ALWAYS_INLINE void output_vector(const int height, const int width, const float *planes, int64_t pitch,
-                                        const rn_row_combine *finish, int64_t out_line, int64_t other_line, int64_t c,
-                                        int64_t count)
-{
-    const vf scale = finish->ka != NULL ? load_some(finish->ka + c, count) : (vf){ 0 };
-    const vf shift = finish->c != NULL ? load_some(finish->c + c, count) : (vf){ 0 };
-    vf down[MOST][SIDE];
-
-    EACH_POINT(j, width)
-    {
-        vf m[SIDE], y[MOST];
-
-        EACH_POINT(i, height)
-        m[i] = load(planes + (i * SIDE + j) * pitch + c);
-        output_side(height, m, y);
-        for (int i = 0; i < height; i++)
-            down[i][j] = y[i];
-    }
-    for (int i = 0; i < height; i++) {
-        vf y[MOST];
-
-        output_side(width, down[i], y);
-        for (int j = 0; j < width; j++)
-            finish_vector(finish, y[j], scale, shift, i * out_line + j * finish->out.pitch + c,
-                          i * other_line + j * finish->other.pitch + c, count);
-    }
+        v += load(finish->other.data + other);
+    store(finish->out.data + out, finish->relu ? relu(v) : v);
 }
 
 static ALWAYS_INLINE void output_tile(const int height, const int width, const rn_winograd_tile *tile, int64_t channels,
@@ -292,24 +225,43 @@ static ALWAYS_INLINE void output_tile(const int height, const int width, const r
 {
     const rn_row_combine known = *finish; /* which no store can change */
     const float *const planes = tile->planes;
-    const int64_t pitch = tile->plane_pitch, whole = channels / LANES * LANES;
+    const int64_t pitch = tile->plane_pitch;
 
-    for (int64_t c = 0; c < whole; c += LANES)
-        output_vector(height, width, planes, pitch, &known, out_line, other_line, c, LANES);
-    if (whole < channels)
-        output_vector(height, width, planes, pitch, &known, out_line, other_line, whole, channels - whole);
+    for (int64_t c = 0; c < channels; c += LANES) {
+        const vf scale = known.ka != NULL ? load(known.ka + c) : (vf){ 0 };
+        const vf shift = known.c != NULL ? load(known.c + c) : (vf){ 0 };
+        vf down[MOST][SIDE];
+
+        EACH_POINT(j, width)
+        {
+            vf m[SIDE], y[MOST];
+
+            EACH_POINT(i, height)
+            m[i] = load(planes + (i * SIDE + j) * pitch + c);
+            output_side(height, m, y);
+            for (int i = 0; i < height; i++)
+                down[i][j] = y[i];
+        }
+        for (int i = 0; i < height; i++) {
+            vf y[MOST];
+
+            output_side(width, down[i], y);
+            for (int j = 0; j < width; j++)
+                finish_vector(&known, y[j], scale, shift, i * out_line + j * known.out.pitch + c,
+                              i * other_line + j * known.other.pitch + c);
+        }
+    }
 }
 
-static void output(const rn_winograd_tile *tile, int64_t channels, const rn_row_combine *finish, int64_t out_line,
-                   int64_t other_line)
+static __attribute__((noinline)) void output_whole(const rn_winograd_tile *tile, int64_t channels, const rn_row_combine *finish, int64_t out_line,
+                         int64_t other_line)
 {
     BY_SIDES(output_tile, tile, tile, channels, finish, out_line, other_line);
 }
 
 /* ---- weights ------------------------------------------------------------------------------------------------------- */
 
-static ALWAYS_INLINE void weight_vector(const float *taps, int64_t tap_pitch, float *planes, int64_t pitch,
-                                        int64_t count)
+static void weight_vector(const float *taps, int64_t tap_pitch, float *planes, int64_t pitch)
 {
     vf down[SIDE][WINDOW];
 
@@ -317,7 +269,7 @@ static ALWAYS_INLINE void weight_vector(const float *taps, int64_t tap_pitch, fl
         vf g[WINDOW], t[SIDE];
 
         for (int i = 0; i < WINDOW; i++)
-            g[i] = load_some(taps + (i * WINDOW + j) * tap_pitch, count);
+            g[i] = load(taps + (i * WINDOW + j) * tap_pitch);
         weight_side(g, t);
         for (int i = 0; i < SIDE; i++)
             down[i][j] = t[i];
@@ -331,21 +283,7 @@ static ALWAYS_INLINE void weight_vector(const float *taps, int64_t tap_pitch, fl
     }
 }
 
-static void weights(int64_t rows, int64_t columns, int64_t columns_stored, const float *taps, int64_t row_pitch,
-                    int64_t tap_pitch, float *planes, int64_t plane_pitch)
-{
-    for (int64_t r = 0; r < rows; r++, taps += row_pitch, planes += columns_stored) {
-        int64_t c = 0;
-
-        for (; c + LANES <= columns; c += LANES)
-            weight_vector(taps + c, tap_pitch, planes + c, plane_pitch, LANES);
-        for (; c < columns_stored; c += LANES)
-            weight_vector(taps + c, tap_pitch, planes + c, plane_pitch, columns - c);
-    }
-}
-
-static ALWAYS_INLINE void weight_gradient_vector(const float *planes, int64_t pitch, float *dw, int64_t tap_pitch,
-                                                 bool accumulate, int64_t count)
+static __attribute__((noinline)) void weight_gradient_vector(const float *planes, int64_t pitch, float *dw, int64_t tap_pitch, bool accumulate)
 {
     vf down[WINDOW][SIDE];
 
@@ -367,7 +305,107 @@ static ALWAYS_INLINE void weight_gradient_vector(const float *planes, int64_t pi
         for (int j = 0; j < WINDOW; j++) {
             float *const to = dw + (i * WINDOW + j) * tap_pitch;
 
-            store_some(to, accumulate ? load_some(to, count) + g[j] : g[j], count);
+            store(to, accumulate ? load(to) + g[j] : g[j]);
+        }
+    }
+}
+
+/* ---- channels that do not fill a vector: on copies with zeros behind them -------------------------------------------- */
+
+static void copy_rest(float *to, const float *from, int64_t count)
+{
+    store(to, (vf){ 0 });
+    for (int64_t c = 0; c < count; c++)
+        to[c] = from[c];
+}
+
+static void input(const rn_winograd_tile *tile, const float *const *pixel, int64_t channels, int64_t stored)
+{
+    const int64_t whole = channels / LANES * LANES;
+    rn_winograd_tile rest = *tile;
+    float copy[SIDE * SIDE][LANES];
+    const float *copies[SIDE * SIDE];
+
+    input_whole(tile, pixel, whole);
+    for (int64_t c = whole; c < stored; c += LANES) {
+        for (int i = 0; i < tile->height + 2; i++)
+            for (int j = 0; j < tile->width + 2; j++) {
+                const int at = i * SIDE + j;
+
+                copy_rest(copy[at], pixel[at] + c, channels - c);
+                copies[at] = copy[at];
+            }
+        rest.planes = tile->planes + c;
+        input_whole(&rest, copies, LANES);
+    }
+}
+
+static void gradient(const rn_winograd_tile *tile, const float *dy, int64_t pixel, int64_t line, int64_t channels,
+                     int64_t stored)
+{
+    const int64_t whole = channels / LANES * LANES;
+    rn_winograd_tile rest = *tile;
+    float copy[MOST * MOST * LANES];
+
+    gradient_whole(tile, dy, pixel, line, whole);
+    for (int64_t c = whole; c < stored; c += LANES) {
+        for (int i = 0; i < tile->height; i++)
+            for (int j = 0; j < tile->width; j++)
+                copy_rest(copy + (i * MOST + j) * LANES, dy + i * line + j * pixel + c, channels - c);
+        rest.planes = tile->planes + c;
+        gradient_whole(&rest, copy, LANES, MOST * LANES, LANES);
+    }
+}
+
+static void output(const rn_winograd_tile *tile, int64_t channels, const rn_row_combine *finish, int64_t out_line,
+                   int64_t other_line)
+{
+    const int64_t whole = channels / LANES * LANES, count = channels - whole;
+    rn_winograd_tile rest = *tile;
+    rn_row_combine copied = *finish;
+    float scale[LANES], shift[LANES], other[MOST * MOST * LANES], out[MOST * MOST * LANES];
+
+    output_whole(tile, whole, finish, out_line, other_line);
+    if (count == 0)
+        return;
+    rest.planes = tile->planes + whole;
+    copied.out = (rn_matrix){ out, LANES };
+    if (finish->ka != NULL) {
+        copy_rest(scale, finish->ka + whole, count);
+        copied.ka = scale;
+    }
+    if (finish->c != NULL) {
+        copy_rest(shift, finish->c + whole, count);
+        copied.c = shift;
+    }
+    if (finish->other.data != NULL) {
+        for (int i = 0; i < tile->height; i++)
+            for (int j = 0; j < tile->width; j++)
+                copy_rest(other + (i * MOST + j) * LANES,
+                          finish->other.data + i * other_line + j * finish->other.pitch + whole, count);
+        copied.other = (rn_matrix){ other, LANES };
+    }
+    output_whole(&rest, LANES, &copied, MOST * LANES, MOST * LANES);
+    for (int i = 0; i < tile->height; i++)
+        for (int j = 0; j < tile->width; j++)
+            for (int64_t c = 0; c < count; c++)
+                finish->out.data[i * out_line + j * finish->out.pitch + whole + c] = out[(i * MOST + j) * LANES + c];
+}
+
+static void weights(int64_t rows, int64_t columns, int64_t columns_stored, const float *taps, int64_t row_pitch,
+                    int64_t tap_pitch, float *planes, int64_t plane_pitch)
+{
+    float copy[WINDOW * WINDOW * LANES];
+
+    for (int64_t r = 0; r < rows; r++, taps += row_pitch, planes += columns_stored) {
+        int64_t c = 0;
+
+        for (; c + LANES <= columns; c += LANES)
+            weight_vector(taps + c, tap_pitch, planes + c, plane_pitch);
+        for (; c < columns_stored; c += LANES) {
+            for (int tap = 0; tap < WINDOW * WINDOW; tap++)
+                copy_rest(copy + tap * LANES, taps + tap * tap_pitch + c, columns - c);
+            weight_vector(copy, LANES, planes + c, plane_pitch);
         }
     }
 }
@@ -375,12 +413,19 @@ static ALWAYS_INLINE void weight_gradient_vector(const float *planes, int64_t pi
 static void weight_gradient(int64_t channels, const float *planes, int64_t plane_pitch, float *dw, int64_t tap_pitch,
                             bool accumulate)
 {
+    float copy[WINDOW * WINDOW * LANES];
     int64_t c = 0;
 
     for (; c + LANES <= channels; c += LANES)
-        weight_gradient_vector(planes + c, plane_pitch, dw + c, tap_pitch, accumulate, LANES);
-    if (c < channels)
-        weight_gradient_vector(planes + c, plane_pitch, dw + c, tap_pitch, accumulate, channels - c);
+        weight_gradient_vector(planes + c, plane_pitch, dw + c, tap_pitch, accumulate);
+    if (c == channels)
+        return;
+    for (int tap = 0; accumulate && tap < WINDOW * WINDOW; tap++)
+        copy_rest(copy + tap * LANES, dw + tap * tap_pitch + c, channels - c);
+    weight_gradient_vector(planes + c, plane_pitch, copy, LANES, accumulate);
+    for (int tap = 0; tap < WINDOW * WINDOW; tap++)
+        for (int64_t i = 0; c + i < channels; i++)
+            dw[tap * tap_pitch + c + i] = copy[tap * LANES + i];
 }
 
 const rn_winograd_kernels RN_WINOGRAD_TABLE = {
