@@ -156,9 +156,11 @@ static void print_answer(const settings *s, const bench *b, const rn_context *co
     }
     printf("{\"library\": \"resnet %s\", \"arch\": ", rn_version());
     text_json_string(stdout, s->arch);
-    printf(", \"mode\": \"%s\", \"batch\": %d, \"threads\": %d, \"isa\": \"%s\", \"precision\": \"%s\", \"images_per_second\": %.2f, "
+    printf(", \"mode\": \"%s\", \"batch\": %d, \"threads\": %d, \"isa\": \"%s\", \"precision\": \"%s\", "
+           "\"images_per_second\": %.2f, "
            "\"peak_mib\": %ld}\n",
-           s->mode, s->batch, rn_context_threads(context), rn_isa_name(rn_context_isa(context)), precision, rate, peak_mib);
+           s->mode, s->batch, rn_context_threads(context), rn_isa_name(rn_context_isa(context)), precision, rate,
+           peak_mib);
 }
 
 static void say_what_was_understood(const bench *b, const settings *s)

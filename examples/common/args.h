@@ -9,12 +9,12 @@
 #include <stdio.h>
 
 typedef enum args_kind {
-    ARGS_FLAG,   /* int: becomes 1 */
-    ARGS_TEXT,   /* const char * */
-    ARGS_COUNT,  /* int32_t, not negative */
-    ARGS_SEED,   /* uint64_t */
-    ARGS_NUMBER, /* double, positive */
-    ARGS_LIMIT,  /* double, not negative */
+    ARGS_FLAG,     /* int: becomes 1 */
+    ARGS_TEXT,     /* const char * */
+    ARGS_COUNT,    /* int32_t, not negative */
+    ARGS_SEED,     /* uint64_t */
+    ARGS_NUMBER,   /* double, positive */
+    ARGS_LIMIT,    /* double, not negative */
     ARGS_PRECISION /* rn_precision: fp32, bf16 */
 } args_kind;
 

@@ -42,7 +42,7 @@ typedef enum rn_isa {
 
 /* How convolutions are computed where there is a choice. Either gives the same bits for any number of threads. */
 typedef enum rn_convolution {
-    RN_CONVOLUTION_AUTO = 0,  /* the fastest: 3 x 3 windows with stride 1 by Winograd's minimal filtering, whose sums are
+    RN_CONVOLUTION_AUTO = 0, /* the fastest: 3 x 3 windows with stride 1 by Winograd's minimal filtering, whose sums are
                                  rounded otherwise, about as accurately (relative rms error 1e-6) */
     RN_CONVOLUTION_DIRECT = 1 /* sums in the order of the definition: an infinity or NaN reaches the windows that see it
                                  and no others */
@@ -53,8 +53,8 @@ typedef enum rn_convolution {
  * products and what layers hand on are float32 in either. With bfloat16 the operands of convolutions, but for grouped
  * and dilated ones and those that are faster otherwise (3 x 3 with stride 1, by Winograd in float32), are rounded to
  * bfloat16 (8 bits of mantissa) before they are multiplied; forward and backward. Results are the same bits for any
- * number of threads. Where the CPU lacks the instructions (AVX512_BF16), or another instruction set was chosen, sessions
- * compute in float32, say so through the log, and rn_session_precision answers it.
+ * number of threads. Where the CPU lacks the instructions (AVX512_BF16), or another instruction set was chosen,
+ * sessions compute in float32, say so through the log, and rn_session_precision answers it.
  */
 typedef enum rn_precision {
     RN_PRECISION_DEFAULT = 0, /* the context's; of a context: float32 */
@@ -91,17 +91,17 @@ typedef struct rn_context_options {
     void *allocator_payload;
     rn_log_function log; /* NULL: silence */
     void *log_payload;
-    char *message;       /* if not NULL: receives why rn_context_create failed, or "" */
-    size_t message_size; /* bytes there, the final zero included; 0 with a NULL message */
+    char *message;              /* if not NULL: receives why rn_context_create failed, or "" */
+    size_t message_size;        /* bytes there, the final zero included; 0 with a NULL message */
     rn_convolution convolution; /* RN_CONVOLUTION ("auto" or "direct") overrides */
     rn_precision precision;     /* of sessions and trainers that do not say their own */
 } rn_context_options;
 
 /*
- * Makes a context. The caller destroys it.
- * RN_INVALID_ARGUMENT: threads negative or over 1024, an unknown instruction set, way of convolution or precision, one
- * allocator hook without the other, or an environment variable (RN_THREADS, RN_ISA, RN_CONVOLUTION) that is not understood. RN_UNSUPPORTED: this CPU or this build has
- * none of the instruction sets. RN_NO_MEMORY. On failure *context is NULL and options->message says why.
+ * Makes a context. The caller destroys it. RN_INVALID_ARGUMENT: threads negative or over 1024, an unknown instruction
+ * set, way of convolution or precision, one allocator hook without the other, or an environment variable (RN_THREADS,
+ * RN_ISA, RN_CONVOLUTION) that is not understood. RN_UNSUPPORTED: this CPU or this build has none of the instruction
+ * sets. RN_NO_MEMORY. On failure *context is NULL and options->message says why.
  */
 RN_API rn_status rn_context_create(rn_context **context, const rn_context_options *options);
 

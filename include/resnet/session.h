@@ -46,7 +46,8 @@ typedef struct rn_session_options {
     int32_t reserved;  /* 0 */
 } rn_session_options;
 
-/* Makes a session. RN_INVALID_ARGUMENT: an unknown output or input name, mode or precision. The session keeps model and context alive. */
+/* Makes a session. RN_INVALID_ARGUMENT: an unknown output or input name, mode or precision. The session keeps model and
+ * context alive. */
 RN_API rn_status rn_session_create(rn_session **session, rn_context *context, rn_model *model,
                                    const rn_session_options *options);
 /* NULL is fine. */

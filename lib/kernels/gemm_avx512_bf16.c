@@ -45,8 +45,8 @@ static void neighbours(float *to, const float *from, int64_t count)
 
 static void rows(float *to, int64_t stored, const float *first, const float *second, int64_t count)
 {
-    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
-                                           5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                                           21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
 
     for (int64_t j = 0; j < stored; j += WIDTH) {
         const __mmask16 there = mask_of(count - j);

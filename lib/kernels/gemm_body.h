@@ -443,7 +443,8 @@ static void add_products(int64_t channels, const float *a, const float *b, float
     { \
         .mr = ROWS, .nr = COLUMNS, .unit = UNIT, .blocks = RN_BLOCKS, .pairs = RN_PAIRS, .multiply = multiply, \
         .multiply_weights = multiply_weights, .gather = gather, .gather_weights = gather_weights, .copy = copy, \
-        .transpose = transpose, .multiply_dots = multiply_dots, .multiply_taps = multiply_taps, .add_products = add_products \
+        .transpose = transpose, .multiply_dots = multiply_dots, .multiply_taps = multiply_taps, \
+        .add_products = add_products \
     }
 
 #endif

@@ -3,9 +3,9 @@
  * Dot products for linear layers: weights and samples lie along k, and neither needs to be packed. A sum is 16 chains,
  * chain l over k = l, l + 16, ..., whatever the width of a vector is, so that AVX2 and AVX-512 give the same bits.
  *
- * A tile of OUTS x SAMPLES sums is kept in registers. Rows that a smaller product lacks are stood in for by its last one,
- * and their sums are dropped: reading the weights is what takes the time. Those of the next tile, which lie in other pages,
- * are asked for while one is computed.
+ * A tile of OUTS x SAMPLES sums is kept in registers. Rows that a smaller product lacks are stood in for by its last
+ * one, and their sums are dropped: reading the weights is what takes the time. Those of the next tile, which lie in
+ * other pages, are asked for while one is computed.
  */
 #ifndef RN_KERNELS_GEMM_DOTS_H
 #define RN_KERNELS_GEMM_DOTS_H
@@ -72,7 +72,8 @@ ALWAYS_INLINE int64_t dot_row(int64_t row, int64_t rows)
 }
 
 ALWAYS_INLINE void multiply_dot_tile(int64_t outs, int64_t samples, int64_t depth, const float *w, int64_t w_pitch,
-                                     const float *x, int64_t x_pitch, float *sums, int64_t out_pitch, bool accumulate, int64_t ahead)
+                                     const float *x, int64_t x_pitch, float *sums, int64_t out_pitch, bool accumulate,
+                                     int64_t ahead)
 {
     const float *weights[DOT_OUTS], *sample[DOT_SAMPLES];
     const int64_t whole = depth / RN_GEMM_CHAINS * RN_GEMM_CHAINS;
@@ -86,8 +87,7 @@ ALWAYS_INLINE void multiply_dot_tile(int64_t outs, int64_t samples, int64_t dept
     for (int o = 0; o < DOT_OUTS; o++) {
         UNROLL
         for (int n = 0; n < DOT_SAMPLES; n++) {
-            const float *const from =
-                sums + dot_row(o, outs) * out_pitch + dot_row(n, samples) * RN_GEMM_CHAINS;
+            const float *const from = sums + dot_row(o, outs) * out_pitch + dot_row(n, samples) * RN_GEMM_CHAINS;
 
             UNROLL
             for (int p = 0; p < DOT_PARTS; p++)

@@ -51,7 +51,8 @@ typedef struct rn_gemm_tap {
     const float *x, *weights;
 } rn_gemm_tap;
 
-/* Sizes of blocks, in floats unless said, for the second-level cache of the cores that have the set. They decide no bit. */
+/* Sizes of blocks, in floats unless said, for the second-level cache of the cores that have the set. They decide no
+ * bit. */
 typedef struct rn_gemm_blocks {
     int32_t depth;        /* k of a block: a panel of weights this deep stays while the rows pass over it */
     int32_t rows;         /* packed rows of a block, or its band */
@@ -70,13 +71,14 @@ typedef struct rn_gemm_blocks {
 
 /*
  * Products of bfloat16 numbers: two neighbours along k take the place of a float in the operands of multiply and
- * multiply_weights (`depth`, steps and pitches count pairs) and are multiplied and summed by one instruction, in float32.
- * Rounding to bfloat16 is to the nearest, ties to even. Nothing but these kernels looks into a pair.
+ * multiply_weights (`depth`, steps and pitches count pairs) and are multiplied and summed by one instruction, in
+ * float32. Rounding to bfloat16 is to the nearest, ties to even. Nothing but these kernels looks into a pair.
  */
 typedef struct rn_pair_kernels {
     /* to[i] = (from[2i], from[2i + 1]), 0 behind `count` floats */
     void (*neighbours)(float *to, const float *from, int64_t count);
-    /* to[j] = (first[j], second[j]) for j < count, 0 for count <= j < stored; second NULL: zeros. `to` may be `first`. */
+    /* to[j] = (first[j], second[j]) for j < count, 0 for count <= j < stored; second NULL: zeros. `to` may be
+     * `first`. */
     void (*rows)(float *to, int64_t stored, const float *first, const float *second, int64_t count);
     /* `transpose` of neighbours: to[k * nr + j] = (from[j * from_pitch + 2k], from[j * from_pitch + 2k + 1]) */
     void (*transpose)(float *to, const float *from, int64_t from_pitch, int64_t depth, int64_t columns);
@@ -117,8 +119,9 @@ typedef struct rn_gemm_kernels {
     void (*transpose)(float *to, const float *from, int64_t from_pitch, int64_t depth, int64_t columns);
 
     /*
-     * Dot products along k: sums[(o * samples + n) * 16 + l] = (accumulate: sums +) chain l of w[o * w_pitch + k] * x[n *
-     * x_pitch + k], over k = l, l + 16, ... below depth. Depths of calls that go on are multiples of 16.
+     * Dot products along k: sums[(o * samples + n) * 16 + l] = (accumulate: sums +) chain l of
+     * w[o * w_pitch + k] * x[n * x_pitch + k], over k = l, l + 16, ... below depth. Depths of calls that go on are
+     * multiples of 16.
      */
     void (*multiply_dots)(int64_t outs, int64_t samples, int64_t depth, const float *w, int64_t w_pitch, const float *x,
                           int64_t x_pitch, float *sums, bool accumulate);

@@ -19,7 +19,7 @@ enum {
     AHEAD = 64 /* floats: planes are more streams than a cache foresees */
 };
 
-#define ROOT 1.41421356237309505f /* r */
+#define ROOT 1.41421356237309505f      /* r */
 #define HALF_ROOT 0.70710678118654752f /* 1 / r */
 
 /* Factors of G: 1 / prod(x_i - x_j) for the points 1/r and -1/r, and for r and -r; for 0 it is 1. */
@@ -30,7 +30,7 @@ enum {
     for (int i = 0; i < SIDE; i++) \
         if (i != 4 || (side) == MOST)
 
-/* ---- one side ------------------------------------------------------------------------------------------------------ */
+/* ---- one side ---------------------------------------------------------------------------------------------------- */
 
 /* t = B^T d */
 static ALWAYS_INLINE void input_side(const int side, const vf *d, vf *t)
@@ -123,7 +123,7 @@ static ALWAYS_INLINE void weight_gradient_side(const vf *t, vf *g)
     g[2] = inner * 0.5f + outer * 2.0f + t[5];
 }
 
-/* ---- tiles --------------------------------------------------------------------------------------------------------- */
+/* ---- tiles ------------------------------------------------------------------------------------------------------- */
 
 /* Calls `tile_function(height, width, ...)` with constants. */
 #define BY_SIDES(tile_function, tile, ...) \
@@ -168,7 +168,8 @@ static ALWAYS_INLINE void input_tile(const int height, const int width, const rn
 }
 
 /* Each of these is there once, since they are large. Channels are a multiple of a vector's. */
-static __attribute__((noinline)) void input_whole(const rn_winograd_tile *tile, const float *const *pixel, int64_t channels)
+static __attribute__((noinline)) void input_whole(const rn_winograd_tile *tile, const float *const *pixel,
+                                                  int64_t channels)
 {
     BY_SIDES(input_tile, tile, tile, pixel, channels);
 }
@@ -202,7 +203,8 @@ static ALWAYS_INLINE void gradient_tile(const int height, const int width, const
     }
 }
 
-static __attribute__((noinline)) void gradient_whole(const rn_winograd_tile *tile, const float *dy, int64_t pixel, int64_t line, int64_t channels)
+static __attribute__((noinline)) void gradient_whole(const rn_winograd_tile *tile, const float *dy, int64_t pixel,
+                                                     int64_t line, int64_t channels)
 {
     BY_SIDES(gradient_tile, tile, tile, dy, pixel, line, channels);
 }
@@ -253,13 +255,13 @@ static ALWAYS_INLINE void output_tile(const int height, const int width, const r
     }
 }
 
-static __attribute__((noinline)) void output_whole(const rn_winograd_tile *tile, int64_t channels, const rn_row_combine *finish, int64_t out_line,
-                         int64_t other_line)
+static __attribute__((noinline)) void output_whole(const rn_winograd_tile *tile, int64_t channels,
+                                                   const rn_row_combine *finish, int64_t out_line, int64_t other_line)
 {
     BY_SIDES(output_tile, tile, tile, channels, finish, out_line, other_line);
 }
 
-/* ---- weights ------------------------------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------------------------------- */
 
 static void weight_vector(const float *taps, int64_t tap_pitch, float *planes, int64_t pitch)
 {
@@ -283,7 +285,8 @@ static void weight_vector(const float *taps, int64_t tap_pitch, float *planes, i
     }
 }
 
-static __attribute__((noinline)) void weight_gradient_vector(const float *planes, int64_t pitch, float *dw, int64_t tap_pitch, bool accumulate)
+static __attribute__((noinline)) void weight_gradient_vector(const float *planes, int64_t pitch, float *dw,
+                                                             int64_t tap_pitch, bool accumulate)
 {
     vf down[WINDOW][SIDE];
 
@@ -310,7 +313,7 @@ static __attribute__((noinline)) void weight_gradient_vector(const float *planes
     }
 }
 
-/* ---- channels that do not fill a vector: on copies with zeros behind them -------------------------------------------- */
+/* ---- channels that do not fill a vector: on copies with zeros behind them ---------------------------------------- */
 
 static void copy_rest(float *to, const float *from, int64_t count)
 {

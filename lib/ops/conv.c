@@ -2,7 +2,8 @@
 /* The table of algorithms, in the order in which they are tried, and what all of them begin with. */
 #include "ops/conv_algorithm.h"
 
-static const rn_conv_algorithm *const algorithms[] = { &rn_conv_depthwise, &rn_conv_linear, &rn_conv_winograd, &rn_conv_gemm };
+static const rn_conv_algorithm *const algorithms[] = { &rn_conv_depthwise, &rn_conv_linear, &rn_conv_winograd,
+                                                       &rn_conv_gemm };
 
 rn_conv_plan rn_conv_plan_for(const rn_context *context, const rn_conv *conv, int64_t batch, bool wants_pairs)
 {

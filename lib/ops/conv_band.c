@@ -46,8 +46,8 @@ static int64_t band_pitch(const rn_gather *gather)
     return rn_round_up(band_width(gather) * gather->channels, FLOATS_A_LINE);
 }
 
-/* Pairs of single pixels lie one after the other, those that no window sees left out; the gap keeps pixels of a power of
- * two of pairs off each other's cache sets. */
+/* Pairs of single pixels lie one after the other, those that no window sees left out; the gap keeps pixels of a power
+ * of two of pairs off each other's cache sets. */
 static bool is_single_pairs(const rn_gather *gather)
 {
     return gather->floats > 0 && gather->window_h == 1 && gather->window_w == 1;
@@ -60,20 +60,21 @@ static int64_t single_pitch(const rn_gather *gather)
     return rn_round_up(gather->channels, FLOATS_A_LINE) + FLOATS_A_LINE;
 }
 
-bool rn_band_crosses_images(const rn_gather *gather)
+int64_t rn_band_floats_of_singles(const rn_gather *gather, int64_t lines)
 {
-    return is_single_pairs(gather);
+    return gather->floats == 0 ? 0 : lines * gather->out_w * single_pitch(gather);
 }
 
 int64_t rn_band_floats(const rn_gather *gather, int64_t lines)
 {
     if (is_single_pairs(gather))
-        return lines * gather->out_w * single_pitch(gather);
+        return rn_band_floats_of_singles(gather, lines);
     return band_height(gather, lines) * band_pitch(gather);
 }
 
 /* `pixels` neighbours of the map as pairs. */
-static void copy_pairs(const rn_gather *gather, const rn_gemm_kernels *gemm, float *to, const float *from, int64_t pixels)
+static void copy_pairs(const rn_gather *gather, const rn_gemm_kernels *gemm, float *to, const float *from,
+                       int64_t pixels)
 {
     if (gather->pitch == 2 * gather->channels) {
         gemm->pairs->neighbours(to, from, pixels * gather->pitch);
@@ -119,9 +120,9 @@ static rn_stretch stretch_of_pairs(const rn_gather *gather, const rn_gemm_kernel
         if (y < 0 || y >= gather->in_h || x < 0 || x >= gather->in_w)
             memset(band + r * pitch, 0, (size_t)gather->channels * sizeof *band);
         else
-            gemm->pairs->neighbours(band + r * pitch,
-                                    gather->data + ((pixel.image * gather->in_h + y) * gather->in_w + x) * gather->pitch,
-                                    gather->floats);
+            gemm->pairs->neighbours(
+                band + r * pitch, gather->data + ((pixel.image * gather->in_h + y) * gather->in_w + x) * gather->pitch,
+                gather->floats);
     }
     return (rn_stretch){ { band, pitch, gather->channels, 0 }, 1, count, 0 };
 }

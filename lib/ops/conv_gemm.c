@@ -98,13 +98,14 @@ static void describe_forward(rn_product *product, const void *payload, int64_t g
 static void forward(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const float *packed,
                     const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace)
 {
-    const forward_pass pass = { plan->forward.gemm, &plan->conv, x, y, packed,
-                                plan->packed_count / plan->conv.groups, epilogue };
+    const forward_pass pass = {
+        plan->forward.gemm, &plan->conv, x, y, packed, plan->packed_count / plan->conv.groups, epilogue
+    };
 
     rn_product_run(context, &plan->forward, describe_forward, &pass, workspace);
 }
 
-/* ---- the algorithm ------------------------------------------------------------------------------------------------- */
+/* ---- the algorithm ----------------------------------------------------------------------------------------------- */
 
 static bool suits(const rn_context *context, const rn_conv *conv)
 {
@@ -127,8 +128,8 @@ static void plan_passes(rn_conv_plan *plan, const rn_context *context)
             shape = of_pairs;
         }
     }
-    plan->packed_count = rn_product_packed_floats(gemm, conv, rn_conv_group_out(conv),
-                                                  rn_gemm_channels(gemm, rn_conv_group_in(conv)));
+    plan->packed_count =
+        rn_product_packed_floats(gemm, conv, rn_conv_group_out(conv), rn_gemm_channels(gemm, rn_conv_group_in(conv)));
     plan->forward = rn_product_blocks_for(context, gemm, &shape);
     plan->forward_bytes = rn_product_workspace(context, &plan->forward);
     rn_gemm_plan_data(plan, context);

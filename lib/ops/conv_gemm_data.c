@@ -2,12 +2,12 @@
 /*
  * Backward data as products of an im2col matrix with packed weights.
  *
- * With dilation d, input pixel y is seen by window row k of output row i where y = i * stride - padding +
- * d * k. Pixels of one class, y = a + stride * j, meet the same window rows: those with d * k = a + padding (mod
- * stride), k = first + t * step, step = stride / gcd(d, stride), t < taps. Window row k finds them at i = j + (a +
- * padding - d * first) / stride - t * d / gcd: a window of `taps` rows over dy, in falling order of t, that slides by
- * one and is dilated by d / gcd. Each class is a product of its own whose pixels lie `stride` apart in dx; with stride 1
- * there is one class, the convolution with the kernel turned round.
+ * With dilation d, input pixel y is seen by window row k of output row i where y = i * stride - padding + d * k. Pixels
+ * of one class, y = a + stride * j, meet the same window rows: those with d * k = a + padding (mod stride), k = first +
+ * t * step, step = stride / gcd(d, stride), t < taps. Window row k finds them at i = j + (a + padding - d * first) /
+ * stride - t * d / gcd: a window of `taps` rows over dy, in falling order of t, that slides by one and is dilated by d
+ * / gcd. Each class is a product of its own whose pixels lie `stride` apart in dx; with stride 1 there is one class,
+ * the convolution with the kernel turned round.
  */
 #include "ops/conv_algorithm.h"
 #include "ops/conv_product.h"
@@ -142,8 +142,7 @@ void rn_gemm_plan_data(rn_conv_plan *plan, const rn_context *context)
         }
     }
     plan->data = rn_product_blocks_for(context, gemm, &shape);
-    if (!rn_size_add(&plan->data_bytes, data_packed_bytes(gemm, conv),
-                     rn_product_workspace(context, &plan->data)))
+    if (!rn_size_add(&plan->data_bytes, data_packed_bytes(gemm, conv), rn_product_workspace(context, &plan->data)))
         plan->data_bytes = SIZE_MAX;
 }
 
@@ -163,7 +162,8 @@ static void pack_class_panel(const data_pass *pass, const data_class *class, int
     const rn_gemm_kernels *const gemm = pass->gemm;
     const int64_t channels = rn_conv_group_in(conv), outs = rn_conv_group_out(conv), first = panel * gemm->nr;
     const int64_t columns = channels - first < gemm->nr ? channels - first : gemm->nr;
-    const int64_t row_pitch = (int64_t)conv->kernel_h * conv->kernel_w * channels, depth = class_depth(gemm, conv, class);
+    const int64_t row_pitch = (int64_t)conv->kernel_h * conv->kernel_w * channels,
+                  depth = class_depth(gemm, conv, class);
     float *to = pass->packed + class->packed + (group * rn_divide_up(channels, gemm->nr) + panel) * depth * gemm->nr;
 
     for (int64_t u = class->h.taps - 1; u >= 0; u--)
@@ -223,9 +223,8 @@ static void describe_data(rn_product *product, const void *payload, int64_t inde
                     .dilation_h = class.h.dilation,
                     .dilation_w = class.w.dilation },
         .images = pass->accumulate && class_depth(pass->gemm, conv, &class) == 0 ? 0 : dx->n, /* nothing to add */
-        .packed =
-            pass->packed + class.packed +
-            group * rn_round_up(rn_conv_group_in(conv), pass->gemm->nr) * class_depth(pass->gemm, conv, &class),
+        .packed = pass->packed + class.packed +
+                  group * rn_round_up(rn_conv_group_in(conv), pass->gemm->nr) * class_depth(pass->gemm, conv, &class),
         .columns = rn_conv_group_in(conv),
         .out = dx->data + class.row * whole.line + class.column * whole.pixel + channel,
         .out_steps = { whole.pixel * conv->stride_w, whole.line * conv->stride_h, whole.image },
@@ -242,8 +241,7 @@ void rn_gemm_backward_data(const rn_context *context, const rn_conv_plan *plan, 
     const rn_conv *const conv = &plan->conv;
     data_pass pass = { plan->data.gemm, conv, dy, dx, weights, workspace, accumulate };
 
-    rn_parallel(&context->pool,
-                class_count(conv) * conv->groups * rn_divide_up(rn_conv_group_in(conv), pass.gemm->nr),
+    rn_parallel(&context->pool, class_count(conv) * conv->groups * rn_divide_up(rn_conv_group_in(conv), pass.gemm->nr),
                 pack_class_panels, &pass);
     rn_product_run(context, &plan->data, describe_data, &pass, (char *)workspace + data_packed_bytes(pass.gemm, conv));
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Convolutions of a single pixel: linear layers. Each weight is used once for every sample and for nothing else, and the
- * weights, which may take more memory than all the rest of a network (vgg16: 495 of 553 MB), are read once, where they lie,
- * in long runs. The gradient of the weights is conv_weights.c's.
+ * Convolutions of a single pixel: linear layers. Each weight is used once for every sample and for nothing else, and
+ * the weights, which may take more memory than all the rest of a network (vgg16: 495 of 553 MB), are read once, where
+ * they lie, in long runs. The gradient of the weights is conv_weights.c's.
  *
- * Forward   y[n, o] = sum_k w[o, k] x[n, k]: dot products of 16 chains each (kernels/gemm_dots.h), a range of features and
- *           a block of k at a time, so that the samples' part of a block stays in the first-level cache; the chains are
- *           added up in a fixed tree.
+ * Forward   y[n, o] = sum_k w[o, k] x[n, k]: dot products of 16 chains each (kernels/gemm_dots.h), a range of features
+ *           and a block of k at a time, so that the samples' part of a block stays in the first-level cache; the chains
+ *           are added up in a fixed tree.
  * Backward  dx[n, k] = sum_o dy^T[o, n] w[o, k]: the kernel of the weights' gradient, which sums over rows; a unit of
  *           work is a range of columns k, whose weights pass through the thread's L2 some rows at a time.
  */
@@ -116,10 +116,9 @@ static void run_range(const forward_pass *pass, int64_t n, int64_t o, float *cha
     float *const sums = chains + features * samples * RN_GEMM_CHAINS;
 
     for (int64_t k = 0; k < depth; k += DEPTH)
-        pass->context->kernels->gemm->multiply_dots(features, samples, least(DEPTH, depth - k),
-                                                    pass->weights + o * depth + k, depth,
-                                                    pass->samples + n * sample_pitch(pass->conv) + k,
-                                                    sample_pitch(pass->conv), chains, k > 0);
+        pass->context->kernels->gemm->multiply_dots(
+            features, samples, least(DEPTH, depth - k), pass->weights + o * depth + k, depth,
+            pass->samples + n * sample_pitch(pass->conv) + k, sample_pitch(pass->conv), chains, k > 0);
     for (int64_t i = 0; i < samples; i++)
         for (int64_t f = 0; f < features; f++)
             sums[i * features + f] = sum_of_chains(chains + (f * samples + i) * RN_GEMM_CHAINS);
@@ -147,7 +146,7 @@ static void forward(const rn_context *context, const rn_conv_plan *plan, const r
     rn_parallel(&context->pool, rn_divide_up(plan->conv.out_c, FEATURES), run_ranges, &pass);
 }
 
-/* ---- panels of samples -------------------------------------------------------------------------------------------- */
+/* ---- panels of samples ------------------------------------------------------------------------------------------- */
 
 typedef struct panel_job {
     const rn_gemm_kernels *gemm;
@@ -174,7 +173,7 @@ static void make_panels(const rn_context *context, const rn_map *map, float *pan
     rn_parallel(&context->pool, rn_divide_up(map->n, job.gemm->nr), turn_panels, &job);
 }
 
-/* ---- backward data ------------------------------------------------------------------------------------------------- */
+/* ---- backward data ----------------------------------------------------------------------------------------------- */
 
 /* Of a thread: a stretch of weights, and its tiles of dx. */
 static size_t thread_floats(const rn_gemm_kernels *gemm, int64_t batch)
@@ -259,7 +258,7 @@ static void backward_data(const rn_context *context, const rn_conv_plan *plan, c
     rn_parallel(&context->pool, rn_divide_up(conv->in_c, UNIT_PANELS * gemm->nr), run_columns, &pass);
 }
 
-/* ---- the algorithm ------------------------------------------------------------------------------------------------- */
+/* ---- the algorithm ----------------------------------------------------------------------------------------------- */
 
 static bool suits(const rn_context *context, const rn_conv *conv)
 {
@@ -284,8 +283,8 @@ static void plan_passes(rn_conv_plan *plan, const rn_context *context)
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
     const rn_conv *const conv = &plan->conv;
 
-    plan->forward_bytes = bytes_of((size_t)context->pool.threads * (size_t)range_floats(plan->batch),
-                                   sample_bytes(conv, plan->batch));
+    plan->forward_bytes =
+        bytes_of((size_t)context->pool.threads * (size_t)range_floats(plan->batch), sample_bytes(conv, plan->batch));
     plan->data_bytes = bytes_of(panel_floats(gemm, plan->batch, conv->out_c),
                                 (size_t)context->pool.threads * thread_floats(gemm, plan->batch) * sizeof(float));
     rn_gemm_plan_weights(plan, context);

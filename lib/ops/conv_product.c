@@ -72,6 +72,12 @@ static int64_t direct_rows_most(const rn_gemm_kernels *gemm, const rn_gather *la
     return (1 + (gemm->blocks.rows - one) / another) * largest->out_w;
 }
 
+/* Of a block of `lines` lines. Products with smaller windows than the largest may be of single pixels. */
+static int64_t band_floats_most(const rn_gather *largest, int64_t lines)
+{
+    return most(rn_band_floats(largest, least(lines, largest->out_h)), rn_band_floats_of_singles(largest, lines));
+}
+
 bool rn_product_suits_pairs(const rn_gemm_kernels *gemm, const rn_product_shape *shape)
 {
     const int64_t panels = rn_divide_up(shape->columns, gemm->nr),
@@ -108,10 +114,7 @@ rn_product_blocks rn_product_blocks_for(const rn_context *context, const rn_gemm
     lines = rn_divide_up(all / grain, b.row_blocks);
     b.rows_most = lines * grain;
     b.tile_pitch = tile_pitch_of(gemm, rn_divide_up(columns.panels, b.column_blocks));
-    b.row_floats =
-        rn_round_up(b.direct ? rn_band_floats(largest, rn_band_crosses_images(largest) ? lines : least(lines, largest->out_h))
-                             : b.rows_most * b.depth,
-                    FLOATS_A_LINE);
+    b.row_floats = rn_round_up(b.direct ? band_floats_most(largest, lines) : b.rows_most * b.depth, FLOATS_A_LINE);
     b.tile_floats = b.rows_most * b.tile_pitch;
     b.thread_floats = b.row_floats + b.tile_floats + rn_round_up(b.depth + LINE_SPARE, FLOATS_A_LINE);
     return b;

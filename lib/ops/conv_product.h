@@ -48,8 +48,8 @@ typedef struct rn_product_shape {
     rn_gather largest; /* each extent, window and stride as large as any product has it; the rest is not looked at */
 } rn_product_shape;
 
-/* Floats or pairs of the packed weights of all groups, each `columns` wide and window * `channels` deep (gather.channels); INT64_MAX if they cannot be
- * counted. */
+/* Floats or pairs of the packed weights of all groups, each `columns` wide and window * `channels` deep
+ * (gather.channels); INT64_MAX if they cannot be counted. */
 int64_t rn_product_packed_floats(const rn_gemm_kernels *gemm, const rn_conv *conv, int64_t columns, int64_t channels);
 
 rn_product_blocks rn_product_blocks_for(const rn_context *context, const rn_gemm_kernels *gemm,

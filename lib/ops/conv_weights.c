@@ -46,8 +46,7 @@ int64_t rn_weight_chunks(const rn_conv *conv, int64_t batch)
 
 static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *conv, int64_t batch, bool wants_pairs)
 {
-    const rn_gemm_kernels *const gemm =
-        conv->groups == 1 && wants_pairs ? context->pairs : context->kernels->gemm;
+    const rn_gemm_kernels *const gemm = conv->groups == 1 && wants_pairs ? context->pairs : context->kernels->gemm;
     rn_weight_blocks b = { .gemm = gemm,
                            .depth = (int64_t)conv->kernel_h * conv->kernel_w * rn_conv_group_in(conv),
                            .outs = rn_conv_group_out(conv),

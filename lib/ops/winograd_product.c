@@ -27,7 +27,7 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* ---- blocks -------------------------------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------------------------------ */
 
 static int64_t panels_of(const rn_gemm_kernels *gemm, const rn_winograd_weights *weights)
 {
@@ -62,7 +62,8 @@ rn_winograd_blocks rn_winograd_blocks_for(const rn_context *context, const rn_wi
 {
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
     const rn_tiling tiling = rn_tiling_of(images, h, w);
-    const int64_t reduced = rn_winograd_reduced(weights), panels = panels_of(gemm, weights), tiles = rn_tile_count(&tiling);
+    const int64_t reduced = rn_winograd_reduced(weights), panels = panels_of(gemm, weights),
+                  tiles = rn_tile_count(&tiling);
     rn_winograd_blocks b = { .is_kept = is_kept(weights),
                              .chains = rn_divide_up(reduced, CHAIN),
                              .in_pitch = rn_round_up(least(reduced, CHAIN), FLOATS_A_LINE) + PAD,
@@ -71,7 +72,8 @@ rn_winograd_blocks rn_winograd_blocks_for(const rn_context *context, const rn_wi
 
     if (b.is_kept) {
         b.out_pitch = panels * gemm->nr + PAD;
-        b.tiles = even_tiles(tiles, most(TILES_LEAST, TILE_FLOATS / (b.chains * b.in_pitch + b.out_pitch)), context->pool.threads);
+        b.tiles = even_tiles(tiles, most(TILES_LEAST, TILE_FLOATS / (b.chains * b.in_pitch + b.out_pitch)),
+                             context->pool.threads);
         b.groups = 1;
     } else {
         b.out_pitch = gemm->nr;
@@ -123,7 +125,7 @@ size_t rn_winograd_workspace(const rn_context *context, const rn_winograd_blocks
     return bytes;
 }
 
-/* ---- weights ------------------------------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------------------------------- */
 
 /* Planes of rows [first, first + count) of a panel of columns, of turned weights or of packed panels. */
 static void transform_weights(const rn_kernels *kernels, const rn_winograd_pass *pass, int64_t panel, int64_t first,
@@ -154,8 +156,9 @@ static void pack_planes(void *payload, int64_t begin, int64_t end, int32_t threa
     const pack_job *const job = payload;
     const rn_winograd_weights *const weights = job->weights;
     const rn_gemm_kernels *const gemm = job->kernels->gemm;
-    const int64_t reduced = rn_winograd_reduced(weights), pieces = rn_divide_up(reduced, ROWS_TRANSPOSED), nr = gemm->nr,
-                  in = weights->in, row_pitch = RN_WINOGRAD_TAPS * in, pitch = packed_plane(gemm, weights);
+    const int64_t reduced = rn_winograd_reduced(weights), pieces = rn_divide_up(reduced, ROWS_TRANSPOSED),
+                  nr = gemm->nr, in = weights->in, row_pitch = RN_WINOGRAD_TAPS * in,
+                  pitch = packed_plane(gemm, weights);
     _Alignas(RN_ALIGNMENT) float taps[RN_WINOGRAD_TAPS * ROWS_TRANSPOSED * NR_MOST];
 
     (void)thread;
@@ -205,7 +208,7 @@ void rn_winograd_pack(const rn_context *context, const rn_winograd_blocks *block
         rn_parallel(&context->pool, panels, pack_panels, &job);
 }
 
-/* ---- tiles --------------------------------------------------------------------------------------------------------- */
+/* ---- tiles ------------------------------------------------------------------------------------------------------- */
 
 void rn_winograd_read(const rn_winograd_kernels *kernels, const rn_map *x, int64_t padding_h, int64_t padding_w,
                       const rn_tile *tile, int64_t first, int64_t channels, int64_t stored, const float *nothing,
@@ -245,8 +248,9 @@ static void read_tiles(const call *c, int64_t begin, int64_t end, float *planes)
         for (int64_t chain = 0; chain < c->blocks->chains; chain++) {
             const int64_t channels = least(CHAIN, pass->x->c - chain * CHAIN);
 
-            rn_winograd_read(c->kernels->winograd, pass->x, pass->padding_h, pass->padding_w, &tile, chain * CHAIN, channels,
-                             rn_round_up(channels, FLOATS_A_LINE), c->nothing, planes + chain * c->in_chain, c->in_plane);
+            rn_winograd_read(c->kernels->winograd, pass->x, pass->padding_h, pass->padding_w, &tile, chain * CHAIN,
+                             channels, rn_round_up(channels, FLOATS_A_LINE), c->nothing, planes + chain * c->in_chain,
+                             c->in_plane);
         }
     }
 }
@@ -273,8 +277,8 @@ static void write_tiles(const call *c, int64_t begin, int64_t end, int64_t colum
 }
 
 /*
- * Planes of outputs of tiles [begin, end) and a panel of columns: `in` and `out` are those of tile `begin`, `weights` the
- * panel's first plane, `depth` rows deep.
+ * Planes of outputs of tiles [begin, end) and a panel of columns: `in` and `out` are those of tile `begin`, `weights`
+ * the panel's first plane, `depth` rows deep.
  */
 static void multiply_plane(const call *c, rn_tile_range range, int64_t depth, const float *in, const float *weights,
                            float *out, rn_gemm_start start)
@@ -291,7 +295,7 @@ static void multiply_plane(const call *c, rn_tile_range range, int64_t depth, co
     }
 }
 
-/* ---- kept weights -------------------------------------------------------------------------------------------------- */
+/* ---- kept weights ------------------------------------------------------------------------------------------------ */
 
 static void run_block(const call *c, int64_t begin, int64_t end, float *in)
 {
@@ -325,7 +329,7 @@ static void run_blocks(void *payload, int64_t begin, int64_t end, int32_t thread
                   c->threads + thread * c->blocks->thread_floats);
 }
 
-/* ---- weights made on the way --------------------------------------------------------------------------------------- */
+/* ---- weights made on the way ------------------------------------------------------------------------------------- */
 
 /* Units are tiles. */
 static void run_reads(void *payload, int64_t begin, int64_t end, int32_t thread)
@@ -350,10 +354,10 @@ static void run_panel(const call *c, int64_t panel, int64_t begin, int64_t end, 
         for (int p = 0; p < RN_WINOGRAD_PLANES; p++)
             multiply_plane(c, rn_tiles_of_plane(&c->tiling, c->first + begin, c->first + end, p), depth,
                            c->shared + p * c->in_plane + first / CHAIN * c->in_chain + begin * c->blocks->in_pitch,
-                           thread + p * weight_plane,
-                           out + p * c->out_plane, first > 0 ? RN_GEMM_ADD : RN_GEMM_FRESH);
+                           thread + p * weight_plane, out + p * c->out_plane, first > 0 ? RN_GEMM_ADD : RN_GEMM_FRESH);
     }
-    write_tiles(c, c->first + begin, c->first + end, panel * nr, least(nr, rn_winograd_columns(weights) - panel * nr), out);
+    write_tiles(c, c->first + begin, c->first + end, panel * nr, least(nr, rn_winograd_columns(weights) - panel * nr),
+                out);
 }
 
 /* Units are panels of columns, and in them groups of tiles. */

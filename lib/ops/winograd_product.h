@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The engine of Winograd's forward and backward-data passes (kernels/winograd_kernels.h has the mathematics): inputs of
- * tiles are transformed, each of 36 planes is a product of matrices [tiles][reduced] x [reduced][columns], and the planes
- * of outputs are transformed back.
+ * tiles are transformed, each of 36 planes is a product of matrices [tiles][reduced] x [reduced][columns], and the
+ * planes of outputs are transformed back.
  *
  * Where there are few weights, their planes are made beforehand and kept, and a unit of work is a block of tiles from
- * input to output in its thread's L2. Where there are many (36/9 times the parameters: 38 MB for 512 x 512), they are made
- * a block at a time by the unit that multiplies by them, a panel of columns; then the inputs of all tiles are
+ * input to output in its thread's L2. Where there are many (36/9 times the parameters: 38 MB for 512 x 512), they are
+ * made a block at a time by the unit that multiplies by them, a panel of columns; then the inputs of all tiles are
  * transformed first and read by all threads. An element of a plane is the sum of chains of multiply-adds over 128
- * channels each, added up in their order, in either case: half the error of one chain. Transformed inputs lie plane by plane, in
- * them chain by chain, in them tile by tile, so that a product reads them in one run.
+ * channels each, added up in their order, in either case: half the error of one chain. Transformed inputs lie plane by
+ * plane, in them chain by chain, in them tile by tile, so that a product reads them in one run.
  */
 #ifndef RN_OPS_WINOGRAD_PRODUCT_H
 #define RN_OPS_WINOGRAD_PRODUCT_H
@@ -18,9 +18,10 @@
 #include "ops/conv.h"
 #include "ops/winograd_tiles.h"
 
-/* Weights as they lie in the parameter store, (out, 3, 3, in); turned: reduced over `out`, with the window turned round. What
- * is packed of straight ones are their planes, if those are kept, or else panels [columns / nr][tap][in][nr], of which planes
- * can be made in long runs. Turned ones lie like that already, so that nothing is packed of them but kept planes. */
+/* Weights as they lie in the parameter store, (out, 3, 3, in); turned: reduced over `out`, with the window turned
+ * round. What is packed of straight ones are their planes, if those are kept, or else panels [columns /
+ * nr][tap][in][nr], of which planes can be made in long runs. Turned ones lie like that already, so that nothing is
+ * packed of them but kept planes. */
 typedef struct rn_winograd_weights {
     const float *data;
     int64_t in, out;
@@ -58,8 +59,8 @@ void rn_winograd_pack(const rn_context *context, const rn_winograd_blocks *block
 void rn_winograd_run(const rn_context *context, const rn_winograd_blocks *blocks, const rn_winograd_pass *pass,
                      void *workspace);
 
-/* Transforms the inputs of a tile, `channels` of them from `first` on, `stored` floats of each plane; pixels outside x are
- * `nothing`, as many zeros. */
+/* Transforms the inputs of a tile, `channels` of them from `first` on, `stored` floats of each plane; pixels outside x
+ * are `nothing`, as many zeros. */
 void rn_winograd_read(const rn_winograd_kernels *kernels, const rn_map *x, int64_t padding_h, int64_t padding_w,
                       const rn_tile *tile, int64_t first, int64_t channels, int64_t stored, const float *nothing,
                       float *planes, int64_t plane_pitch);

@@ -53,7 +53,8 @@ static int64_t clip(int64_t value, int64_t low, int64_t high)
 
 rn_tile_range rn_tiles_of_plane(const rn_tiling *tiling, int64_t begin, int64_t end, int plane)
 {
-    const bool needs_wide = plane % RN_WINOGRAD_SIDE == EXTRA_POINT, needs_tall = plane / RN_WINOGRAD_SIDE == EXTRA_POINT;
+    const bool needs_wide = plane % RN_WINOGRAD_SIDE == EXTRA_POINT,
+               needs_tall = plane / RN_WINOGRAD_SIDE == EXTRA_POINT;
     const int64_t first = needs_wide ? tiling->end[0] : 0, last = tiling->end[needs_tall ? 1 : needs_wide ? 2 : 3];
 
     return (rn_tile_range){ clip(first, begin, end) - begin, clip(last, begin, end) - begin };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a map of outputs is cut into tiles of 3 or 4 lines by 3 or 4 columns. A side of 4a + 3b pixels has its a tiles of 4
- * first; 14 = 4 + 4 + 3 + 3, 7 = 4 + 3. Every side of 6 and more can be cut so, with as few tiles as there can be, and no tile
- * hangs over the edge. Smaller maps are left to sums in the order of the definition: where a map is hardly larger than the
- * window, many gradients of weights are sums of nothing but zeros, and Adam would make whole steps of their rounding.
+ * How a map of outputs is cut into tiles of 3 or 4 lines by 3 or 4 columns. A side of 4a + 3b pixels has its a tiles of
+ * 4 first; 14 = 4 + 4 + 3 + 3, 7 = 4 + 3. Every side of 6 and more can be cut so, with as few tiles as there can be,
+ * and no tile hangs over the edge. Smaller maps are left to sums in the order of the definition: where a map is hardly
+ * larger than the window, many gradients of weights are sums of nothing but zeros, and Adam would make whole steps of
+ * their rounding.
  *
  * Tiles of a batch are numbered class by class, then by image, line and column. The order of the classes, 4 x 3, 4 x 4,
  * 3 x 4, 3 x 3 (height x width), makes the tiles that a plane has consecutive in any range: a plane of point 4 (see

@@ -4,10 +4,10 @@
  * transformed inputs, then back to 3 x 3.
  *
  * Few weights: the tiles are cut into chunks by a rule of the shape. A unit of work is a chunk and a range of output
- * channels; it transforms a stretch of tiles, adds to its sums, [36][out][in] in L2, and ends with the chunk's part of dw; a
- * fixed tree adds the parts up. Many weights: a stretch of tiles, its length a rule of the shape, is transformed by all
- * threads and then read by all; a unit is a range of output and of input channels, and dw has one stretch added after the
- * other. A sum of a plane is one chain over the tiles of a chunk or stretch.
+ * channels; it transforms a stretch of tiles, adds to its sums, [36][out][in] in L2, and ends with the chunk's part of
+ * dw; a fixed tree adds the parts up. Many weights: a stretch of tiles, its length a rule of the shape, is transformed
+ * by all threads and then read by all; a unit is a range of output and of input channels, and dw has one stretch added
+ * after the other. A sum of a plane is one chain over the tiles of a chunk or stretch.
  */
 #include <string.h>
 
@@ -44,7 +44,7 @@ static int64_t chunks_for(const rn_conv *conv, int64_t tiles)
     return most(1, least(least(CHUNKS_MOST, CHUNK_PRODUCT / conv->in_c / conv->out_c), tiles / CHUNK_TILES_LEAST));
 }
 
-/* ---- blocks -------------------------------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------------------------------ */
 
 static rn_winograd_sums choose(const rn_context *context, const rn_conv *conv, int64_t batch)
 {
@@ -101,7 +101,7 @@ void rn_winograd_plan_weights(rn_conv_plan *plan, const rn_context *context)
         plan->weights_bytes = SIZE_MAX;
 }
 
-/* ---- one stretch of tiles ------------------------------------------------------------------------------------------ */
+/* ---- one stretch of tiles ---------------------------------------------------------------------------------------- */
 
 typedef struct call {
     const rn_kernels *kernels;
@@ -149,8 +149,8 @@ static void zero_rows(float *sums, int64_t rows, int64_t columns, int64_t pitch)
 }
 
 /*
- * sums[p][o][i] = (accumulate: sums +) the products of tiles [begin, begin + count) for `outs` output channels, whose gradients begin at `left`,
- * and input panels [panel, panel_end).
+ * sums[p][o][i] = (accumulate: sums +) the products of tiles [begin, begin + count) for `outs` output channels, whose
+ * gradients begin at `left`, and input panels [panel, panel_end).
  */
 static void multiply(const call *c, int64_t begin, int64_t count, const float *left, const float *inputs, int64_t outs,
                      int64_t panel, int64_t panel_end, bool accumulate, float *sums)
@@ -168,11 +168,10 @@ static void multiply(const call *c, int64_t begin, int64_t count, const float *l
             const int64_t o = outs * h / heights, height = outs * (h + 1) / heights - o;
 
             for (int64_t k = panel; k < panel_end; k++)
-                gemm->multiply_weights(height, range.end - range.begin,
-                                       left + p * c->out_plane + range.begin * s->out_pitch + o, s->out_pitch,
-                                       inputs + p * c->in_plane + k * s->in_step + range.begin * gemm->nr,
-                                       sums + p * c->sum_plane + o * s->sum_pitch + (k - panel) * gemm->nr, s->sum_pitch,
-                                       accumulate);
+                gemm->multiply_weights(
+                    height, range.end - range.begin, left + p * c->out_plane + range.begin * s->out_pitch + o,
+                    s->out_pitch, inputs + p * c->in_plane + k * s->in_step + range.begin * gemm->nr,
+                    sums + p * c->sum_plane + o * s->sum_pitch + (k - panel) * gemm->nr, s->sum_pitch, accumulate);
         }
     }
 }
@@ -187,7 +186,7 @@ static void finish(const call *c, const float *sums, int64_t outs, int64_t ins, 
                                               dw + o * RN_WINOGRAD_TAPS * in, in, accumulate);
 }
 
-/* ---- chunks -------------------------------------------------------------------------------------------------------- */
+/* ---- chunks ------------------------------------------------------------------------------------------------------ */
 
 static void run_chunk(const call *c, int64_t chunk, int64_t range, float *sums)
 {
@@ -221,7 +220,7 @@ static void run_chunks(void *payload, int64_t begin, int64_t end, int32_t thread
                   c->threads + thread * c->sums->thread_floats);
 }
 
-/* ---- stretches of all threads -------------------------------------------------------------------------------------- */
+/* ---- stretches of all threads ------------------------------------------------------------------------------------ */
 
 /* Units are tiles. */
 static void run_transforms(void *payload, int64_t begin, int64_t end, int32_t thread)
@@ -254,8 +253,8 @@ static void run_ranges(void *payload, int64_t begin, int64_t end, int32_t thread
     }
 }
 
-void rn_winograd_backward_weights(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const rn_map *dy,
-                                  float *dw, bool accumulate, void *workspace)
+void rn_winograd_backward_weights(const rn_context *context, const rn_conv_plan *plan, const rn_map *x,
+                                  const rn_map *dy, float *dw, bool accumulate, void *workspace)
 {
     const rn_winograd_sums *const s = &plan->winograd.weights;
     const rn_conv *const conv = &plan->conv;

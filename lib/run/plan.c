@@ -55,7 +55,8 @@ static rn_buffer *buffer_of(rn_tape *tape, int32_t view)
     return &tape->buffer[tape->view[view].buffer];
 }
 
-/* The input is there before the first operation; it, outputs and what callers may ask for stay until the next forward. */
+/* The input is there before the first operation; it, outputs and what callers may ask for stay until the next
+ * forward. */
 static void keep_ends(rn_plan *plan)
 {
     rn_tape *const tape = &plan->tape;

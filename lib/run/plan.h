@@ -67,7 +67,7 @@ rn_status rn_plan_finish(rn_plan **plan, const rn_plan_request *request);
 rn_map rn_plan_map(const rn_plan *plan, int32_t value);
 rn_map rn_plan_gradient(const rn_plan *plan, int32_t value);
 
-/* ---- between the plan's files -------------------------------------------------------------------------------------- */
+/* ---- between the plan's files ------------------------------------------------------------------------------------ */
 
 rn_status rn_plan_demand(rn_plan *plan);                        /* demand.c */
 rn_status rn_plan_emit(rn_plan *plan);                          /* emit.c */

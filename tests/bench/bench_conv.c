@@ -2,8 +2,9 @@
 /*
  * Convolutions of networks at 224 x 224, a line for each layer, pass, instruction set, precision and number of threads:
  * median and minimum of 15 calls after 2 warm-ups, GFLOP/s (of the sums in the order of the definition, whatever the
- * algorithm), that as a share of the peak which the multiply kernel of float32 reaches on operands in the first-level cache
- * in this run, bytes of the operands a second, and the error of sampled results against sums in double, over their largest.
+ * algorithm), that as a share of the peak which the multiply kernel of float32 reaches on operands in the first-level
+ * cache in this run, bytes of the operands a second, and the error of sampled results against sums in double, over
+ * their largest.
  *
  * usage: bench_conv [--batch N] [--threads N] [--isa avx512|avx2|...] [--bf16] [--layer I] [--json]
  */
@@ -26,14 +27,14 @@ typedef struct layer {
 } layer;
 
 static const layer layers[] = {
-    { 224, 3, 64, 7, 2 },    { 56, 64, 64, 3, 1 },   { 56, 64, 128, 3, 2 },   { 28, 128, 128, 3, 1 },
-    { 28, 128, 256, 3, 2 },  { 14, 256, 256, 3, 1 }, { 14, 256, 512, 3, 2 },  { 7, 512, 512, 3, 1 },
-    { 56, 64, 128, 1, 2 },   { 56, 64, 64, 1, 1 },   { 56, 64, 256, 1, 1 },   { 56, 256, 64, 1, 1 },
-    { 28, 512, 128, 1, 1 },  { 28, 128, 512, 1, 1 }, { 14, 1024, 256, 1, 1 }, { 14, 256, 1024, 1, 1 },
-    { 7, 2048, 512, 1, 1 },  { 7, 512, 2048, 1, 1 }, { 224, 64, 64, 3, 1 },   { 28, 512, 512, 3, 1 },
-    { 27, 64, 192, 5, 1 },   { 1, 9216, 4096, 1, 1 }, /* alexnet */
-    { 28, 128, 32, 3, 1 },                            /* densenet */
-    { 31, 65, 67, 3, 1 },    { 17, 129, 130, 1, 1 },  /* odd sizes */
+    { 224, 3, 64, 7, 2 },   { 56, 64, 64, 3, 1 },    { 56, 64, 128, 3, 2 },   { 28, 128, 128, 3, 1 },
+    { 28, 128, 256, 3, 2 }, { 14, 256, 256, 3, 1 },  { 14, 256, 512, 3, 2 },  { 7, 512, 512, 3, 1 },
+    { 56, 64, 128, 1, 2 },  { 56, 64, 64, 1, 1 },    { 56, 64, 256, 1, 1 },   { 56, 256, 64, 1, 1 },
+    { 28, 512, 128, 1, 1 }, { 28, 128, 512, 1, 1 },  { 14, 1024, 256, 1, 1 }, { 14, 256, 1024, 1, 1 },
+    { 7, 2048, 512, 1, 1 }, { 7, 512, 2048, 1, 1 },  { 224, 64, 64, 3, 1 },   { 28, 512, 512, 3, 1 },
+    { 27, 64, 192, 5, 1 },  { 1, 9216, 4096, 1, 1 }, /* alexnet */
+    { 28, 128, 32, 3, 1 },                           /* densenet */
+    { 31, 65, 67, 3, 1 },   { 17, 129, 130, 1, 1 },  /* odd sizes */
 };
 
 enum { LAYERS = sizeof layers / sizeof layers[0] };
@@ -67,7 +68,7 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* ---- the peak ------------------------------------------------------------------------------------------------------ */
+/* ---- the peak ---------------------------------------------------------------------------------------------------- */
 
 enum { PEAK_DEPTH = 256, PEAK_CALLS = 2000 };
 
@@ -99,7 +100,7 @@ static double measure_peak(const rn_context *context)
     return best;
 }
 
-/* ---- operands ------------------------------------------------------------------------------------------------------ */
+/* ---- operands ---------------------------------------------------------------------------------------------------- */
 
 static float *filled(size_t count, uint32_t seed)
 {
@@ -145,7 +146,7 @@ static void release(operands *o)
     free(o->workspace);
 }
 
-/* ---- errors -------------------------------------------------------------------------------------------------------- */
+/* ---- errors ------------------------------------------------------------------------------------------------------ */
 
 static double product(const operands *o, int64_t n, int64_t i, int64_t j, int64_t out, int64_t k, int64_t l, int64_t in,
                       const float *left, const rn_map *right)
@@ -171,8 +172,9 @@ static double forward_error(const operands *o)
         for (int64_t k = 0; k < o->conv.kernel_h; k++)
             for (int64_t l = 0; l < o->conv.kernel_w; l++)
                 for (int64_t c = 0; c < o->x.c; c++)
-                    sum += product(o, n, i, j, out, k, l, c,
-                                   &o->weights[((out * o->conv.kernel_h + k) * o->conv.kernel_w + l) * o->x.c + c], &o->x);
+                    sum +=
+                        product(o, n, i, j, out, k, l, c,
+                                &o->weights[((out * o->conv.kernel_h + k) * o->conv.kernel_w + l) * o->x.c + c], &o->x);
         error = fmax(error, fabs(sum - (double)o->y.data[((n * o->y.h + i) * o->y.w + j) * o->y.pitch + out]));
         size = fmax(size, fabs(sum));
     }
@@ -190,8 +192,8 @@ static double weights_error(const operands *o)
         for (int64_t row = 0; row < rn_map_rows(&o->y); row++)
             sum += product(o, row / (o->y.h * o->y.w), row / o->y.w % o->y.h, row % o->y.w, out, k, l, c,
                            &o->y.data[row * o->y.pitch + out], &o->x);
-        error = fmax(error,
-                     fabs(sum - (double)o->dw[((out * o->conv.kernel_h + k) * o->conv.kernel_w + l) * o->x.c + c]));
+        error =
+            fmax(error, fabs(sum - (double)o->dw[((out * o->conv.kernel_h + k) * o->conv.kernel_w + l) * o->x.c + c]));
         size = fmax(size, fabs(sum));
     }
     return error / size;
@@ -209,7 +211,7 @@ static double data_error(const operands *o)
     return fabs(left - right) / fabs(left);
 }
 
-/* ---- passes -------------------------------------------------------------------------------------------------------- */
+/* ---- passes ------------------------------------------------------------------------------------------------------ */
 
 static const char *const pass_names[] = { "forward", "data", "weights" };
 
@@ -243,18 +245,22 @@ static void print_pass(const rn_context *context, const settings *s, const layer
     const double flops = 2e-9 * count / median;
 
     if (s->json)
-        printf("{\"size\": %lld, \"in\": %lld, \"out\": %lld, \"kernel\": %d, \"stride\": %d, \"batch\": %lld, \"pass\": "
-               "\"%s\", \"algorithm\": \"%s\", \"isa\": \"%s\", \"precision\": \"%s\", \"threads\": %d, \"median_ms\": %.4f, "
-               "\"minimum_ms\": %.4f, \"gflops\": %.1f, \"peak_gflops\": %.1f, \"gbytes_per_second\": %.2f, \"error\": %.2e, "
-               "\"cpu\": \"%s\", \"compiler\": \"%s\", \"commit\": \"%s\"}\n",
-               (long long)l->size, (long long)l->in, (long long)l->out, (int)l->kernel, (int)l->stride, (long long)s->batch,
-               pass_names[pass], o->plan.algorithm->name, rn_isa_name(rn_context_isa(context)), s->bf16 ? "bf16" : "fp32",
-               (int)rn_context_threads(context), median * 1e3, least * 1e3, flops, peak, bytes / median * 1e-9, error, s->cpu,
-               __VERSION__, RN_BENCH_COMMIT);
+        printf(
+            "{\"size\": %lld, \"in\": %lld, \"out\": %lld, \"kernel\": %d, \"stride\": %d, \"batch\": %lld, \"pass\": "
+            "\"%s\", \"algorithm\": \"%s\", \"isa\": \"%s\", \"precision\": \"%s\", \"threads\": %d, \"median_ms\": "
+            "%.4f, "
+            "\"minimum_ms\": %.4f, \"gflops\": %.1f, \"peak_gflops\": %.1f, \"gbytes_per_second\": %.2f, \"error\": "
+            "%.2e, "
+            "\"cpu\": \"%s\", \"compiler\": \"%s\", \"commit\": \"%s\"}\n",
+            (long long)l->size, (long long)l->in, (long long)l->out, (int)l->kernel, (int)l->stride,
+            (long long)s->batch, pass_names[pass], o->plan.algorithm->name, rn_isa_name(rn_context_isa(context)),
+            s->bf16 ? "bf16" : "fp32", (int)rn_context_threads(context), median * 1e3, least * 1e3, flops, peak,
+            bytes / median * 1e-9, error, s->cpu, __VERSION__, RN_BENCH_COMMIT);
     else
         printf("%3lld %4lld -> %4lld %2dx%d/%d %-8s %-9s %9.3f %9.3f %7.0f %4.0f %% %6.1f  %.1e\n", (long long)l->size,
                (long long)l->in, (long long)l->out, (int)l->kernel, (int)l->kernel, (int)l->stride, pass_names[pass],
-               o->plan.algorithm->name, median * 1e3, least * 1e3, flops, 100 * flops / peak, bytes / median * 1e-9, error);
+               o->plan.algorithm->name, median * 1e3, least * 1e3, flops, 100 * flops / peak, bytes / median * 1e-9,
+               error);
     fflush(stdout);
 }
 
@@ -277,7 +283,7 @@ static void bench_layer(const rn_context *context, const settings *s, const laye
     release(&o);
 }
 
-/* ---- the command line ---------------------------------------------------------------------------------------------- */
+/* ---- the command line -------------------------------------------------------------------------------------------- */
 
 static const char *cpu_name(void)
 {

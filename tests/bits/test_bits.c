@@ -198,7 +198,8 @@ static const char header[] =
     "#\n"
     "# network   of the zoo, or a graph of tests/bits/catalogue.c\n"
     "# pass      infer: logits; train: all is trained; frozen: the head alone; partial: some layers are frozen\n"
-    "# class     of instruction sets: fused (AVX2, AVX-512), baseline (no fused multiply-add), bf16 (products of bfloat16)\n"
+    "# class     of instruction sets: fused (AVX2, AVX-512), baseline (no fused multiply-add), bf16 (products of "
+    "bfloat16)\n"
     "# steps     of Adam; 0 in infer\n"
     "# hash      of the logits, or of losses, parameters and buffers after the steps: FNV-1a over their 32-bit words\n";
 
@@ -330,8 +331,8 @@ static size_t add_cases(struct CMUnitTest *tests, size_t count)
         }
     }
     print_message("%zu of %zu networks, %zu are left to tests/run.sh bits; instruction sets:%s%s%s\n", networks - left,
-                  networks, left, rn_test_has_isa(RN_ISA_BASELINE) ? " baseline" : "", rn_test_has_isa(RN_ISA_AVX2) ? " avx2" : "",
-                  rn_test_has_isa(RN_ISA_AVX512) ? " avx512" : "");
+                  networks, left, rn_test_has_isa(RN_ISA_BASELINE) ? " baseline" : "",
+                  rn_test_has_isa(RN_ISA_AVX2) ? " avx2" : "", rn_test_has_isa(RN_ISA_AVX512) ? " avx512" : "");
     return count;
 }
 

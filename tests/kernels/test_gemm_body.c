@@ -145,7 +145,8 @@ static void run_product(const rn_gemm_kernels *gemm, const product *p)
     for (int64_t i = 0; p->start == RN_GEMM_FRESH && i < p->rows; i++)
         memset(c.data + i * ldc, 0xFF, (size_t)nr * sizeof(float));
     if (p->layout == WEIGHTS)
-        gemm->multiply_weights(p->rows, p->depth, a.data, rows.run_pitch, b.data, c.data, ldc, p->start == RN_GEMM_CONTINUE);
+        gemm->multiply_weights(p->rows, p->depth, a.data, rows.run_pitch, b.data, c.data, ldc,
+                               p->start == RN_GEMM_CONTINUE);
     else
         gemm->multiply(p->rows, p->depth, &rows, b.data, c.data, ldc, p->start);
     check_product(p, &rows, &b, &start, &c);

@@ -374,7 +374,8 @@ static void test_depthwise_sums_have_the_bits_of_products_of_matrices(void **sta
 
         shape.c = shape.o = shape.groups = (int32_t)(2 + i);
         test = rn_test_conv_make(&shape, i);
-        for (int s = 0; (context = one_thread(&s)) != NULL && rn_conv_depthwise.suits(context, &test.conv); depthwise++) {
+        for (int s = 0; (context = one_thread(&s)) != NULL && rn_conv_depthwise.suits(context, &test.conv);
+             depthwise++) {
             three_passes own = run_passes(context, &test, &rn_conv_depthwise, i % 2 == 1);
             three_passes matrix = run_passes(context, &test, &rn_conv_gemm, i % 2 == 1);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Convolutions with products of bfloat16: operands that are bfloat16 numbers already lose nothing, so that the definition
- * in double and the bound for sums in float32 hold as they do for float32; and other operands have the bits of their
- * roundings.
+ * Convolutions with products of bfloat16: operands that are bfloat16 numbers already lose nothing, so that the
+ * definition in double and the bound for sums in float32 hold as they do for float32; and other operands have the bits
+ * of their roundings.
  */
 #include "ops/conv_algorithm.h"
 #include "ops/conv_cases.h"
@@ -101,7 +101,8 @@ static void check_same(const results *a, const results *b, const char *what)
     rn_test_grid_check_same(&a->dw, &b->dw, what);
 }
 
-/* Of rounded operands: the definition, with the same bits for any number of threads. Of others: the bits of their roundings. */
+/* Of rounded operands: the definition, with the same bits for any number of threads. Of others: the bits of their
+ * roundings. */
 static void check_shape(const rn_test_conv_shape *shape, uint32_t seed)
 {
     rn_test_conv test = rn_test_conv_make(shape, seed);
@@ -145,6 +146,21 @@ static void test_products_of_bfloat16_are_the_definition(void **state)
 
         check_shape(&shape, seed);
     }
+}
+
+/* Backward of a strided layer: classes of pixels with windows of four, two and one pixel, blocks of several images. */
+static void test_classes_of_single_pixels_beside_larger_windows_are_the_definition(void **state)
+{
+    static const rn_test_conv_shape shapes[] = {
+        { 3, 17, 17, 33, 192, 3, 3, 2, 2, 0, 0, 1, 1 }, { 5, 15, 14, 32, 64, 3, 3, 2, 2, 1, 1, 1, 1 },
+        { 4, 16, 18, 17, 96, 2, 2, 2, 2, 0, 0, 1, 1 },  { 9, 14, 14, 16, 130, 3, 3, 2, 2, 1, 1, 1, 1 },
+        { 6, 21, 20, 16, 40, 3, 3, 3, 3, 1, 1, 1, 1 },
+    };
+
+    (void)state;
+    skip_without_pairs();
+    for (uint32_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        check_shape(&shapes[i], i);
 }
 
 /* The layers that the option is for: stems, strides, single pixels of few, odd and many channels. */
@@ -198,6 +214,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products_of_bfloat16_are_the_definition),
+        cmocka_unit_test(test_classes_of_single_pixels_beside_larger_windows_are_the_definition),
         cmocka_unit_test(test_the_layers_of_networks_are_of_pairs),
     };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Winograd's three passes against the definition in double, within the bound of conv_winograd.c's head, over guard pages,
- * with the same bits for any number of threads.
+ * Winograd's three passes against the definition in double, within the bound of conv_winograd.c's head, over guard
+ * pages, with the same bits for any number of threads.
  */
 #include "ops/conv_algorithm.h"
 #include "ops/winograd_bound.h"
@@ -23,7 +23,8 @@ static int contexts_destroy(void **state)
     return 0;
 }
 
-/* Sides of threes, of fours, and of both, every padding, channels that fill no vector, panels and blocks of each kind. */
+/* Sides of threes, of fours, and of both, every padding, channels that fill no vector, panels and blocks of each
+ * kind. */
 static const rn_test_conv_shape shapes[] = {
     { 1, 8, 8, 16, 16, 3, 3, 1, 1, 1, 1, 1, 1 },   { 1, 6, 6, 16, 17, 3, 3, 1, 1, 1, 1, 1, 1 },
     { 2, 7, 7, 19, 33, 3, 3, 1, 1, 1, 1, 1, 1 },   { 1, 6, 8, 33, 16, 3, 3, 1, 1, 1, 1, 1, 1 },
@@ -187,8 +188,7 @@ static void test_backward_weights_is_within_its_bound_with_the_same_bits_for_any
     for (int i = 0; i < SHAPES; i++) {
         rn_test_conv test = rn_test_conv_make(&shapes[i], (uint32_t)i + 2);
         rn_test_dense x = dense_of(&test.x), dy = dense_of(&test.dy);
-        double *const sizes =
-            rn_test_winograd_weight_sizes(&x, test.conv.padding_h, test.conv.padding_w, &dy);
+        double *const sizes = rn_test_winograd_weight_sizes(&x, test.conv.padding_h, test.conv.padding_w, &dy);
 
         check_weights(&test, sizes, i % 2 == 0);
         free(sizes);

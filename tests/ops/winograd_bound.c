@@ -95,8 +95,9 @@ static bool tile_at(int64_t pixels, int64_t index, int64_t *first, int *m)
     return index < tiles;
 }
 
-static void add_tile(const rn_test_dense *x, int64_t p_h, int64_t p_w, const double *weights, int64_t out, int64_t out_h,
-                     int64_t out_w, int64_t n, int64_t y, const side *h, int64_t column, const side *w, double *sizes)
+static void add_tile(const rn_test_dense *x, int64_t p_h, int64_t p_w, const double *weights, int64_t out,
+                     int64_t out_h, int64_t out_w, int64_t n, int64_t y, const side *h, int64_t column, const side *w,
+                     double *sizes)
 {
     double d[6][6], g[6][6];
 

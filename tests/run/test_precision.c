@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions that compute with products of bfloat16: who asks, who is told, and the same bits for any number of threads. */
+/* Sessions that compute with products of bfloat16: who asks, who is told, and the same bits for any number of
+ * threads. */
 #include "context/context.h"
 #include "run/training.h"
 
@@ -38,8 +39,9 @@ static rn_precision precision_of(rn_context *context, rn_model *model, int32_t w
 
 static void a_session_takes_the_contexts_precision_or_its_own(void **state)
 {
-    rn_context *const plain = context_of(1, RN_ISA_AUTO, RN_PRECISION_DEFAULT),
-                      *const context = context_of(1, RN_ISA_AUTO, RN_PRECISION_BFLOAT16);
+    rn_context *const plain = context_of(1, RN_ISA_AUTO, RN_PRECISION_DEFAULT), *const context =
+                                                                                    context_of(1, RN_ISA_AUTO,
+                                                                                               RN_PRECISION_BFLOAT16);
     const rn_precision bfloat16 = has_bfloat16() ? RN_PRECISION_BFLOAT16 : RN_PRECISION_FLOAT32;
     rn_model *const of_plain = residual_network(plain, 0), *const model = residual_network(context, 0);
     rn_session *session = (rn_session *)state;

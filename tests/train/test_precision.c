@@ -78,7 +78,8 @@ static void senseless_precisions_are_refused(void **state)
     rn_test_run run;
 
     (void)state;
-    require_status(run.context, begin(&run, rn_test_photo_directory(), rn_test_new_directory(), (rn_precision)3, NULL, NULL),
+    require_status(run.context,
+                   begin(&run, rn_test_photo_directory(), rn_test_new_directory(), (rn_precision)3, NULL, NULL),
                    RN_INVALID_ARGUMENT);
     assert_null(run.trainer);
     rn_test_run_close(&run);

@@ -49,8 +49,8 @@ static void another_run_is_told_by_what_differs(void **unused)
                                   .valid_photos = 3,
                                   .batch_size = 8 };
     rn_train_state theirs[8];
-    static const char *const words[] = { "network",          "seed",          "batches",
-                                         "preprocessing",    "preprocessing", "training photos",
+    static const char *const words[] = { "network",           "seed",          "batches",
+                                         "preprocessing",     "preprocessing", "training photos",
                                          "validation photos", "bfloat16" };
     rn_message message;
 
