@@ -548,15 +548,18 @@ REST = {
     "vgg11": (2, 3, 32, 32), "vgg13_bn": (2, 3, 64, 64), "vgg16": (2, 3, 32, 32), "vgg16_bn": (2, 3, 64, 64), "vgg19": (2, 3, 32, 32),
     "vgg19_bn": (2, 3, 64, 64), "densenet161": (4, 3, 128, 128), "densenet169": (4, 3, 128, 128), "densenet201": (4, 3, 128, 128),
 }
-NOISY_TRIALS = 3
-UNTRIED = ("inception_v3",)  # float32 alone is as far from double as is allowed, for any weights
+NOISY_TRIALS = {"inception_v3": 0}  # float32 alone takes it nearly as far from double as is allowed, for any weights
 STEPS = 5
 
 
 def rate_of(name):
     """Adam moves every weight by its rate at first, whatever the gradient, and deep batch norms over random weights are steep: the rate at which
     PyTorch in float and in double stay together."""
-    return 1e-6 if name.startswith(("densenet", "inception")) else 1e-4
+    if name == "inception_v3":
+        return 2e-7
+    if name.startswith("densenet"):
+        return 1e-6
+    return 1e-6 if name.startswith("plain") else 1e-4
 
 
 def network(name):
@@ -640,7 +643,7 @@ def answers_of(name, shape):
         exact_logits, exact_losses, exact = free_running(name, shape, torch.float64, salt)
         least = 1e-5 * max(float(g.norm()) for g in exact.values())  # a bias in front of a batch norm has no gradient but rounding
         errors = {}
-        for trial in range(1 if name in UNTRIED else NOISY_TRIALS + 1):
+        for trial in range(NOISY_TRIALS.get(name, 3) + 1):
             logits, losses, gradients = free_running(name, shape, torch.float64 if trial > 0 else torch.float32, salt, trial)
             for n in exact:
                 error = float((gradients[n] - exact[n]).norm() / max(float(exact[n].norm()), least))
