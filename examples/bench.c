@@ -27,6 +27,7 @@ enum { WARM_UPS = 2, MAX_STEPS = 1000 };
 typedef struct settings {
     const char *arch, *mode;
     int32_t batch, threads, size, steps, classes;
+    rn_precision precision;
     int json;
 } settings;
 
@@ -139,24 +140,27 @@ static rn_status measure(double *median, bench *b, const settings *s)
     return RN_OK;
 }
 
-static void print_answer(const settings *s, const rn_context *context, double median)
+static void print_answer(const settings *s, const bench *b, const rn_context *context, double median)
 {
     struct rusage usage;
     const double rate = s->batch / median;
+    const char *const precision = rn_session_precision(b->session) == RN_PRECISION_BFLOAT16 ? "bf16" : "fp32";
     long peak_mib;
 
     getrusage(RUSAGE_SELF, &usage);
     peak_mib = usage.ru_maxrss / 1024;
     if (!s->json) {
-        printf("%s %s: %.2f images/s (batch %d, %d threads, %s), peak %ld MiB\n", s->arch, s->mode, rate, s->batch,
-               rn_context_threads(context), rn_isa_name(rn_context_isa(context)), peak_mib);
+        printf("%s %s: %.2f images/s (batch %d, %d threads, %s, %s), peak %ld MiB\n", s->arch, s->mode, rate, s->batch,
+               rn_context_threads(context), rn_isa_name(rn_context_isa(context)), precision, peak_mib);
         return;
     }
     printf("{\"library\": \"resnet %s\", \"arch\": ", rn_version());
     text_json_string(stdout, s->arch);
-    printf(", \"mode\": \"%s\", \"batch\": %d, \"threads\": %d, \"isa\": \"%s\", \"images_per_second\": %.2f, "
+    printf(", \"mode\": \"%s\", \"batch\": %d, \"threads\": %d, \"isa\": \"%s\", \"precision\": \"%s\", "
+           "\"images_per_second\": %.2f, "
            "\"peak_mib\": %ld}\n",
-           s->mode, s->batch, rn_context_threads(context), rn_isa_name(rn_context_isa(context)), rate, peak_mib);
+           s->mode, s->batch, rn_context_threads(context), rn_isa_name(rn_context_isa(context)), precision, rate,
+           peak_mib);
 }
 
 static void say_what_was_understood(const bench *b, const settings *s)
@@ -182,17 +186,18 @@ static int run(const args_program *program, const settings *s)
     rn_context *context = NULL;
     bench b = { 0 };
     double median = 0;
-    rn_status status = rn_context_create(&context, RN_OPTIONS(rn_context, .threads = s->threads));
+    rn_status status;
     int answer = 0;
 
-    if (status == RN_OK)
-        status = set_up(&b, context, s);
+    if (!args_context(&context, program, s->threads, 0, s->precision))
+        return EXIT_FAILED;
+    status = set_up(&b, context, s);
     if (status == RN_OK)
         say_what_was_understood(&b, s);
     if (status == RN_OK)
         status = measure(&median, &b, s);
     if (status == RN_OK)
-        print_answer(s, context, median);
+        print_answer(s, &b, context, median);
     else
         answer = args_failed(program, status, context);
     rn_session_destroy(b.session);
@@ -212,6 +217,7 @@ int main(int argc, char **argv)
         { "mode", ARGS_TEXT, &s.mode, "M", "train, frozen or infer (train)" },
         { "batch", ARGS_COUNT, &s.batch, "N", "images in a batch (8)" },
         { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
+        { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
         { "size", ARGS_COUNT, &s.size, "S", "height and width of the images (the network's own)" },
         { "classes", ARGS_COUNT, &s.classes, "N", "outputs (those of the published weights)" },
         { "steps", ARGS_COUNT, &s.steps, "N", "steps that are timed, 5 to 1000 (5)" },

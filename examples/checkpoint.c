@@ -120,7 +120,7 @@ int main(int argc, char **argv)
         return args_usage(&program, what);
     is_diff = strcmp(argv[1], "diff") == 0;
     s.command.program = &program;
-    if (!args_context(&s.command.context, &program, 0, 0))
+    if (!args_context(&s.command.context, &program, 0, 0, RN_PRECISION_DEFAULT))
         return is_diff ? EXIT_TROUBLE : EXIT_FAILED;
     answer = run(&s, argc, argv);
     rn_context_destroy(s.command.context);

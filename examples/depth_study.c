@@ -295,7 +295,7 @@ static int run(const args_program *program, study *s)
         text_line(stderr, "%s: %s: %s", program->name, set->directory, strerror(errno));
         return EXIT_FAILED;
     }
-    if (!args_context(&context, program, set->threads, set->seed))
+    if (!args_context(&context, program, set->threads, set->seed, RN_PRECISION_DEFAULT))
         return EXIT_FAILED;
     listen_to_signals();
     answer = end(program, s, run_study(s, context), context);

@@ -22,6 +22,7 @@ typedef struct settings {
     const char *checkpoint, *directory, *arch, *logits, *pipeline;
     weights weights;
     int32_t batch, threads;
+    rn_precision precision;
     int skip_bad_photos, json;
 } settings;
 
@@ -224,6 +225,7 @@ int main(int argc, char **argv)
         { "pipeline", ARGS_TEXT, &s.pipeline, "TEXT", "preprocessing instead of the network's own" },
         { "batch", ARGS_COUNT, &s.batch, "N", "photos in a batch (8)" },
         { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
+        { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
         { "skip-bad-photos", ARGS_FLAG, &s.skip_bad_photos, NULL, "leave out photos that do not decode" },
         { "json", ARGS_FLAG, &s.json, NULL, "one JSON object: accuracy, loss, count, ..." },
     };
@@ -248,7 +250,7 @@ int main(int argc, char **argv)
         return args_usage(&program, "--batch begins at 1");
     s.checkpoint = s.arch != NULL ? NULL : argv[1];
     s.directory = argv[argc - 1];
-    if (!args_context(&context, &program, s.threads, 0))
+    if (!args_context(&context, &program, s.threads, 0, s.precision))
         return args_end(&program, EXIT_FAILED);
     answer = evaluate(&program, context, &s);
     rn_context_destroy(context);

@@ -26,6 +26,7 @@ typedef struct settings {
     double frozen_lr, lr, lr_gamma;
     uint64_t seed;
     int32_t frozen_epochs, epochs, lr_step, batch, threads;
+    rn_precision precision;
     int from_scratch, new_head, measure_before, skip_bad_photos, resume, json;
 } settings;
 
@@ -268,6 +269,7 @@ int main(int argc, char **argv)
         { "batch", ARGS_COUNT, &s.batch, "N", "photos in a batch (8)" },
         { "seed", ARGS_SEED, &s.seed, "N", "of the head, the order, the augmentation, dropout (0)" },
         { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
+        { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
         { "pipeline", ARGS_TEXT, &s.pipeline, "TEXT",
           "preprocessing, e.g. \"Resize(32), ToTensor()\" (the network's)" },
         { "training-pipeline", ARGS_TEXT, &s.training_pipeline, "TEXT", "the same for training photos" },
@@ -311,7 +313,7 @@ int main(int argc, char **argv)
         return EXIT_FAILED;
     }
     shown = (progress){ .json = s.json, .terminal = isatty(STDOUT_FILENO) && !s.json, .stop = &stop_asked };
-    if (!args_context(&context, &program, s.threads, s.seed))
+    if (!args_context(&context, &program, s.threads, s.seed, s.precision))
         return args_end(&program, EXIT_FAILED);
     listen_to_signals();
     status = finetune(context, &s, &shown, &accuracy);

@@ -90,7 +90,7 @@ int main(int argc, char **argv)
 
     if (answer >= 0)
         return answer;
-    if (!args_context(&context, &program, 0, 0))
+    if (!args_context(&context, &program, 0, 0, RN_PRECISION_DEFAULT))
         return args_end(&program, EXIT_FAILED);
     status = show_all(context, argc - 1, argv + 1, &s);
     answer = status == RN_OK ? 0 : args_failed(&program, status, context);

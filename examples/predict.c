@@ -11,6 +11,7 @@
 
 typedef struct settings {
     int32_t top, threads;
+    rn_precision precision;
     int json;
 } settings;
 
@@ -114,6 +115,7 @@ int main(int argc, char **argv)
     const args_option options[] = {
         { "top", ARGS_COUNT, &s.top, "K", "the K most probable classes (5)" },
         { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
+        { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
         { "json", ARGS_FLAG, &s.json, NULL, "one JSON object a photo" },
     };
     const args_program program = {
@@ -135,7 +137,7 @@ int main(int argc, char **argv)
         return args_usage(&program, "give a checkpoint and at least one photo");
     if (s.top == 0)
         return args_usage(&program, "--top begins at 1");
-    if (!args_context(&context, &program, s.threads, 0))
+    if (!args_context(&context, &program, s.threads, 0, s.precision))
         return args_end(&program, EXIT_FAILED);
     status = rn_model_open(&model, context, argv[1], NULL);
     if (status == RN_OK)

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SPIN_COUNT "2000" /* docs/embedding.md has the measurement */
+
 static void print_help(const args_program *program)
 {
     const char *line = program->usage;
@@ -57,13 +59,14 @@ void args_log(rn_log_level level, const char *line, void *payload)
         text_line(stderr, "%s: warning: %s", program->name, line);
 }
 
-int args_context(rn_context **context, const args_program *program, int32_t threads, uint64_t seed)
+int args_context(rn_context **context, const args_program *program, int32_t threads, uint64_t seed,
+                 rn_precision precision)
 {
     char why[512];
 
     if (rn_context_create(context, RN_OPTIONS(rn_context, .threads = threads, .seed = seed, .log = args_log,
                                               .log_payload = (void *)program, .message = why,
-                                              .message_size = sizeof why)) == RN_OK)
+                                              .message_size = sizeof why, .precision = precision)) == RN_OK)
         return 1;
     text_line(stderr, "%s: %s", program->name, why);
     return 0;
@@ -93,6 +96,19 @@ static void hold_standard_streams(void)
             (void)!open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
+/*
+ * GNU's OpenMP lets its threads spin for milliseconds after each layer, unless its environment says otherwise when it is
+ * loaded. Beside another busy process each layer then waits for a time slice of the scheduler. A short spin costs
+ * nothing alone, so the program begins again with that, unless somebody has said what is to be.
+ */
+static void spin_shortly(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY") != NULL || getenv("GOMP_SPINCOUNT") != NULL)
+        return;
+    if (setenv("GOMP_SPINCOUNT", SPIN_COUNT, 1) == 0)
+        (void)execv("/proc/self/exe", argv);
+}
+
 static int bad_value(const args_program *program, const args_option *option, const char *text)
 {
     char what[256];
@@ -109,6 +125,12 @@ static int read_value(const args_program *program, const args_option *option, ch
     if (option->kind == ARGS_TEXT) {
         *(const char **)option->value = text;
         return -1;
+    }
+    if (option->kind == ARGS_PRECISION) {
+        const int is_bf16 = strcmp(text, "bf16") == 0;
+
+        *(rn_precision *)option->value = is_bf16 ? RN_PRECISION_BFLOAT16 : RN_PRECISION_FLOAT32;
+        return is_bf16 || strcmp(text, "fp32") == 0 ? -1 : bad_value(program, option, text);
     }
     if (option->kind == ARGS_NUMBER || option->kind == ARGS_LIMIT) {
         const double number = strtod(text, &end);
@@ -164,6 +186,7 @@ int args_read(const args_program *program, int *argc, char **argv)
     int kept = 1, only_names = 0, answer;
 
     hold_standard_streams();
+    spin_shortly(argv);
     for (int i = 1; i < *argc; i++) {
         if (only_names || strncmp(argv[i], "-", 1) != 0 || strcmp(argv[i], "-") == 0) {
             argv[kept++] = argv[i];

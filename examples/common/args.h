@@ -9,12 +9,13 @@
 #include <stdio.h>
 
 typedef enum args_kind {
-    ARGS_FLAG,   /* int: becomes 1 */
-    ARGS_TEXT,   /* const char * */
-    ARGS_COUNT,  /* int32_t, not negative */
-    ARGS_SEED,   /* uint64_t */
-    ARGS_NUMBER, /* double, positive */
-    ARGS_LIMIT   /* double, not negative */
+    ARGS_FLAG,     /* int: becomes 1 */
+    ARGS_TEXT,     /* const char * */
+    ARGS_COUNT,    /* int32_t, not negative */
+    ARGS_SEED,     /* uint64_t */
+    ARGS_NUMBER,   /* double, positive */
+    ARGS_LIMIT,    /* double, not negative */
+    ARGS_PRECISION /* rn_precision: fp32, bf16 */
 } args_kind;
 
 typedef struct args_option {
@@ -49,7 +50,8 @@ int args_failed(const args_program *program, rn_status status, const rn_context 
 /* Prints what the library warns of on stderr; the payload is the program. What it only tells, a program says itself. */
 void args_log(rn_log_level level, const char *line, void *payload);
 /* Makes the program's context; 0 after a line on stderr that says why there is none. */
-int args_context(rn_context **context, const args_program *program, int32_t threads, uint64_t seed);
+int args_context(rn_context **context, const args_program *program, int32_t threads, uint64_t seed,
+                 rn_precision precision);
 
 /* Where a program says what it does: standard output, which --json keeps for JSON alone, so that it is stderr then. */
 FILE *args_report(int json);

@@ -40,6 +40,28 @@ typedef enum rn_isa {
     RN_ISA_AVX512 = 8     /* AVX-512 F, BW, DQ, VL */
 } rn_isa;
 
+/* How convolutions are computed where there is a choice. Either gives the same bits for any number of threads. */
+typedef enum rn_convolution {
+    RN_CONVOLUTION_AUTO = 0, /* the fastest: 3 x 3 windows with stride 1 by Winograd's minimal filtering, whose sums are
+                                 rounded otherwise, about as accurately (relative rms error 1e-6) */
+    RN_CONVOLUTION_DIRECT = 1 /* sums in the order of the definition: an infinity or NaN reaches the windows that see it
+                                 and no others */
+} rn_convolution;
+
+/*
+ * In what numbers networks compute. Parameters, their gradients, the optimizer's state, batch-norm statistics, sums of
+ * products and what layers hand on are float32 in either. With bfloat16 the operands of convolutions, but for grouped
+ * and dilated ones and those that are faster otherwise (3 x 3 with stride 1, by Winograd in float32), are rounded to
+ * bfloat16 (8 bits of mantissa) before they are multiplied; forward and backward. Results are the same bits for any
+ * number of threads. Where the CPU lacks the instructions (AVX512_BF16), or another instruction set was chosen,
+ * sessions compute in float32, say so through the log, and rn_session_precision answers it.
+ */
+typedef enum rn_precision {
+    RN_PRECISION_DEFAULT = 0, /* the context's; of a context: float32 */
+    RN_PRECISION_FLOAT32 = 1,
+    RN_PRECISION_BFLOAT16 = 2
+} rn_precision;
+
 typedef enum rn_log_level {
     RN_LOG_WARNING = 0, /* something that the caller should look at; the call succeeded */
     RN_LOG_INFO = 1
@@ -69,15 +91,17 @@ typedef struct rn_context_options {
     void *allocator_payload;
     rn_log_function log; /* NULL: silence */
     void *log_payload;
-    char *message;       /* if not NULL: receives why rn_context_create failed, or "" */
-    size_t message_size; /* bytes there, the final zero included; 0 with a NULL message */
+    char *message;              /* if not NULL: receives why rn_context_create failed, or "" */
+    size_t message_size;        /* bytes there, the final zero included; 0 with a NULL message */
+    rn_convolution convolution; /* RN_CONVOLUTION ("auto" or "direct") overrides */
+    rn_precision precision;     /* of sessions and trainers that do not say their own */
 } rn_context_options;
 
 /*
- * Makes a context. The caller destroys it.
- * RN_INVALID_ARGUMENT: threads negative or over 1024, an unknown instruction set, one allocator hook without the other,
- * or an environment variable (RN_THREADS, RN_ISA) that is not understood. RN_UNSUPPORTED: this CPU or this build has
- * none of the instruction sets. RN_NO_MEMORY. On failure *context is NULL and options->message says why.
+ * Makes a context. The caller destroys it. RN_INVALID_ARGUMENT: threads negative or over 1024, an unknown instruction
+ * set, way of convolution or precision, one allocator hook without the other, or an environment variable (RN_THREADS,
+ * RN_ISA, RN_CONVOLUTION) that is not understood. RN_UNSUPPORTED: this CPU or this build has none of the instruction
+ * sets. RN_NO_MEMORY. On failure *context is NULL and options->message says why.
  */
 RN_API rn_status rn_context_create(rn_context **context, const rn_context_options *options);
 
@@ -93,6 +117,8 @@ RN_API int32_t rn_context_threads(const rn_context *context);
 /* The instruction set in use. */
 RN_API rn_isa rn_context_isa(const rn_context *context);
 RN_API uint64_t rn_context_seed(const rn_context *context);
+/* What sessions that do not say their own precision compute in: that of the options, float32 if the CPU lacks it. */
+RN_API rn_precision rn_context_precision(const rn_context *context);
 
 /* The instruction sets (rn_isa bits) that both this CPU and this build have. Any thread. */
 RN_API uint32_t rn_isa_available(void);

@@ -42,13 +42,20 @@ typedef struct rn_session_options {
      * H, W) or (N, features), instead of images, such as features that a session with the output "layer3" gave and that
      * were kept. NULL: the images. Nothing before it is run or, in training, reached. */
     const char *input;
+    int32_t precision; /* an rn_precision */
+    int32_t reserved;  /* 0 */
 } rn_session_options;
 
-/* Makes a session. RN_INVALID_ARGUMENT: an unknown output or input name. The session keeps model and context alive. */
+/* Makes a session. RN_INVALID_ARGUMENT: an unknown output or input name, mode or precision. The session keeps model and
+ * context alive. */
 RN_API rn_status rn_session_create(rn_session **session, rn_context *context, rn_model *model,
                                    const rn_session_options *options);
 /* NULL is fine. */
 RN_API void rn_session_destroy(rn_session *session);
+
+/* What the session computes in: RN_PRECISION_BFLOAT16 if that was asked for and the CPU has it, else
+ * RN_PRECISION_FLOAT32. */
+RN_API rn_precision rn_session_precision(const rn_session *session);
 
 /*
  * Runs the network on `images`, float32 (N, C, H, W), any strides, N >= 1. H and W may differ from the model's input

@@ -71,21 +71,24 @@ typedef struct rn_trainer_options {
     int32_t resume;     /* 1: continue what lies in `directory`, if anything does */
     int32_t bad_photos; /* an rn_bad_photo */
     int32_t keep_last;  /* 1: a fit ends with the last epoch's weights. Default: with the best, as the tutorial does */
+    int32_t precision;  /* an rn_precision, of training and validation */
+    int32_t reserved;   /* 0 */
 } rn_trainer_options;
 
 /*
  * Makes a trainer. Training photos go through the model's training pipeline, validation photos through its pipeline
  * (RN_STATE: it has none). A model without a class table takes that of the training photos. RN_SHAPE: the class tables
  * of the model and the two datasets differ. RN_STATE: the directory holds a run already and resume is not set (nothing
- * is overwritten), or it holds the run of another network, class table, set of photos, preprocessing, batch size or
- * seed. A run of which no batch was done does not count: it is begun anew. RN_BUSY: another trainer is using the
- * directory. RN_FORMAT: last.safetensors or best.safetensors is damaged, or the best is not that of this run; RN_IO:
- * the best is missing. Both files are read and checked whole before anything of the model changes. Resuming takes the
- * weights of the files, and their display names of the classes if the model has none, at once. Keeps all three alive.
+ * is overwritten), or it holds the run of another network, class table, set of photos, preprocessing, batch size, seed
+ * or precision (what it computed in, if the CPU lacked what was asked for). A run of which no batch was done does not
+ * count: it is begun anew. RN_BUSY: another trainer is using the directory. RN_FORMAT: last.safetensors or
+ * best.safetensors is damaged, or the best is not that of this run; RN_IO: the best is missing. Both files are read and
+ * checked whole before anything of the model changes. Resuming takes the weights of the files, and their display names
+ * of the classes if the model has none, at once. Keeps all three alive.
  *
  * Warnings of the context's log say what makes the figures worth less than they look: one class only; validation photos
- * that are training photos, too (files with the same bytes; at most 65,536 are opened to compare, those of equal sizes);
- * pipelines that resize photos to scales that differ by more than a quarter.
+ * that are training photos, too (files with the same bytes; at most 65,536 are opened to compare, those of equal
+ * sizes); pipelines that resize photos to scales that differ by more than a quarter.
  */
 RN_API rn_status rn_trainer_create(rn_trainer **trainer, rn_model *model, rn_dataset *train, rn_dataset *valid,
                                    const rn_trainer_options *options);

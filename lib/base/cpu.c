@@ -44,10 +44,24 @@ uint32_t rn_cpu_isas(void)
         return ALWAYS;
     return ALWAYS | RN_ISA_AVX2 | ((b & avx512) == avx512 && (enabled & zmm) == zmm ? RN_ISA_AVX512 : 0);
 }
+
+bool rn_cpu_has_bf16(void)
+{
+    enum { AVX512_BF16 = 1 << 5 }; /* leaf 7, subleaf 1, eax */
+    uint32_t a, b, c, d;
+
+    return (rn_cpu_isas() & RN_ISA_AVX512) != 0 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && a >= 1 &&
+           __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & AVX512_BF16) != 0;
+}
 #else
 uint32_t rn_cpu_isas(void)
 {
     return RN_ISA_REFERENCE | RN_ISA_BASELINE;
+}
+
+bool rn_cpu_has_bf16(void)
+{
+    return false;
 }
 #endif
 

@@ -12,7 +12,7 @@
 
 enum { MAX_THREADS = 1024 };
 
-RN_NO_TAIL_PADDING(rn_context_options, message_size);
+RN_NO_TAIL_PADDING(rn_context_options, precision);
 
 /* The best first. */
 static const struct {
@@ -132,18 +132,36 @@ static rn_status choose_kernels(const rn_kernels **kernels, uint32_t wanted, rn_
                    value != NULL ? value : rn_isa_name((rn_isa)wanted));
 }
 
+static rn_status choose_convolution(bool *is_direct, rn_convolution wanted, rn_message *message)
+{
+    const char *const value = environment("RN_CONVOLUTION");
+
+    if (wanted != RN_CONVOLUTION_AUTO && wanted != RN_CONVOLUTION_DIRECT)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "%d is no way to compute convolutions", (int)wanted);
+    *is_direct = wanted == RN_CONVOLUTION_DIRECT;
+    if (value == NULL)
+        return RN_OK;
+    *is_direct = strcmp(value, "direct") == 0;
+    if (!*is_direct && strcmp(value, "auto") != 0)
+        return rn_fail(message, RN_INVALID_ARGUMENT,
+                       "the environment variable RN_CONVOLUTION is \"%.100s\"; auto and direct are possible", value);
+    return RN_OK;
+}
+
 static rn_status create(rn_context **context, const rn_context_options *o, rn_message *message)
 {
     rn_allocator allocator = rn_default_allocator();
     const rn_kernels *kernels = NULL;
     rn_context *made;
     int32_t threads = 1;
+    bool is_direct = false;
     rn_status status;
 
     if ((o->allocate == NULL) != (o->release == NULL))
         return rn_fail(message, RN_INVALID_ARGUMENT, "one of the two memory hooks is NULL");
     if ((status = choose_threads(&threads, o->threads, message)) != RN_OK ||
-        (status = choose_kernels(&kernels, o->isas, message)) != RN_OK)
+        (status = choose_kernels(&kernels, o->isas, message)) != RN_OK ||
+        (status = choose_convolution(&is_direct, o->convolution, message)) != RN_OK)
         return status;
     if (o->allocate != NULL)
         allocator = (rn_allocator){ o->allocate, o->release, o->allocator_payload };
@@ -154,6 +172,9 @@ static rn_status create(rn_context **context, const rn_context_options *o, rn_me
     made->allocator = allocator;
     made->pool.threads = threads;
     made->kernels = kernels;
+    made->pairs = rn_cpu_has_bf16() ? rn_pair_kernels_for(kernels->isa) : NULL;
+    made->direct_convolutions = is_direct;
+    made->precision = o->precision;
     made->seed = o->seed;
     made->log = o->log;
     made->log_payload = o->log_payload;
@@ -182,9 +203,31 @@ rn_status rn_context_create(rn_context **context, const rn_context_options *opti
     if (status == RN_OK && (o.message == NULL) != (o.message_size == 0))
         status = rn_fail(&message, RN_INVALID_ARGUMENT, "a buffer for the message and its size belong together");
     if (status == RN_OK)
+        status = rn_check_precision((int32_t)o.precision, &message);
+    if (status == RN_OK)
         status = create(context, &o, &message);
     tell(options, &message);
     return status;
+}
+
+rn_status rn_check_precision(int32_t precision, rn_message *message)
+{
+    if (precision == RN_PRECISION_DEFAULT || precision == RN_PRECISION_FLOAT32 || precision == RN_PRECISION_BFLOAT16)
+        return RN_OK;
+    return rn_fail(message, RN_INVALID_ARGUMENT, "%d is no precision", (int)precision);
+}
+
+rn_precision rn_context_precision(const rn_context *context)
+{
+    return context != NULL && rn_context_wants_pairs(context, RN_PRECISION_DEFAULT) ? RN_PRECISION_BFLOAT16
+                                                                                    : RN_PRECISION_FLOAT32;
+}
+
+bool rn_context_wants_pairs(const rn_context *context, int32_t wanted)
+{
+    const int32_t precision = wanted != RN_PRECISION_DEFAULT ? wanted : (int32_t)context->precision;
+
+    return precision == RN_PRECISION_BFLOAT16 && context->pairs != NULL;
 }
 
 void rn_context_retain(rn_context *context)

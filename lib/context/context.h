@@ -13,6 +13,9 @@ struct rn_context {
     rn_allocator allocator;
     rn_pool pool;
     const rn_kernels *kernels;
+    const rn_gemm_kernels *pairs; /* products of bfloat16; NULL: this CPU, or the chosen set, has none */
+    bool direct_convolutions;
+    rn_precision precision;
     uint64_t seed;
     rn_log_function log;
     void *log_payload;
@@ -21,6 +24,11 @@ struct rn_context {
 
 void rn_context_retain(rn_context *context);
 #define rn_context_release rn_context_destroy
+
+/* RN_INVALID_ARGUMENT: there is no such precision. */
+rn_status rn_check_precision(int32_t precision, rn_message *message);
+/* Whether products are to be of bfloat16: `wanted`, or the context's own, and what the CPU has. */
+bool rn_context_wants_pairs(const rn_context *context, int32_t wanted);
 
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))

@@ -6,6 +6,7 @@
  *   RN_WIDTH     floats in a native vector: 4, 8 or 16
  *   RN_ROWS      rows of the largest tile (mr), at most 14
  *   RN_VECTORS   vectors in a row of it (nr / width)
+ *   RN_MULTIPLY_PAIRS, RN_PAIRS, RN_BLOCKS   if operands are pairs (gemm_avx512_bf16.c)
  *
  * It is compiled with that set's flags and with multiply-adds fused where the set has them, so that the tile lives in
  * registers: RN_ROWS * RN_VECTORS accumulators, RN_VECTORS of b, one broadcast element of a.
@@ -47,6 +48,13 @@ ALWAYS_INLINE void store(float *to, vector value)
     *(vector_anywhere *)to = value;
 }
 
+/* a broadcast of what lies at `left`, times `right`, added to `sum` */
+#if defined(RN_MULTIPLY_PAIRS)
+#define MULTIPLY_ADD(sum, left, right) RN_MULTIPLY_PAIRS(sum, left, right)
+#else
+#define MULTIPLY_ADD(sum, left, right) ((sum) + (*(left) - (vector){ 0 }) * (right))
+#endif
+
 /* ---- tiles ----------------------------------------------------------------------------------------------------- */
 
 /*
@@ -56,7 +64,7 @@ ALWAYS_INLINE void store(float *to, vector value)
  */
 ALWAYS_INLINE void multiply_tile(const int rows, int64_t depth, const float *a, int64_t step, int64_t run_length,
                                  int64_t run_pitch, const float *restrict b, float *restrict c, int64_t ldc,
-                                 bool accumulate)
+                                 rn_gemm_start start)
 {
     enum { SHARING = 3, POINTERS = (ROWS + SHARING - 1) / SHARING };
     vector tile[ROWS][VECTORS];
@@ -65,7 +73,7 @@ ALWAYS_INLINE void multiply_tile(const int rows, int64_t depth, const float *a, 
     for (int i = 0; i < rows; i++) {
         UNROLL
         for (int j = 0; j < VECTORS; j++)
-            tile[i][j] = accumulate ? load(c + i * ldc + j * WIDTH) : (vector){ 0 };
+            tile[i][j] = start == RN_GEMM_CONTINUE ? load(c + i * ldc + j * WIDTH) : (vector){ 0 };
     }
     for (; depth > 0; depth -= run_length, a += run_pitch) {
         const int64_t count = depth < run_length ? depth : run_length;
@@ -82,19 +90,20 @@ ALWAYS_INLINE void multiply_tile(const int rows, int64_t depth, const float *a, 
                 right[j] = *(const vector *)(b + j * WIDTH);
             UNROLL
             for (int i = 0; i < rows; i++) {
-                const vector one = left[i / SHARING][i % SHARING * step + k] - (vector){ 0 }; /* a broadcast */
-
                 UNROLL
                 for (int j = 0; j < VECTORS; j++)
-                    tile[i][j] += one * right[j];
+                    tile[i][j] = MULTIPLY_ADD(tile[i][j], left[i / SHARING] + i % SHARING * step + k, right[j]);
             }
         }
     }
     UNROLL
     for (int i = 0; i < rows; i++) {
         UNROLL
-        for (int j = 0; j < VECTORS; j++)
+        for (int j = 0; j < VECTORS; j++) {
+            if (start == RN_GEMM_ADD)
+                tile[i][j] += load(c + i * ldc + j * WIDTH);
             store(c + i * ldc + j * WIDTH, tile[i][j]);
+        }
     }
 }
 
@@ -104,10 +113,10 @@ _Static_assert(VECTORS >= 1 && COLUMNS % WIDTH == 0, "a row of a tile is whole v
 
 /* A tile of each height that the set has. */
 ALWAYS_INLINE void multiply_rows(int64_t rows, int64_t depth, const float *a, int64_t step, int64_t run_length,
-                                 int64_t run_pitch, const float *b, float *c, int64_t ldc, bool accumulate)
+                                 int64_t run_pitch, const float *b, float *c, int64_t ldc, rn_gemm_start start)
 {
 #define TILE(height) \
-    case height: multiply_tile(height, depth, a, step, run_length, run_pitch, b, c, ldc, accumulate); break
+    case height: multiply_tile(height, depth, a, step, run_length, run_pitch, b, c, ldc, start); break
     switch (rows) {
         TILE(1);
 #if RN_ROWS >= 2
@@ -155,15 +164,15 @@ ALWAYS_INLINE void multiply_rows(int64_t rows, int64_t depth, const float *a, in
 }
 
 static void multiply(int64_t rows, int64_t depth, const rn_gemm_rows *a, const float *b, float *c, int64_t ldc,
-                     bool accumulate)
+                     rn_gemm_start start)
 {
-    multiply_rows(rows, depth, a->first, a->step, a->run_length, a->run_pitch, b, c, ldc, accumulate);
+    multiply_rows(rows, depth, a->first, a->step, a->run_length, a->run_pitch, b, c, ldc, start);
 }
 
 static void multiply_weights(int64_t rows, int64_t depth, const float *a, int64_t lda, const float *b, float *c,
                              int64_t ldc, bool accumulate)
 {
-    multiply_rows(rows, depth, a, 1, 1, lda, b, c, ldc, accumulate);
+    multiply_rows(rows, depth, a, 1, 1, lda, b, c, ldc, accumulate ? RN_GEMM_CONTINUE : RN_GEMM_FRESH);
 }
 
 /* ---- packing --------------------------------------------------------------------------------------------------- */
@@ -423,11 +432,19 @@ static void add_products(int64_t channels, const float *a, const float *b, float
         to[c] += a[c] * b[c];
 }
 
+#include "kernels/gemm_dots.h"
+
+#if !defined(RN_PAIRS)
+#define RN_PAIRS NULL
+#define RN_BLOCKS RN_GEMM_BLOCKS
+#endif
+
 #define RN_GEMM_TABLE \
     { \
-        .mr = ROWS, .nr = COLUMNS, .unit = UNIT, .blocks = RN_GEMM_BLOCKS, .multiply = multiply, \
+        .mr = ROWS, .nr = COLUMNS, .unit = UNIT, .blocks = RN_BLOCKS, .pairs = RN_PAIRS, .multiply = multiply, \
         .multiply_weights = multiply_weights, .gather = gather, .gather_weights = gather_weights, .copy = copy, \
-        .transpose = transpose, .multiply_taps = multiply_taps, .add_products = add_products \
+        .transpose = transpose, .multiply_dots = multiply_dots, .multiply_taps = multiply_taps, \
+        .add_products = add_products \
     }
 
 #endif

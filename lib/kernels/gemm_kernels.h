@@ -5,8 +5,8 @@
  *   c[i, j] = (accumulate: c[i, j] +) sum over k of a[i, k] * b[k, j]        i < rows <= mr, j < nr, k < depth
  *
  * Each c[i, j] is one chain of multiply-adds in ascending k. `depth` is exact: what lies behind it in a panel is never
- * read. Loading c continues the chain, so that blocking k does not change a bit; AVX2 and AVX-512 fuse alike and give
- * the same bits.
+ * read. Loading c continues the chain, so that blocking k does not change a bit; a chain of its own that is added to c
+ * rounds less in long sums. AVX2 and AVX-512 fuse alike and give the same bits.
  *
  *   a, forward and data   rn_gemm_rows                 in place, or packed: [depth / unit][rows][unit]; pixels are
  *                                                      copied as whole vectors, elements broadcast from memory
@@ -51,7 +51,8 @@ typedef struct rn_gemm_tap {
     const float *x, *weights;
 } rn_gemm_tap;
 
-/* Sizes of blocks, in floats unless said, for the second-level cache of the cores that have the set. They decide no bit. */
+/* Sizes of blocks, in floats unless said, for the second-level cache of the cores that have the set. They decide no
+ * bit. */
 typedef struct rn_gemm_blocks {
     int32_t depth;        /* k of a block: a panel of weights this deep stays while the rows pass over it */
     int32_t rows;         /* packed rows of a block, or its band */
@@ -68,12 +69,38 @@ typedef struct rn_gemm_blocks {
         1152, 80 * 1024, 64 * 1024, 512, 512, 128 * 1024, 448 \
     }
 
+/*
+ * Products of bfloat16 numbers: two neighbours along k take the place of a float in the operands of multiply and
+ * multiply_weights (`depth`, steps and pitches count pairs) and are multiplied and summed by one instruction, in
+ * float32. Rounding to bfloat16 is to the nearest, ties to even. Nothing but these kernels looks into a pair.
+ */
+typedef struct rn_pair_kernels {
+    /* to[i] = (from[2i], from[2i + 1]), 0 behind `count` floats */
+    void (*neighbours)(float *to, const float *from, int64_t count);
+    /* to[j] = (first[j], second[j]) for j < count, 0 for count <= j < stored; second NULL: zeros. `to` may be
+     * `first`. */
+    void (*rows)(float *to, int64_t stored, const float *first, const float *second, int64_t count);
+    /* `transpose` of neighbours: to[k * nr + j] = (from[j * from_pitch + 2k], from[j * from_pitch + 2k + 1]) */
+    void (*transpose)(float *to, const float *from, int64_t from_pitch, int64_t depth, int64_t columns);
+} rn_pair_kernels;
+
+enum { RN_GEMM_CHAINS = 16 /* of a dot product */ };
+
+typedef enum rn_gemm_start { RN_GEMM_FRESH, RN_GEMM_CONTINUE, RN_GEMM_ADD } rn_gemm_start;
+
+/* Of pairs: rows are never packed, so sums are as deep as a panel that L2 holds beside a band. */
+#define RN_PAIR_BLOCKS \
+    { \
+        2560, 80 * 1024, 64 * 1024, 512, 512, 128 * 1024, 448 \
+    }
+
 typedef struct rn_gemm_kernels {
     int32_t mr, nr, unit;
     rn_gemm_blocks blocks;
+    const rn_pair_kernels *pairs; /* NULL: products are of floats */
 
     void (*multiply)(int64_t rows, int64_t depth, const rn_gemm_rows *a, const float *b, float *c, int64_t ldc,
-                     bool accumulate);
+                     rn_gemm_start start);
     void (*multiply_weights)(int64_t rows, int64_t depth, const float *a, int64_t lda, const float *b, float *c,
                              int64_t ldc, bool accumulate);
 
@@ -91,11 +118,20 @@ typedef struct rn_gemm_kernels {
     /* to[k * nr + j] = from[j * from_pitch + k] for k < depth and j < columns <= nr, 0 for columns <= j < nr. */
     void (*transpose)(float *to, const float *from, int64_t from_pitch, int64_t depth, int64_t columns);
 
+    /*
+     * Dot products along k: sums[(o * samples + n) * 16 + l] = (accumulate: sums +) chain l of
+     * w[o * w_pitch + k] * x[n * x_pitch + k], over k = l, l + 16, ... below depth. Depths of calls that go on are
+     * multiples of 16.
+     */
+    void (*multiply_dots)(int64_t outs, int64_t samples, int64_t depth, const float *w, int64_t w_pitch, const float *x,
+                          int64_t x_pitch, float *sums, bool accumulate);
+
     /* Channel by channel: to[c] = sum over t of taps[t].x[c] * taps[t].weights[c]; to[c] += a[c] * b[c]. */
     void (*multiply_taps)(int64_t count, const rn_gemm_tap *taps, int64_t channels, float *to);
     void (*add_products)(int64_t channels, const float *a, const float *b, float *to);
 } rn_gemm_kernels;
 
 extern const rn_gemm_kernels rn_gemm_reference, rn_gemm_baseline, rn_gemm_avx2, rn_gemm_avx512;
+extern const rn_gemm_kernels rn_gemm_avx512_bf16; /* needs AVX512_BF16 beside AVX-512 */
 
 #endif

@@ -11,16 +11,16 @@
 enum { ROWS = 3, COLUMNS = 5, UNIT = 2 };
 
 static void multiply(int64_t rows, int64_t depth, const rn_gemm_rows *a, const float *b, float *c, int64_t ldc,
-                     bool accumulate)
+                     rn_gemm_start start)
 {
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t j = 0; j < COLUMNS; j++) {
-            float sum = accumulate ? c[i * ldc + j] : 0;
+            float sum = start == RN_GEMM_CONTINUE ? c[i * ldc + j] : 0;
 
             for (int64_t k = 0; k < depth; k++)
                 sum +=
                     a->first[i * a->step + k / a->run_length * a->run_pitch + k % a->run_length] * b[k * COLUMNS + j];
-            c[i * ldc + j] = sum;
+            c[i * ldc + j] = start == RN_GEMM_ADD ? c[i * ldc + j] + sum : sum;
         }
     }
 }
@@ -37,6 +37,23 @@ static void multiply_weights(int64_t rows, int64_t depth, const float *a, int64_
             c[i * ldc + j] = sum;
         }
     }
+}
+
+static void multiply_dots(int64_t outs, int64_t samples, int64_t depth, const float *w, int64_t w_pitch, const float *x,
+                          int64_t x_pitch, float *sums, bool accumulate)
+{
+    for (int64_t o = 0; o < outs; o++)
+        for (int64_t n = 0; n < samples; n++) {
+            float *const chains = sums + (o * samples + n) * RN_GEMM_CHAINS;
+
+            for (int l = 0; l < RN_GEMM_CHAINS; l++) {
+                float sum = accumulate ? chains[l] : 0;
+
+                for (int64_t k = l; k < depth; k += RN_GEMM_CHAINS)
+                    sum += w[o * w_pitch + k] * x[n * x_pitch + k];
+                chains[l] = sum;
+            }
+        }
 }
 
 static float place_of(const rn_gather_row *row, int64_t r, int64_t place)
@@ -111,5 +128,6 @@ const rn_gemm_kernels rn_gemm_reference = { .mr = ROWS,
                                             .gather_weights = gather_weights,
                                             .copy = copy,
                                             .transpose = transpose,
+                                            .multiply_dots = multiply_dots,
                                             .multiply_taps = multiply_taps,
                                             .add_products = add_products };

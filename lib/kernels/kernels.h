@@ -12,14 +12,18 @@
 
 #include "kernels/gemm_kernels.h"
 #include "kernels/row_kernels.h"
+#include "kernels/winograd_kernels.h"
 #include <resnet/context.h>
 
 typedef struct rn_kernels {
     rn_isa isa;
     const rn_gemm_kernels *gemm;
     const rn_row_kernels *rows;
+    const rn_winograd_kernels *winograd; /* NULL: the reference has none */
 } rn_kernels;
 
+/* The matrix kernels for products of bfloat16 pairs that go with a set, or NULL. The caller has checked the CPU. */
+const rn_gemm_kernels *rn_pair_kernels_for(rn_isa isa);
 /* The table of an instruction set that this build has, or NULL. The caller has checked the CPU. */
 const rn_kernels *rn_kernels_for(rn_isa isa);
 

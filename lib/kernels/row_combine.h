@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The combination of rn_row_combine. A row's last vector ends with the row and may reach back over the one before it. It
- * is computed before anything of the row is stored, since the output may be an input, and stored at the end: what is
+ * The combination of rn_row_combine. A row's last vector ends with the row and may reach back over the one before it.
+ * It is computed before anything of the row is stored, since the output may be an input, and stored at the end: what is
  * stored twice is the same twice.
  */
 #ifndef RN_KERNELS_ROW_COMBINE_H
@@ -9,7 +9,8 @@
 
 #include "kernels/row_vector.h"
 
-/* In a loop that is shorter than a vector: compilers would make vectors of it, several times as much code as the rest. */
+/* In a loop that is shorter than a vector: compilers would make vectors of it, several times as much code as the
+ * rest. */
 #define KEEP_SINGLE __asm__ volatile("")
 
 /* What a combination has. */

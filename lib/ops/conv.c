@@ -2,17 +2,25 @@
 /* The table of algorithms, in the order in which they are tried, and what all of them begin with. */
 #include "ops/conv_algorithm.h"
 
-static const rn_conv_algorithm *const algorithms[] = { &rn_conv_depthwise, &rn_conv_linear, &rn_conv_gemm };
+static const rn_conv_algorithm *const algorithms[] = { &rn_conv_depthwise, &rn_conv_linear, &rn_conv_winograd,
+                                                       &rn_conv_gemm };
 
-rn_conv_plan rn_conv_plan_for(const rn_context *context, const rn_conv *conv, int64_t batch)
+rn_conv_plan rn_conv_plan_for(const rn_context *context, const rn_conv *conv, int64_t batch, bool wants_pairs)
 {
-    rn_conv_plan plan = { .conv = *conv, .batch = batch, .algorithm = &rn_conv_gemm };
+    rn_conv_plan plan = {
+        .conv = *conv, .batch = batch, .wants_pairs = wants_pairs && context->pairs != NULL, .algorithm = &rn_conv_gemm
+    };
 
     for (size_t i = sizeof algorithms / sizeof *algorithms; i-- > 0;)
-        if (algorithms[i]->suits(conv))
+        if (algorithms[i]->suits(context, conv))
             plan.algorithm = algorithms[i];
     plan.algorithm->plan(&plan, context);
     return plan;
+}
+
+const void *rn_conv_layout(const rn_context *context, const rn_conv_plan *plan)
+{
+    return plan->forward.gemm != NULL ? plan->forward.gemm : context->kernels->gemm;
 }
 
 void rn_conv_pack(const rn_context *context, const rn_conv_plan *plan, const float *weights, float *packed)

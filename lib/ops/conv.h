@@ -7,14 +7,16 @@
  *   backward data     dx = the same engine over dy with the kernel turned round; stride s gives s*s classes of pixels
  *   backward weights  dw[o, k] = sum_m  dy[m, o] * col(x)[m, k]         in chunks of m combined by a fixed tree
  *
+ * That is for the general case; 3 x 3 windows with stride 1 go through Winograd's transforms (conv_winograd.c),
+ * depthwise ones are sums of taps (conv_depthwise.c), linear layers dot products (conv_linear.c).
+ *
  * Weights are (out, kh, kw, in / groups) in memory, as the parameter store has them. Same bits for any number of
- * threads: each output element has one chain of multiply-adds whose order depends on shapes only. Nothing is allocated:
- * the caller brings the workspace. What depends on the shape alone (the algorithm, the blocks, the bytes) is settled
- * once, in a plan. Zeros of the padding take part in the sums: where weights (or, in the gradient of
- * the weights, dy) are infinite or NaN at the border, the outputs there are NaN, as they are with any im2col; depthwise
- * convolutions (conv_depthwise.c) leave them out.
- * Infinities in x stay in the outputs whose windows see them. A linear layer is the 1 x 1 convolution of a map with h =
- * w = 1 (conv_linear.c).
+ * threads: the order of each output element's sums depends on shapes only. Nothing is allocated: the caller brings the
+ * workspace. What depends on the shape alone (the algorithm, the blocks, the bytes) is settled once, in a plan. Zeros
+ * of the padding take part in the sums: where weights (or, in the gradient of the weights, dy) are infinite or NaN at
+ * the border, the outputs there are NaN, as they are with any im2col; depthwise convolutions leave them out. Infinities
+ * in x stay in the outputs whose windows see them; with Winograd they become NaNs, in all outputs of the tiles that see
+ * them. A linear layer is the 1 x 1 convolution of a map with h = w = 1.
  */
 #ifndef RN_OPS_CONV_H
 #define RN_OPS_CONV_H
@@ -38,6 +40,7 @@ typedef struct rn_conv_epilogue {
 
 /* How a pass of products is cut into units of work (conv_product.c). */
 typedef struct rn_product_blocks {
+    const rn_gemm_kernels *gemm; /* of floats or of pairs */
     int64_t products;
     bool direct;                       /* rows are read in place or from a band, whole lines of pixels */
     int64_t row_blocks, column_blocks; /* of each product */
@@ -54,6 +57,7 @@ typedef struct rn_side {
 
 /* How the gradient of the weights is (conv_weights.c). */
 typedef struct rn_weight_blocks {
+    const rn_gemm_kernels *gemm;
     int64_t depth, outs, rows; /* of a group: columns k, channels o, pixels m */
     int64_t chunks;
     rn_side out, column;              /* channels in panels of mr, columns in panels of nr */
@@ -63,22 +67,52 @@ typedef struct rn_weight_blocks {
     int64_t tile_floats, line_floats, thread_floats;
 } rn_weight_blocks;
 
+/* How a pass of Winograd's is cut into units of work (winograd_product.c). */
+typedef struct rn_winograd_blocks {
+    bool is_kept;                /* planes of the weights are made beforehand */
+    int64_t tiles;               /* of a unit; if weights are not kept, whose inputs are transformed together */
+    int64_t groups;              /* of those tiles, units of their own */
+    int64_t weight_rows;         /* of a block of weights, if they are not kept */
+    int64_t chains;              /* of a sum, over at most 128 channels each */
+    int64_t in_pitch, out_pitch; /* floats from a tile to the next in a chain's part of a plane; in a plane */
+    int64_t nothing, shared_floats, thread_floats;
+} rn_winograd_blocks;
+
+/* How Winograd's gradient of the weights is (winograd_weights.c). */
+typedef struct rn_winograd_sums {
+    bool is_chunked;       /* a unit transforms what it multiplies; else all threads read what all transformed */
+    int64_t chunks, tiles; /* tiles: transformed together */
+    int64_t out_ranges, in_ranges; /* of channels, each a unit */
+    int64_t in_step, out_pitch;    /* floats of a panel of inputs; from a tile's gradients to the next's */
+    int64_t sum_pitch;             /* floats from a channel's sums to the next's */
+    int64_t nothing, shared_floats, thread_floats;
+} rn_winograd_sums;
+
 /* A convolution over some number of images under one context's kernels and threads. */
 typedef struct rn_conv_plan {
     rn_conv conv;
     int64_t batch;
+    bool wants_pairs; /* products of bfloat16 numbers, where the algorithm, the shape and the CPU have them */
     const struct rn_conv_algorithm *algorithm;
-    int64_t packed_count; /* floats of packed weights, INT64_MAX if they cannot be counted; 0: forward takes the weights
-                             as they are */
+    /* Floats (or pairs) of packed weights, INT64_MAX if they cannot be counted; 0: forward takes the weights as they
+     * are. */
+    int64_t packed_count;
     /* Bytes of workspace, aligned to RN_ALIGNMENT, that each pass needs; SIZE_MAX if they cannot be counted. */
     size_t forward_bytes, data_bytes, weights_bytes;
     rn_product_blocks forward, data;
     rn_weight_blocks weights;
+    struct {
+        rn_winograd_blocks forward, data;
+        rn_winograd_sums weights;
+    } winograd;
 } rn_conv_plan;
 
-/* For passes over `batch` images; forward may also be given fewer. */
-rn_conv_plan rn_conv_plan_for(const rn_context *context, const rn_conv *conv, int64_t batch);
+/* For passes over `batch` images; forward may also be given fewer. `wants_pairs`: operands of products are rounded to
+ * bfloat16, sums stay in float32. */
+rn_conv_plan rn_conv_plan_for(const rn_context *context, const rn_conv *conv, int64_t batch, bool wants_pairs);
 
+/* What packed weights are laid out for: plans that differ in it, or in the algorithm, cannot share them. */
+const void *rn_conv_layout(const rn_context *context, const rn_conv_plan *plan);
 /* Packs weights, in parallel; `packed` is aligned to RN_ALIGNMENT. It serves the kernels of the plan's context only. */
 void rn_conv_pack(const rn_context *context, const rn_conv_plan *plan, const float *weights, float *packed);
 /* `packed`: the weights themselves where packed_count is 0. */

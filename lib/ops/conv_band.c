@@ -9,16 +9,22 @@ static bool inside(int64_t offset, int64_t stride, int64_t out, int64_t in)
     return offset >= 0 && (out - 1) * stride + offset < in;
 }
 
-bool rn_gather_in_place(const rn_gather *gather)
+/* Windows are single pixels of the map, none in the padding. */
+static bool is_single_inside(const rn_gather *gather)
 {
     return gather->window_h == 1 && gather->window_w == 1 &&
            inside(gather->offset_h, gather->stride_h, gather->out_h, gather->in_h) &&
            inside(gather->offset_w, gather->stride_w, gather->out_w, gather->in_w);
 }
 
+bool rn_gather_in_place(const rn_gather *gather)
+{
+    return is_single_inside(gather) && gather->floats == 0;
+}
+
 bool rn_gather_whole_map(const rn_gather *gather)
 {
-    return rn_gather_in_place(gather) && gather->stride_h == 1 && gather->stride_w == 1 &&
+    return is_single_inside(gather) && gather->stride_h == 1 && gather->stride_w == 1 &&
            gather->out_h == gather->in_h && gather->out_w == gather->in_w;
 }
 
@@ -40,9 +46,42 @@ static int64_t band_pitch(const rn_gather *gather)
     return rn_round_up(band_width(gather) * gather->channels, FLOATS_A_LINE);
 }
 
+/* Pairs of single pixels lie one after the other, those that no window sees left out; the gap keeps pixels of a power
+ * of two of pairs off each other's cache sets. */
+static bool is_single_pairs(const rn_gather *gather)
+{
+    return gather->floats > 0 && gather->window_h == 1 && gather->window_w == 1;
+}
+
+static int64_t single_pitch(const rn_gather *gather)
+{
+    enum { FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float) };
+
+    return rn_round_up(gather->channels, FLOATS_A_LINE) + FLOATS_A_LINE;
+}
+
+int64_t rn_band_floats_of_singles(const rn_gather *gather, int64_t lines)
+{
+    return gather->floats == 0 ? 0 : lines * gather->out_w * single_pitch(gather);
+}
+
 int64_t rn_band_floats(const rn_gather *gather, int64_t lines)
 {
+    if (is_single_pairs(gather))
+        return rn_band_floats_of_singles(gather, lines);
     return band_height(gather, lines) * band_pitch(gather);
+}
+
+/* `pixels` neighbours of the map as pairs. */
+static void copy_pairs(const rn_gather *gather, const rn_gemm_kernels *gemm, float *to, const float *from,
+                       int64_t pixels)
+{
+    if (gather->pitch == 2 * gather->channels) {
+        gemm->pairs->neighbours(to, from, pixels * gather->pitch);
+        return;
+    }
+    for (int64_t x = 0; x < pixels; x++)
+        gemm->pairs->neighbours(to + x * gather->channels, from + x * gather->pitch, gather->floats);
 }
 
 /* Input line y of an image with the padding on both sides. */
@@ -59,10 +98,33 @@ static void copy_line(const rn_gather *gather, const rn_gemm_kernels *gemm, int6
     from = gather->data + ((image * gather->in_h + y) * gather->in_w + x + left) * gather->pitch;
     memset(to, 0, (size_t)(left * channels) * sizeof *to);
     memset(to + right * channels, 0, (size_t)((width - right) * channels) * sizeof *to);
-    if (gather->pitch == channels)
+    if (gather->floats > 0)
+        copy_pairs(gather, gemm, to + left * channels, from, right - left);
+    else if (gather->pitch == channels)
         gemm->copy(to + left * channels, (right - left) * channels, from, 0, 1, (right - left) * channels);
     else
         gemm->copy(to + left * channels, channels, from, gather->pitch, right - left, channels);
+}
+
+/* The pixels [m, m + count) that windows of one pixel see, one after the other. */
+static rn_stretch stretch_of_pairs(const rn_gather *gather, const rn_gemm_kernels *gemm, int64_t m, int64_t count,
+                                   float *band)
+{
+    const int64_t pitch = single_pitch(gather);
+
+    for (int64_t r = 0; r < count; r++) {
+        const rn_gather_pixel pixel = rn_gather_pixel_at(gather, m + r);
+        const int64_t y = pixel.i * gather->stride_h + gather->offset_h,
+                      x = pixel.j * gather->stride_w + gather->offset_w;
+
+        if (y < 0 || y >= gather->in_h || x < 0 || x >= gather->in_w)
+            memset(band + r * pitch, 0, (size_t)gather->channels * sizeof *band);
+        else
+            gemm->pairs->neighbours(
+                band + r * pitch, gather->data + ((pixel.image * gather->in_h + y) * gather->in_w + x) * gather->pitch,
+                gather->floats);
+    }
+    return (rn_stretch){ { band, pitch, gather->channels, 0 }, 1, count, 0 };
 }
 
 rn_stretch rn_gather_stretch(const rn_gather *gather, const rn_gemm_kernels *gemm, int64_t m, int64_t count,
@@ -73,6 +135,8 @@ rn_stretch rn_gather_stretch(const rn_gather *gather, const rn_gemm_kernels *gem
     const int64_t lines =
         gather->out_h - first.i < count / gather->out_w ? gather->out_h - first.i : count / gather->out_w;
 
+    if (is_single_pairs(gather))
+        return stretch_of_pairs(gather, gemm, m, count, band);
     if (rn_gather_whole_map(gather))
         return (rn_stretch){ { gather->data + m * gather->pitch, gather->pitch, channels, 0 }, 1, count, 0 };
     if (rn_gather_in_place(gather)) {

@@ -23,10 +23,13 @@ bool rn_gather_whole_map(const rn_gather *gather);
 
 /* Floats of a band for `lines` lines of output of one image. */
 int64_t rn_band_floats(const rn_gather *gather, int64_t lines);
+/* The same for pairs of single pixels, which cross images, whatever the windows are; 0 without pairs. */
+int64_t rn_band_floats_of_singles(const rn_gather *gather, int64_t lines);
 
 /*
  * The rows [m, m + count) or as many of them as one stretch can have; m and count are multiples of out_w unless the
- * windows are the whole map. `band` is aligned room for min(count / out_w, out_h) lines; not used in place.
+ * windows are the whole map. `band` is aligned room for min(count / out_w, out_h) lines, or for all of them
+ * as single pixels, whichever is more; not used in place.
  */
 rn_stretch rn_gather_stretch(const rn_gather *gather, const rn_gemm_kernels *gemm, int64_t m, int64_t count,
                              float *band);

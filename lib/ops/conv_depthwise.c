@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Depthwise convolutions: each channel by itself, so that there is no matrix to multiply. A pixel is a sum over the few
- * taps of its window, all channels beside each other in vectors; the weights are turned round to (tap, channel) for that.
- * Backward data is the same sum over the pixels of dy whose windows see the pixel, in ascending order of those. Taps in
- * the padding are left out.
+ * taps of its window, all channels beside each other in vectors; the weights are turned round to (tap, channel) for
+ * that. Backward data is the same sum over the pixels of dy whose windows see the pixel, in ascending order of those.
+ * Taps in the padding are left out.
  */
 #include "ops/conv_algorithm.h"
 #include "ops/conv_gather.h"
@@ -15,8 +15,9 @@ enum {
     FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float)
 };
 
-static bool suits(const rn_conv *conv)
+static bool suits(const rn_context *context, const rn_conv *conv)
 {
+    (void)context;
     return conv->groups > 1 && conv->in_c == conv->groups && conv->out_c == conv->groups &&
            (int64_t)conv->kernel_h * conv->kernel_w <= TAPS_MOST;
 }
@@ -42,7 +43,7 @@ static void pack(const rn_context *context, const rn_conv_plan *plan, const floa
     turn_weights(&plan->conv, weights, packed);
 }
 
-/* ---- one side of a window ------------------------------------------------------------------------------------------ */
+/* ---- one side of a window ---------------------------------------------------------------------------------------- */
 
 /* The taps [first, first + step, ...] of a window that fall on pixels, and those pixels: at, at + at_step, ... */
 typedef struct side_taps {
@@ -60,7 +61,8 @@ static side_taps forward_side(int64_t i, int64_t in, int64_t kernel, int64_t str
     return (side_taps){ last > first ? last - first : 0, first, 1, start + first * dilation, dilation };
 }
 
-/* Output pixel `at` sees input pixel y with tap k where y = at * stride - padding + dilation * k: k falls as `at` rises. */
+/* Output pixel `at` sees input pixel y with tap k where y = at * stride - padding + dilation * k: k falls as `at`
+ * rises. */
 static side_taps backward_side(int64_t y, int64_t out, int64_t kernel, int64_t stride, int64_t padding,
                                int64_t dilation)
 {
@@ -101,7 +103,7 @@ static int64_t list_taps(rn_gemm_tap *taps, const rn_conv *conv, const side_taps
     return count;
 }
 
-/* ---- forward and backward data ------------------------------------------------------------------------------------- */
+/* ---- forward and backward data ----------------------------------------------------------------------------------- */
 
 typedef struct pixel_pass {
     const rn_gemm_kernels *gemm;
@@ -203,7 +205,7 @@ static void backward_data(const rn_context *context, const rn_conv_plan *plan, c
     rn_parallel(&context->pool, dx->n * dx->h, run_lines, &pass);
 }
 
-/* ---- gradient of the weights: dw[c][tap] = sum over pixels m of dy[m][c] x[m, tap][c] ------------------------------- */
+/* ---- gradient of the weights: dw[c][tap] = sum over pixels m of dy[m][c] x[m, tap][c] ---------------------------- */
 
 typedef struct weight_pass {
     const rn_gemm_kernels *gemm;
@@ -290,7 +292,7 @@ static void backward_weights(const rn_context *context, const rn_conv_plan *plan
         rn_add_weight_chunks(context, pass.partials, pass.chunks, conv->in_c * tap_count(conv), dw, accumulate);
 }
 
-/* ---- the algorithm ------------------------------------------------------------------------------------------------- */
+/* ---- the algorithm ----------------------------------------------------------------------------------------------- */
 
 static void plan_passes(rn_conv_plan *plan, const rn_context *context)
 {

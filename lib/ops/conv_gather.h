@@ -18,6 +18,8 @@
 typedef struct rn_gather {
     const float *data;
     int64_t pitch, channels;
+    int64_t
+        floats; /* 0, or channels are pairs of bfloat16 made of so many floats: then rows are read from bands only */
     int64_t in_h, in_w, out_h, out_w;
     int64_t window_h, window_w, stride_h, stride_w, offset_h, offset_w, dilation_h, dilation_w;
 } rn_gather;
@@ -46,6 +48,20 @@ static inline int64_t rn_clip(int64_t value, int64_t low, int64_t high)
 static inline int64_t rn_gather_reach(int64_t window, int64_t dilation)
 {
     return window > 0 ? dilation * (window - 1) + 1 : 0;
+}
+
+/* Numbers that a product has of `channels` channels of a pixel: as many, or pairs, the last one filled up with zero. */
+static inline int64_t rn_gemm_channels(const rn_gemm_kernels *gemm, int64_t channels)
+{
+    return gemm->pairs == NULL ? channels : rn_divide_up(channels, 2);
+}
+
+/* The same rows for products of `gemm`'s kind. */
+static inline rn_gather rn_gather_for(const rn_gemm_kernels *gemm, rn_gather gather)
+{
+    gather.floats = gemm->pairs == NULL ? 0 : gather.channels;
+    gather.channels = rn_gemm_channels(gemm, gather.channels);
+    return gather;
 }
 
 static inline int64_t rn_gather_depth(const rn_gather *gather)

@@ -3,9 +3,10 @@
 #include "ops/conv_algorithm.h"
 #include "ops/conv_product.h"
 
-static int64_t forward_depth(const rn_conv *conv)
+/* In floats or pairs. */
+static int64_t forward_depth(const rn_gemm_kernels *gemm, const rn_conv *conv)
 {
-    return (int64_t)conv->kernel_h * conv->kernel_w * rn_conv_group_in(conv);
+    return (int64_t)conv->kernel_h * conv->kernel_w * rn_gemm_channels(gemm, rn_conv_group_in(conv));
 }
 
 typedef struct pack_job {
@@ -15,38 +16,55 @@ typedef struct pack_job {
     float *packed;
 } pack_job;
 
+/* Weights of `columns` output channels from `first` on. Pairs are of one tap's channels. */
+static void pack_panel(const pack_job *job, float *to, int64_t first, int64_t columns)
+{
+    const rn_gemm_kernels *const gemm = job->gemm;
+    const int64_t taps = (int64_t)job->conv->kernel_h * job->conv->kernel_w, channels = rn_conv_group_in(job->conv),
+                  pitch = taps * channels;
+    const float *const from = job->weights + first * pitch;
+
+    if (gemm->pairs == NULL)
+        gemm->transpose(to, from, pitch, pitch, columns);
+    for (int64_t tap = 0; gemm->pairs != NULL && tap < taps; tap++)
+        gemm->pairs->transpose(to + tap * rn_gemm_channels(gemm, channels) * gemm->nr, from + tap * channels, pitch,
+                               channels, columns);
+}
+
 /* Units are panels of nr output channels. */
 static void pack_panels(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     const pack_job *const job = payload;
-    const int64_t nr = job->gemm->nr, depth = forward_depth(job->conv), columns = rn_conv_group_out(job->conv),
-                  panels = rn_divide_up(columns, nr);
+    const int64_t nr = job->gemm->nr, depth = forward_depth(job->gemm, job->conv),
+                  columns = rn_conv_group_out(job->conv), panels = rn_divide_up(columns, nr);
 
     (void)thread;
     for (int64_t unit = begin; unit < end; unit++) {
         const int64_t group = unit / panels, first = unit % panels * nr;
 
-        job->gemm->transpose(job->packed + unit * depth * nr, job->weights + (group * columns + first) * depth, depth,
-                             depth, columns - first < nr ? columns - first : nr);
+        pack_panel(job, job->packed + unit * depth * nr, group * columns + first,
+                   columns - first < nr ? columns - first : nr);
     }
 }
 
 static void pack(const rn_context *context, const rn_conv_plan *plan, const float *weights, float *packed)
 {
     const rn_conv *const conv = &plan->conv;
-    pack_job job = { context->kernels->gemm, conv, weights, packed };
+    pack_job job = { plan->forward.gemm, conv, weights, packed };
 
     rn_parallel(&context->pool, conv->groups * rn_divide_up(rn_conv_group_out(conv), job.gemm->nr), pack_panels, &job);
 }
 
-static rn_product_shape forward_shape(const rn_conv *conv, int64_t batch)
+static rn_product_shape forward_shape(const rn_gemm_kernels *gemm, const rn_conv *conv, int64_t batch)
 {
     const rn_map nowhere = { .pitch = conv->in_c };
 
-    return (rn_product_shape){ conv->groups, batch, rn_conv_group_out(conv), rn_gather_windows(conv, &nowhere, 0) };
+    return (rn_product_shape){ conv->groups, batch, rn_conv_group_out(conv),
+                               rn_gather_for(gemm, rn_gather_windows(conv, &nowhere, 0)) };
 }
 
 typedef struct forward_pass {
+    const rn_gemm_kernels *gemm;
     const rn_conv *conv;
     const rn_map *x, *y;
     const float *packed;
@@ -62,7 +80,7 @@ static void describe_forward(rn_product *product, const void *payload, int64_t g
     const int64_t channel = group * rn_conv_group_out(conv);
 
     *product = (rn_product){
-        .gather = rn_gather_windows(conv, pass->x, group),
+        .gather = rn_gather_for(pass->gemm, rn_gather_windows(conv, pass->x, group)),
         .images = pass->y->n,
         .packed = pass->packed + group * pass->packed_group,
         .columns = rn_conv_group_out(conv),
@@ -80,26 +98,39 @@ static void describe_forward(rn_product *product, const void *payload, int64_t g
 static void forward(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const float *packed,
                     const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace)
 {
-    const forward_pass pass = { &plan->conv, x, y, packed, plan->packed_count / plan->conv.groups, epilogue };
+    const forward_pass pass = {
+        plan->forward.gemm, &plan->conv, x, y, packed, plan->packed_count / plan->conv.groups, epilogue
+    };
 
     rn_product_run(context, &plan->forward, describe_forward, &pass, workspace);
 }
 
-/* ---- the algorithm ------------------------------------------------------------------------------------------------- */
+/* ---- the algorithm ----------------------------------------------------------------------------------------------- */
 
-static bool suits(const rn_conv *conv)
+static bool suits(const rn_context *context, const rn_conv *conv)
 {
+    (void)context;
     (void)conv;
     return true;
 }
 
 static void plan_passes(rn_conv_plan *plan, const rn_context *context)
 {
-    const rn_product_shape shape = forward_shape(&plan->conv, plan->batch);
+    const rn_conv *const conv = &plan->conv;
+    const rn_gemm_kernels *gemm = context->kernels->gemm;
+    rn_product_shape shape = forward_shape(gemm, conv, plan->batch);
 
+    if (plan->wants_pairs && conv->groups == 1) {
+        const rn_product_shape of_pairs = forward_shape(context->pairs, conv, plan->batch);
+
+        if (rn_product_suits_pairs(context->pairs, &of_pairs)) {
+            gemm = context->pairs;
+            shape = of_pairs;
+        }
+    }
     plan->packed_count =
-        rn_product_packed_floats(context, &plan->conv, rn_conv_group_out(&plan->conv), rn_conv_group_in(&plan->conv));
-    plan->forward = rn_product_blocks_for(context, &shape);
+        rn_product_packed_floats(gemm, conv, rn_conv_group_out(conv), rn_gemm_channels(gemm, rn_conv_group_in(conv)));
+    plan->forward = rn_product_blocks_for(context, gemm, &shape);
     plan->forward_bytes = rn_product_workspace(context, &plan->forward);
     rn_gemm_plan_data(plan, context);
     rn_gemm_plan_weights(plan, context);

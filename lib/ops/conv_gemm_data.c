@@ -2,12 +2,12 @@
 /*
  * Backward data as products of an im2col matrix with packed weights.
  *
- * With dilation d, input pixel y is seen by window row k of output row i where y = i * stride - padding +
- * d * k. Pixels of one class, y = a + stride * j, meet the same window rows: those with d * k = a + padding (mod
- * stride), k = first + t * step, step = stride / gcd(d, stride), t < taps. Window row k finds them at i = j + (a +
- * padding - d * first) / stride - t * d / gcd: a window of `taps` rows over dy, in falling order of t, that slides by
- * one and is dilated by d / gcd. Each class is a product of its own whose pixels lie `stride` apart in dx; with stride 1
- * there is one class, the convolution with the kernel turned round.
+ * With dilation d, input pixel y is seen by window row k of output row i where y = i * stride - padding + d * k. Pixels
+ * of one class, y = a + stride * j, meet the same window rows: those with d * k = a + padding (mod stride), k = first +
+ * t * step, step = stride / gcd(d, stride), t < taps. Window row k finds them at i = j + (a + padding - d * first) /
+ * stride - t * d / gcd: a window of `taps` rows over dy, in falling order of t, that slides by one and is dilated by d
+ * / gcd. Each class is a product of its own whose pixels lie `stride` apart in dx; with stride 1 there is one class,
+ * the convolution with the kernel turned round.
  */
 #include "ops/conv_algorithm.h"
 #include "ops/conv_product.h"
@@ -49,9 +49,15 @@ typedef struct data_class {
     int64_t packed;      /* where its packed weights begin */
 } data_class;
 
-static int64_t class_depth(const rn_conv *conv, const data_class *class)
+/* Numbers of a pixel's dy: floats, or pairs. */
+static int64_t group_depth(const rn_gemm_kernels *gemm, const rn_conv *conv)
 {
-    return class->h.taps * class->w.taps * rn_conv_group_out(conv);
+    return rn_gemm_channels(gemm, rn_conv_group_out(conv));
+}
+
+static int64_t class_depth(const rn_gemm_kernels *gemm, const rn_conv *conv, const data_class *class)
+{
+    return class->h.taps * class->w.taps * group_depth(gemm, conv);
 }
 
 static side row_side(const rn_conv *conv, int64_t class)
@@ -68,9 +74,9 @@ static side column_side(const rn_conv *conv, int64_t class)
  * Packed weights: class by class, in it group by group. The classes of one row together have all of the kernel's
  * columns.
  */
-static data_class class_at(const rn_context *context, const rn_conv *conv, int64_t index)
+static data_class class_at(const rn_gemm_kernels *gemm, const rn_conv *conv, int64_t index)
 {
-    const int64_t columns = rn_round_up(rn_conv_group_in(conv), context->kernels->gemm->nr);
+    const int64_t columns = rn_round_up(rn_conv_group_in(conv), gemm->nr);
     data_class class = { .row = index / conv->stride_w, .column = index % conv->stride_w };
     int64_t taps = 0;
 
@@ -80,7 +86,7 @@ static data_class class_at(const rn_context *context, const rn_conv *conv, int64
         taps += row_side(conv, row).taps * conv->kernel_w;
     for (int64_t column = 0; column < class.column; column++)
         taps += column_side(conv, column).taps * class.h.taps;
-    class.packed = taps * rn_conv_group_out(conv) * columns * conv->groups;
+    class.packed = taps * group_depth(gemm, conv) * columns * conv->groups;
     return class;
 }
 
@@ -90,9 +96,9 @@ static int64_t class_count(const rn_conv *conv)
 }
 
 /* The classes' windows together are the kernel. */
-static size_t data_packed_bytes(const rn_context *context, const rn_conv *conv)
+static size_t data_packed_bytes(const rn_gemm_kernels *gemm, const rn_conv *conv)
 {
-    const int64_t floats = rn_product_packed_floats(context, conv, rn_conv_group_in(conv), rn_conv_group_out(conv));
+    const int64_t floats = rn_product_packed_floats(gemm, conv, rn_conv_group_in(conv), group_depth(gemm, conv));
     size_t bytes;
 
     if (!rn_size_multiply(&bytes, (size_t)floats, sizeof(float)) || bytes > SIZE_MAX - RN_ALIGNMENT)
@@ -100,14 +106,15 @@ static size_t data_packed_bytes(const rn_context *context, const rn_conv *conv)
     return (bytes + RN_ALIGNMENT - 1) / RN_ALIGNMENT * RN_ALIGNMENT;
 }
 
-static rn_product_shape data_shape(const rn_conv *conv, int64_t batch)
+static rn_product_shape data_shape(const rn_gemm_kernels *gemm, const rn_conv *conv, int64_t batch)
 {
     const side h = row_side(conv, 0), w = column_side(conv, 0); /* steps and dilation are those of all classes */
 
     return (rn_product_shape){ conv->groups * class_count(conv),
                                batch,
                                rn_conv_group_in(conv),
-                               { .channels = rn_conv_group_out(conv),
+                               { .channels = group_depth(gemm, conv),
+                                 .floats = gemm->pairs == NULL ? 0 : rn_conv_group_out(conv),
                                  .in_h = conv->out_h,
                                  .in_w = conv->out_w,
                                  .out_h = rn_divide_up(conv->in_h, conv->stride_h),
@@ -122,16 +129,25 @@ static rn_product_shape data_shape(const rn_conv *conv, int64_t batch)
 
 void rn_gemm_plan_data(rn_conv_plan *plan, const rn_context *context)
 {
-    const rn_product_shape shape = data_shape(&plan->conv, plan->batch);
+    const rn_conv *const conv = &plan->conv;
+    const rn_gemm_kernels *gemm = context->kernels->gemm;
+    rn_product_shape shape = data_shape(gemm, conv, plan->batch);
 
-    plan->data = rn_product_blocks_for(context, &shape);
-    if (!rn_size_add(&plan->data_bytes, data_packed_bytes(context, &plan->conv),
-                     rn_product_workspace(context, &plan->data)))
+    if (plan->wants_pairs && conv->groups == 1) {
+        const rn_product_shape of_pairs = data_shape(context->pairs, conv, plan->batch);
+
+        if (rn_product_suits_pairs(context->pairs, &of_pairs)) {
+            gemm = context->pairs;
+            shape = of_pairs;
+        }
+    }
+    plan->data = rn_product_blocks_for(context, gemm, &shape);
+    if (!rn_size_add(&plan->data_bytes, data_packed_bytes(gemm, conv), rn_product_workspace(context, &plan->data)))
         plan->data_bytes = SIZE_MAX;
 }
 
 typedef struct data_pass {
-    const rn_context *context;
+    const rn_gemm_kernels *gemm;
     const rn_conv *conv;
     const rn_map *dy, *dx;
     const float *weights;
@@ -143,20 +159,26 @@ typedef struct data_pass {
 static void pack_class_panel(const data_pass *pass, const data_class *class, int64_t group, int64_t panel)
 {
     const rn_conv *const conv = pass->conv;
-    const rn_gemm_kernels *const gemm = pass->context->kernels->gemm;
+    const rn_gemm_kernels *const gemm = pass->gemm;
     const int64_t channels = rn_conv_group_in(conv), outs = rn_conv_group_out(conv), first = panel * gemm->nr;
     const int64_t columns = channels - first < gemm->nr ? channels - first : gemm->nr;
-    const int64_t row_pitch = (int64_t)conv->kernel_h * conv->kernel_w * channels, depth = class_depth(conv, class);
+    const int64_t row_pitch = (int64_t)conv->kernel_h * conv->kernel_w * channels,
+                  depth = class_depth(gemm, conv, class);
     float *to = pass->packed + class->packed + (group * rn_divide_up(channels, gemm->nr) + panel) * depth * gemm->nr;
 
     for (int64_t u = class->h.taps - 1; u >= 0; u--)
         for (int64_t v = class->w.taps - 1; v >= 0; v--) {
             const int64_t k = class->h.first + u * class->h.step, l = class->w.first + v * class->w.step;
 
-            gemm->copy(to, gemm->nr,
-                       pass->weights + group * outs * row_pitch + (k * conv->kernel_w + l) * channels + first,
-                       row_pitch, outs, columns);
-            to += outs * gemm->nr;
+            const float *const from =
+                pass->weights + group * outs * row_pitch + (k * conv->kernel_w + l) * channels + first;
+
+            if (gemm->pairs == NULL)
+                gemm->copy(to, gemm->nr, from, row_pitch, outs, columns);
+            for (int64_t o = 0; gemm->pairs != NULL && o < outs; o += 2)
+                gemm->pairs->rows(to + o / 2 * gemm->nr, gemm->nr, from + o * row_pitch,
+                                  o + 1 < outs ? from + (o + 1) * row_pitch : NULL, columns);
+            to += group_depth(gemm, conv) * gemm->nr;
         }
 }
 
@@ -164,11 +186,11 @@ static void pack_class_panel(const data_pass *pass, const data_class *class, int
 static void pack_class_panels(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     const data_pass *const pass = payload;
-    const int64_t panels = rn_divide_up(rn_conv_group_in(pass->conv), pass->context->kernels->gemm->nr);
+    const int64_t panels = rn_divide_up(rn_conv_group_in(pass->conv), pass->gemm->nr);
 
     (void)thread;
     for (int64_t unit = begin; unit < end; unit++) {
-        const data_class class = class_at(pass->context, pass->conv, unit / (panels * pass->conv->groups));
+        const data_class class = class_at(pass->gemm, pass->conv, unit / (panels * pass->conv->groups));
 
         pack_class_panel(pass, &class, unit / panels % pass->conv->groups, unit % panels);
     }
@@ -180,13 +202,14 @@ static void describe_data(rn_product *product, const void *payload, int64_t inde
     const rn_conv *const conv = pass->conv;
     const rn_map *const dx = pass->dx;
     const int64_t group = index % conv->groups, channel = group * rn_conv_group_in(conv);
-    const data_class class = class_at(pass->context, conv, index / conv->groups);
+    const data_class class = class_at(pass->gemm, conv, index / conv->groups);
     const rn_steps whole = rn_steps_of(dx);
 
     *product = (rn_product){
         .gather = { .data = pass->dy->data + group * rn_conv_group_out(conv),
                     .pitch = pass->dy->pitch,
-                    .channels = rn_conv_group_out(conv),
+                    .channels = group_depth(pass->gemm, conv),
+                    .floats = pass->gemm->pairs == NULL ? 0 : rn_conv_group_out(conv),
                     .in_h = conv->out_h,
                     .in_w = conv->out_w,
                     .out_h = class.h.pixels,
@@ -199,10 +222,9 @@ static void describe_data(rn_product *product, const void *payload, int64_t inde
                     .offset_w = class.w.offset,
                     .dilation_h = class.h.dilation,
                     .dilation_w = class.w.dilation },
-        .images = pass->accumulate && class_depth(conv, &class) == 0 ? 0 : dx->n, /* nothing to add */
-        .packed =
-            pass->packed + class.packed +
-            group * rn_round_up(rn_conv_group_in(conv), pass->context->kernels->gemm->nr) * class_depth(conv, &class),
+        .images = pass->accumulate && class_depth(pass->gemm, conv, &class) == 0 ? 0 : dx->n, /* nothing to add */
+        .packed = pass->packed + class.packed +
+                  group * rn_round_up(rn_conv_group_in(conv), pass->gemm->nr) * class_depth(pass->gemm, conv, &class),
         .columns = rn_conv_group_in(conv),
         .out = dx->data + class.row * whole.line + class.column * whole.pixel + channel,
         .out_steps = { whole.pixel * conv->stride_w, whole.line * conv->stride_h, whole.image },
@@ -217,10 +239,9 @@ void rn_gemm_backward_data(const rn_context *context, const rn_conv_plan *plan, 
                            const rn_map *dx, bool accumulate, void *workspace)
 {
     const rn_conv *const conv = &plan->conv;
-    data_pass pass = { context, conv, dy, dx, weights, workspace, accumulate };
+    data_pass pass = { plan->data.gemm, conv, dy, dx, weights, workspace, accumulate };
 
-    rn_parallel(&context->pool,
-                class_count(conv) * conv->groups * rn_divide_up(rn_conv_group_in(conv), context->kernels->gemm->nr),
+    rn_parallel(&context->pool, class_count(conv) * conv->groups * rn_divide_up(rn_conv_group_in(conv), pass.gemm->nr),
                 pack_class_panels, &pass);
-    rn_product_run(context, &plan->data, describe_data, &pass, (char *)workspace + data_packed_bytes(context, conv));
+    rn_product_run(context, &plan->data, describe_data, &pass, (char *)workspace + data_packed_bytes(pass.gemm, conv));
 }

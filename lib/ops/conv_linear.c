@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Convolutions of a single pixel: linear layers. Each weight is used once for every sample and for nothing else, so what
- * is packed are the samples, and the weights, which may take more memory than all the rest of a network (vgg16: 495 of
- * 553 MB), are read where they lie and never copied as a whole. Sums have the same chains as those of any other
- * convolution, and so the same bits. The gradient of the weights is conv_weights.c's.
+ * Convolutions of a single pixel: linear layers. Each weight is used once for every sample and for nothing else, and
+ * the weights, which may take more memory than all the rest of a network (vgg16: 495 of 553 MB), are read once, where
+ * they lie, in long runs. The gradient of the weights is conv_weights.c's.
  *
- * Forward   y^T[o, n] = sum_k w[o, k] x^T[k, n]: the product engine with the weights as its map, of one pixel an output
- *           feature, and the samples as its packed weights; then y^T is turned round, with the epilogue.
+ * Forward   y[n, o] = sum_k w[o, k] x[n, k]: dot products of 16 chains each (kernels/gemm_dots.h), a range of features
+ *           and a block of k at a time, so that the samples' part of a block stays in the first-level cache; the chains
+ *           are added up in a fixed tree.
  * Backward  dx[n, k] = sum_o dy^T[o, n] w[o, k]: the kernel of the weights' gradient, which sums over rows; a unit of
  *           work is a range of columns k, whose weights pass through the thread's L2 some rows at a time.
  */
 #include "ops/conv_algorithm.h"
-#include "ops/conv_product.h"
+#include "ops/conv_gather.h"
 #include "ops/matrix.h"
 
 enum {
+    FEATURES = 24,      /* of a unit; so few that small heads are work for all threads */
+    SAMPLES = 32,       /* whose chains are kept at once */
+    DEPTH = 512,        /* of a block */
     STRETCH_ROWS = 128, /* of weights in L2 at once */
     UNIT_PANELS = 8,    /* of columns: a row's piece is long enough for whole pages to pay */
     FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float)
@@ -44,7 +47,106 @@ static size_t bytes_of(size_t floats, size_t more_bytes)
                : SIZE_MAX;
 }
 
-/* ---- panels of samples -------------------------------------------------------------------------------------------- */
+/* ---- forward ----------------------------------------------------------------------------------------------------- */
+
+/* Samples are copied so that those of a power of two of numbers do not fall on one set of the cache. */
+static int64_t sample_pitch(const rn_conv *conv)
+{
+    return rn_round_up(conv->in_c, FLOATS_A_LINE) + FLOATS_A_LINE;
+}
+
+/* Of a thread: the chains of a range of features, its sums. */
+static int64_t range_floats(int64_t batch)
+{
+    return FEATURES * least(batch, SAMPLES) * (RN_GEMM_CHAINS + 1);
+}
+
+typedef struct forward_pass {
+    const rn_context *context;
+    const rn_conv *conv;
+    const float *weights;
+    const rn_map *x, *y;
+    const rn_conv_epilogue *epilogue;
+    float *samples, *threads;
+} forward_pass;
+
+/* Units are samples. */
+static void copy_samples(void *payload, int64_t begin, int64_t end, int32_t thread)
+{
+    const forward_pass *const pass = payload;
+    const int64_t pitch = sample_pitch(pass->conv);
+
+    (void)thread;
+    pass->context->kernels->gemm->copy(pass->samples + begin * pitch, pitch, pass->x->data + begin * pass->x->pitch,
+                                       pass->x->pitch, end - begin, pass->conv->in_c);
+}
+
+/* In a fixed tree. */
+static float sum_of_chains(const float *chains)
+{
+    float part[RN_GEMM_CHAINS / 2];
+
+    for (int l = 0; l < RN_GEMM_CHAINS / 2; l++)
+        part[l] = chains[l] + chains[l + RN_GEMM_CHAINS / 2];
+    for (int half = RN_GEMM_CHAINS / 4; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            part[l] += part[l + half];
+    return part[0];
+}
+
+/* `samples` sums of each of `features` features go to y, from sample n and feature o on; sums are [sample][feature]. */
+static void write_sums(const forward_pass *pass, int64_t n, int64_t samples, int64_t o, int64_t features, float *sums)
+{
+    const rn_conv_epilogue *const e = pass->epilogue;
+    const rn_row_combine finish = { .a = { sums, features },
+                                    .ka = e->scale != NULL ? e->scale + o : NULL,
+                                    .c = e->shift != NULL ? e->shift + o : NULL,
+                                    .other = e->residual != NULL ? rn_matrix_part(e->residual, n, o)
+                                                                 : (rn_matrix){ NULL, 0 },
+                                    .out = rn_matrix_part(pass->y, n, o),
+                                    .relu = e->relu };
+
+    pass->context->kernels->rows->combine(samples, features, &finish);
+}
+
+static void run_range(const forward_pass *pass, int64_t n, int64_t o, float *chains)
+{
+    const int64_t depth = pass->conv->in_c, features = least(FEATURES, pass->conv->out_c - o),
+                  samples = least(SAMPLES, pass->x->n - n);
+    float *const sums = chains + features * samples * RN_GEMM_CHAINS;
+
+    for (int64_t k = 0; k < depth; k += DEPTH)
+        pass->context->kernels->gemm->multiply_dots(
+            features, samples, least(DEPTH, depth - k), pass->weights + o * depth + k, depth,
+            pass->samples + n * sample_pitch(pass->conv) + k, sample_pitch(pass->conv), chains, k > 0);
+    for (int64_t i = 0; i < samples; i++)
+        for (int64_t f = 0; f < features; f++)
+            sums[i * features + f] = sum_of_chains(chains + (f * samples + i) * RN_GEMM_CHAINS);
+    write_sums(pass, n, samples, o, features, sums);
+}
+
+/* Units are ranges of features, for all samples. */
+static void run_ranges(void *payload, int64_t begin, int64_t end, int32_t thread)
+{
+    const forward_pass *const pass = payload;
+
+    for (int64_t unit = begin; unit < end; unit++)
+        for (int64_t n = 0; n < pass->x->n; n += SAMPLES)
+            run_range(pass, n, unit * FEATURES, pass->threads + thread * range_floats(pass->x->n));
+}
+
+static void forward(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const float *weights,
+                    const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace)
+{
+    float *const samples = workspace;
+    forward_pass pass = { context, &plan->conv, weights, x, y, epilogue, samples, NULL };
+
+    pass.threads = samples + plan->batch * sample_pitch(&plan->conv);
+    rn_parallel(&context->pool, x->n, copy_samples, &pass);
+    rn_parallel(&context->pool, rn_divide_up(plan->conv.out_c, FEATURES), run_ranges, &pass);
+}
+
+/* ---- panels of samples ------------------------------------------------------------------------------------------- */
 
 typedef struct panel_job {
     const rn_gemm_kernels *gemm;
@@ -71,112 +173,7 @@ static void make_panels(const rn_context *context, const rn_map *map, float *pan
     rn_parallel(&context->pool, rn_divide_up(map->n, job.gemm->nr), turn_panels, &job);
 }
 
-/* ---- forward ----------------------------------------------------------------------------------------------------- */
-
-/* The weights as a map of one line, with a pixel for each output feature. */
-static rn_gather weights_as_map(const rn_conv *conv, const float *weights)
-{
-    return (rn_gather){ .data = weights,
-                        .pitch = conv->in_c,
-                        .channels = conv->in_c,
-                        .in_h = 1,
-                        .in_w = conv->out_c,
-                        .out_h = 1,
-                        .out_w = conv->out_c,
-                        .window_h = 1,
-                        .window_w = 1,
-                        .stride_h = 1,
-                        .stride_w = 1,
-                        .dilation_h = 1,
-                        .dilation_w = 1 };
-}
-
-static rn_product_shape forward_shape(const rn_conv *conv, int64_t batch)
-{
-    return (rn_product_shape){ 1, 1, batch, weights_as_map(conv, NULL) };
-}
-
-/* A row of y^T. */
-static int64_t turned_pitch(int64_t batch)
-{
-    return rn_round_up(batch, FLOATS_A_LINE);
-}
-
-/* Samples in panels, y^T, and a panel of y for each thread, in this order. */
-static size_t forward_floats(const rn_context *context, const rn_conv *conv, int64_t batch)
-{
-    const rn_gemm_kernels *const gemm = context->kernels->gemm;
-    const size_t tiles = (size_t)context->pool.threads * (size_t)batch * (size_t)gemm->nr;
-    size_t floats = panel_floats(gemm, batch, conv->in_c), turned;
-
-    if (!rn_size_multiply(&turned, (size_t)conv->out_c, (size_t)turned_pitch(batch)) ||
-        !rn_size_add(&floats, floats, turned) || !rn_size_add(&floats, floats, tiles + FLOATS_A_LINE))
-        return SIZE_MAX;
-    return floats / FLOATS_A_LINE * FLOATS_A_LINE;
-}
-
-typedef struct forward_pass {
-    const rn_gemm_kernels *gemm;
-    const rn_row_kernels *rows;
-    const rn_conv *conv;
-    const float *weights, *samples;
-    const rn_conv_epilogue *epilogue;
-    const rn_map *y;
-    float *turned, *tiles;
-} forward_pass;
-
-static void describe_forward(rn_product *product, const void *payload, int64_t index)
-{
-    const forward_pass *const pass = payload;
-    const int64_t pitch = turned_pitch(pass->y->n), all = pitch * pass->conv->out_c;
-
-    (void)index;
-    *product = (rn_product){ .gather = weights_as_map(pass->conv, pass->weights),
-                             .images = 1,
-                             .packed = pass->samples,
-                             .columns = pass->y->n,
-                             .out = pass->turned,
-                             .out_steps = { pitch, all, all } };
-}
-
-/* Units are panels of nr output features. */
-static void turn_back(void *payload, int64_t begin, int64_t end, int32_t thread)
-{
-    const forward_pass *const pass = payload;
-    const rn_conv_epilogue *const e = pass->epilogue;
-    const int64_t nr = pass->gemm->nr, batch = pass->y->n, pitch = turned_pitch(batch);
-    float *const tile = pass->tiles + thread * batch * nr;
-
-    for (int64_t panel = begin; panel < end; panel++) {
-        const int64_t o = panel * nr, columns = least(nr, pass->conv->out_c - o);
-        const rn_row_combine finish = { .a = { tile, nr },
-                                        .ka = e->scale != NULL ? e->scale + o : NULL,
-                                        .c = e->shift != NULL ? e->shift + o : NULL,
-                                        .other = e->residual != NULL ? rn_matrix_part(e->residual, 0, o)
-                                                                     : (rn_matrix){ NULL, 0 },
-                                        .out = rn_matrix_part(pass->y, 0, o),
-                                        .relu = e->relu };
-
-        pass->gemm->transpose(tile, pass->turned + o * pitch, pitch, batch, columns);
-        pass->rows->combine(batch, columns, &finish);
-    }
-}
-
-static void forward(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const float *weights,
-                    const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace)
-{
-    const rn_gemm_kernels *const gemm = context->kernels->gemm;
-    const rn_conv *const conv = &plan->conv;
-    float *const samples = workspace, *const turned = samples + panel_floats(gemm, x->n, conv->in_c);
-    forward_pass pass = { gemm, context->kernels->rows, conv, weights, samples, epilogue, y, turned, NULL };
-
-    pass.tiles = turned + conv->out_c * turned_pitch(x->n);
-    make_panels(context, x, samples);
-    rn_product_run(context, &plan->forward, describe_forward, &pass, samples + forward_floats(context, conv, x->n));
-    rn_parallel(&context->pool, rn_divide_up(conv->out_c, gemm->nr), turn_back, &pass);
-}
-
-/* ---- backward data ------------------------------------------------------------------------------------------------- */
+/* ---- backward data ----------------------------------------------------------------------------------------------- */
 
 /* Of a thread: a stretch of weights, and its tiles of dx. */
 static size_t thread_floats(const rn_gemm_kernels *gemm, int64_t batch)
@@ -261,23 +258,33 @@ static void backward_data(const rn_context *context, const rn_conv_plan *plan, c
     rn_parallel(&context->pool, rn_divide_up(conv->in_c, UNIT_PANELS * gemm->nr), run_columns, &pass);
 }
 
-/* ---- the algorithm ------------------------------------------------------------------------------------------------- */
+/* ---- the algorithm ----------------------------------------------------------------------------------------------- */
 
-static bool suits(const rn_conv *conv)
+static bool suits(const rn_context *context, const rn_conv *conv)
 {
+    (void)context;
     return conv->in_h == 1 && conv->in_w == 1 && conv->out_h == 1 && conv->out_w == 1 && conv->kernel_h == 1 &&
            conv->kernel_w == 1 && conv->padding_h == 0 && conv->padding_w == 0 && conv->groups == 1;
+}
+
+/* SIZE_MAX if they cannot be counted. */
+static size_t sample_bytes(const rn_conv *conv, int64_t batch)
+{
+    size_t floats, bytes;
+
+    return rn_size_multiply(&floats, (size_t)sample_pitch(conv), (size_t)batch) &&
+                   rn_size_multiply(&bytes, floats, sizeof(float))
+               ? bytes
+               : SIZE_MAX;
 }
 
 static void plan_passes(rn_conv_plan *plan, const rn_context *context)
 {
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
     const rn_conv *const conv = &plan->conv;
-    const rn_product_shape shape = forward_shape(conv, plan->batch);
 
-    plan->forward = rn_product_blocks_for(context, &shape);
     plan->forward_bytes =
-        bytes_of(forward_floats(context, conv, plan->batch), rn_product_workspace(context, &plan->forward));
+        bytes_of((size_t)context->pool.threads * (size_t)range_floats(plan->batch), sample_bytes(conv, plan->batch));
     plan->data_bytes = bytes_of(panel_floats(gemm, plan->batch, conv->out_c),
                                 (size_t)context->pool.threads * thread_floats(gemm, plan->batch) * sizeof(float));
     rn_gemm_plan_weights(plan, context);

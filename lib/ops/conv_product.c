@@ -67,18 +67,33 @@ static int64_t direct_rows_most(const rn_gemm_kernels *gemm, const rn_gather *la
     if ((!single && (largest->dilation_h != 1 || largest->dilation_w != 1)) ||
         rn_gather_depth(largest) > gemm->blocks.depth || one > gemm->blocks.rows ||
         largest->out_w > gemm->blocks.tiles / tile_pitch || (!one_line && 2 * largest->out_w < gemm->mr) ||
-        (single && largest->stride_w * largest->channels % SETS_FLOATS == 0))
+        (single && largest->floats == 0 && largest->stride_w * largest->channels % SETS_FLOATS == 0))
         return 0;
     return (1 + (gemm->blocks.rows - one) / another) * largest->out_w;
 }
 
-rn_product_blocks rn_product_blocks_for(const rn_context *context, const rn_product_shape *shape)
+/* Of a block of `lines` lines. Products with smaller windows than the largest may be of single pixels. */
+static int64_t band_floats_most(const rn_gather *largest, int64_t lines)
 {
-    const rn_gemm_kernels *const gemm = context->kernels->gemm;
+    return most(rn_band_floats(largest, least(lines, largest->out_h)), rn_band_floats_of_singles(largest, lines));
+}
+
+bool rn_product_suits_pairs(const rn_gemm_kernels *gemm, const rn_product_shape *shape)
+{
+    const int64_t panels = rn_divide_up(shape->columns, gemm->nr),
+                  blocks = rn_divide_up(panels, most(1, gemm->blocks.columns / gemm->nr));
+
+    return direct_rows_most(gemm, &shape->largest, tile_pitch_of(gemm, rn_divide_up(panels, blocks))) > 0;
+}
+
+rn_product_blocks rn_product_blocks_for(const rn_context *context, const rn_gemm_kernels *gemm,
+                                        const rn_product_shape *shape)
+{
     const rn_gather *const largest = &shape->largest;
     const int64_t depth = rn_gather_depth(largest), passes = most(1, rn_divide_up(depth, gemm->blocks.depth));
     const int64_t all = most(1, shape->images * largest->out_h * largest->out_w);
-    rn_product_blocks b = { .products = shape->products,
+    rn_product_blocks b = { .gemm = gemm,
+                            .products = shape->products,
                             .depth = rn_round_up(most(1, rn_divide_up(depth, passes)), gemm->unit) };
     rn_side rows, columns = { .panels = rn_divide_up(shape->columns, gemm->nr) };
     int64_t rows_most, grain, lines;
@@ -99,8 +114,7 @@ rn_product_blocks rn_product_blocks_for(const rn_context *context, const rn_prod
     lines = rn_divide_up(all / grain, b.row_blocks);
     b.rows_most = lines * grain;
     b.tile_pitch = tile_pitch_of(gemm, rn_divide_up(columns.panels, b.column_blocks));
-    b.row_floats = rn_round_up(b.direct ? rn_band_floats(largest, least(lines, largest->out_h)) : b.rows_most * b.depth,
-                               FLOATS_A_LINE);
+    b.row_floats = rn_round_up(b.direct ? band_floats_most(largest, lines) : b.rows_most * b.depth, FLOATS_A_LINE);
     b.tile_floats = b.rows_most * b.tile_pitch;
     b.thread_floats = b.row_floats + b.tile_floats + rn_round_up(b.depth + LINE_SPARE, FLOATS_A_LINE);
     return b;
@@ -117,10 +131,10 @@ size_t rn_product_workspace(const rn_context *context, const rn_product_blocks *
     return described_bytes(blocks) + (size_t)context->pool.threads * (size_t)blocks->thread_floats * sizeof(float);
 }
 
-int64_t rn_product_packed_floats(const rn_context *context, const rn_conv *conv, int64_t columns, int64_t channels)
+int64_t rn_product_packed_floats(const rn_gemm_kernels *gemm, const rn_conv *conv, int64_t columns, int64_t channels)
 {
     const size_t taps = (size_t)conv->kernel_h * (size_t)conv->kernel_w;
-    const size_t padded = (size_t)rn_round_up(columns, context->kernels->gemm->nr);
+    const size_t padded = (size_t)rn_round_up(columns, gemm->nr);
     size_t depth, panels, floats;
 
     if (!rn_size_multiply(&depth, taps, (size_t)channels) || !rn_size_multiply(&panels, (size_t)conv->groups, padded) ||
@@ -173,7 +187,8 @@ static void multiply_tile(const call *c, const rn_product *product, const rn_gem
 
     if (k + count == depth)
         fetch_output(product, m, rows, panel * nr, least(nr, product->columns - panel * nr));
-    c->gemm->multiply(rows, count, a, product->packed + (panel * depth + k) * nr, tile, c->blocks->tile_pitch, k > 0);
+    c->gemm->multiply(rows, count, a, product->packed + (panel * depth + k) * nr, tile, c->blocks->tile_pitch,
+                      k > 0 ? RN_GEMM_CONTINUE : RN_GEMM_FRESH);
 }
 
 /*
@@ -316,7 +331,7 @@ void rn_product_run(const rn_context *context, const rn_product_blocks *blocks, 
                     const void *pass, void *workspace)
 {
     rn_product *const products = workspace;
-    call c = { context->kernels->gemm, context->kernels->rows, blocks, products,
+    call c = { blocks->gemm, context->kernels->rows, blocks, products,
                (float *)(void *)((char *)workspace + described_bytes(blocks)) };
 
     for (int64_t i = 0; i < blocks->products; i++)

@@ -48,11 +48,14 @@ typedef struct rn_product_shape {
     rn_gather largest; /* each extent, window and stride as large as any product has it; the rest is not looked at */
 } rn_product_shape;
 
-/* Floats of the packed weights of all groups, each `columns` wide and window * `channels` deep; INT64_MAX if they cannot be
- * counted. */
-int64_t rn_product_packed_floats(const rn_context *context, const rn_conv *conv, int64_t columns, int64_t channels);
+/* Floats or pairs of the packed weights of all groups, each `columns` wide and window * `channels` deep
+ * (gather.channels); INT64_MAX if they cannot be counted. */
+int64_t rn_product_packed_floats(const rn_gemm_kernels *gemm, const rn_conv *conv, int64_t columns, int64_t channels);
 
-rn_product_blocks rn_product_blocks_for(const rn_context *context, const rn_product_shape *shape);
+rn_product_blocks rn_product_blocks_for(const rn_context *context, const rn_gemm_kernels *gemm,
+                                        const rn_product_shape *shape);
+/* Whether products of such rows can be of pairs: the rows need no packing. */
+bool rn_product_suits_pairs(const rn_gemm_kernels *gemm, const rn_product_shape *shape);
 size_t rn_product_workspace(const rn_context *context, const rn_product_blocks *blocks);
 /* The products may have fewer images than the shape that the blocks are for. */
 void rn_product_run(const rn_context *context, const rn_product_blocks *blocks, rn_product_describe describe,

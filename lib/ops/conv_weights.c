@@ -44,10 +44,11 @@ int64_t rn_weight_chunks(const rn_conv *conv, int64_t batch)
         1, least(least(CHUNKS_MOST, most(by_size, by_units)), batch * conv->out_h * conv->out_w / CHUNK_ROWS_LEAST));
 }
 
-static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *conv, int64_t batch)
+static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *conv, int64_t batch, bool wants_pairs)
 {
-    const rn_gemm_kernels *const gemm = context->kernels->gemm;
-    rn_weight_blocks b = { .depth = (int64_t)conv->kernel_h * conv->kernel_w * rn_conv_group_in(conv),
+    const rn_gemm_kernels *const gemm = conv->groups == 1 && wants_pairs ? context->pairs : context->kernels->gemm;
+    rn_weight_blocks b = { .gemm = gemm,
+                           .depth = (int64_t)conv->kernel_h * conv->kernel_w * rn_conv_group_in(conv),
                            .outs = rn_conv_group_out(conv),
                            .rows = batch * conv->out_h * conv->out_w };
     int64_t chunk;
@@ -64,7 +65,7 @@ static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *
     chunk = most(1, rn_divide_up(b.rows, b.chunks));
     b.stretch =
         least(gemm->blocks.stretch_rows, gemm->blocks.stretch / (b.out_most * gemm->mr + b.column_most * gemm->nr));
-    b.stretch = rn_divide_up(chunk, rn_divide_up(chunk, b.stretch));
+    b.stretch = rn_round_up(rn_divide_up(chunk, rn_divide_up(chunk, b.stretch)), 2); /* pairs end with a chunk */
     b.out_pitch = rn_round_up(b.out_most * gemm->mr, FLOATS_A_LINE) + PAD;
     b.column_floats = rn_round_up(b.stretch * gemm->nr, FLOATS_A_LINE) + PAD;
     b.tile_floats = rn_round_up((int64_t)gemm->mr * gemm->nr, FLOATS_A_LINE);
@@ -88,7 +89,7 @@ static size_t partial_bytes(const rn_conv *conv, const rn_weight_blocks *b)
 
 void rn_gemm_plan_weights(rn_conv_plan *plan, const rn_context *context)
 {
-    const rn_weight_blocks b = choose_blocks(context, &plan->conv, plan->batch);
+    const rn_weight_blocks b = choose_blocks(context, &plan->conv, plan->batch, plan->wants_pairs);
 
     plan->weights = b;
     if (!rn_size_add(&plan->weights_bytes, partial_bytes(&plan->conv, &b),
@@ -193,6 +194,15 @@ static bool rows_collide(const rn_map *dy)
     return dy->pitch % COLLIDING_FLOATS == 0;
 }
 
+/* Rows 2r and 2r + 1 as row r of pairs; `to` may be `from`. */
+static void pair_rows(const rn_gemm_kernels *gemm, float *to, int64_t to_pitch, const float *from, int64_t from_pitch,
+                      int64_t rows, int64_t columns)
+{
+    for (int64_t r = 0; r < rows; r += 2)
+        gemm->pairs->rows(to + r / 2 * to_pitch, columns, from + r * from_pitch,
+                          r + 1 < rows ? from + (r + 1) * from_pitch : NULL, columns);
+}
+
 static void run_weight_units(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     const weight_pass *const pass = payload;
@@ -212,7 +222,16 @@ static void run_weight_units(void *payload, int64_t begin, int64_t end, int32_t 
 
             rn_gather_columns(&gather, pass->gemm, columns, b->column_floats, m, rows, u.column, u.column + u.columns,
                               line);
-            if (rows_collide(pass->dy)) {
+            if (pass->gemm->pairs != NULL) {
+                pair_rows(pass->gemm, gradients, b->out_pitch, dy, pass->dy->pitch, rows, outs);
+                for (int64_t k = 0; k < u.columns; k += pass->gemm->nr) {
+                    float *const panel = columns + k / pass->gemm->nr * b->column_floats;
+
+                    pair_rows(pass->gemm, panel, pass->gemm->nr, panel, pass->gemm->nr, rows, pass->gemm->nr);
+                }
+                multiply_stretch(pass, &u, rn_divide_up(rows, 2), u.accumulate || m > u.begin, gradients, b->out_pitch,
+                                 columns, tile);
+            } else if (rows_collide(pass->dy)) {
                 pass->gemm->copy(gradients, b->out_pitch, dy, pass->dy->pitch, rows, outs);
                 multiply_stretch(pass, &u, rows, u.accumulate || m > u.begin, gradients, b->out_pitch, columns, tile);
             } else {
@@ -272,7 +291,7 @@ void rn_gemm_backward_weights(const rn_context *context, const rn_conv_plan *pla
                               float *dw, bool accumulate, void *workspace)
 {
     const rn_weight_blocks *const b = &plan->weights;
-    weight_pass pass = { .gemm = context->kernels->gemm,
+    weight_pass pass = { .gemm = b->gemm,
                          .conv = &plan->conv,
                          .blocks = b,
                          .x = x,

@@ -26,7 +26,7 @@ static rn_conv_plan *make_plan(rn_tape *tape, int32_t operation)
 
     if (plan != NULL)
         *plan = rn_conv_plan_for(tape->context, &tape->operation[operation].as.conv,
-                                 portioned ? tape->portion : tape->batch);
+                                 portioned ? tape->portion : tape->batch, tape->wants_pairs);
     tape->operation[operation].planned = plan;
     return plan;
 }
@@ -51,7 +51,7 @@ static void prepare_packed(rn_tape *tape, int32_t operation, const rn_conv_plan 
 {
     const int32_t weights = index_of(tape, &tape->operation[operation], RN_WEIGHTS);
     const rn_product product = { .key = { .maker = plan->algorithm,
-                                          .kernels = tape->context->kernels,
+                                          .kernels = rn_conv_layout(tape->context, plan),
                                           .source = { weights, -1, -1, -1, -1, -1 },
                                           .count = (size_t)plan->packed_count },
                                  .make = pack,

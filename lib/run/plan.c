@@ -11,6 +11,7 @@ static rn_status begin(rn_plan *plan, const rn_plan_request *request)
     plan->tape.parameters = request->model->graph->parameters;
     plan->tape.batch = plan->tape.images = request->batch;
     plan->tape.training = request->training;
+    plan->tape.wants_pairs = request->wants_pairs;
     plan->model = request->model;
     plan->input = request->input;
     plan->height = request->height;
@@ -54,7 +55,8 @@ static rn_buffer *buffer_of(rn_tape *tape, int32_t view)
     return &tape->buffer[tape->view[view].buffer];
 }
 
-/* The input is there before the first operation; it, outputs and what callers may ask for stay until the next forward. */
+/* The input is there before the first operation; it, outputs and what callers may ask for stay until the next
+ * forward. */
 static void keep_ends(rn_plan *plan)
 {
     rn_tape *const tape = &plan->tape;

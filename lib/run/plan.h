@@ -47,7 +47,7 @@ typedef struct rn_plan_request {
     int32_t output_count;
     int32_t input;                /* a value */
     int64_t batch, height, width; /* of the input */
-    bool training, input_gradient;
+    bool training, input_gradient, wants_pairs;
     int64_t portion_bytes; /* of the maps around an operation in front (budget.c); 0: the standard */
 } rn_plan_request;
 
@@ -67,7 +67,7 @@ rn_status rn_plan_finish(rn_plan **plan, const rn_plan_request *request);
 rn_map rn_plan_map(const rn_plan *plan, int32_t value);
 rn_map rn_plan_gradient(const rn_plan *plan, int32_t value);
 
-/* ---- between the plan's files -------------------------------------------------------------------------------------- */
+/* ---- between the plan's files ------------------------------------------------------------------------------------ */
 
 rn_status rn_plan_demand(rn_plan *plan);                        /* demand.c */
 rn_status rn_plan_emit(rn_plan *plan);                          /* emit.c */

@@ -5,7 +5,7 @@
 #include "base/options.h"
 #include "ops/combine.h"
 
-RN_NO_TAIL_PADDING(rn_session_options, input);
+RN_NO_TAIL_PADDING(rn_session_options, reserved);
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
@@ -54,6 +54,10 @@ static rn_status check_options(rn_session_options *read, rn_context *context, co
     status = rn_options_read(read, sizeof *read, options, &context->message);
     if (status == RN_OK && read->mode != RN_INFER && read->mode != RN_TRAIN)
         status = rn_fail(&context->message, RN_INVALID_ARGUMENT, "unknown mode %d", (int)read->mode);
+    if (status == RN_OK)
+        status = rn_check_precision(read->precision, &context->message);
+    if (status == RN_OK)
+        status = rn_options_reserved(read->reserved, "rn_session_create", &context->message);
     return status;
 }
 
@@ -82,6 +86,18 @@ static rn_session *allocate_session(rn_context *context, rn_model *model, bool b
     return made;
 }
 
+static void choose_precision(rn_session *session, int32_t wanted)
+{
+    const rn_context *const context = session->context;
+
+    session->wants_pairs = rn_context_wants_pairs(context, wanted);
+    if (!session->wants_pairs && (wanted == RN_PRECISION_BFLOAT16 ||
+                                  (wanted == RN_PRECISION_DEFAULT && context->precision == RN_PRECISION_BFLOAT16)))
+        rn_context_log(session->context, RN_LOG_WARNING,
+                       "no products of bfloat16 with this CPU and instruction set (%s): computing in float32",
+                       rn_isa_name(context->kernels->isa));
+}
+
 static rn_status create(rn_session **session, rn_context *context, rn_model *model, const rn_session_options *options,
                         bool belongs)
 {
@@ -93,6 +109,7 @@ static rn_status create(rn_session **session, rn_context *context, rn_model *mod
     made->training = options->mode == RN_TRAIN;
     made->input_gradient = options->input_gradient != 0;
     made->seed = options->seed != 0 ? options->seed : context->seed;
+    choose_precision(made, options->precision);
     status = find_outputs(made, options);
     if (status == RN_OK)
         status = find_input(made, options);
@@ -121,6 +138,11 @@ rn_status rn_session_create(rn_session **session, rn_context *context, rn_model 
     if (read.mode == RN_TRAIN)
         rn_model_keep_companion(model, NULL); /* training has the memory */
     return create(session, context, model, &read, false);
+}
+
+rn_precision rn_session_precision(const rn_session *session)
+{
+    return session != NULL && session->wants_pairs ? RN_PRECISION_BFLOAT16 : RN_PRECISION_FLOAT32;
 }
 
 rn_status rn_session_create_belonging(rn_session **session, rn_model *model)
@@ -179,7 +201,8 @@ static rn_plan_request request_for(const rn_session *session, int64_t batch, int
                               .height = height,
                               .width = width,
                               .training = session->training,
-                              .input_gradient = session->input_gradient };
+                              .input_gradient = session->input_gradient,
+                              .wants_pairs = session->wants_pairs };
 }
 
 rn_status rn_session_plan_bytes(size_t *nbytes, rn_session *session, int64_t batch, int64_t height, int64_t width)

@@ -2,8 +2,8 @@
 /*
  * The tape: what a network does in one forward and one backward, as operations on views of buffers.
  *
- *   buffer      a piece of memory: maps of a batch, numbers of channels, scratch; or a parameter, its gradient, what was
- *               prepared from parameters
+ *   buffer      a piece of memory: maps of a batch, numbers of channels, scratch; or a parameter, its gradient, what
+ *               was prepared from parameters
  *   view        a range of a buffer's channels
  *   operand     a view and what happens to it: read, written, added to, updated in place
  *   operation   a kind and its operands
@@ -130,6 +130,7 @@ struct rn_tape {
     const struct rn_graph *graph;
     int64_t batch;
     bool training;
+    bool wants_pairs; /* products of bfloat16 numbers (ops/conv.h) */
     rn_buffer *buffer;
     rn_view *view;
     rn_operation *operation;
@@ -153,7 +154,7 @@ struct rn_tape {
     void *payload;
 };
 
-/* ---- writing: without memory -1, and the tape has failed ----------------------------------------------------------- */
+/* ---- writing: without memory -1, and the tape has failed --------------------------------------------------------- */
 
 int32_t rn_tape_images(rn_tape *tape, int64_t h, int64_t w, int64_t c); /* a buffer of maps */
 int32_t rn_tape_numbers(rn_tape *tape, int64_t count, size_t element);  /* of numbers or bytes */
@@ -180,7 +181,7 @@ static inline rn_operand rn_operand_of(int32_t view, rn_role role)
 }
 void rn_tape_release(rn_tape *tape);
 
-/* ---- running ------------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 static inline bool rn_has(const rn_operation *operation, int operand)
 {

@@ -159,6 +159,8 @@ rn_status rn_train_state_write(char **text, const rn_train_state *state, rn_mess
     put_bits(&w, "train_photos", state->train_photos);
     put_bits(&w, "valid_photos", state->valid_photos);
     put_count(&w, "batch_size", state->batch_size);
+    if (state->bfloat16)
+        put_count(&w, "bfloat16", 1);
     put_array(&w, "phases", state, state->phase_count, phase_writer);
     put_count(&w, "epoch", state->epoch);
     put_count(&w, "batch", state->batch);
@@ -356,6 +358,7 @@ static rn_status read_run(rn_train_state *state, const rn_json *object, const rn
     state->train_photos = take_bits(&r, "train_photos");
     state->valid_photos = take_bits(&r, "valid_photos");
     state->batch_size = (int32_t)take_count(&r, "batch_size", INT32_MAX);
+    state->bfloat16 = rn_json_member(object, "bfloat16") != NULL && take_count(&r, "bfloat16", 1) == 1;
     if (status != RN_OK)
         return rn_fail(message, status, "no memory for the state of the training");
     return r.ok ? RN_OK : rn_fail(message, RN_FORMAT, "the training state does not say which run it is of");

@@ -76,6 +76,7 @@ typedef struct rn_train_state {
     char *network, *pipeline, *training_pipeline;
     uint64_t seed, train_photos, valid_photos;
     int32_t batch_size;
+    bool bfloat16; /* products are of bfloat16 numbers */
     /* How far it is. All phases are complete but perhaps the last; epoch, batch and sums are that one's. */
     rn_phase *phase;
     size_t phase_count, phase_capacity;

@@ -10,7 +10,7 @@
 #include <math.h>
 
 RN_NO_TAIL_PADDING(rn_progress, lr_count);
-RN_NO_TAIL_PADDING(rn_trainer_options, keep_last);
+RN_NO_TAIL_PADDING(rn_trainer_options, reserved);
 
 static rn_status check_options(const rn_trainer_options *options, const rn_model *model, rn_message *message)
 {
@@ -20,6 +20,10 @@ static rn_status check_options(const rn_trainer_options *options, const rn_model
         return rn_fail(message, RN_INVALID_ARGUMENT, "there is no directory to resume from");
     if (options->directory != NULL && options->directory[0] == '\0')
         return rn_fail(message, RN_INVALID_ARGUMENT, "the directory's name is empty");
+    if (rn_check_precision(options->precision, message) != RN_OK)
+        return RN_INVALID_ARGUMENT;
+    if (rn_options_reserved(options->reserved, "rn_trainer_create", message) != RN_OK)
+        return RN_INVALID_ARGUMENT;
     if (rn_model_pipeline(model) == NULL || rn_model_training_pipeline(model) == NULL)
         return rn_fail(message, RN_STATE,
                        "the model lacks its preprocessing: rn_model_set_pipeline, rn_model_set_training_pipeline");
@@ -67,6 +71,7 @@ static rn_status identify_run(rn_trainer *trainer, const rn_dataset *train, cons
     const rn_allocator *allocator = &trainer->context->allocator;
     rn_train_state *state = &trainer->state;
 
+    state->bfloat16 = rn_context_wants_pairs(trainer->context, trainer->options.precision);
     state->seed = trainer->options.seed != 0 ? trainer->options.seed : trainer->context->seed;
     state->batch_size = trainer->options.batch_size != 0 ? trainer->options.batch_size : 8;
     state->train_photos = rn_photos_id(train);

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Ours against PyTorch, taken in turns in one run: the machine drifts, the ratio does not.
+"""Ours against a peer, taken in turns in one run: the machine drifts, the ratio does not.
 
-usage: compare.py BENCH ARCH MODE [--batch 8] [--threads 2] [--size 224] [--rounds 5]
+usage: compare.py BENCH ARCH MODE [--batch 8] [--threads 2] [--size 224] [--rounds 5] [--engine torch] [--precision fp32] [--python /usr/bin/python3]
 BENCH is our program (build/release/bin/bench). Prints both medians, the median of the rounds' ratios with its range, and both peaks.
 """
 import argparse, json, os, statistics, subprocess, sys
@@ -15,8 +15,11 @@ parser.add_argument("--batch", default="8")
 parser.add_argument("--threads", default="2")
 parser.add_argument("--size", default="224")
 parser.add_argument("--rounds", type=int, default=5)
+parser.add_argument("--engine", default="torch")
+parser.add_argument("--precision", default="fp32")
+parser.add_argument("--python", default="/usr/bin/python3", help="with the peers of torch_peer.py")
 args = parser.parse_args()
-same = ["--batch", args.batch, "--threads", args.threads, "--size", args.size]
+same = ["--batch", args.batch, "--threads", args.threads, "--size", args.size, "--precision", args.precision]
 peer = os.path.join(os.path.dirname(os.path.abspath(__file__)), "torch_peer.py")
 
 
@@ -26,10 +29,10 @@ def run(command):
 
 ours, theirs = [], []
 for _ in range(args.rounds):
-    theirs.append(run(["/usr/bin/python3", peer, args.arch, args.mode] + same))
+    theirs.append(run([args.python, peer, args.arch, args.mode, "--engine", args.engine] + same))
     ours.append(run([args.bench, "--arch", args.arch, "--mode", args.mode, "--json"] + same))
 ratios = sorted(o["images_per_second"] / t["images_per_second"] for o, t in zip(ours, theirs))
-print("%-14s %-6s ours %7.2f  torch %7.2f images/s  ratio %.2f (%.2f-%.2f)  peak %d against %d MiB" % (
-    args.arch, args.mode, statistics.median(o["images_per_second"] for o in ours),
+print("%-14s %-6s %s batch %s ours %7.2f  %s %7.2f images/s  ratio %.2f (%.2f-%.2f)  peak %d against %d MiB" % (
+    args.arch, args.mode, args.precision, args.batch, statistics.median(o["images_per_second"] for o in ours), args.engine,
     statistics.median(t["images_per_second"] for t in theirs), statistics.median(ratios), ratios[0], ratios[-1],
     max(o["peak_mib"] for o in ours), max(t["peak_mib"] for t in theirs)))

@@ -10,7 +10,8 @@ rn = ctypes.CDLL(sys.argv[1])
 class ContextOptions(ctypes.Structure):
     _fields_ = [("struct_size", c_size_t), ("threads", ctypes.c_int32), ("isas", c_uint32), ("seed", c_uint64),
                 ("allocate", c_void_p), ("release", c_void_p), ("allocator_payload", c_void_p), ("log", c_void_p),
-                ("log_payload", c_void_p), ("message", c_char_p), ("message_size", c_size_t)]
+                ("log_payload", c_void_p), ("message", c_char_p), ("message_size", c_size_t), ("convolution", c_int),
+                ("reserved", ctypes.c_int32)]
 
 
 for name, result, arguments in [

@@ -36,6 +36,7 @@ extern const char *const bits_pass_name[BITS_PASSES];
 int32_t bits_steps(const bits_network *network, bits_pass pass);
 
 /* Runs each pass from the same weights and images. Fails the test if losses or logits are not finite or stand still. */
-void bits_hash(uint64_t hash[BITS_PASSES], const bits_network *network, int32_t threads, rn_isa isa);
+void bits_hash(uint64_t hash[BITS_PASSES], const bits_network *network, int32_t threads, rn_isa isa,
+               rn_precision precision);
 
 #endif

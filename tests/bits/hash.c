@@ -297,9 +297,10 @@ static size_t largest_tensor(const rn_model *model, const int64_t shape[4])
     return (size_t)largest;
 }
 
-void bits_hash(uint64_t hash[BITS_PASSES], const bits_network *network, int32_t threads, rn_isa isa)
+void bits_hash(uint64_t hash[BITS_PASSES], const bits_network *network, int32_t threads, rn_isa isa,
+               rn_precision precision)
 {
-    rn_context *const context = rn_test_context(threads, isa);
+    rn_context *const context = rn_test_context_of(threads, isa, precision);
     hashing h = { network, context, make_model(context, network), { TRAIN_BATCH }, NULL };
 
     assert_int_equal(rn_context_threads(context), threads);

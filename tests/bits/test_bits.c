@@ -64,22 +64,32 @@ static int choose(const char *word)
 typedef struct isa_class {
     const char *name;
     rn_isa isas[3]; /* RN_ISA_AUTO ends them */
+    rn_precision precision;
 } isa_class;
 
 static const isa_class classes[] = {
-    { "baseline", { RN_ISA_BASELINE } },
-    { "fused", { RN_ISA_AVX512, RN_ISA_AVX2 } },
+    { "baseline", { RN_ISA_BASELINE }, RN_PRECISION_FLOAT32 },
+    { "bf16", { RN_ISA_AVX512 }, RN_PRECISION_BFLOAT16 },
+    { "fused", { RN_ISA_AVX512, RN_ISA_AVX2 }, RN_PRECISION_FLOAT32 },
 };
 
 enum { CLASSES = sizeof classes / sizeof classes[0] };
 
 /* The hashes are those of x86-64: elsewhere the compiler may fuse what the baseline adds. */
-static int has_isa(rn_isa isa)
+static int has_isa(rn_isa isa, rn_precision precision)
 {
 #ifdef __x86_64__
-    return rn_test_has_isa(isa);
+    rn_context *context;
+    int has;
+
+    if (!rn_test_has_isa(isa))
+        return 0;
+    context = rn_test_context_of(1, isa, precision);
+    has = rn_context_precision(context) == precision;
+    rn_context_destroy(context);
+    return has;
 #else
-    (void)isa;
+    (void)isa, (void)precision;
     return 0;
 #endif
 }
@@ -87,7 +97,7 @@ static int has_isa(rn_isa isa)
 static rn_isa best_isa(const isa_class *class)
 {
     for (const rn_isa *isa = class->isas; *isa != RN_ISA_AUTO; isa++)
-        if (has_isa(*isa))
+        if (has_isa(*isa, class->precision))
             return *isa;
     return RN_ISA_AUTO;
 }
@@ -172,7 +182,7 @@ static void compute_lines(const bits_network *network)
 
         if (isa == RN_ISA_AUTO)
             fail_msg("only a CPU with all classes of instruction sets writes the file: no %s", classes[c].name);
-        bits_hash(hash, network, 1, isa);
+        bits_hash(hash, network, 1, isa, classes[c].precision);
         for (int pass = 0; pass < BITS_PASSES; pass++) {
             char key[KEY_SIZE];
 
@@ -188,7 +198,8 @@ static const char header[] =
     "#\n"
     "# network   of the zoo, or a graph of tests/bits/catalogue.c\n"
     "# pass      infer: logits; train: all is trained; frozen: the head alone; partial: some layers are frozen\n"
-    "# class     of instruction sets: fused (AVX2, AVX-512) or baseline (no fused multiply-add)\n"
+    "# class     of instruction sets: fused (AVX2, AVX-512), baseline (no fused multiply-add), bf16 (products of "
+    "bfloat16)\n"
     "# steps     of Adam; 0 in infer\n"
     "# hash      of the logits, or of losses, parameters and buffers after the steps: FNV-1a over their 32-bit words\n";
 
@@ -246,7 +257,7 @@ static int differences(const bits_network *network, const isa_class *class, int3
     uint64_t hash[BITS_PASSES];
     int found = 0;
 
-    bits_hash(hash, network, threads, isa);
+    bits_hash(hash, network, threads, isa, class->precision);
     for (int pass = 0; pass < BITS_PASSES; pass++) {
         const line *expected;
         char key[KEY_SIZE];
@@ -293,7 +304,7 @@ static void bits_are_those_of_the_file(void **state)
     }
     choose_threads(&least, &most, it->network);
     for (const rn_isa *isa = it->class->isas; *isa != RN_ISA_AUTO; isa++)
-        for (int32_t threads = least; has_isa(*isa) && threads <= most; threads++)
+        for (int32_t threads = least; has_isa(*isa, it->class->precision) && threads <= most; threads++)
             found += differences(it->network, it->class, threads, *isa);
     assert_int_equal(found, 0);
 }
@@ -320,8 +331,8 @@ static size_t add_cases(struct CMUnitTest *tests, size_t count)
         }
     }
     print_message("%zu of %zu networks, %zu are left to tests/run.sh bits; instruction sets:%s%s%s\n", networks - left,
-                  networks, left, has_isa(RN_ISA_BASELINE) ? " baseline" : "", has_isa(RN_ISA_AVX2) ? " avx2" : "",
-                  has_isa(RN_ISA_AVX512) ? " avx512" : "");
+                  networks, left, rn_test_has_isa(RN_ISA_BASELINE) ? " baseline" : "",
+                  rn_test_has_isa(RN_ISA_AVX2) ? " avx2" : "", rn_test_has_isa(RN_ISA_AVX512) ? " avx512" : "");
     return count;
 }
 

@@ -10,7 +10,7 @@
 static int forget_environment(void **state)
 {
     (void)state;
-    return unsetenv("RN_THREADS") != 0 || unsetenv("RN_ISA") != 0;
+    return unsetenv("RN_THREADS") != 0 || unsetenv("RN_ISA") != 0 || unsetenv("RN_CONVOLUTION") != 0;
 }
 
 static void the_defaults_fit_the_machine(void **state)
@@ -41,6 +41,26 @@ static void options_are_taken(void **state)
     rn_context_destroy(context);
 }
 
+static void the_way_of_convolutions_is_an_option_that_the_environment_overrides(void **state)
+{
+    static const char *const values[] = { NULL, "auto", "direct" };
+
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        const rn_convolution wanted = i % 2 == 0 ? RN_CONVOLUTION_AUTO : RN_CONVOLUTION_DIRECT;
+        const char *const value = values[i / 2];
+        rn_context *context;
+
+        if (value != NULL)
+            setenv("RN_CONVOLUTION", value, 1);
+        assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .convolution = wanted)), RN_OK);
+        assert_int_equal(context->direct_convolutions,
+                         value != NULL ? strcmp(value, "direct") == 0 : wanted == RN_CONVOLUTION_DIRECT);
+        rn_context_destroy(context);
+    }
+    unsetenv("RN_CONVOLUTION");
+}
+
 static void senseless_options_are_refused(void **state)
 {
     rn_context *context = (rn_context *)state;
@@ -57,6 +77,10 @@ static void senseless_options_are_refused(void **state)
     assert_int_equal(
         rn_context_create(&context, RN_OPTIONS(rn_context, .release = rn_test_release, .allocator_payload = &hooks)),
         RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .convolution = (rn_convolution)2)),
+                     RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .precision = (rn_precision)3)),
+                     RN_INVALID_ARGUMENT);
     assert_int_equal(rn_context_create(&context, &(rn_context_options){ 0 }), RN_INVALID_ARGUMENT);
     assert_null(context);
 }
@@ -87,6 +111,7 @@ static void a_failure_says_why(void **state)
         { "RN_ISA", "avx9", "RN_ISA is \"avx9\"" },
         { "RN_ISA", "avx2,", "RN_ISA is \"avx2,\"" },
         { "RN_THREADS", "two", "RN_THREADS is \"two\"" },
+        { "RN_CONVOLUTION", "fast", "RN_CONVOLUTION is \"fast\"" },
         { "RN_THREADS", "1\n\033[31m", "RN_THREADS is \"1??[31m\"" },
     };
     struct {
@@ -281,6 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_defaults_fit_the_machine, forget_environment),
         cmocka_unit_test_setup(options_are_taken, forget_environment),
+        cmocka_unit_test_setup(the_way_of_convolutions_is_an_option_that_the_environment_overrides, forget_environment),
         cmocka_unit_test_setup(senseless_options_are_refused, forget_environment),
         cmocka_unit_test_setup(an_instruction_set_that_the_cpu_lacks_is_unsupported, forget_environment),
         cmocka_unit_test_setup(a_failure_says_why, forget_environment),

@@ -76,7 +76,7 @@ typedef enum layout { PACKED, WINDOWS, WEIGHTS, LAYOUTS } layout;
 typedef struct product {
     int64_t rows, depth;
     layout layout;
-    bool accumulate;
+    rn_gemm_start start;
 } product;
 
 /* [depth][lda] is rows of one place each: rn_gemm_rows describes all layouts. */
@@ -120,7 +120,7 @@ static void check_product(const product *p, const rn_gemm_rows *a, const rn_test
 {
     for (int64_t i = 0; i < c->rows; i++)
         for (int64_t j = 0; j < c->channels; j++) {
-            double sum = p->accumulate ? (double)rn_test_grid_at(start, i, j) : 0, size = fabs(sum);
+            double sum = p->start != RN_GEMM_FRESH ? (double)rn_test_grid_at(start, i, j) : 0, size = fabs(sum);
 
             for (int64_t k = 0; k < p->depth; k++) {
                 const double term = (double)a->first[a_place(a, i, k)] * (double)rn_test_grid_at(b, k, j);
@@ -142,12 +142,13 @@ static void run_product(const rn_gemm_kernels *gemm, const product *p)
 
     rows.first = a.data;
     rn_test_grid_copy(&c, &start);
-    for (int64_t i = 0; !p->accumulate && i < p->rows; i++)
+    for (int64_t i = 0; p->start == RN_GEMM_FRESH && i < p->rows; i++)
         memset(c.data + i * ldc, 0xFF, (size_t)nr * sizeof(float));
     if (p->layout == WEIGHTS)
-        gemm->multiply_weights(p->rows, p->depth, a.data, rows.run_pitch, b.data, c.data, ldc, p->accumulate);
+        gemm->multiply_weights(p->rows, p->depth, a.data, rows.run_pitch, b.data, c.data, ldc,
+                               p->start == RN_GEMM_CONTINUE);
     else
-        gemm->multiply(p->rows, p->depth, &rows, b.data, c.data, ldc, p->accumulate);
+        gemm->multiply(p->rows, p->depth, &rows, b.data, c.data, ldc, p->start);
     check_product(p, &rows, &b, &start, &c);
     rn_test_grid_check_gaps(&c);
     rn_test_grid_release(&a);
@@ -173,8 +174,9 @@ static void test_products_of_any_height_and_depth_are_right(void **state)
     for (int i = 0; i < table_count; i++)
         for (int64_t rows = 1; rows <= tables[i]->mr; rows++)
             for (int64_t depth = 1; depth <= 3 * tables[i]->unit + 1; depth += depth < 18 || depth > 46 ? 1 : 3)
-                for (int k = 0; k < 2 * LAYOUTS; k++)
-                    run_product(tables[i], &(product){ rows, depth, (layout)(k / 2), k % 2 == 1 });
+                for (int k = 0; k < 3 * LAYOUTS; k++)
+                    if (k / 3 != WEIGHTS || k % 3 != RN_GEMM_ADD)
+                        run_product(tables[i], &(product){ rows, depth, (layout)(k / 3), (rn_gemm_start)(k % 3) });
 }
 
 /* One element by the kernels' product of one row. */

@@ -291,7 +291,7 @@ void rn_test_conv_forward(const rn_context *context, const rn_test_conv *t, cons
 {
     void *pages[2];
     size_t mapped[2];
-    const rn_conv_plan plan = rn_conv_plan_for(context, &t->conv, x->n);
+    const rn_conv_plan plan = rn_conv_plan_for(context, &t->conv, x->n, t->wants_pairs);
     float *const packed = nan_memory((size_t)plan.packed_count * sizeof(float), &pages[0], &mapped[0]);
     void *const workspace = workspace_make(plan.forward_bytes, &pages[1], &mapped[1]);
 
@@ -306,7 +306,7 @@ void rn_test_conv_data(const rn_context *context, const rn_test_conv *t, const r
 {
     void *pages;
     size_t mapped;
-    const rn_conv_plan plan = rn_conv_plan_for(context, &t->conv, dy->n);
+    const rn_conv_plan plan = rn_conv_plan_for(context, &t->conv, dy->n, t->wants_pairs);
     void *const workspace = workspace_make(plan.data_bytes, &pages, &mapped);
 
     rn_conv_backward_data(context, &plan, dy, t->weights.data, dx, accumulate, workspace);
@@ -318,7 +318,7 @@ void rn_test_conv_weights(const rn_context *context, const rn_test_conv *t, cons
 {
     void *pages;
     size_t mapped;
-    const rn_conv_plan plan = rn_conv_plan_for(context, &t->conv, x->n);
+    const rn_conv_plan plan = rn_conv_plan_for(context, &t->conv, x->n, t->wants_pairs);
     void *const workspace = workspace_make(plan.weights_bytes, &pages, &mapped);
 
     rn_conv_backward_weights(context, &plan, x, dy, dw, accumulate, workspace);
@@ -340,11 +340,16 @@ void rn_test_conv_check(const rn_test_grid *output, const rn_test_sums *sums, co
 
 /* ---- settings -------------------------------------------------------------------------------------------------- */
 
-void rn_test_contexts_make(rn_test_contexts *all)
+void rn_test_contexts_make(rn_test_contexts *all, rn_convolution convolution)
 {
     all->count = rn_test_settings(all->settings);
-    for (int i = 0; i < all->count; i++)
-        all->contexts[i] = rn_test_context(all->settings[i].threads, all->settings[i].isa);
+    for (int i = 0; i < all->count; i++) {
+        const rn_test_setting setting = all->settings[i];
+
+        require_ok(NULL, rn_context_create(&all->contexts[i],
+                                           RN_OPTIONS(rn_context, .threads = setting.threads,
+                                                      .isas = (uint32_t)setting.isa, .convolution = convolution)));
+    }
 }
 
 void rn_test_contexts_destroy(rn_test_contexts *all)

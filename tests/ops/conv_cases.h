@@ -35,6 +35,7 @@ typedef struct rn_test_sums {
 typedef struct rn_test_conv {
     rn_conv conv;
     int64_t n, gap;
+    bool wants_pairs; /* of the plans that the passes make; false */
     rn_test_map x, dy,
         residual;         /* gaps between pixels unless the seed is a multiple of three; residual has the shape of dy */
     rn_test_grid weights; /* [out][kernel_h * kernel_w * in / groups] */
@@ -73,7 +74,7 @@ typedef struct rn_test_contexts {
     int count;
 } rn_test_contexts;
 
-void rn_test_contexts_make(rn_test_contexts *all);
+void rn_test_contexts_make(rn_test_contexts *all, rn_convolution convolution);
 void rn_test_contexts_destroy(rn_test_contexts *all);
 
 /*

@@ -13,7 +13,7 @@ static rn_test_contexts all;
 static int contexts_make(void **state)
 {
     (void)state;
-    rn_test_contexts_make(&all);
+    rn_test_contexts_make(&all, RN_CONVOLUTION_DIRECT);
     return 0;
 }
 
@@ -374,7 +374,8 @@ static void test_depthwise_sums_have_the_bits_of_products_of_matrices(void **sta
 
         shape.c = shape.o = shape.groups = (int32_t)(2 + i);
         test = rn_test_conv_make(&shape, i);
-        for (int s = 0; (context = one_thread(&s)) != NULL && rn_conv_depthwise.suits(&test.conv); depthwise++) {
+        for (int s = 0; (context = one_thread(&s)) != NULL && rn_conv_depthwise.suits(context, &test.conv);
+             depthwise++) {
             three_passes own = run_passes(context, &test, &rn_conv_depthwise, i % 2 == 1);
             three_passes matrix = run_passes(context, &test, &rn_conv_gemm, i % 2 == 1);
 
@@ -399,8 +400,8 @@ static void test_sizes_saturate_and_workspaces_are_bounded(void **state)
     (void)state;
     for (int s = 0; s < all.count; s++) {
         const size_t threads = (size_t)all.settings[s].threads;
-        const rn_conv_plan saturated = rn_conv_plan_for(all.contexts[s], &impossible, 1);
-        const rn_conv_plan bounded = rn_conv_plan_for(all.contexts[s], &wide, 64);
+        const rn_conv_plan saturated = rn_conv_plan_for(all.contexts[s], &impossible, 1, false);
+        const rn_conv_plan bounded = rn_conv_plan_for(all.contexts[s], &wide, 64, false);
 
         assert_int_equal(saturated.packed_count, INT64_MAX);
         assert_int_equal(saturated.data_bytes, SIZE_MAX);

@@ -15,7 +15,7 @@ static rn_test_contexts all;
 static int contexts_make(void **state)
 {
     (void)state;
-    rn_test_contexts_make(&all);
+    rn_test_contexts_make(&all, RN_CONVOLUTION_DIRECT);
     return 0;
 }
 
@@ -150,7 +150,7 @@ static void run_setting(pass *s, int setting, rn_test_agreement *agreement)
                                        .stride_w = 1,
                                        .dilation_h = 1,
                                        .dilation_w = 1 } };
-    const rn_product_blocks blocks = rn_product_blocks_for(context, &shape);
+    const rn_product_blocks blocks = rn_product_blocks_for(context, context->kernels->gemm, &shape);
     const size_t bytes = rn_product_workspace(context, &blocks);
     rn_test_grid packed = pack(s, context->kernels->gemm->nr);
     void *pages;

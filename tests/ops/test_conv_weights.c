@@ -13,7 +13,7 @@ static rn_test_contexts all;
 static int contexts_make(void **state)
 {
     (void)state;
-    rn_test_contexts_make(&all);
+    rn_test_contexts_make(&all, RN_CONVOLUTION_DIRECT);
     return 0;
 }
 

@@ -548,13 +548,18 @@ REST = {
     "vgg11": (2, 3, 32, 32), "vgg13_bn": (2, 3, 64, 64), "vgg16": (2, 3, 32, 32), "vgg16_bn": (2, 3, 64, 64), "vgg19": (2, 3, 32, 32),
     "vgg19_bn": (2, 3, 64, 64), "densenet161": (4, 3, 128, 128), "densenet169": (4, 3, 128, 128), "densenet201": (4, 3, 128, 128),
 }
+NOISY_TRIALS = {"inception_v3": 0}  # float32 alone takes it nearly as far from double as is allowed, for any weights
 STEPS = 5
 
 
 def rate_of(name):
     """Adam moves every weight by its rate at first, whatever the gradient, and deep batch norms over random weights are steep: the rate at which
     PyTorch in float and in double stay together."""
-    return 1e-6 if name.startswith(("densenet", "inception")) else 1e-4
+    if name == "inception_v3":
+        return 2e-7
+    if name.startswith("densenet"):
+        return 1e-6
+    return 1e-6 if name.startswith("plain") else 1e-4
 
 
 def network(name):
@@ -577,9 +582,33 @@ def network(name):
     return torchvision.models.__dict__[name](num_classes=10)
 
 
-def free_running(name, shape, dtype, salt):
+def make_noisy(module, trial):
+    """3 x 3 convolutions on maps of 6 x 6 and more that round as coarsely as Winograd's may: what they make, forward and backward, is off by 2e-6 of its rms."""
+    generator = torch.Generator().manual_seed(trial)
+
+    def noisy(y):
+        return y + 2e-6 * y.pow(2).mean().sqrt() * torch.randn(y.shape, generator=generator, dtype=y.dtype)
+
+    def after(layer, inputs, y):
+        if min(*inputs[0].shape[2:], *y.shape[2:]) < 6:
+            return y
+        if inputs[0].requires_grad:
+            inputs[0].register_hook(noisy)
+        if not hasattr(layer, "is_noisy"):
+            layer.weight.register_hook(noisy)
+            layer.is_noisy = True
+        return noisy(y)
+
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3) and layer.stride == (1, 1) and layer.in_channels >= 16:
+            layer.register_forward_hook(after)
+
+
+def free_running(name, shape, dtype, salt, trial=0):
     """Logits in inference; then, without dropout, loss and gradients of a training step, and the losses of some Adam steps."""
     module = fill(network(name), salt).to(dtype)
+    if trial > 0:
+        make_noisy(module, trial)
     x = torch.tensor(numbers(name + "/x", shape, 1.7, 0.0, salt)).to(dtype)
     target = labels(name + "/labels", shape[0], 10, salt)
     with torch.no_grad():
@@ -608,17 +637,24 @@ def slices_of(errors):
 
 
 def answers_of(name, shape):
-    """Free-running gradients: a ReLU whose input is nearly zero goes either way in float, so weights are taken with which float and double go the same ways."""
-    for salt in range(1, 12):
-        logits, losses, gradients = free_running(name, shape, torch.float32, salt)
+    """Free-running gradients: a ReLU whose input is nearly zero goes either way in float, so weights are taken with which float, double, and double with
+    noise in its convolutions go the same ways."""
+    for salt in range(1, 60):
         exact_logits, exact_losses, exact = free_running(name, shape, torch.float64, salt)
         least = 1e-5 * max(float(g.norm()) for g in exact.values())  # a bias in front of a batch norm has no gradient but rounding
-        errors = {n: float((gradients[n] - exact[n]).norm() / max(float(exact[n].norm()), least)) for n in exact}
-        worst = max((error, n) for n, error in errors.items())
-        apart = float(np.abs(losses - exact_losses).max() / exact_losses.max())
-        print(name, salt, "logits", float((logits - exact_logits).abs().max() / exact_logits.abs().max()), "losses", losses[0], losses[-1], apart,
-              "gradients", worst, flush=True)
-        if apart < 8e-5 and worst[0] < 4e-2:
+        errors = {}
+        for trial in range(NOISY_TRIALS.get(name, 3) + 1):
+            logits, losses, gradients = free_running(name, shape, torch.float64 if trial > 0 else torch.float32, salt, trial)
+            for n in exact:
+                error = float((gradients[n] - exact[n]).norm() / max(float(exact[n].norm()), least))
+                errors[n] = max(errors.get(n, 0), error)
+            worst = max((error, n) for n, error in errors.items())
+            apart = float(np.abs(losses - exact_losses).max() / exact_losses.max())
+            print(name, salt, trial, "logits", float((logits - exact_logits).abs().max() / exact_logits.abs().max()), "losses", losses[0], losses[-1], apart,
+                  "gradients", worst, flush=True)
+            if apart > 8e-5 or worst[0] > 4e-2:
+                break
+        else:
             break
     else:
         raise SystemExit("no seed goes the same ways")

@@ -24,8 +24,14 @@ void rn_require_status(const rn_context *context, rn_status status, rn_status ex
 
 rn_context *rn_test_context(int32_t threads, rn_isa isa)
 {
+    return rn_test_context_of(threads, isa, RN_PRECISION_DEFAULT);
+}
+
+rn_context *rn_test_context_of(int32_t threads, rn_isa isa, rn_precision precision)
+{
     rn_context *context = NULL;
-    rn_status status = rn_context_create(&context, RN_OPTIONS(rn_context, .threads = threads, .isas = (uint32_t)isa));
+    rn_status status = rn_context_create(
+        &context, RN_OPTIONS(rn_context, .threads = threads, .isas = (uint32_t)isa, .precision = precision));
 
     if (status != RN_OK)
         fail_msg("no context: %s", rn_status_string(status));

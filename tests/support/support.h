@@ -27,6 +27,8 @@ void rn_require_status(const rn_context *context, rn_status status, rn_status ex
 
 /* A context with this many threads and instruction set (0: defaults). Fails the test if it cannot be had. */
 rn_context *rn_test_context(int32_t threads, rn_isa isa);
+/* The same, whose sessions compute in this precision. */
+rn_context *rn_test_context_of(int32_t threads, rn_isa isa, rn_precision precision);
 /* True if the host runs it. */
 int rn_test_has_isa(rn_isa isa);
 

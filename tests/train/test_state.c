@@ -48,14 +48,14 @@ static void another_run_is_told_by_what_differs(void **unused)
                                   .train_photos = 2,
                                   .valid_photos = 3,
                                   .batch_size = 8 };
-    rn_train_state theirs[7];
-    static const char *const words[] = { "network",          "seed",          "batches",
-                                         "preprocessing",    "preprocessing", "training photos",
-                                         "validation photos" };
+    rn_train_state theirs[8];
+    static const char *const words[] = { "network",           "seed",          "batches",
+                                         "preprocessing",     "preprocessing", "training photos",
+                                         "validation photos", "bfloat16" };
     rn_message message;
 
     (void)unused;
-    for (int i = 0; i < 7; i++)
+    for (int i = 0; i < 8; i++)
         theirs[i] = ours;
     assert_int_equal(rn_train_state_same_run(&ours, &theirs[0], "f", &message), RN_OK);
     theirs[0].network = (char *)"m";
@@ -65,7 +65,8 @@ static void another_run_is_told_by_what_differs(void **unused)
     theirs[4].training_pipeline = (char *)"q";
     theirs[5].train_photos = 9;
     theirs[6].valid_photos = 9;
-    for (int i = 0; i < 7; i++) {
+    theirs[7].bfloat16 = true;
+    for (int i = 0; i < 8; i++) {
         assert_int_equal(rn_train_state_same_run(&ours, &theirs[i], "the/file", &message), RN_STATE);
         assert_non_null(strstr(message.text, words[i]));
         assert_non_null(strstr(message.text, "the/file"));

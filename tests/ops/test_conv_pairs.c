@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Convolutions with products of bfloat16: operands that are bfloat16 numbers already lose nothing, so that the
+ * definition in double and the bound for sums in float32 hold as they do for float32; and other operands have the bits
+ * of their roundings.
+ */
+#include "ops/conv_algorithm.h"
+#include "ops/conv_cases.h"
+#include "support/support.h"
+
+static rn_test_contexts all;
+
+static int contexts_make(void **state)
+{
+    (void)state;
+    rn_test_contexts_make(&all, RN_CONVOLUTION_DIRECT);
+    return 0;
+}
+
+static int contexts_destroy(void **state)
+{
+    (void)state;
+    rn_test_contexts_destroy(&all);
+    return 0;
+}
+
+static const rn_conv_epilogue plain;
+
+/* Contexts whose CPU and set have the products. */
+static int next_setting(int setting)
+{
+    while (setting < all.count && all.contexts[setting]->pairs == NULL)
+        setting++;
+    return setting;
+}
+
+static void skip_without_pairs(void)
+{
+    if (next_setting(0) == all.count) {
+        print_message("skipped: this CPU has no products of bfloat16\n");
+        skip();
+    }
+}
+
+/* To the nearest, ties to even. */
+static float rounded(float value)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &value, sizeof bits);
+    bits += 0x7FFF + (bits >> 16 & 1);
+    bits &= 0xFFFF0000u;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static void round_grid(const rn_test_grid *grid)
+{
+    rn_test_grid_protect(grid, true);
+    for (int64_t r = 0; r < grid->rows; r++)
+        for (int64_t c = 0; c < grid->channels; c++)
+            grid->data[r * grid->pitch + c] = rounded(grid->data[r * grid->pitch + c]);
+    rn_test_grid_protect(grid, false);
+}
+
+static void round_operands(rn_test_conv *test)
+{
+    round_grid(&test->x.grid);
+    round_grid(&test->dy.grid);
+    round_grid(&test->weights);
+}
+
+typedef struct results {
+    rn_test_map y, dx;
+    rn_test_grid dw;
+} results;
+
+static results run_passes(const rn_context *context, const rn_test_conv *test)
+{
+    results r = { rn_test_conv_output(test, false), rn_test_conv_output(test, true), rn_test_conv_dw(test) };
+
+    rn_test_conv_forward(context, test, &test->x.map, &plain, &r.y.map);
+    rn_test_conv_data(context, test, &test->dy.map, &r.dx.map, false);
+    rn_test_conv_weights(context, test, &test->x.map, &test->dy.map, r.dw.data, false);
+    rn_test_grid_check_gaps(&r.y.grid);
+    rn_test_grid_check_gaps(&r.dx.grid);
+    return r;
+}
+
+static void release_results(results *r)
+{
+    rn_test_map_release(&r->y, 1);
+    rn_test_map_release(&r->dx, 1);
+    rn_test_grid_release(&r->dw);
+}
+
+static void check_same(const results *a, const results *b, const char *what)
+{
+    rn_test_grid_check_same(&a->y.grid, &b->y.grid, what);
+    rn_test_grid_check_same(&a->dx.grid, &b->dx.grid, what);
+    rn_test_grid_check_same(&a->dw, &b->dw, what);
+}
+
+/* Of rounded operands: the definition, with the same bits for any number of threads. Of others: the bits of their
+ * roundings. */
+static void check_shape(const rn_test_conv_shape *shape, uint32_t seed)
+{
+    rn_test_conv test = rn_test_conv_make(shape, seed);
+    const int first = next_setting(0);
+    results whole, exact;
+
+    test.wants_pairs = true;
+    whole = run_passes(all.contexts[first], &test);
+    round_operands(&test);
+    rn_test_conv_define(&test);
+    exact = run_passes(all.contexts[first], &test);
+    rn_test_conv_check(&exact.y.grid, &test.y, NULL, "forward");
+    rn_test_conv_check(&exact.dx.grid, &test.dx, NULL, "backward data");
+    rn_test_conv_check(&exact.dw, &test.dw, NULL, "backward weights");
+    for (int s = next_setting(first + 1); s < all.count; s = next_setting(s + 1)) {
+        results other = run_passes(all.contexts[s], &test);
+
+        check_same(&other, &exact, "another number of threads");
+        release_results(&other);
+    }
+    /* Where a pass is in float32 for lack of a fitting shape, operands are not rounded. */
+    if (rn_conv_plan_for(all.contexts[first], &test.conv, test.n, true).forward.gemm == all.contexts[first]->pairs)
+        rn_test_grid_check_same(&whole.y.grid, &exact.y.grid, "rounding");
+    if (rn_conv_plan_for(all.contexts[first], &test.conv, test.n, true).data.gemm == all.contexts[first]->pairs)
+        rn_test_grid_check_same(&whole.dx.grid, &exact.dx.grid, "rounding");
+    if (shape->groups == 1)
+        rn_test_grid_check_same(&whole.dw, &exact.dw, "rounding");
+    release_results(&whole);
+    release_results(&exact);
+    rn_test_conv_release(&test);
+}
+
+static void test_products_of_bfloat16_are_the_definition(void **state)
+{
+    (void)state;
+    skip_without_pairs();
+    for (int i = 0; i < rn_test_conv_shape_count; i++)
+        check_shape(&rn_test_conv_shapes[i], (uint32_t)i);
+    for (uint32_t seed = 0; seed < 100; seed++) {
+        const rn_test_conv_shape shape = rn_test_conv_random(700 + seed);
+
+        check_shape(&shape, seed);
+    }
+}
+
+/* Backward of a strided layer: classes of pixels with windows of four, two and one pixel, blocks of several images. */
+static void test_classes_of_single_pixels_beside_larger_windows_are_the_definition(void **state)
+{
+    static const rn_test_conv_shape shapes[] = {
+        { 3, 17, 17, 33, 192, 3, 3, 2, 2, 0, 0, 1, 1 }, { 5, 15, 14, 32, 64, 3, 3, 2, 2, 1, 1, 1, 1 },
+        { 4, 16, 18, 17, 96, 2, 2, 2, 2, 0, 0, 1, 1 },  { 9, 14, 14, 16, 130, 3, 3, 2, 2, 1, 1, 1, 1 },
+        { 6, 21, 20, 16, 40, 3, 3, 3, 3, 1, 1, 1, 1 },
+    };
+
+    (void)state;
+    skip_without_pairs();
+    for (uint32_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        check_shape(&shapes[i], i);
+}
+
+/* The layers that the option is for: stems, strides, single pixels of few, odd and many channels. */
+static void test_the_layers_of_networks_are_of_pairs(void **state)
+{
+    static const struct {
+        rn_test_conv_shape shape;
+        bool forward, data;
+    } layers[] = {
+        { { 1, 224, 224, 3, 64, 7, 7, 2, 2, 3, 3, 1, 1 }, true, true },
+        { { 1, 56, 56, 64, 128, 3, 3, 2, 2, 1, 1, 1, 1 }, true, true },
+        { { 1, 14, 14, 512, 512, 3, 3, 2, 2, 1, 1, 1, 1 }, true, true },
+        { { 1, 56, 56, 64, 256, 1, 1, 1, 1, 0, 0, 1, 1 }, true, true },
+        { { 1, 7, 7, 2048, 512, 1, 1, 1, 1, 0, 0, 1, 1 }, true, true },
+        { { 1, 14, 14, 1024, 2048, 1, 1, 2, 2, 0, 0, 1, 1 }, true, true },
+        { { 1, 28, 28, 33, 64, 1, 1, 1, 1, 0, 0, 1, 1 }, true, true },
+        { { 1, 28, 28, 32, 64, 3, 3, 1, 1, 1, 1, 2, 1 }, false, false }, /* groups */
+        { { 1, 28, 28, 32, 64, 3, 3, 1, 1, 2, 2, 1, 2 }, false, false }, /* dilated */
+    };
+
+    (void)state;
+    skip_without_pairs();
+    for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++) {
+        const rn_test_conv_shape *const s = &layers[i].shape;
+        const rn_context *const context = all.contexts[next_setting(0)];
+        const rn_conv conv = { .in_h = s->h,
+                               .in_w = s->w,
+                               .in_c = s->c,
+                               .out_h = (s->h + 2 * s->ph - s->dilation * (s->kh - 1) - 1) / s->sh + 1,
+                               .out_w = (s->w + 2 * s->pw - s->dilation * (s->kw - 1) - 1) / s->sw + 1,
+                               .out_c = s->o,
+                               .kernel_h = s->kh,
+                               .kernel_w = s->kw,
+                               .stride_h = s->sh,
+                               .stride_w = s->sw,
+                               .padding_h = s->ph,
+                               .padding_w = s->pw,
+                               .groups = s->groups,
+                               .dilation = s->dilation };
+        const rn_conv_plan wanted = rn_conv_plan_for(context, &conv, 8, true),
+                           plain_plan = rn_conv_plan_for(context, &conv, 8, false);
+
+        assert_int_equal(wanted.forward.gemm == context->pairs, layers[i].forward);
+        assert_int_equal(wanted.data.gemm == context->pairs, layers[i].data);
+        assert_ptr_equal(plain_plan.forward.gemm, context->kernels->gemm);
+        assert_ptr_equal(plain_plan.data.gemm, context->kernels->gemm);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_products_of_bfloat16_are_the_definition),
+        cmocka_unit_test(test_classes_of_single_pixels_beside_larger_windows_are_the_definition),
+        cmocka_unit_test(test_the_layers_of_networks_are_of_pairs),
+    };
+
+    return cmocka_run_group_tests_name("ops/conv_pairs", tests, contexts_make, contexts_destroy);
+}
