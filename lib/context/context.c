@@ -223,11 +223,14 @@ rn_precision rn_context_precision(const rn_context *context)
                                                                                     : RN_PRECISION_FLOAT32;
 }
 
+bool rn_context_asks_for_pairs(const rn_context *context, int32_t wanted)
+{
+    return (wanted != RN_PRECISION_DEFAULT ? wanted : (int32_t)context->precision) == RN_PRECISION_BFLOAT16;
+}
+
 bool rn_context_wants_pairs(const rn_context *context, int32_t wanted)
 {
-    const int32_t precision = wanted != RN_PRECISION_DEFAULT ? wanted : (int32_t)context->precision;
-
-    return precision == RN_PRECISION_BFLOAT16 && context->pairs != NULL;
+    return rn_context_asks_for_pairs(context, wanted) && context->pairs != NULL;
 }
 
 void rn_context_retain(rn_context *context)

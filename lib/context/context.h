@@ -27,7 +27,8 @@ void rn_context_retain(rn_context *context);
 
 /* RN_INVALID_ARGUMENT: there is no such precision. */
 rn_status rn_check_precision(int32_t precision, rn_message *message);
-/* Whether products are to be of bfloat16: `wanted`, or the context's own, and what the CPU has. */
+/* `wanted`, or the context's own: asked for, and what the CPU has of it. */
+bool rn_context_asks_for_pairs(const rn_context *context, int32_t wanted);
 bool rn_context_wants_pairs(const rn_context *context, int32_t wanted);
 
 #if defined(__GNUC__)

@@ -84,7 +84,10 @@ typedef struct rn_pair_kernels {
     void (*transpose)(float *to, const float *from, int64_t from_pitch, int64_t depth, int64_t columns);
 } rn_pair_kernels;
 
-enum { RN_GEMM_CHAINS = 16 /* of a dot product */ };
+enum {
+    RN_GEMM_CHAINS = 16, /* of a dot product */
+    RN_GEMM_NR_MOST = 32 /* a multiple of nr, in each table that a set's Winograd kernels go with */
+};
 
 typedef enum rn_gemm_start { RN_GEMM_FRESH, RN_GEMM_CONTINUE, RN_GEMM_ADD } rn_gemm_start;
 

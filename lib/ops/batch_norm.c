@@ -16,19 +16,10 @@
  */
 #include "ops/batch_norm.h"
 
+#include "ops/integers.h"
 #include "ops/matrix.h"
 
 enum { CHUNK_ROWS = 512, RANGE = 128 };
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t divide_up(int64_t a, int64_t b)
-{
-    return a / b + (a % b != 0);
-}
 
 /* Two numbers for each chunk and channel. */
 size_t rn_batch_norm_workspace(const rn_context *context, int64_t rows, int64_t channels)
@@ -36,7 +27,7 @@ size_t rn_batch_norm_workspace(const rn_context *context, int64_t rows, int64_t 
     size_t numbers, nbytes;
 
     (void)context;
-    if (!rn_size_multiply(&numbers, (size_t)divide_up(rows, CHUNK_ROWS) * 2, (size_t)channels) ||
+    if (!rn_size_multiply(&numbers, (size_t)rn_divide_up(rows, CHUNK_ROWS) * 2, (size_t)channels) ||
         !rn_size_multiply(&nbytes, numbers, sizeof(double)))
         return SIZE_MAX;
     return nbytes;
@@ -59,8 +50,8 @@ static reduction reduction_of(const rn_context *context, const rn_map *map, void
         .partials = workspace,
         .rows = rows,
         .channels = map->c,
-        .chunks = divide_up(rows, CHUNK_ROWS),
-        .ranges = divide_up(map->c, RANGE),
+        .chunks = rn_divide_up(rows, CHUNK_ROWS),
+        .ranges = rn_divide_up(map->c, RANGE),
     };
 }
 
@@ -72,7 +63,7 @@ typedef struct unit {
 
 static int64_t rows_of_chunk(const reduction *job, int64_t chunk)
 {
-    return least(job->rows - chunk * CHUNK_ROWS, CHUNK_ROWS);
+    return rn_least(job->rows - chunk * CHUNK_ROWS, CHUNK_ROWS);
 }
 
 static unit unit_at(const reduction *job, int64_t index)
@@ -84,7 +75,7 @@ static unit unit_at(const reduction *job, int64_t index)
         .row = chunk * CHUNK_ROWS,
         .rows = rows_of_chunk(job, chunk),
         .channel = channel,
-        .channels = least(job->channels - channel, RANGE),
+        .channels = rn_least(job->channels - channel, RANGE),
         .first = first,
         .second = first + job->channels,
     };

@@ -69,12 +69,13 @@ typedef struct rn_weight_blocks {
 
 /* How a pass of Winograd's is cut into units of work (winograd_product.c). */
 typedef struct rn_winograd_blocks {
-    bool is_kept;                /* planes of the weights are made beforehand */
-    int64_t tiles;               /* of a unit; if weights are not kept, whose inputs are transformed together */
-    int64_t groups;              /* of those tiles, units of their own */
-    int64_t weight_rows;         /* of a block of weights, if they are not kept */
-    int64_t chains;              /* of a sum, over at most 128 channels each */
-    int64_t in_pitch, out_pitch; /* floats from a tile to the next in a chain's part of a plane; in a plane */
+    bool is_kept;   /* planes of the weights are made beforehand */
+    int64_t tiles;  /* of a unit; if weights are not kept, whose inputs are transformed together */
+    int64_t groups; /* of those tiles, units of their own */
+    int64_t chains; /* of a sum, over at most 128 channels each */
+    int64_t in_pitch, in_chain, in_plane; /* floats from a tile, a chain, a plane of inputs to the next */
+    int64_t out_pitch, out_plane;         /* from a tile, a plane of outputs */
+    int64_t weight_plane;                 /* of a block of weights, if they are not kept */
     int64_t nothing, shared_floats, thread_floats;
 } rn_winograd_blocks;
 
@@ -83,8 +84,9 @@ typedef struct rn_winograd_sums {
     bool is_chunked;       /* a unit transforms what it multiplies; else all threads read what all transformed */
     int64_t chunks, tiles; /* tiles: transformed together */
     int64_t out_ranges, in_ranges; /* of channels, each a unit */
-    int64_t in_step, out_pitch;    /* floats of a panel of inputs; from a tile's gradients to the next's */
-    int64_t sum_pitch;             /* floats from a channel's sums to the next's */
+    int64_t in_step, in_plane;     /* floats from a panel, a plane of inputs to the next */
+    int64_t out_pitch, out_plane;  /* from a tile, a plane of gradients */
+    int64_t sum_pitch, sum_plane;  /* from a channel, a plane of sums */
     int64_t nothing, shared_floats, thread_floats;
 } rn_winograd_sums;
 

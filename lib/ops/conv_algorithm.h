@@ -41,7 +41,7 @@ void rn_winograd_plan_weights(rn_conv_plan *plan, const rn_context *context);
 void rn_winograd_backward_weights(const rn_context *context, const rn_conv_plan *plan, const rn_map *x,
                                   const rn_map *dy, float *dw, bool accumulate, void *workspace);
 
-/* conv_weights.c: the gradient of the weights as a product of matrices; the number of chunks, a rule of the shape; and
+/* conv_weights.c: the gradient of the weights as a product of matrices, of pairs where the plan's forward is; the number of chunks, a rule of the shape; and
  * chunks of partial sums [chunks][count] added up into dw. */
 void rn_gemm_plan_weights(rn_conv_plan *plan, const rn_context *context);
 void rn_gemm_backward_weights(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const rn_map *dy,

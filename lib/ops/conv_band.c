@@ -41,9 +41,7 @@ static int64_t band_height(const rn_gather *gather, int64_t lines)
 /* Whole cache lines, so that lines are copied to aligned places. */
 static int64_t band_pitch(const rn_gather *gather)
 {
-    enum { FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float) };
-
-    return rn_round_up(band_width(gather) * gather->channels, FLOATS_A_LINE);
+    return rn_round_up(band_width(gather) * gather->channels, RN_FLOATS_A_LINE);
 }
 
 /* Pairs of single pixels lie one after the other, those that no window sees left out; the gap keeps pixels of a power
@@ -55,9 +53,7 @@ static bool is_single_pairs(const rn_gather *gather)
 
 static int64_t single_pitch(const rn_gather *gather)
 {
-    enum { FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float) };
-
-    return rn_round_up(gather->channels, FLOATS_A_LINE) + FLOATS_A_LINE;
+    return rn_round_up(gather->channels, RN_FLOATS_A_LINE) + RN_FLOATS_A_LINE;
 }
 
 int64_t rn_band_floats_of_singles(const rn_gather *gather, int64_t lines)

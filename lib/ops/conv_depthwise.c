@@ -11,8 +11,7 @@
 
 enum {
     TAPS_MOST = 128, /* of a window; larger ones are products of matrices */
-    RANGE = 64,      /* channels of a unit of the gradient of the weights */
-    FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float)
+    RANGE = 64       /* channels of a unit of the gradient of the weights */
 };
 
 static bool suits(const rn_context *context, const rn_conv *conv)
@@ -119,7 +118,7 @@ typedef struct pixel_pass {
 
 static int64_t pixel_floats(const rn_conv *conv)
 {
-    return rn_round_up(conv->in_c, FLOATS_A_LINE);
+    return rn_round_up(conv->in_c, RN_FLOATS_A_LINE);
 }
 
 static void write_pixel(const pixel_pass *pass, float *sums, int64_t row)
@@ -182,7 +181,7 @@ static void forward(const rn_context *context, const rn_conv_plan *plan, const r
 
 static int64_t turned_floats(const rn_conv *conv)
 {
-    return rn_round_up(tap_count(conv) * conv->in_c, FLOATS_A_LINE);
+    return rn_round_up(tap_count(conv) * conv->in_c, RN_FLOATS_A_LINE);
 }
 
 static void backward_data(const rn_context *context, const rn_conv_plan *plan, const rn_map *dy, const float *weights,
@@ -269,7 +268,7 @@ static int64_t partial_floats(const rn_conv_plan *plan)
 {
     const int64_t chunks = rn_weight_chunks(&plan->conv, plan->batch);
 
-    return chunks > 1 ? rn_round_up(chunks * plan->conv.in_c * tap_count(&plan->conv), FLOATS_A_LINE) : 0;
+    return chunks > 1 ? rn_round_up(chunks * plan->conv.in_c * tap_count(&plan->conv), RN_FLOATS_A_LINE) : 0;
 }
 
 static void backward_weights(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const rn_map *dy,

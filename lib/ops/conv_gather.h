@@ -14,6 +14,7 @@
 
 #include "kernels/kernels.h"
 #include "ops/conv.h"
+#include "ops/integers.h"
 
 typedef struct rn_gather {
     const float *data;
@@ -28,21 +29,6 @@ typedef struct rn_gather {
 typedef struct rn_gather_pixel {
     int64_t image, i, j;
 } rn_gather_pixel;
-
-static inline int64_t rn_divide_up(int64_t a, int64_t b)
-{
-    return a / b + (a % b != 0);
-}
-
-static inline int64_t rn_round_up(int64_t a, int64_t b)
-{
-    return rn_divide_up(a, b) * b;
-}
-
-static inline int64_t rn_clip(int64_t value, int64_t low, int64_t high)
-{
-    return value < low ? low : value > high ? high : value;
-}
 
 /* Pixels of the map from a window's first row or column to its last. */
 static inline int64_t rn_gather_reach(int64_t window, int64_t dilation)

@@ -117,17 +117,9 @@ static bool suits(const rn_context *context, const rn_conv *conv)
 static void plan_passes(rn_conv_plan *plan, const rn_context *context)
 {
     const rn_conv *const conv = &plan->conv;
-    const rn_gemm_kernels *gemm = context->kernels->gemm;
-    rn_product_shape shape = forward_shape(gemm, conv, plan->batch);
+    const rn_gemm_kernels *const gemm = rn_product_kernels(context, plan, forward_shape);
+    const rn_product_shape shape = forward_shape(gemm, conv, plan->batch);
 
-    if (plan->wants_pairs && conv->groups == 1) {
-        const rn_product_shape of_pairs = forward_shape(context->pairs, conv, plan->batch);
-
-        if (rn_product_suits_pairs(context->pairs, &of_pairs)) {
-            gemm = context->pairs;
-            shape = of_pairs;
-        }
-    }
     plan->packed_count =
         rn_product_packed_floats(gemm, conv, rn_conv_group_out(conv), rn_gemm_channels(gemm, rn_conv_group_in(conv)));
     plan->forward = rn_product_blocks_for(context, gemm, &shape);

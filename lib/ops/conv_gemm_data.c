@@ -110,37 +110,26 @@ static rn_product_shape data_shape(const rn_gemm_kernels *gemm, const rn_conv *c
 {
     const side h = row_side(conv, 0), w = column_side(conv, 0); /* steps and dilation are those of all classes */
 
-    return (rn_product_shape){ conv->groups * class_count(conv),
-                               batch,
-                               rn_conv_group_in(conv),
-                               { .channels = group_depth(gemm, conv),
-                                 .floats = gemm->pairs == NULL ? 0 : rn_conv_group_out(conv),
-                                 .in_h = conv->out_h,
-                                 .in_w = conv->out_w,
-                                 .out_h = rn_divide_up(conv->in_h, conv->stride_h),
-                                 .out_w = rn_divide_up(conv->in_w, conv->stride_w),
-                                 .window_h = rn_divide_up(conv->kernel_h, h.step),
-                                 .window_w = rn_divide_up(conv->kernel_w, w.step),
-                                 .stride_h = 1,
-                                 .stride_w = 1,
-                                 .dilation_h = h.dilation,
-                                 .dilation_w = w.dilation } };
+    return (rn_product_shape){ conv->groups * class_count(conv), batch, rn_conv_group_in(conv),
+                               rn_gather_for(gemm, (rn_gather){ .channels = rn_conv_group_out(conv),
+                                                                .in_h = conv->out_h,
+                                                                .in_w = conv->out_w,
+                                                                .out_h = rn_divide_up(conv->in_h, conv->stride_h),
+                                                                .out_w = rn_divide_up(conv->in_w, conv->stride_w),
+                                                                .window_h = rn_divide_up(conv->kernel_h, h.step),
+                                                                .window_w = rn_divide_up(conv->kernel_w, w.step),
+                                                                .stride_h = 1,
+                                                                .stride_w = 1,
+                                                                .dilation_h = h.dilation,
+                                                                .dilation_w = w.dilation }) };
 }
 
 void rn_gemm_plan_data(rn_conv_plan *plan, const rn_context *context)
 {
     const rn_conv *const conv = &plan->conv;
-    const rn_gemm_kernels *gemm = context->kernels->gemm;
-    rn_product_shape shape = data_shape(gemm, conv, plan->batch);
+    const rn_gemm_kernels *const gemm = rn_product_kernels(context, plan, data_shape);
+    const rn_product_shape shape = data_shape(gemm, conv, plan->batch);
 
-    if (plan->wants_pairs && conv->groups == 1) {
-        const rn_product_shape of_pairs = data_shape(context->pairs, conv, plan->batch);
-
-        if (rn_product_suits_pairs(context->pairs, &of_pairs)) {
-            gemm = context->pairs;
-            shape = of_pairs;
-        }
-    }
     plan->data = rn_product_blocks_for(context, gemm, &shape);
     if (!rn_size_add(&plan->data_bytes, data_packed_bytes(gemm, conv), rn_product_workspace(context, &plan->data)))
         plan->data_bytes = SIZE_MAX;
@@ -206,22 +195,21 @@ static void describe_data(rn_product *product, const void *payload, int64_t inde
     const rn_steps whole = rn_steps_of(dx);
 
     *product = (rn_product){
-        .gather = { .data = pass->dy->data + group * rn_conv_group_out(conv),
-                    .pitch = pass->dy->pitch,
-                    .channels = group_depth(pass->gemm, conv),
-                    .floats = pass->gemm->pairs == NULL ? 0 : rn_conv_group_out(conv),
-                    .in_h = conv->out_h,
-                    .in_w = conv->out_w,
-                    .out_h = class.h.pixels,
-                    .out_w = class.w.pixels,
-                    .window_h = class.h.taps,
-                    .window_w = class.w.taps,
-                    .stride_h = 1,
-                    .stride_w = 1,
-                    .offset_h = class.h.offset,
-                    .offset_w = class.w.offset,
-                    .dilation_h = class.h.dilation,
-                    .dilation_w = class.w.dilation },
+        .gather = rn_gather_for(pass->gemm, (rn_gather){ .data = pass->dy->data + group * rn_conv_group_out(conv),
+                                                         .pitch = pass->dy->pitch,
+                                                         .channels = rn_conv_group_out(conv),
+                                                         .in_h = conv->out_h,
+                                                         .in_w = conv->out_w,
+                                                         .out_h = class.h.pixels,
+                                                         .out_w = class.w.pixels,
+                                                         .window_h = class.h.taps,
+                                                         .window_w = class.w.taps,
+                                                         .stride_h = 1,
+                                                         .stride_w = 1,
+                                                         .offset_h = class.h.offset,
+                                                         .offset_w = class.w.offset,
+                                                         .dilation_h = class.h.dilation,
+                                                         .dilation_w = class.w.dilation }),
         .images = pass->accumulate && class_depth(pass->gemm, conv, &class) == 0 ? 0 : dx->n, /* nothing to add */
         .packed = pass->packed + class.packed +
                   group * rn_round_up(rn_conv_group_in(conv), pass->gemm->nr) * class_depth(pass->gemm, conv, &class),

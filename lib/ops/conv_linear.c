@@ -11,7 +11,7 @@
  *           work is a range of columns k, whose weights pass through the thread's L2 some rows at a time.
  */
 #include "ops/conv_algorithm.h"
-#include "ops/conv_gather.h"
+#include "ops/integers.h"
 #include "ops/matrix.h"
 
 enum {
@@ -19,14 +19,8 @@ enum {
     SAMPLES = 32,       /* whose chains are kept at once */
     DEPTH = 512,        /* of a block */
     STRETCH_ROWS = 128, /* of weights in L2 at once */
-    UNIT_PANELS = 8,    /* of columns: a row's piece is long enough for whole pages to pay */
-    FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float)
+    UNIT_PANELS = 8     /* of columns: a row's piece is long enough for whole pages to pay */
 };
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Floats of `rows` samples of `depth` numbers in panels [depth][nr]; SIZE_MAX if they cannot be counted. */
 static size_t panel_floats(const rn_gemm_kernels *gemm, int64_t rows, int64_t depth)
@@ -52,13 +46,13 @@ static size_t bytes_of(size_t floats, size_t more_bytes)
 /* Samples are copied so that those of a power of two of numbers do not fall on one set of the cache. */
 static int64_t sample_pitch(const rn_conv *conv)
 {
-    return rn_round_up(conv->in_c, FLOATS_A_LINE) + FLOATS_A_LINE;
+    return rn_round_up(conv->in_c, RN_FLOATS_A_LINE) + RN_FLOATS_A_LINE;
 }
 
 /* Of a thread: the chains of a range of features, its sums. */
 static int64_t range_floats(int64_t batch)
 {
-    return FEATURES * least(batch, SAMPLES) * (RN_GEMM_CHAINS + 1);
+    return rn_round_up(FEATURES * rn_least(batch, SAMPLES) * (RN_GEMM_CHAINS + 1), RN_FLOATS_A_LINE);
 }
 
 typedef struct forward_pass {
@@ -111,13 +105,13 @@ static void write_sums(const forward_pass *pass, int64_t n, int64_t samples, int
 
 static void run_range(const forward_pass *pass, int64_t n, int64_t o, float *chains)
 {
-    const int64_t depth = pass->conv->in_c, features = least(FEATURES, pass->conv->out_c - o),
-                  samples = least(SAMPLES, pass->x->n - n);
+    const int64_t depth = pass->conv->in_c, features = rn_least(FEATURES, pass->conv->out_c - o),
+                  samples = rn_least(SAMPLES, pass->x->n - n);
     float *const sums = chains + features * samples * RN_GEMM_CHAINS;
 
     for (int64_t k = 0; k < depth; k += DEPTH)
         pass->context->kernels->gemm->multiply_dots(
-            features, samples, least(DEPTH, depth - k), pass->weights + o * depth + k, depth,
+            features, samples, rn_least(DEPTH, depth - k), pass->weights + o * depth + k, depth,
             pass->samples + n * sample_pitch(pass->conv) + k, sample_pitch(pass->conv), chains, k > 0);
     for (int64_t i = 0; i < samples; i++)
         for (int64_t f = 0; f < features; f++)
@@ -163,7 +157,7 @@ static void turn_panels(void *payload, int64_t begin, int64_t end, int32_t threa
     (void)thread;
     for (int64_t panel = begin; panel < end; panel++)
         job->gemm->transpose(job->panels + panel * depth * nr, job->map->data + panel * nr * job->map->pitch,
-                             job->map->pitch, depth, least(nr, job->map->n - panel * nr));
+                             job->map->pitch, depth, rn_least(nr, job->map->n - panel * nr));
 }
 
 static void make_panels(const rn_context *context, const rn_map *map, float *panels)
@@ -198,10 +192,10 @@ static void multiply_panel(const data_pass *pass, const float *panel, int64_t o,
 
     for (int64_t group = 0; group < batch; group += nr) {
         const float *const gradients = pass->gradients + group * outs + o * nr;
-        const int64_t samples = least(nr, batch - group);
+        const int64_t samples = rn_least(nr, batch - group);
 
         for (int64_t n = 0; n < samples; n += mr)
-            pass->gemm->multiply_weights(least(mr, samples - n), rows, gradients + n, nr, panel,
+            pass->gemm->multiply_weights(rn_least(mr, samples - n), rows, gradients + n, nr, panel,
                                          tile + (group + n) * nr, nr, o > 0);
     }
 }
@@ -214,7 +208,7 @@ static void write_tile(const data_pass *pass, float *tile, int64_t k)
                                     .other = pass->accumulate ? out : (rn_matrix){ NULL, 0 },
                                     .out = out };
 
-    pass->rows->combine(dx->n, least(pass->gemm->nr, dx->c - k), &finish);
+    pass->rows->combine(dx->n, rn_least(pass->gemm->nr, dx->c - k), &finish);
 }
 
 /* Units are UNIT_PANELS panels of nr columns. */
@@ -227,16 +221,16 @@ static void run_columns(void *payload, int64_t begin, int64_t end, int32_t threa
     float *const tiles = weights + UNIT_PANELS * STRETCH_ROWS * nr;
 
     for (int64_t unit = begin; unit < end; unit++) {
-        const int64_t first = unit * UNIT_PANELS * nr, panels = least(UNIT_PANELS, rn_divide_up(in - first, nr));
+        const int64_t first = unit * UNIT_PANELS * nr, panels = rn_least(UNIT_PANELS, rn_divide_up(in - first, nr));
 
         for (int64_t o = 0; o < outs; o += STRETCH_ROWS) {
-            const int64_t rows = least(STRETCH_ROWS, outs - o);
+            const int64_t rows = rn_least(STRETCH_ROWS, outs - o);
 
             for (int64_t p = 0; p < panels; p++) {
                 float *const panel = weights + p * STRETCH_ROWS * nr;
 
                 gemm->copy(panel, nr, pass->weights + o * in + first + p * nr, in, rows,
-                           least(nr, in - first - p * nr));
+                           rn_least(nr, in - first - p * nr));
                 multiply_panel(pass, panel, o, rows, tiles + p * batch * nr);
             }
         }
@@ -253,7 +247,7 @@ static void backward_data(const rn_context *context, const rn_conv_plan *plan, c
     float *const gradients = workspace;
     data_pass pass = { gemm, context->kernels->rows, conv, weights, gradients, dx, accumulate, NULL };
 
-    pass.threads = gradients + rn_round_up((int64_t)panel_floats(gemm, dy->n, conv->out_c), FLOATS_A_LINE);
+    pass.threads = gradients + rn_round_up((int64_t)panel_floats(gemm, dy->n, conv->out_c), RN_FLOATS_A_LINE);
     make_panels(context, dy, gradients);
     rn_parallel(&context->pool, rn_divide_up(conv->in_c, UNIT_PANELS * gemm->nr), run_columns, &pass);
 }

@@ -7,19 +7,8 @@
 #include "ops/conv_band.h"
 
 enum {
-    FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float),
     LINE_SPARE = 64 /* that the gather kernels ask for */
 };
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 /* The remainder of a * b. */
 static int64_t product_remainder(int64_t a, int64_t b, int64_t divisor)
@@ -33,9 +22,9 @@ void rn_spread_blocks(rn_side *longer, rn_side *shorter, int64_t others, int64_t
     const int64_t wanted = threads == 1 ? 1 : 2 * threads; /* units */
 
     for (int i = 0; i < 2; i++) {
-        const int64_t rest = least(wanted, sides[1 - i]->blocks) * least(wanted, others);
+        const int64_t rest = rn_least(wanted, sides[1 - i]->blocks) * rn_least(wanted, others);
         const int64_t remainder = product_remainder(sides[1 - i]->blocks, others, threads);
-        const int64_t count = most(sides[i]->blocks, least(sides[i]->panels, rn_divide_up(wanted, rest)));
+        const int64_t count = rn_most(sides[i]->blocks, rn_least(sides[i]->panels, rn_divide_up(wanted, rest)));
         int64_t even = count; /* as many units for each thread, if that is near */
 
         while (even < sides[i]->panels && even < count + threads && product_remainder(even, remainder, threads) != 0)
@@ -47,7 +36,7 @@ void rn_spread_blocks(rn_side *longer, rn_side *shorter, int64_t others, int64_t
 /* Not a power of two, so that the rows of a tile fall on different cache sets. */
 static int64_t tile_pitch_of(const rn_gemm_kernels *gemm, int64_t panels)
 {
-    return rn_round_up(panels * gemm->nr, FLOATS_A_LINE) + FLOATS_A_LINE;
+    return rn_round_up(panels * gemm->nr, RN_FLOATS_A_LINE) + RN_FLOATS_A_LINE;
 }
 
 /*
@@ -60,7 +49,7 @@ static int64_t tile_pitch_of(const rn_gemm_kernels *gemm, int64_t panels)
 static int64_t direct_rows_most(const rn_gemm_kernels *gemm, const rn_gather *largest, int64_t tile_pitch)
 {
     enum { SETS_FLOATS = 4096 / sizeof(float) };
-    const int64_t one = rn_band_floats(largest, 1), another = most(1, rn_band_floats(largest, 2) - one);
+    const int64_t one = rn_band_floats(largest, 1), another = rn_most(1, rn_band_floats(largest, 2) - one);
     const bool single = largest->window_h == 1 && largest->window_w == 1;
     const bool one_line = single && largest->stride_h == 1 && largest->stride_w == 1; /* the whole map */
 
@@ -75,37 +64,50 @@ static int64_t direct_rows_most(const rn_gemm_kernels *gemm, const rn_gather *la
 /* Of a block of `lines` lines. Products with smaller windows than the largest may be of single pixels. */
 static int64_t band_floats_most(const rn_gather *largest, int64_t lines)
 {
-    return most(rn_band_floats(largest, least(lines, largest->out_h)), rn_band_floats_of_singles(largest, lines));
+    return rn_most(rn_band_floats(largest, rn_least(lines, largest->out_h)), rn_band_floats_of_singles(largest, lines));
 }
 
-bool rn_product_suits_pairs(const rn_gemm_kernels *gemm, const rn_product_shape *shape)
+static bool needs_no_packing(const rn_gemm_kernels *gemm, const rn_product_shape *shape)
 {
     const int64_t panels = rn_divide_up(shape->columns, gemm->nr),
-                  blocks = rn_divide_up(panels, most(1, gemm->blocks.columns / gemm->nr));
+                  blocks = rn_divide_up(panels, rn_most(1, gemm->blocks.columns / gemm->nr));
 
     return direct_rows_most(gemm, &shape->largest, tile_pitch_of(gemm, rn_divide_up(panels, blocks))) > 0;
+}
+
+const rn_gemm_kernels *rn_product_kernels(const rn_context *context, const rn_conv_plan *plan,
+                                          rn_product_shape (*shape)(const rn_gemm_kernels *gemm, const rn_conv *conv,
+                                                                    int64_t batch))
+{
+    if (plan->wants_pairs && plan->conv.groups == 1) {
+        const rn_product_shape of_pairs = shape(context->pairs, &plan->conv, plan->batch);
+
+        if (needs_no_packing(context->pairs, &of_pairs))
+            return context->pairs;
+    }
+    return context->kernels->gemm;
 }
 
 rn_product_blocks rn_product_blocks_for(const rn_context *context, const rn_gemm_kernels *gemm,
                                         const rn_product_shape *shape)
 {
     const rn_gather *const largest = &shape->largest;
-    const int64_t depth = rn_gather_depth(largest), passes = most(1, rn_divide_up(depth, gemm->blocks.depth));
-    const int64_t all = most(1, shape->images * largest->out_h * largest->out_w);
+    const int64_t depth = rn_gather_depth(largest), passes = rn_most(1, rn_divide_up(depth, gemm->blocks.depth));
+    const int64_t all = rn_most(1, shape->images * largest->out_h * largest->out_w);
     rn_product_blocks b = { .gemm = gemm,
                             .products = shape->products,
-                            .depth = rn_round_up(most(1, rn_divide_up(depth, passes)), gemm->unit) };
+                            .depth = rn_round_up(rn_most(1, rn_divide_up(depth, passes)), gemm->unit) };
     rn_side rows, columns = { .panels = rn_divide_up(shape->columns, gemm->nr) };
     int64_t rows_most, grain, lines;
 
-    columns.blocks = rn_divide_up(columns.panels, most(1, gemm->blocks.columns / gemm->nr));
+    columns.blocks = rn_divide_up(columns.panels, rn_most(1, gemm->blocks.columns / gemm->nr));
     b.tile_pitch = tile_pitch_of(gemm, rn_divide_up(columns.panels, columns.blocks));
     rows_most = direct_rows_most(gemm, largest, b.tile_pitch);
     b.direct = rows_most > 0;
-    grain = b.direct ? most(1, largest->out_w) : 1;
-    rows_most = least(b.direct ? rows_most : gemm->blocks.rows / b.depth, gemm->blocks.tiles / b.tile_pitch);
+    grain = b.direct ? rn_most(1, largest->out_w) : 1;
+    rows_most = rn_least(b.direct ? rows_most : gemm->blocks.rows / b.depth, gemm->blocks.tiles / b.tile_pitch);
     rows.panels = rn_divide_up(all, b.direct ? grain : gemm->mr);
-    rows.blocks = rn_divide_up(rows.panels, most(1, rows_most / (b.direct ? grain : gemm->mr)));
+    rows.blocks = rn_divide_up(rows.panels, rn_most(1, rows_most / (b.direct ? grain : gemm->mr)));
     /* Cutting rows reads the weights again, cutting columns the rows. */
     rn_spread_blocks(shape->columns > all ? &columns : &rows, shape->columns > all ? &rows : &columns, shape->products,
                      context->pool.threads);
@@ -114,9 +116,9 @@ rn_product_blocks rn_product_blocks_for(const rn_context *context, const rn_gemm
     lines = rn_divide_up(all / grain, b.row_blocks);
     b.rows_most = lines * grain;
     b.tile_pitch = tile_pitch_of(gemm, rn_divide_up(columns.panels, b.column_blocks));
-    b.row_floats = rn_round_up(b.direct ? band_floats_most(largest, lines) : b.rows_most * b.depth, FLOATS_A_LINE);
+    b.row_floats = rn_round_up(b.direct ? band_floats_most(largest, lines) : b.rows_most * b.depth, RN_FLOATS_A_LINE);
     b.tile_floats = b.rows_most * b.tile_pitch;
-    b.thread_floats = b.row_floats + b.tile_floats + rn_round_up(b.depth + LINE_SPARE, FLOATS_A_LINE);
+    b.thread_floats = b.row_floats + b.tile_floats + rn_round_up(b.depth + LINE_SPARE, RN_FLOATS_A_LINE);
     return b;
 }
 
@@ -175,7 +177,7 @@ static void fetch_output(const rn_product *product, int64_t m, int64_t rows, int
     if (!evenly_spaced(&product->out_steps, &product->gather))
         return;
     for (int64_t r = m; r < m + rows; r++)
-        for (int64_t j = column; j < column + columns; j += FLOATS_A_LINE)
+        for (int64_t j = column; j < column + columns; j += RN_FLOATS_A_LINE)
             __builtin_prefetch(product->out + r * product->out_steps.pixel + j, 1);
 }
 
@@ -186,7 +188,7 @@ static void multiply_tile(const call *c, const rn_product *product, const rn_gem
     const int64_t nr = c->gemm->nr, depth = rn_gather_depth(&product->gather);
 
     if (k + count == depth)
-        fetch_output(product, m, rows, panel * nr, least(nr, product->columns - panel * nr));
+        fetch_output(product, m, rows, panel * nr, rn_least(nr, product->columns - panel * nr));
     c->gemm->multiply(rows, count, a, product->packed + (panel * depth + k) * nr, tile, c->blocks->tile_pitch,
                       k > 0 ? RN_GEMM_CONTINUE : RN_GEMM_FRESH);
 }
@@ -202,7 +204,7 @@ static void multiply_packed(const call *c, const rn_product *product, const row_
     float *const tile = thread + c->blocks->row_floats, *const line = tile + c->blocks->tile_floats;
 
     for (int64_t k = 0; k < depth; k += c->blocks->depth) {
-        const int64_t count = least(c->blocks->depth, depth - k), stored = rn_round_up(count, gemm->unit);
+        const int64_t count = rn_least(c->blocks->depth, depth - k), stored = rn_round_up(count, gemm->unit);
 
         for (int64_t p = 0; p < rows->panels; p++) {
             const int64_t first = panel_begin(rows, p), height = panel_begin(rows, p + 1) - first;
@@ -271,7 +273,7 @@ static void finish_block(const call *c, const rn_product *product, const row_ran
 
     for (int64_t m = rows->begin; m < rows->end;) {
         const rn_gather_pixel pixel = rn_gather_pixel_at(grid, m);
-        const int64_t count = at_once ? rows->end - m : least(rows->end - m, grid->out_w - pixel.j);
+        const int64_t count = at_once ? rows->end - m : rn_least(rows->end - m, grid->out_w - pixel.j);
         rn_row_combine finish = {
             .a = { tile + (m - rows->begin) * c->blocks->tile_pitch, c->blocks->tile_pitch },
             .ka = product->scale != NULL ? product->scale + column : NULL,
@@ -300,11 +302,11 @@ static void run_unit(const call *c, int64_t unit, float *thread)
     row_range rows;
 
     grain = b->direct && !rn_gather_whole_map(&product->gather) ? product->gather.out_w : 1;
-    count = product->images * product->gather.out_h * (product->gather.out_w / most(1, grain)); /* of grains */
+    count = product->images * product->gather.out_h * (product->gather.out_w / rn_most(1, grain)); /* of grains */
     panels = rn_divide_up(product->columns, nr);
     panel = panels * column_block / b->column_blocks;
     panel_end = panels * (column_block + 1) / b->column_blocks;
-    rows.begin = (count / b->row_blocks * row_block + least(row_block, count % b->row_blocks)) * grain;
+    rows.begin = (count / b->row_blocks * row_block + rn_least(row_block, count % b->row_blocks)) * grain;
     rows.end = rows.begin + (count / b->row_blocks + (row_block < count % b->row_blocks)) * grain;
     rows.panels = rn_divide_up(rows.end - rows.begin, c->gemm->mr);
     if (rows.begin == rows.end || panel == panel_end)
@@ -315,7 +317,7 @@ static void run_unit(const call *c, int64_t unit, float *thread)
         multiply_direct(c, product, &rows, panel, panel_end, thread);
     else
         multiply_packed(c, product, &rows, panel, panel_end, thread);
-    finish_block(c, product, &rows, panel * nr, least(product->columns, panel_end * nr) - panel * nr,
+    finish_block(c, product, &rows, panel * nr, rn_least(product->columns, panel_end * nr) - panel * nr,
                  thread + b->row_floats);
 }
 

@@ -54,8 +54,11 @@ int64_t rn_product_packed_floats(const rn_gemm_kernels *gemm, const rn_conv *con
 
 rn_product_blocks rn_product_blocks_for(const rn_context *context, const rn_gemm_kernels *gemm,
                                         const rn_product_shape *shape);
-/* Whether products of such rows can be of pairs: the rows need no packing. */
-bool rn_product_suits_pairs(const rn_gemm_kernels *gemm, const rn_product_shape *shape);
+/* The kernels for a plan's products of a shape: of pairs, if those are wanted, there are no groups, and rows of pairs need no
+ * packing. */
+const rn_gemm_kernels *rn_product_kernels(const rn_context *context, const rn_conv_plan *plan,
+                                          rn_product_shape (*shape)(const rn_gemm_kernels *gemm, const rn_conv *conv,
+                                                                    int64_t batch));
 size_t rn_product_workspace(const rn_context *context, const rn_product_blocks *blocks);
 /* The products may have fewer images than the shape that the blocks are for. */
 void rn_product_run(const rn_context *context, const rn_product_blocks *blocks, rn_product_describe describe,

@@ -18,20 +18,9 @@ enum {
     CHUNK_ROWS_LEAST = 64,
     UNITS_WANTED = 64,      /* of 32 columns each */
     COLLIDING_FLOATS = 512, /* 2 KB: eight rows fall on two sets of a cache of 32 KB */
-    FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float),
-    PAD = 16, /* keeps panels of a power of two of floats off each other's cache sets */
+    PAD = 16,               /* keeps panels of a power of two of floats off each other's cache sets */
     LINE_SPARE = 64
 };
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 /* From the layer's shape and the number of pixels alone. */
 int64_t rn_weight_chunks(const rn_conv *conv, int64_t batch)
@@ -40,13 +29,13 @@ int64_t rn_weight_chunks(const rn_conv *conv, int64_t batch)
     const int64_t by_size = CHUNK_PRODUCT / in / rn_conv_group_out(conv),
                   by_units = UNITS_WANTED / rn_divide_up(depth, 32);
 
-    return most(
-        1, least(least(CHUNKS_MOST, most(by_size, by_units)), batch * conv->out_h * conv->out_w / CHUNK_ROWS_LEAST));
+    return rn_most(1, rn_least(rn_least(CHUNKS_MOST, rn_most(by_size, by_units)),
+                               batch * conv->out_h * conv->out_w / CHUNK_ROWS_LEAST));
 }
 
-static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *conv, int64_t batch, bool wants_pairs)
+static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *conv, int64_t batch,
+                                      const rn_gemm_kernels *gemm)
 {
-    const rn_gemm_kernels *const gemm = conv->groups == 1 && wants_pairs ? context->pairs : context->kernels->gemm;
     rn_weight_blocks b = { .gemm = gemm,
                            .depth = (int64_t)conv->kernel_h * conv->kernel_w * rn_conv_group_in(conv),
                            .outs = rn_conv_group_out(conv),
@@ -62,14 +51,14 @@ static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *
                      b.chunks * conv->groups, context->pool.threads);
     b.out_most = rn_divide_up(b.out.panels, b.out.blocks);
     b.column_most = rn_divide_up(b.column.panels, b.column.blocks);
-    chunk = most(1, rn_divide_up(b.rows, b.chunks));
+    chunk = rn_most(1, rn_divide_up(b.rows, b.chunks));
     b.stretch =
-        least(gemm->blocks.stretch_rows, gemm->blocks.stretch / (b.out_most * gemm->mr + b.column_most * gemm->nr));
+        rn_least(gemm->blocks.stretch_rows, gemm->blocks.stretch / (b.out_most * gemm->mr + b.column_most * gemm->nr));
     b.stretch = rn_round_up(rn_divide_up(chunk, rn_divide_up(chunk, b.stretch)), 2); /* pairs end with a chunk */
-    b.out_pitch = rn_round_up(b.out_most * gemm->mr, FLOATS_A_LINE) + PAD;
-    b.column_floats = rn_round_up(b.stretch * gemm->nr, FLOATS_A_LINE) + PAD;
-    b.tile_floats = rn_round_up((int64_t)gemm->mr * gemm->nr, FLOATS_A_LINE);
-    b.line_floats = rn_round_up(b.column_most * gemm->nr + LINE_SPARE, FLOATS_A_LINE);
+    b.out_pitch = rn_round_up(b.out_most * gemm->mr, RN_FLOATS_A_LINE) + PAD;
+    b.column_floats = rn_round_up(b.stretch * gemm->nr, RN_FLOATS_A_LINE) + PAD;
+    b.tile_floats = rn_round_up((int64_t)gemm->mr * gemm->nr, RN_FLOATS_A_LINE);
+    b.line_floats = rn_round_up(b.column_most * gemm->nr + LINE_SPARE, RN_FLOATS_A_LINE);
     b.thread_floats = b.stretch * b.out_pitch + b.column_most * b.column_floats + b.tile_floats + b.line_floats;
     return b;
 }
@@ -89,7 +78,9 @@ static size_t partial_bytes(const rn_conv *conv, const rn_weight_blocks *b)
 
 void rn_gemm_plan_weights(rn_conv_plan *plan, const rn_context *context)
 {
-    const rn_weight_blocks b = choose_blocks(context, &plan->conv, plan->batch, plan->wants_pairs);
+    const bool of_pairs = plan->forward.gemm != NULL && plan->forward.gemm->pairs != NULL;
+    const rn_weight_blocks b =
+        choose_blocks(context, &plan->conv, plan->batch, of_pairs ? context->pairs : context->kernels->gemm);
 
     plan->weights = b;
     if (!rn_size_add(&plan->weights_bytes, partial_bytes(&plan->conv, &b),
@@ -123,12 +114,12 @@ static weight_unit unit_at(const weight_pass *pass, int64_t index)
     const int64_t chunk = index / b->column.blocks / b->out.blocks % b->chunks;
     weight_unit u = { .group = index / b->column.blocks / b->out.blocks / b->chunks };
 
-    u.begin = b->rows / b->chunks * chunk + least(chunk, b->rows % b->chunks);
+    u.begin = b->rows / b->chunks * chunk + rn_least(chunk, b->rows % b->chunks);
     u.end = u.begin + b->rows / b->chunks + (chunk < b->rows % b->chunks);
     u.out_panel = b->out.panels * out / b->out.blocks;
     u.out_end = b->out.panels * (out + 1) / b->out.blocks;
     u.column = b->column.panels * column / b->column.blocks * nr;
-    u.columns = least(b->depth, b->column.panels * (column + 1) / b->column.blocks * nr) - u.column;
+    u.columns = rn_least(b->depth, b->column.panels * (column + 1) / b->column.blocks * nr) - u.column;
     u.target = (b->chunks > 1 ? pass->partials + chunk * pass->conv->out_c * b->depth : pass->dw) +
                u.group * b->outs * b->depth;
     u.accumulate = b->chunks == 1 && pass->accumulate;
@@ -156,7 +147,7 @@ static void multiply_edge(const rn_gemm_kernels *gemm, int64_t rows, int64_t dep
 static void fetch_tile(const float *c, int64_t ldc, int64_t rows, int64_t columns)
 {
     for (int64_t r = 0; r < rows; r++)
-        for (int64_t j = 0; j < columns; j += FLOATS_A_LINE)
+        for (int64_t j = 0; j < columns; j += RN_FLOATS_A_LINE)
             __builtin_prefetch(c + r * ldc + j, 1);
 }
 
@@ -176,7 +167,7 @@ static void multiply_stretch(const weight_pass *pass, const weight_unit *u, int6
             const int64_t rest = u->columns - k;
 
             if (rest > gemm->nr)
-                fetch_tile(target + gemm->nr, b->depth, height, least(rest - gemm->nr, gemm->nr));
+                fetch_tile(target + gemm->nr, b->depth, height, rn_least(rest - gemm->nr, gemm->nr));
             if (rest >= gemm->nr)
                 gemm->multiply_weights(height, rows, left, lda, panel, target, b->depth, accumulate);
             else
@@ -216,7 +207,7 @@ static void run_weight_units(void *payload, int64_t begin, int64_t end, int32_t 
         const rn_gather gather = rn_gather_windows(pass->conv, pass->x, u.group);
 
         for (int64_t m = u.begin; m < u.end; m += b->stretch) {
-            const int64_t rows = least(b->stretch, u.end - m);
+            const int64_t rows = rn_least(b->stretch, u.end - m);
             const int64_t first = panel_begin(b, u.out_panel), outs = panel_begin(b, u.out_end) - first;
             const float *const dy = pass->dy->data + m * pass->dy->pitch + u.group * b->outs + first;
 
@@ -269,7 +260,7 @@ static void add_chunks(void *payload, int64_t begin, int64_t end, int32_t thread
 
     (void)thread;
     for (int64_t piece = begin; piece < end; piece++) {
-        const int64_t at = piece * PIECE, count = least(PIECE, job->count - at);
+        const int64_t at = piece * PIECE, count = rn_least(PIECE, job->count - at);
         float *const first = job->partials + at;
 
         for (int64_t gap = 1; gap < job->chunks; gap *= 2)

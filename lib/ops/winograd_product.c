@@ -3,12 +3,10 @@
 
 #include <string.h>
 
-#include "ops/conv_gather.h"
+#include "ops/integers.h"
 
 enum {
-    FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float),
     PAD = 16,               /* keeps planes and rows of a power of two of floats off each other's cache sets */
-    NR_MOST = 32,           /* columns of a panel */
     ROWS_TRANSPOSED = 16,   /* at a time */
     KEPT_MOST = 128 * 128,  /* weights a tap whose planes are kept */
     TILE_FLOATS = 6 * 1024, /* of inputs and outputs of one plane's block of tiles: L2 holds 36 of them */
@@ -17,16 +15,6 @@ enum {
     CHAIN = 128                      /* channels of a chain, and of a block of weights in L2 */
 };
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* ---- blocks ------------------------------------------------------------------------------------------------------ */
 
 static int64_t panels_of(const rn_gemm_kernels *gemm, const rn_winograd_weights *weights)
@@ -34,17 +22,12 @@ static int64_t panels_of(const rn_gemm_kernels *gemm, const rn_winograd_weights 
     return rn_divide_up(rn_winograd_columns(weights), gemm->nr);
 }
 
-static bool is_kept(const rn_winograd_weights *weights)
-{
-    return weights->in * weights->out <= KEPT_MOST;
-}
-
 /* Tiles of a block, so that threads have as many blocks each. */
 static int64_t even_tiles(int64_t tiles, int64_t wanted, int64_t threads)
 {
-    const int64_t blocks = rn_round_up(rn_divide_up(tiles, most(1, wanted)), threads);
+    const int64_t blocks = rn_round_up(rn_divide_up(tiles, rn_most(1, wanted)), threads);
 
-    return most(1, rn_divide_up(tiles, blocks));
+    return rn_most(1, rn_divide_up(tiles, blocks));
 }
 
 /* Groups of tiles, so that panels times groups are work for all threads. */
@@ -57,40 +40,48 @@ static int64_t groups_for(int64_t panels, int64_t threads)
     return groups;
 }
 
+/* Blocks of tiles from input to output: how many tiles a thread's L2 holds. */
+static void choose_kept(rn_winograd_blocks *b, int64_t tiles, int64_t columns, int64_t threads)
+{
+    b->out_pitch = columns + PAD;
+    b->tiles = even_tiles(tiles, rn_most(TILES_LEAST, TILE_FLOATS / (b->chains * b->in_pitch + b->out_pitch)), threads);
+    b->groups = 1;
+}
+
+/* Stretches of tiles that all threads read, and panels of weights. */
+static void choose_shared(rn_winograd_blocks *b, int64_t tiles, int64_t panels, int64_t nr, int64_t threads)
+{
+    const int64_t fitting = SHARED_FLOATS / RN_WINOGRAD_PLANES / (b->chains * b->in_pitch),
+                  stretches = rn_divide_up(tiles, rn_least(tiles, rn_most(TILES_LEAST, fitting)));
+
+    b->out_pitch = nr;
+    b->tiles = rn_divide_up(tiles, stretches);
+    b->groups = groups_for(panels, threads);
+    b->weight_plane = CHAIN * nr + PAD;
+}
+
 rn_winograd_blocks rn_winograd_blocks_for(const rn_context *context, const rn_winograd_weights *weights, int64_t images,
                                           int64_t h, int64_t w)
 {
-    const rn_gemm_kernels *const gemm = context->kernels->gemm;
+    const int64_t nr = context->kernels->gemm->nr, reduced = rn_winograd_reduced(weights),
+                  panels = panels_of(context->kernels->gemm, weights), threads = context->pool.threads;
     const rn_tiling tiling = rn_tiling_of(images, h, w);
-    const int64_t reduced = rn_winograd_reduced(weights), panels = panels_of(gemm, weights),
-                  tiles = rn_tile_count(&tiling);
-    rn_winograd_blocks b = { .is_kept = is_kept(weights),
+    rn_winograd_blocks b = { .is_kept = weights->in * weights->out <= KEPT_MOST,
                              .chains = rn_divide_up(reduced, CHAIN),
-                             .in_pitch = rn_round_up(least(reduced, CHAIN), FLOATS_A_LINE) + PAD,
-                             .nothing = rn_round_up(reduced, FLOATS_A_LINE) };
-    int64_t in_plane, out_plane;
+                             .in_pitch = rn_round_up(rn_least(reduced, CHAIN), RN_FLOATS_A_LINE) + PAD,
+                             .nothing = rn_round_up(reduced, RN_FLOATS_A_LINE) };
+    int64_t inputs;
 
-    if (b.is_kept) {
-        b.out_pitch = panels * gemm->nr + PAD;
-        b.tiles = even_tiles(tiles, most(TILES_LEAST, TILE_FLOATS / (b.chains * b.in_pitch + b.out_pitch)),
-                             context->pool.threads);
-        b.groups = 1;
-    } else {
-        b.out_pitch = gemm->nr;
-        b.tiles = least(tiles, most(TILES_LEAST, SHARED_FLOATS / RN_WINOGRAD_PLANES / (b.chains * b.in_pitch)));
-        b.tiles = rn_divide_up(tiles, rn_divide_up(tiles, b.tiles));
-        b.groups = groups_for(panels, context->pool.threads);
-    }
-    in_plane = b.chains * b.tiles * b.in_pitch + PAD;
-    out_plane = rn_divide_up(b.tiles, b.groups) * b.out_pitch + PAD;
-    b.thread_floats = RN_WINOGRAD_PLANES * out_plane;
-    if (b.is_kept) {
-        b.thread_floats += RN_WINOGRAD_PLANES * in_plane;
-    } else {
-        b.shared_floats = RN_WINOGRAD_PLANES * in_plane;
-        b.weight_rows = least(reduced, CHAIN);
-        b.thread_floats += RN_WINOGRAD_PLANES * (b.weight_rows * gemm->nr + PAD);
-    }
+    if (b.is_kept)
+        choose_kept(&b, rn_tile_count(&tiling), panels * nr, threads);
+    else
+        choose_shared(&b, rn_tile_count(&tiling), panels, nr, threads);
+    b.in_chain = b.tiles * b.in_pitch;
+    b.in_plane = b.chains * b.in_chain + PAD;
+    b.out_plane = rn_divide_up(b.tiles, b.groups) * b.out_pitch + PAD;
+    inputs = RN_WINOGRAD_PLANES * b.in_plane;
+    b.shared_floats = b.is_kept ? 0 : inputs;
+    b.thread_floats = RN_WINOGRAD_PLANES * (b.out_plane + b.weight_plane) + (b.is_kept ? inputs : 0);
     return b;
 }
 
@@ -127,21 +118,39 @@ size_t rn_winograd_workspace(const rn_context *context, const rn_winograd_blocks
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
-/* Planes of rows [first, first + count) of a panel of columns, of turned weights or of packed panels. */
-static void transform_weights(const rn_kernels *kernels, const rn_winograd_pass *pass, int64_t panel, int64_t first,
-                              int64_t count, float *planes, int64_t plane_pitch)
+/* Planes of rows [first, first + count) of a panel of turned weights. */
+static void transform_turned(const rn_kernels *kernels, const rn_winograd_weights *weights, int64_t panel,
+                             int64_t first, int64_t count, float *planes, int64_t plane_pitch)
 {
-    const rn_gemm_kernels *const gemm = kernels->gemm;
-    const rn_winograd_weights *const weights = &pass->weights;
-    const int64_t in = weights->in, nr = gemm->nr, row_pitch = RN_WINOGRAD_TAPS * in;
+    const int64_t in = weights->in, nr = kernels->gemm->nr, row_pitch = RN_WINOGRAD_TAPS * in;
 
-    if (weights->is_turned)
-        kernels->winograd->weights(count, least(nr, in - panel * nr), nr,
-                                   weights->data + first * row_pitch + (RN_WINOGRAD_TAPS - 1) * in + panel * nr,
-                                   row_pitch, -in, planes, plane_pitch);
-    else
-        kernels->winograd->weights(count, nr, nr, pass->packed + panel * panel_floats(gemm, weights) + first * nr, nr,
-                                   in * nr, planes, plane_pitch);
+    kernels->winograd->weights(count, rn_least(nr, in - panel * nr), nr,
+                               weights->data + first * row_pitch + (RN_WINOGRAD_TAPS - 1) * in + panel * nr, row_pitch,
+                               -in, planes, plane_pitch);
+}
+
+/* The same of straight ones, which are transposed first: at most ROWS_TRANSPOSED. */
+static void transform_straight(const rn_kernels *kernels, const rn_winograd_weights *weights, int64_t panel,
+                               int64_t first, int64_t count, float *planes, int64_t plane_pitch)
+{
+    const int64_t in = weights->in, nr = kernels->gemm->nr, row_pitch = RN_WINOGRAD_TAPS * in,
+                  columns = rn_least(nr, weights->out - panel * nr);
+    _Alignas(RN_ALIGNMENT) float taps[RN_WINOGRAD_TAPS * ROWS_TRANSPOSED * RN_GEMM_NR_MOST];
+
+    for (int tap = 0; tap < RN_WINOGRAD_TAPS; tap++)
+        kernels->gemm->transpose(taps + tap * ROWS_TRANSPOSED * nr,
+                                 weights->data + panel * nr * row_pitch + tap * in + first, row_pitch, count, columns);
+    kernels->winograd->weights(count, nr, nr, taps, nr, ROWS_TRANSPOSED * nr, planes, plane_pitch);
+}
+
+/* The same of packed panels. */
+static void transform_packed(const rn_kernels *kernels, const rn_winograd_weights *weights, const float *packed,
+                             int64_t panel, int64_t first, int64_t count, float *planes, int64_t plane_pitch)
+{
+    const int64_t nr = kernels->gemm->nr;
+
+    kernels->winograd->weights(count, nr, nr, packed + panel * panel_floats(kernels->gemm, weights) + first * nr, nr,
+                               weights->in * nr, planes, plane_pitch);
 }
 
 typedef struct pack_job {
@@ -154,30 +163,19 @@ typedef struct pack_job {
 static void pack_planes(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     const pack_job *const job = payload;
-    const rn_winograd_weights *const weights = job->weights;
-    const rn_gemm_kernels *const gemm = job->kernels->gemm;
-    const int64_t reduced = rn_winograd_reduced(weights), pieces = rn_divide_up(reduced, ROWS_TRANSPOSED),
-                  nr = gemm->nr, in = weights->in, row_pitch = RN_WINOGRAD_TAPS * in,
-                  pitch = packed_plane(gemm, weights);
-    _Alignas(RN_ALIGNMENT) float taps[RN_WINOGRAD_TAPS * ROWS_TRANSPOSED * NR_MOST];
+    const int64_t reduced = rn_winograd_reduced(job->weights), pieces = rn_divide_up(reduced, ROWS_TRANSPOSED),
+                  pitch = packed_plane(job->kernels->gemm, job->weights);
 
     (void)thread;
     for (int64_t unit = begin; unit < end; unit++) {
         const int64_t panel = unit / pieces, first = unit % pieces * ROWS_TRANSPOSED,
-                      rows = least(ROWS_TRANSPOSED, reduced - first),
-                      columns = least(nr, rn_winograd_columns(weights) - panel * nr);
-        float *const planes = job->packed + (panel * reduced + first) * nr;
+                      rows = rn_least(ROWS_TRANSPOSED, reduced - first);
+        float *const planes = job->packed + (panel * reduced + first) * job->kernels->gemm->nr;
 
-        if (weights->is_turned) {
-            const rn_winograd_pass pass = { .weights = *weights };
-
-            transform_weights(job->kernels, &pass, panel, first, rows, planes, pitch);
-            continue;
-        }
-        for (int tap = 0; tap < RN_WINOGRAD_TAPS; tap++)
-            gemm->transpose(taps + tap * ROWS_TRANSPOSED * nr,
-                            weights->data + panel * nr * row_pitch + tap * in + first, row_pitch, rows, columns);
-        job->kernels->winograd->weights(rows, nr, nr, taps, nr, ROWS_TRANSPOSED * nr, planes, pitch);
+        if (job->weights->is_turned)
+            transform_turned(job->kernels, job->weights, panel, first, rows, planes, pitch);
+        else
+            transform_straight(job->kernels, job->weights, panel, first, rows, planes, pitch);
     }
 }
 
@@ -192,7 +190,7 @@ static void pack_panels(void *payload, int64_t begin, int64_t end, int32_t threa
     for (int64_t panel = begin; panel < end; panel++)
         gemm->transpose(job->packed + panel * panel_floats(gemm, job->weights),
                         job->weights->data + panel * gemm->nr * depth, depth, depth,
-                        least(gemm->nr, job->weights->out - panel * gemm->nr));
+                        rn_least(gemm->nr, job->weights->out - panel * gemm->nr));
 }
 
 void rn_winograd_pack(const rn_context *context, const rn_winograd_blocks *blocks, const rn_winograd_weights *weights,
@@ -234,7 +232,6 @@ typedef struct call {
     const rn_winograd_pass *pass;
     rn_tiling tiling;
     int64_t first, tiles; /* of the range whose inputs are transformed together, if weights are not kept */
-    int64_t in_chain, in_plane, out_plane;
     float *nothing, *shared, *threads;
 } call;
 
@@ -246,11 +243,11 @@ static void read_tiles(const call *c, int64_t begin, int64_t end, float *planes)
         const rn_tile tile = rn_tile_at(&c->tiling, t);
 
         for (int64_t chain = 0; chain < c->blocks->chains; chain++) {
-            const int64_t channels = least(CHAIN, pass->x->c - chain * CHAIN);
+            const int64_t channels = rn_least(CHAIN, pass->x->c - chain * CHAIN);
 
             rn_winograd_read(c->kernels->winograd, pass->x, pass->padding_h, pass->padding_w, &tile, chain * CHAIN,
-                             channels, rn_round_up(channels, FLOATS_A_LINE), c->nothing, planes + chain * c->in_chain,
-                             c->in_plane);
+                             channels, rn_round_up(channels, RN_FLOATS_A_LINE), c->nothing,
+                             planes + chain * c->blocks->in_chain, c->blocks->in_plane);
         }
     }
 }
@@ -266,7 +263,7 @@ static void write_tiles(const call *c, int64_t begin, int64_t end, int64_t colum
 
     for (int64_t t = begin; t < end; t++, planes += c->blocks->out_pitch) {
         const rn_tile tile = rn_tile_at(&c->tiling, t);
-        const rn_winograd_tile from = { tile.height, tile.width, planes, c->out_plane };
+        const rn_winograd_tile from = { tile.height, tile.width, planes, c->blocks->out_plane };
         const int64_t row = (tile.image * y->h + tile.y) * y->w + tile.x;
 
         finish.out = (rn_matrix){ y->data + row * y->pitch + column, y->pitch };
@@ -303,7 +300,7 @@ static void run_block(const call *c, int64_t begin, int64_t end, float *in)
     const rn_gemm_kernels *const gemm = c->kernels->gemm;
     const int64_t panels = panels_of(gemm, weights), reduced = rn_winograd_reduced(weights),
                   plane = packed_plane(gemm, weights);
-    float *const out = in + RN_WINOGRAD_PLANES * c->in_plane;
+    float *const out = in + RN_WINOGRAD_PLANES * c->blocks->in_plane;
 
     read_tiles(c, begin, end, in);
     for (int p = 0; p < RN_WINOGRAD_PLANES; p++) {
@@ -311,9 +308,10 @@ static void run_block(const call *c, int64_t begin, int64_t end, float *in)
 
         for (int64_t panel = 0; panel < panels; panel++)
             for (int64_t k = 0; k < reduced; k += CHAIN)
-                multiply_plane(c, range, least(CHAIN, reduced - k), in + p * c->in_plane + k / CHAIN * c->in_chain,
+                multiply_plane(c, range, rn_least(CHAIN, reduced - k),
+                               in + p * c->blocks->in_plane + k / CHAIN * c->blocks->in_chain,
                                c->pass->packed + p * plane + (panel * reduced + k) * gemm->nr,
-                               out + p * c->out_plane + panel * gemm->nr, k > 0 ? RN_GEMM_ADD : RN_GEMM_FRESH);
+                               out + p * c->blocks->out_plane + panel * gemm->nr, k > 0 ? RN_GEMM_ADD : RN_GEMM_FRESH);
     }
     write_tiles(c, begin, end, 0, rn_winograd_columns(weights), out);
 }
@@ -340,24 +338,28 @@ static void run_reads(void *payload, int64_t begin, int64_t end, int32_t thread)
     read_tiles(c, c->first + begin, c->first + end, c->shared + begin * c->blocks->in_pitch);
 }
 
-static void run_panel(const call *c, int64_t panel, int64_t begin, int64_t end, float *thread)
+static void run_panel(const call *c, int64_t panel, int64_t begin, int64_t end, float *planes)
 {
+    const rn_winograd_blocks *const b = c->blocks;
     const rn_winograd_weights *const weights = &c->pass->weights;
-    const int64_t reduced = rn_winograd_reduced(weights), nr = c->kernels->gemm->nr, step = c->blocks->weight_rows,
-                  weight_plane = step * nr + PAD;
-    float *const out = thread + RN_WINOGRAD_PLANES * weight_plane;
+    const int64_t reduced = rn_winograd_reduced(weights), nr = c->kernels->gemm->nr;
+    float *const out = planes + RN_WINOGRAD_PLANES * b->weight_plane;
 
-    for (int64_t first = 0; first < reduced; first += step) {
-        const int64_t depth = least(step, reduced - first);
+    for (int64_t first = 0; first < reduced; first += CHAIN) {
+        const int64_t depth = rn_least(CHAIN, reduced - first);
+        const float *const in = c->shared + first / CHAIN * b->in_chain + begin * b->in_pitch;
 
-        transform_weights(c->kernels, c->pass, panel, first, depth, thread, weight_plane);
+        if (weights->is_turned)
+            transform_turned(c->kernels, weights, panel, first, depth, planes, b->weight_plane);
+        else
+            transform_packed(c->kernels, weights, c->pass->packed, panel, first, depth, planes, b->weight_plane);
         for (int p = 0; p < RN_WINOGRAD_PLANES; p++)
             multiply_plane(c, rn_tiles_of_plane(&c->tiling, c->first + begin, c->first + end, p), depth,
-                           c->shared + p * c->in_plane + first / CHAIN * c->in_chain + begin * c->blocks->in_pitch,
-                           thread + p * weight_plane, out + p * c->out_plane, first > 0 ? RN_GEMM_ADD : RN_GEMM_FRESH);
+                           in + p * b->in_plane, planes + p * b->weight_plane, out + p * b->out_plane,
+                           first > 0 ? RN_GEMM_ADD : RN_GEMM_FRESH);
     }
-    write_tiles(c, c->first + begin, c->first + end, panel * nr, least(nr, rn_winograd_columns(weights) - panel * nr),
-                out);
+    write_tiles(c, c->first + begin, c->first + end, panel * nr,
+                rn_least(nr, rn_winograd_columns(weights) - panel * nr), out);
 }
 
 /* Units are panels of columns, and in them groups of tiles. */
@@ -381,9 +383,6 @@ void rn_winograd_run(const rn_context *context, const rn_winograd_blocks *blocks
                .blocks = blocks,
                .pass = pass,
                .tiling = rn_tiling_of(pass->y->n, pass->y->h, pass->y->w),
-               .in_chain = blocks->tiles * blocks->in_pitch,
-               .in_plane = blocks->chains * blocks->tiles * blocks->in_pitch + PAD,
-               .out_plane = rn_divide_up(blocks->tiles, blocks->groups) * blocks->out_pitch + PAD,
                .nothing = workspace };
     const int64_t tiles = rn_tile_count(&c.tiling);
 
@@ -395,7 +394,7 @@ void rn_winograd_run(const rn_context *context, const rn_winograd_blocks *blocks
         return;
     }
     for (; c.first < tiles; c.first += c.tiles) {
-        c.tiles = least(blocks->tiles, tiles - c.first);
+        c.tiles = rn_least(blocks->tiles, tiles - c.first);
         rn_parallel(&context->pool, c.tiles, run_reads, &c);
         rn_parallel(&context->pool, panels_of(context->kernels->gemm, &pass->weights) * blocks->groups, run_panels, &c);
     }

@@ -49,10 +49,10 @@ static inline int64_t rn_winograd_columns(const rn_winograd_weights *weights)
 /* For maps y of h x w pixels of at most `images` images. */
 rn_winograd_blocks rn_winograd_blocks_for(const rn_context *context, const rn_winograd_weights *weights, int64_t images,
                                           int64_t h, int64_t w);
-/* Floats of what is packed; INT64_MAX if they cannot be counted. */
+/* Floats of what is packed. */
 int64_t rn_winograd_packed_floats(const rn_context *context, const rn_winograd_blocks *blocks,
                                   const rn_winograd_weights *weights);
-/* In bytes, without packed weights. SIZE_MAX: cannot be counted. */
+/* In bytes, without packed weights. SIZE_MAX: they cannot be counted. */
 size_t rn_winograd_workspace(const rn_context *context, const rn_winograd_blocks *blocks);
 void rn_winograd_pack(const rn_context *context, const rn_winograd_blocks *blocks, const rn_winograd_weights *weights,
                       float *packed);

@@ -2,6 +2,7 @@
 #include "ops/winograd_tiles.h"
 
 #include "kernels/winograd_kernels.h"
+#include "ops/integers.h"
 
 enum { TALL = 4, SHORT = 3, EXTRA_POINT = 4 /* that a side of 3 lacks */, SIDE_LEAST = 6 };
 
@@ -46,16 +47,11 @@ rn_tile rn_tile_at(const rn_tiling *tiling, int64_t index)
     };
 }
 
-static int64_t clip(int64_t value, int64_t low, int64_t high)
-{
-    return value < low ? low : value > high ? high : value;
-}
-
 rn_tile_range rn_tiles_of_plane(const rn_tiling *tiling, int64_t begin, int64_t end, int plane)
 {
     const bool needs_wide = plane % RN_WINOGRAD_SIDE == EXTRA_POINT,
                needs_tall = plane / RN_WINOGRAD_SIDE == EXTRA_POINT;
     const int64_t first = needs_wide ? tiling->end[0] : 0, last = tiling->end[needs_tall ? 1 : needs_wide ? 2 : 3];
 
-    return (rn_tile_range){ clip(first, begin, end) - begin, clip(last, begin, end) - begin };
+    return (rn_tile_range){ rn_clip(first, begin, end) - begin, rn_clip(last, begin, end) - begin };
 }

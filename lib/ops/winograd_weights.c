@@ -12,11 +12,10 @@
 #include <string.h>
 
 #include "ops/conv_algorithm.h"
-#include "ops/conv_gather.h"
+#include "ops/integers.h"
 #include "ops/winograd_product.h"
 
 enum {
-    FLOATS_A_LINE = RN_ALIGNMENT / sizeof(float),
     PAD = 16,
     CHUNKED_MOST = 128 * 128, /* in * out */
     CHUNK_PRODUCT = 65536,    /* chunks = this / (in * out) */
@@ -25,23 +24,14 @@ enum {
     TILE_FLOATS = 6 * 1024,                /* of both operands of a plane's stretch, for a chunk in L2 */
     STRETCH_FLOATS = 2 * 1024 * 1024 / 36, /* the same, for all threads: 8 MB of all planes */
     OUT_RANGE = 64,
-    IN_RANGE = 32
+    IN_RANGE = RN_GEMM_NR_MOST
 };
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 /* From the layer's shape and the number of tiles alone. */
 static int64_t chunks_for(const rn_conv *conv, int64_t tiles)
 {
-    return most(1, least(least(CHUNKS_MOST, CHUNK_PRODUCT / conv->in_c / conv->out_c), tiles / CHUNK_TILES_LEAST));
+    return rn_most(
+        1, rn_least(rn_least(CHUNKS_MOST, CHUNK_PRODUCT / conv->in_c / conv->out_c), tiles / CHUNK_TILES_LEAST));
 }
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------ */
@@ -51,32 +41,34 @@ static rn_winograd_sums choose(const rn_context *context, const rn_conv *conv, i
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
     const rn_tiling tiling = rn_tiling_of(batch, conv->out_h, conv->out_w);
     const int64_t tiles = rn_tile_count(&tiling), in = rn_round_up(conv->in_c, IN_RANGE),
-                  out = rn_round_up(conv->out_c, FLOATS_A_LINE);
+                  out = rn_round_up(conv->out_c, RN_FLOATS_A_LINE);
     rn_winograd_sums s = { .is_chunked = conv->in_c * conv->out_c <= CHUNKED_MOST,
                            .chunks = 1,
                            .out_ranges = 1,
                            .in_ranges = 1,
                            .nothing = in };
-    int64_t operands, sums;
+    int64_t operands;
 
     s.tiles = (s.is_chunked ? TILE_FLOATS : STRETCH_FLOATS) / (in + out);
     if (s.is_chunked) {
         s.chunks = chunks_for(conv, tiles);
-        s.tiles = least(rn_divide_up(tiles, s.chunks), most(s.tiles, CHUNK_TILES_LEAST));
-        s.out_ranges = s.chunks >= context->pool.threads
-                           ? 1
-                           : least(rn_divide_up(conv->out_c, gemm->mr), rn_divide_up(context->pool.threads, s.chunks));
+        s.tiles = rn_least(rn_divide_up(tiles, s.chunks), rn_most(s.tiles, CHUNK_TILES_LEAST));
+        s.out_ranges = s.chunks >= context->pool.threads ? 1
+                                                         : rn_least(rn_divide_up(conv->out_c, gemm->mr),
+                                                                    rn_divide_up(context->pool.threads, s.chunks));
     } else {
-        s.tiles = rn_divide_up(tiles, rn_divide_up(tiles, most(1, s.tiles)));
+        s.tiles = rn_divide_up(tiles, rn_divide_up(tiles, rn_most(1, s.tiles)));
         s.out_ranges = rn_divide_up(conv->out_c, OUT_RANGE);
         s.in_ranges = rn_divide_up(conv->in_c, IN_RANGE);
     }
-    s.out_pitch = rn_round_up(out, FLOATS_A_LINE) + PAD;
+    s.out_pitch = out + PAD;
     s.in_step = s.tiles * gemm->nr + PAD;
     s.sum_pitch = s.is_chunked ? in : IN_RANGE;
-    operands = RN_WINOGRAD_PLANES * (s.tiles * s.out_pitch + in / gemm->nr * s.in_step + 2 * PAD);
-    sums = RN_WINOGRAD_PLANES * (rn_divide_up(conv->out_c, s.out_ranges) * s.sum_pitch + PAD);
-    s.thread_floats = sums + (s.is_chunked ? operands : 0);
+    s.in_plane = in / gemm->nr * s.in_step + PAD;
+    s.out_plane = s.tiles * s.out_pitch + PAD;
+    s.sum_plane = rn_divide_up(conv->out_c, s.out_ranges) * s.sum_pitch + PAD;
+    operands = RN_WINOGRAD_PLANES * (s.in_plane + s.out_plane);
+    s.thread_floats = RN_WINOGRAD_PLANES * s.sum_plane + (s.is_chunked ? operands : 0);
     s.shared_floats = s.is_chunked ? 0 : operands;
     return s;
 }
@@ -109,7 +101,6 @@ typedef struct call {
     const rn_winograd_sums *sums;
     const rn_map *x, *dy;
     rn_tiling tiling;
-    int64_t in_plane, out_plane, sum_plane;
     float *dw, *partials, *nothing, *shared, *threads;
     bool accumulate;
     int64_t first, tiles; /* of the stretch, if not chunked */
@@ -122,7 +113,7 @@ typedef struct operands {
 
 static operands operands_at(const call *c, float *floats)
 {
-    return (operands){ floats, floats + RN_WINOGRAD_PLANES * c->out_plane };
+    return (operands){ floats, floats + RN_WINOGRAD_PLANES * c->sums->out_plane };
 }
 
 /* Transforms tile `index` as tile `t` of a stretch; of its gradients channels [out, out_end). */
@@ -130,16 +121,17 @@ static void transform(const call *c, int64_t index, operands to, int64_t t, int6
 {
     const rn_tile tile = rn_tile_at(&c->tiling, index);
     const rn_map *const dy = c->dy;
-    const rn_winograd_tile gradients = { tile.height, tile.width, to.gradients + t * c->sums->out_pitch, c->out_plane };
+    const rn_winograd_tile gradients = { tile.height, tile.width, to.gradients + t * c->sums->out_pitch,
+                                         c->sums->out_plane };
     const int64_t nr = c->kernels->gemm->nr;
 
     c->kernels->winograd->gradient(
         &gradients, dy->data + ((tile.image * dy->h + tile.y) * dy->w + tile.x) * dy->pitch + out, dy->pitch,
-        dy->w * dy->pitch, out_end - out, rn_round_up(out_end - out, FLOATS_A_LINE));
+        dy->w * dy->pitch, out_end - out, rn_round_up(out_end - out, RN_FLOATS_A_LINE));
     for (int64_t channel = 0, panel = 0; channel < c->x->c; channel += nr, panel++)
         rn_winograd_read(c->kernels->winograd, c->x, c->conv->padding_h, c->conv->padding_w, &tile, channel,
-                         least(nr, c->x->c - channel), nr, c->nothing, to.inputs + panel * c->sums->in_step + t * nr,
-                         c->in_plane);
+                         rn_least(nr, c->x->c - channel), nr, c->nothing, to.inputs + panel * c->sums->in_step + t * nr,
+                         c->sums->in_plane);
 }
 
 static void zero_rows(float *sums, int64_t rows, int64_t columns, int64_t pitch)
@@ -163,15 +155,16 @@ static void multiply(const call *c, int64_t begin, int64_t count, const float *l
         const rn_tile_range range = rn_tiles_of_plane(&c->tiling, begin, begin + count, p);
 
         if (range.begin == range.end && !accumulate)
-            zero_rows(sums + p * c->sum_plane, outs, (panel_end - panel) * gemm->nr, s->sum_pitch);
+            zero_rows(sums + p * c->sums->sum_plane, outs, (panel_end - panel) * gemm->nr, s->sum_pitch);
         for (int64_t h = 0; range.begin < range.end && h < heights; h++) {
             const int64_t o = outs * h / heights, height = outs * (h + 1) / heights - o;
 
             for (int64_t k = panel; k < panel_end; k++)
-                gemm->multiply_weights(
-                    height, range.end - range.begin, left + p * c->out_plane + range.begin * s->out_pitch + o,
-                    s->out_pitch, inputs + p * c->in_plane + k * s->in_step + range.begin * gemm->nr,
-                    sums + p * c->sum_plane + o * s->sum_pitch + (k - panel) * gemm->nr, s->sum_pitch, accumulate);
+                gemm->multiply_weights(height, range.end - range.begin,
+                                       left + p * c->sums->out_plane + range.begin * s->out_pitch + o, s->out_pitch,
+                                       inputs + p * c->sums->in_plane + k * s->in_step + range.begin * gemm->nr,
+                                       sums + p * c->sums->sum_plane + o * s->sum_pitch + (k - panel) * gemm->nr,
+                                       s->sum_pitch, accumulate);
         }
     }
 }
@@ -182,7 +175,7 @@ static void finish(const call *c, const float *sums, int64_t outs, int64_t ins, 
     const int64_t in = c->conv->in_c;
 
     for (int64_t o = 0; o < outs; o++)
-        c->kernels->winograd->weight_gradient(ins, sums + o * c->sums->sum_pitch, c->sum_plane,
+        c->kernels->winograd->weight_gradient(ins, sums + o * c->sums->sum_pitch, c->sums->sum_plane,
                                               dw + o * RN_WINOGRAD_TAPS * in, in, accumulate);
 }
 
@@ -198,10 +191,10 @@ static void run_chunk(const call *c, int64_t chunk, int64_t range, float *sums)
                   outs = out_end - out, panels = rn_divide_up(conv->in_c, c->kernels->gemm->nr);
     const int64_t weights = conv->out_c * RN_WINOGRAD_TAPS * conv->in_c;
     float *const dw = (s->chunks > 1 ? c->partials + chunk * weights : c->dw) + out * RN_WINOGRAD_TAPS * conv->in_c;
-    const operands stretch = operands_at(c, sums + RN_WINOGRAD_PLANES * c->sum_plane);
+    const operands stretch = operands_at(c, sums + RN_WINOGRAD_PLANES * c->sums->sum_plane);
 
     for (int64_t t = begin; t < end; t += s->tiles) {
-        const int64_t count = least(s->tiles, end - t);
+        const int64_t count = rn_least(s->tiles, end - t);
 
         for (int64_t i = 0; i < count; i++)
             transform(c, t + i, stretch, i, out, out_end);
@@ -247,9 +240,9 @@ static void run_ranges(void *payload, int64_t begin, int64_t end, int32_t thread
         const int64_t out = conv->out_c * range / s->out_ranges, outs = conv->out_c * (range + 1) / s->out_ranges - out;
 
         multiply(c, c->first, c->tiles, shared.gradients + out, shared.inputs, outs, first / nr,
-                 least(panels, (first + IN_RANGE) / nr), false, sums);
-        finish(c, sums, outs, least(IN_RANGE, conv->in_c - first), c->dw + out * RN_WINOGRAD_TAPS * conv->in_c + first,
-               c->accumulate || c->first > 0);
+                 rn_least(panels, (first + IN_RANGE) / nr), false, sums);
+        finish(c, sums, outs, rn_least(IN_RANGE, conv->in_c - first),
+               c->dw + out * RN_WINOGRAD_TAPS * conv->in_c + first, c->accumulate || c->first > 0);
     }
 }
 
@@ -258,16 +251,12 @@ void rn_winograd_backward_weights(const rn_context *context, const rn_conv_plan 
 {
     const rn_winograd_sums *const s = &plan->winograd.weights;
     const rn_conv *const conv = &plan->conv;
-    const int64_t nr = context->kernels->gemm->nr, in = rn_round_up(conv->in_c, IN_RANGE);
     call c = { .kernels = context->kernels,
                .conv = conv,
                .sums = s,
                .x = x,
                .dy = dy,
                .tiling = rn_tiling_of(dy->n, dy->h, dy->w),
-               .in_plane = in / nr * s->in_step + PAD,
-               .out_plane = s->tiles * s->out_pitch + PAD,
-               .sum_plane = rn_divide_up(conv->out_c, s->out_ranges) * s->sum_pitch + PAD,
                .dw = dw,
                .partials = workspace,
                .accumulate = accumulate };
@@ -285,7 +274,7 @@ void rn_winograd_backward_weights(const rn_context *context, const rn_conv_plan 
         return;
     }
     for (; c.first < tiles; c.first += c.tiles) {
-        c.tiles = least(s->tiles, tiles - c.first);
+        c.tiles = rn_least(s->tiles, tiles - c.first);
         rn_parallel(&context->pool, c.tiles, run_transforms, &c);
         rn_parallel(&context->pool, s->out_ranges * s->in_ranges, run_ranges, &c);
     }

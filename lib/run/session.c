@@ -91,8 +91,7 @@ static void choose_precision(rn_session *session, int32_t wanted)
     const rn_context *const context = session->context;
 
     session->wants_pairs = rn_context_wants_pairs(context, wanted);
-    if (!session->wants_pairs && (wanted == RN_PRECISION_BFLOAT16 ||
-                                  (wanted == RN_PRECISION_DEFAULT && context->precision == RN_PRECISION_BFLOAT16)))
+    if (rn_context_asks_for_pairs(context, wanted) && !session->wants_pairs)
         rn_context_log(session->context, RN_LOG_WARNING,
                        "no products of bfloat16 with this CPU and instruction set (%s): computing in float32",
                        rn_isa_name(context->kernels->isa));

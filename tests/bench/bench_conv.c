@@ -148,16 +148,20 @@ static void release(operands *o)
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
-static double product(const operands *o, int64_t n, int64_t i, int64_t j, int64_t out, int64_t k, int64_t l, int64_t in,
-                      const float *left, const rn_map *right)
+/* What weight (k, l, in) meets in the window of output pixel (i, j) of image n. */
+static double input_at(const operands *o, int64_t n, int64_t i, int64_t j, int64_t k, int64_t l, int64_t in)
 {
     const rn_conv *const v = &o->conv;
     const int64_t h = i * v->stride_h - v->padding_h + k, w = j * v->stride_w - v->padding_w + l;
 
     if (h < 0 || h >= v->in_h || w < 0 || w >= v->in_w)
         return 0;
-    (void)out;
-    return (double)right->data[((n * right->h + h) * right->w + w) * right->pitch + in] * (double)*left;
+    return (double)o->x.data[((n * o->x.h + h) * o->x.w + w) * o->x.pitch + in];
+}
+
+static int64_t weight_place(const operands *o, int64_t out, int64_t k, int64_t l, int64_t in)
+{
+    return ((out * o->conv.kernel_h + k) * o->conv.kernel_w + l) * o->x.c + in;
 }
 
 /* Largest error of sampled outputs over the largest sampled value. */
@@ -172,9 +176,7 @@ static double forward_error(const operands *o)
         for (int64_t k = 0; k < o->conv.kernel_h; k++)
             for (int64_t l = 0; l < o->conv.kernel_w; l++)
                 for (int64_t c = 0; c < o->x.c; c++)
-                    sum +=
-                        product(o, n, i, j, out, k, l, c,
-                                &o->weights[((out * o->conv.kernel_h + k) * o->conv.kernel_w + l) * o->x.c + c], &o->x);
+                    sum += input_at(o, n, i, j, k, l, c) * (double)o->weights[weight_place(o, out, k, l, c)];
         error = fmax(error, fabs(sum - (double)o->y.data[((n * o->y.h + i) * o->y.w + j) * o->y.pitch + out]));
         size = fmax(size, fabs(sum));
     }
@@ -190,10 +192,9 @@ static double weights_error(const operands *o)
         double sum = 0;
 
         for (int64_t row = 0; row < rn_map_rows(&o->y); row++)
-            sum += product(o, row / (o->y.h * o->y.w), row / o->y.w % o->y.h, row % o->y.w, out, k, l, c,
-                           &o->y.data[row * o->y.pitch + out], &o->x);
-        error =
-            fmax(error, fabs(sum - (double)o->dw[((out * o->conv.kernel_h + k) * o->conv.kernel_w + l) * o->x.c + c]));
+            sum += input_at(o, row / (o->y.h * o->y.w), row / o->y.w % o->y.h, row % o->y.w, k, l, c) *
+                   (double)o->y.data[row * o->y.pitch + out];
+        error = fmax(error, fabs(sum - (double)o->dw[weight_place(o, out, k, l, c)]));
         size = fmax(size, fabs(sum));
     }
     return error / size;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The programs as a user meets them: help, refusals, the way from photos to predictions. */
+#define _POSIX_C_SOURCE 200809L
 #include "base/json.h"
 #include "examples/programs.h"
 #include "train/runs.h"
@@ -93,6 +94,7 @@ static void wrong_usage_is_one_line_and_2(void **state)
     rn_test_refusal(work, ARGUMENTS("predict", "one"), 2, "photo");
     rn_test_refusal(work, ARGUMENTS("bench", "--mode", "fast"), 2, "--mode");
     rn_test_refusal(work, ARGUMENTS("bench", "-x"), 2, "dashes");
+    rn_test_refusal(work, ARGUMENTS("bench", "--precision", "fp16"), 2, "--precision");
 }
 
 static void what_fails_is_one_line_and_1(void **state)
@@ -315,6 +317,27 @@ static void bench_measures_each_mode(void **state)
     }
 }
 
+/* The baseline has no products of bfloat16: it says so and goes on. */
+static void bench_says_in_what_it_computed(void **state)
+{
+    static const char *const precisions[] = { "fp32", "bf16" };
+
+    (void)state;
+    assert_int_equal(setenv("RN_ISA", "baseline", 1), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(run(ARGUMENTS("bench", "--arch", "cifar_resnet20", "--mode", "infer", "--batch", "1", "--json",
+                                       "--precision", precisions[i])),
+                         0);
+        rn_test_output_has(work, "out", "\"precision\": \"fp32\"");
+    }
+    rn_test_output_has(work, "err", "warning: no products of bfloat16");
+    unsetenv("RN_ISA");
+    assert_int_equal(run(ARGUMENTS("bench", "--arch", "cifar_resnet20", "--mode", "infer", "--batch", "1", "--json",
+                                   "--precision", "bf16")),
+                     0);
+    rn_test_output_has(work, "out", rn_test_has_bfloat16() ? "\"precision\": \"bf16\"" : "\"precision\": \"fp32\"");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +349,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_network_by_name_is_evaluated_with_its_own_classes_or_the_folders),
         cmocka_unit_test(names_in_a_file_of_weights_may_be_given_others),
         cmocka_unit_test(bench_measures_each_mode),
+        cmocka_unit_test(bench_says_in_what_it_computed),
     };
 
     rn_test_programs(argc, argv);

@@ -202,27 +202,28 @@ static void operand_fill(const rn_test_grid *grid, uint32_t seed)
     rn_test_grid_protect(grid, false);
 }
 
+rn_conv rn_test_conv_of(const rn_test_conv_shape *s)
+{
+    return (rn_conv){ .in_h = s->h,
+                      .in_w = s->w,
+                      .in_c = s->c,
+                      .out_h = (s->h + 2 * s->ph - reach(s->kh, s->dilation)) / s->sh + 1,
+                      .out_w = (s->w + 2 * s->pw - reach(s->kw, s->dilation)) / s->sw + 1,
+                      .out_c = s->o,
+                      .kernel_h = s->kh,
+                      .kernel_w = s->kw,
+                      .stride_h = s->sh,
+                      .stride_w = s->sw,
+                      .padding_h = s->ph,
+                      .padding_w = s->pw,
+                      .groups = s->groups,
+                      .dilation = s->dilation };
+}
+
 rn_test_conv rn_test_conv_make(const rn_test_conv_shape *s, uint32_t seed)
 {
     const bool at_end = seed % 2 == 1;
-    rn_test_conv t = { .conv = { .in_h = s->h,
-                                 .in_w = s->w,
-                                 .in_c = s->c,
-                                 .out_h = (s->h + 2 * s->ph - reach(s->kh, s->dilation)) / s->sh + 1,
-                                 .out_w = (s->w + 2 * s->pw - reach(s->kw, s->dilation)) / s->sw + 1,
-                                 .out_c = s->o,
-                                 .kernel_h = s->kh,
-                                 .kernel_w = s->kw,
-                                 .stride_h = s->sh,
-                                 .stride_w = s->sw,
-                                 .padding_h = s->ph,
-                                 .padding_w = s->pw,
-                                 .groups = s->groups,
-                                 .dilation = s->dilation },
-                       .n = s->n,
-                       .gap = seed % 3 == 0   ? 0
-                              : seed % 3 == 1 ? 3
-                                              : 16 };
+    rn_test_conv t = { .conv = rn_test_conv_of(s), .n = s->n, .gap = seed % 3 == 0 ? 0 : seed % 3 == 1 ? 3 : 16 };
     const int64_t in = s->c / s->groups, taps = (int64_t)s->kh * s->kw, pixels = s->n * t.conv.out_h * t.conv.out_w;
 
     t.x = map_make(s->n, s->h, s->w, s->c, t.gap, at_end);
@@ -340,22 +341,39 @@ void rn_test_conv_check(const rn_test_grid *output, const rn_test_sums *sums, co
 
 /* ---- settings -------------------------------------------------------------------------------------------------- */
 
-void rn_test_contexts_make(rn_test_contexts *all, rn_convolution convolution)
-{
-    all->count = rn_test_settings(all->settings);
-    for (int i = 0; i < all->count; i++) {
-        const rn_test_setting setting = all->settings[i];
+rn_test_contexts rn_test_all;
 
-        require_ok(NULL, rn_context_create(&all->contexts[i],
+static int make_contexts(rn_convolution convolution)
+{
+    rn_test_all.count = rn_test_settings(rn_test_all.settings);
+    for (int i = 0; i < rn_test_all.count; i++) {
+        const rn_test_setting setting = rn_test_all.settings[i];
+
+        require_ok(NULL, rn_context_create(&rn_test_all.contexts[i],
                                            RN_OPTIONS(rn_context, .threads = setting.threads,
                                                       .isas = (uint32_t)setting.isa, .convolution = convolution)));
     }
+    return 0;
 }
 
-void rn_test_contexts_destroy(rn_test_contexts *all)
+int rn_test_all_direct(void **state)
 {
-    for (int i = 0; i < all->count; i++)
-        rn_context_destroy(all->contexts[i]);
+    (void)state;
+    return make_contexts(RN_CONVOLUTION_DIRECT);
+}
+
+int rn_test_all_fastest(void **state)
+{
+    (void)state;
+    return make_contexts(RN_CONVOLUTION_AUTO);
+}
+
+int rn_test_all_release(void **state)
+{
+    (void)state;
+    for (int i = 0; i < rn_test_all.count; i++)
+        rn_context_destroy(rn_test_all.contexts[i]);
+    return 0;
 }
 
 static int kind_of(rn_isa isa)
@@ -383,4 +401,62 @@ void rn_test_agreement_end(rn_test_agreement *agreement)
     for (int i = 0; i < 3; i++)
         if (agreement->first[i].pages != NULL)
             rn_test_grid_release(&agreement->first[i]);
+}
+
+/* ---- passes under all settings ----------------------------------------------------------------------------------- */
+
+void rn_test_conv_check_forward(const rn_test_conv *test)
+{
+    static const rn_conv_epilogue plain;
+    rn_test_agreement agreement = { 0 };
+
+    for (int s = 0; s < rn_test_all.count; s++) {
+        rn_test_map y = rn_test_conv_output(test, false);
+
+        rn_test_conv_forward(rn_test_all.contexts[s], test, &test->x.map, &plain, &y.map);
+        if (rn_test_same(&agreement, &rn_test_all, s, &y.grid, "forward"))
+            rn_test_conv_check(&y.grid, &test->y, NULL, "forward");
+        rn_test_map_release(&y, 1);
+    }
+    rn_test_agreement_end(&agreement);
+}
+
+void rn_test_conv_check_data(const rn_test_conv *test, bool accumulate)
+{
+    rn_test_agreement agreement = { 0 };
+    rn_test_map start = rn_test_conv_output(test, true);
+
+    rn_test_grid_fill(&start.grid, 9, 2, 0);
+    for (int s = 0; s < rn_test_all.count; s++) {
+        rn_test_map dx = rn_test_conv_output(test, true);
+
+        if (accumulate)
+            rn_test_grid_copy(&dx.grid, &start.grid);
+        rn_test_conv_data(rn_test_all.contexts[s], test, &test->dy.map, &dx.map, accumulate);
+        if (rn_test_same(&agreement, &rn_test_all, s, &dx.grid, "backward data"))
+            rn_test_conv_check(&dx.grid, &test->dx, accumulate ? &start.grid : NULL, "backward data");
+        rn_test_map_release(&dx, 1);
+    }
+    rn_test_map_release(&start, 1);
+    rn_test_agreement_end(&agreement);
+}
+
+void rn_test_conv_check_weights(const rn_test_conv *test, bool accumulate)
+{
+    rn_test_agreement agreement = { 0 };
+    rn_test_grid start = rn_test_conv_dw(test);
+
+    rn_test_grid_fill(&start, 9, 2, 0);
+    for (int s = 0; s < rn_test_all.count; s++) {
+        rn_test_grid dw = rn_test_conv_dw(test);
+
+        if (accumulate)
+            rn_test_grid_copy(&dw, &start);
+        rn_test_conv_weights(rn_test_all.contexts[s], test, &test->x.map, &test->dy.map, dw.data, accumulate);
+        if (rn_test_same(&agreement, &rn_test_all, s, &dw, "backward weights"))
+            rn_test_conv_check(&dw, &test->dw, accumulate ? &start : NULL, "backward weights");
+        rn_test_grid_release(&dw);
+    }
+    rn_test_grid_release(&start);
+    rn_test_agreement_end(&agreement);
 }

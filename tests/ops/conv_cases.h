@@ -23,6 +23,7 @@ typedef struct rn_test_conv_shape {
 extern const rn_test_conv_shape rn_test_conv_shapes[];
 extern const int rn_test_conv_shape_count;
 
+rn_conv rn_test_conv_of(const rn_test_conv_shape *shape);
 /* Any shape that is small; different ones for different seeds. */
 rn_test_conv_shape rn_test_conv_random(uint32_t seed);
 
@@ -74,8 +75,11 @@ typedef struct rn_test_contexts {
     int count;
 } rn_test_contexts;
 
-void rn_test_contexts_make(rn_test_contexts *all, rn_convolution convolution);
-void rn_test_contexts_destroy(rn_test_contexts *all);
+/* The program's; made by a group's set-up, with convolutions by their definition or by what is fastest. */
+extern rn_test_contexts rn_test_all;
+int rn_test_all_direct(void **state);
+int rn_test_all_fastest(void **state);
+int rn_test_all_release(void **state);
 
 /*
  * Results of one thing under all settings in turn: those of one instruction set, and those of AVX2 and AVX-512, must
@@ -88,5 +92,10 @@ typedef struct rn_test_agreement {
 bool rn_test_same(rn_test_agreement *agreement, const rn_test_contexts *all, int setting, const rn_test_grid *result,
                   const char *what);
 void rn_test_agreement_end(rn_test_agreement *agreement);
+
+/* A pass under all settings: the same bits, within the bound of its sums. */
+void rn_test_conv_check_forward(const rn_test_conv *test);
+void rn_test_conv_check_data(const rn_test_conv *test, bool accumulate);
+void rn_test_conv_check_weights(const rn_test_conv *test, bool accumulate);
 
 #endif

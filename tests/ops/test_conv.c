@@ -8,28 +8,12 @@
 #include "ops/conv_cases.h"
 #include "support/support.h"
 
-static rn_test_contexts all;
-
-static int contexts_make(void **state)
-{
-    (void)state;
-    rn_test_contexts_make(&all, RN_CONVOLUTION_DIRECT);
-    return 0;
-}
-
-static int contexts_destroy(void **state)
-{
-    (void)state;
-    rn_test_contexts_destroy(&all);
-    return 0;
-}
-
 /* Settings of one thread: one for each instruction set. */
 static const rn_context *one_thread(int *setting)
 {
-    while (*setting < all.count && all.settings[*setting].threads != 1)
+    while (*setting < rn_test_all.count && rn_test_all.settings[*setting].threads != 1)
         ++*setting;
-    return *setting < all.count ? all.contexts[(*setting)++] : NULL;
+    return *setting < rn_test_all.count ? rn_test_all.contexts[(*setting)++] : NULL;
 }
 
 static const rn_conv_epilogue plain;
@@ -41,17 +25,8 @@ static void test_forward_is_the_definition_with_the_same_bits_for_any_threads(vo
     (void)state;
     for (int i = 0; i < rn_test_conv_shape_count; i++) {
         rn_test_conv test = rn_test_conv_make(&rn_test_conv_shapes[i], (uint32_t)i);
-        rn_test_agreement agreement = { 0 };
 
-        for (int s = 0; s < all.count; s++) {
-            rn_test_map y = rn_test_conv_output(&test, false);
-
-            rn_test_conv_forward(all.contexts[s], &test, &test.x.map, &plain, &y.map);
-            if (rn_test_same(&agreement, &all, s, &y.grid, "forward"))
-                rn_test_conv_check(&y.grid, &test.y, NULL, "forward");
-            rn_test_map_release(&y, 1);
-        }
-        rn_test_agreement_end(&agreement);
+        rn_test_conv_check_forward(&test);
         rn_test_conv_release(&test);
     }
 }
@@ -79,7 +54,7 @@ static void run_epilogue(const rn_test_conv *test, int parts, const rn_test_grid
 {
     rn_test_agreement agreement = { 0 };
 
-    for (int s = 0; s < all.count; s++) {
+    for (int s = 0; s < rn_test_all.count; s++) {
         rn_test_map y = rn_test_conv_output(test, false);
         const rn_conv_epilogue epilogue = { .scale = parts & SCALE ? scale->data : NULL,
                                             .shift = parts & SHIFT ? shift->data : NULL,
@@ -90,8 +65,8 @@ static void run_epilogue(const rn_test_conv *test, int parts, const rn_test_grid
 
         if (parts & IN_PLACE)
             rn_test_grid_copy(&y.grid, &test->residual.grid);
-        rn_test_conv_forward(all.contexts[s], test, &test->x.map, &epilogue, &y.map);
-        if (rn_test_same(&agreement, &all, s, &y.grid, "epilogue"))
+        rn_test_conv_forward(rn_test_all.contexts[s], test, &test->x.map, &epilogue, &y.map);
+        if (rn_test_same(&agreement, &rn_test_all, s, &y.grid, "epilogue"))
             check_epilogue(test, parts, scale->data, shift->data, &y);
         rn_test_map_release(&y, 1);
     }
@@ -123,34 +98,14 @@ static void test_epilogues_in_any_combination_also_onto_the_residual(void **stat
 
 /* ---- backward data --------------------------------------------------------------------------------------------- */
 
-static void check_data(const rn_test_conv *test, bool accumulate)
-{
-    rn_test_agreement agreement = { 0 };
-    rn_test_map start = rn_test_conv_output(test, true);
-
-    rn_test_grid_fill(&start.grid, 9, 2, 0);
-    for (int s = 0; s < all.count; s++) {
-        rn_test_map dx = rn_test_conv_output(test, true);
-
-        if (accumulate)
-            rn_test_grid_copy(&dx.grid, &start.grid);
-        rn_test_conv_data(all.contexts[s], test, &test->dy.map, &dx.map, accumulate);
-        if (rn_test_same(&agreement, &all, s, &dx.grid, "backward data"))
-            rn_test_conv_check(&dx.grid, &test->dx, accumulate ? &start.grid : NULL, "backward data");
-        rn_test_map_release(&dx, 1);
-    }
-    rn_test_map_release(&start, 1);
-    rn_test_agreement_end(&agreement);
-}
-
 static void test_backward_data_is_the_definition_with_the_same_bits_for_any_threads(void **state)
 {
     (void)state;
     for (int i = 0; i < rn_test_conv_shape_count; i++) {
         rn_test_conv test = rn_test_conv_make(&rn_test_conv_shapes[i], (uint32_t)i + 1);
 
-        check_data(&test, false);
-        check_data(&test, true);
+        rn_test_conv_check_data(&test, false);
+        rn_test_conv_check_data(&test, true);
         rn_test_conv_release(&test);
     }
 }
@@ -166,14 +121,14 @@ static void test_any_small_shape_is_the_definition(void **state)
         const rn_test_conv_shape shape = rn_test_conv_random(seed);
         rn_test_conv test = rn_test_conv_make(&shape, seed);
 
-        for (int s = (int)(seed % 4); s < all.count;
+        for (int s = (int)(seed % 4); s < rn_test_all.count;
              s += 4) { /* each instruction set with one of the numbers of threads */
             rn_test_map y = rn_test_conv_output(&test, false), dx = rn_test_conv_output(&test, true);
 
-            rn_test_conv_forward(all.contexts[s], &test, &test.x.map, &plain, &y.map);
+            rn_test_conv_forward(rn_test_all.contexts[s], &test, &test.x.map, &plain, &y.map);
             rn_test_conv_check(&y.grid, &test.y, NULL, "forward");
             rn_test_grid_check_gaps(&y.grid);
-            rn_test_conv_data(all.contexts[s], &test, &test.dy.map, &dx.map, false);
+            rn_test_conv_data(rn_test_all.contexts[s], &test, &test.dy.map, &dx.map, false);
             rn_test_conv_check(&dx.grid, &test.dx, NULL, "backward data");
             rn_test_grid_check_gaps(&dx.grid);
             rn_test_map_release(&y, 1);
@@ -300,18 +255,18 @@ static void test_an_image_does_not_depend_on_the_others_of_its_batch(void **stat
         shape.n = 3;
         rn_test_conv test = rn_test_conv_make(&shape, (uint32_t)i);
 
-        for (int s = i % 4; s < all.count; s += 4) {
+        for (int s = i % 4; s < rn_test_all.count; s += 4) {
             rn_test_map y[2] = { rn_test_conv_output(&test, false), rn_test_conv_output(&test, false) };
             rn_test_map dx[2] = { rn_test_conv_output(&test, true), rn_test_conv_output(&test, true) };
 
-            rn_test_conv_forward(all.contexts[s], &test, &test.x.map, &plain, &y[0].map);
-            rn_test_conv_data(all.contexts[s], &test, &test.dy.map, &dx[0].map, false);
+            rn_test_conv_forward(rn_test_all.contexts[s], &test, &test.x.map, &plain, &y[0].map);
+            rn_test_conv_data(rn_test_all.contexts[s], &test, &test.dy.map, &dx[0].map, false);
             for (int64_t n = 0; n < 3; n++) {
                 const rn_map x = image_of(&test.x.map, n), one_y = image_of(&y[1].map, n);
                 const rn_map dy = image_of(&test.dy.map, n), one_dx = image_of(&dx[1].map, n);
 
-                rn_test_conv_forward(all.contexts[s], &test, &x, &plain, &one_y);
-                rn_test_conv_data(all.contexts[s], &test, &dy, &one_dx, false);
+                rn_test_conv_forward(rn_test_all.contexts[s], &test, &x, &plain, &one_y);
+                rn_test_conv_data(rn_test_all.contexts[s], &test, &dy, &one_dx, false);
             }
             rn_test_grid_check_same(&y[1].grid, &y[0].grid, "forward, alone");
             rn_test_grid_check_same(&dx[1].grid, &dx[0].grid, "backward data, alone");
@@ -398,10 +353,10 @@ static void test_sizes_saturate_and_workspaces_are_bounded(void **state)
     const rn_conv wide = { 4000, 4000, 512, 4000, 4000, 2048, 3, 3, 1, 1, 1, 1, 1, 1 };
 
     (void)state;
-    for (int s = 0; s < all.count; s++) {
-        const size_t threads = (size_t)all.settings[s].threads;
-        const rn_conv_plan saturated = rn_conv_plan_for(all.contexts[s], &impossible, 1, false);
-        const rn_conv_plan bounded = rn_conv_plan_for(all.contexts[s], &wide, 64, false);
+    for (int s = 0; s < rn_test_all.count; s++) {
+        const size_t threads = (size_t)rn_test_all.settings[s].threads;
+        const rn_conv_plan saturated = rn_conv_plan_for(rn_test_all.contexts[s], &impossible, 1, false);
+        const rn_conv_plan bounded = rn_conv_plan_for(rn_test_all.contexts[s], &wide, 64, false);
 
         assert_int_equal(saturated.packed_count, INT64_MAX);
         assert_int_equal(saturated.data_bytes, SIZE_MAX);
@@ -424,5 +379,5 @@ int main(void)
         cmocka_unit_test(test_sizes_saturate_and_workspaces_are_bounded),
     };
 
-    return cmocka_run_group_tests_name("ops/conv", tests, contexts_make, contexts_destroy);
+    return cmocka_run_group_tests_name("ops/conv", tests, rn_test_all_direct, rn_test_all_release);
 }

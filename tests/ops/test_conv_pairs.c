@@ -8,38 +8,14 @@
 #include "ops/conv_cases.h"
 #include "support/support.h"
 
-static rn_test_contexts all;
-
-static int contexts_make(void **state)
-{
-    (void)state;
-    rn_test_contexts_make(&all, RN_CONVOLUTION_DIRECT);
-    return 0;
-}
-
-static int contexts_destroy(void **state)
-{
-    (void)state;
-    rn_test_contexts_destroy(&all);
-    return 0;
-}
-
 static const rn_conv_epilogue plain;
 
 /* Contexts whose CPU and set have the products. */
 static int next_setting(int setting)
 {
-    while (setting < all.count && all.contexts[setting]->pairs == NULL)
+    while (setting < rn_test_all.count && rn_test_all.contexts[setting]->pairs == NULL)
         setting++;
     return setting;
-}
-
-static void skip_without_pairs(void)
-{
-    if (next_setting(0) == all.count) {
-        print_message("skipped: this CPU has no products of bfloat16\n");
-        skip();
-    }
 }
 
 /* To the nearest, ties to even. */
@@ -107,29 +83,32 @@ static void check_shape(const rn_test_conv_shape *shape, uint32_t seed)
 {
     rn_test_conv test = rn_test_conv_make(shape, seed);
     const int first = next_setting(0);
+    const rn_gemm_kernels *const pairs = rn_test_all.contexts[first]->pairs;
+    const rn_conv_plan plan = rn_conv_plan_for(rn_test_all.contexts[first], &test.conv, test.n, true);
     results whole, exact;
 
     test.wants_pairs = true;
-    whole = run_passes(all.contexts[first], &test);
+    whole = run_passes(rn_test_all.contexts[first], &test);
     round_operands(&test);
     rn_test_conv_define(&test);
-    exact = run_passes(all.contexts[first], &test);
+    exact = run_passes(rn_test_all.contexts[first], &test);
     rn_test_conv_check(&exact.y.grid, &test.y, NULL, "forward");
     rn_test_conv_check(&exact.dx.grid, &test.dx, NULL, "backward data");
     rn_test_conv_check(&exact.dw, &test.dw, NULL, "backward weights");
-    for (int s = next_setting(first + 1); s < all.count; s = next_setting(s + 1)) {
-        results other = run_passes(all.contexts[s], &test);
+    for (int s = next_setting(first + 1); s < rn_test_all.count; s = next_setting(s + 1)) {
+        results other = run_passes(rn_test_all.contexts[s], &test);
 
         check_same(&other, &exact, "another number of threads");
         release_results(&other);
     }
     /* Where a pass is in float32 for lack of a fitting shape, operands are not rounded. */
-    if (rn_conv_plan_for(all.contexts[first], &test.conv, test.n, true).forward.gemm == all.contexts[first]->pairs)
+    if (plan.forward.gemm == pairs)
         rn_test_grid_check_same(&whole.y.grid, &exact.y.grid, "rounding");
-    if (rn_conv_plan_for(all.contexts[first], &test.conv, test.n, true).data.gemm == all.contexts[first]->pairs)
+    if (plan.data.gemm == pairs)
         rn_test_grid_check_same(&whole.dx.grid, &exact.dx.grid, "rounding");
-    if (shape->groups == 1)
+    if (plan.weights.gemm == pairs)
         rn_test_grid_check_same(&whole.dw, &exact.dw, "rounding");
+    assert_int_equal(plan.weights.gemm == pairs, plan.forward.gemm == pairs);
     release_results(&whole);
     release_results(&exact);
     rn_test_conv_release(&test);
@@ -138,7 +117,7 @@ static void check_shape(const rn_test_conv_shape *shape, uint32_t seed)
 static void test_products_of_bfloat16_are_the_definition(void **state)
 {
     (void)state;
-    skip_without_pairs();
+    rn_test_need_bfloat16();
     for (int i = 0; i < rn_test_conv_shape_count; i++)
         check_shape(&rn_test_conv_shapes[i], (uint32_t)i);
     for (uint32_t seed = 0; seed < 100; seed++) {
@@ -158,7 +137,7 @@ static void test_classes_of_single_pixels_beside_larger_windows_are_the_definiti
     };
 
     (void)state;
-    skip_without_pairs();
+    rn_test_need_bfloat16();
     for (uint32_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
         check_shape(&shapes[i], i);
 }
@@ -182,29 +161,16 @@ static void test_the_layers_of_networks_are_of_pairs(void **state)
     };
 
     (void)state;
-    skip_without_pairs();
+    rn_test_need_bfloat16();
     for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++) {
-        const rn_test_conv_shape *const s = &layers[i].shape;
-        const rn_context *const context = all.contexts[next_setting(0)];
-        const rn_conv conv = { .in_h = s->h,
-                               .in_w = s->w,
-                               .in_c = s->c,
-                               .out_h = (s->h + 2 * s->ph - s->dilation * (s->kh - 1) - 1) / s->sh + 1,
-                               .out_w = (s->w + 2 * s->pw - s->dilation * (s->kw - 1) - 1) / s->sw + 1,
-                               .out_c = s->o,
-                               .kernel_h = s->kh,
-                               .kernel_w = s->kw,
-                               .stride_h = s->sh,
-                               .stride_w = s->sw,
-                               .padding_h = s->ph,
-                               .padding_w = s->pw,
-                               .groups = s->groups,
-                               .dilation = s->dilation };
+        const rn_context *const context = rn_test_all.contexts[next_setting(0)];
+        const rn_conv conv = rn_test_conv_of(&layers[i].shape);
         const rn_conv_plan wanted = rn_conv_plan_for(context, &conv, 8, true),
                            plain_plan = rn_conv_plan_for(context, &conv, 8, false);
 
         assert_int_equal(wanted.forward.gemm == context->pairs, layers[i].forward);
         assert_int_equal(wanted.data.gemm == context->pairs, layers[i].data);
+        assert_int_equal(wanted.weights.gemm == context->pairs, layers[i].forward);
         assert_ptr_equal(plain_plan.forward.gemm, context->kernels->gemm);
         assert_ptr_equal(plain_plan.data.gemm, context->kernels->gemm);
     }
@@ -218,5 +184,5 @@ int main(void)
         cmocka_unit_test(test_the_layers_of_networks_are_of_pairs),
     };
 
-    return cmocka_run_group_tests_name("ops/conv_pairs", tests, contexts_make, contexts_destroy);
+    return cmocka_run_group_tests_name("ops/conv_pairs", tests, rn_test_all_direct, rn_test_all_release);
 }

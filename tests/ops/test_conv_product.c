@@ -10,22 +10,6 @@
 #include "ops/conv_cases.h"
 #include "support/support.h"
 
-static rn_test_contexts all;
-
-static int contexts_make(void **state)
-{
-    (void)state;
-    rn_test_contexts_make(&all, RN_CONVOLUTION_DIRECT);
-    return 0;
-}
-
-static int contexts_destroy(void **state)
-{
-    (void)state;
-    rn_test_contexts_destroy(&all);
-    return 0;
-}
-
 /*
  * Products that each multiply windows of 1 x taps pixels of one map by weights of their own. Product p has `rows - p`
  * lines of pixels and `taps - p` taps, and lets its pixels out into column p of a grid of `products` columns.
@@ -137,7 +121,7 @@ static rn_test_grid pack(const pass *s, int64_t nr)
 static void run_setting(pass *s, int setting, rn_test_agreement *agreement)
 {
     const plan *const p = s->plan;
-    const rn_context *const context = all.contexts[setting];
+    const rn_context *const context = rn_test_all.contexts[setting];
     const rn_product_shape shape = { p->products,
                                      p->images,
                                      p->columns,
@@ -163,7 +147,7 @@ static void run_setting(pass *s, int setting, rn_test_agreement *agreement)
     s->packed = packed.data;
     s->packed_product = packed.channels / p->products;
     rn_product_run(context, &blocks, describe, s, workspace);
-    if (rn_test_same(agreement, &all, setting, &s->y.grid, "product"))
+    if (rn_test_same(agreement, &rn_test_all, setting, &s->y.grid, "product"))
         check_pass(s);
     rn_test_unguard(pages, mapped);
     rn_test_grid_release(&packed);
@@ -182,7 +166,7 @@ static void check_plan(const plan *p)
     rn_test_grid_fill(&s.weights, 3, 1, 0);
     rn_test_grid_protect(&s.x.grid, false);
     rn_test_grid_protect(&s.residual.grid, false);
-    for (int i = 0; i < all.count; i++)
+    for (int i = 0; i < rn_test_all.count; i++)
         run_setting(&s, i, &agreement);
     for (int i = 0; i < 3; i++)
         rn_test_map_release(maps[i], 1);
@@ -245,5 +229,5 @@ int main(void)
         cmocka_unit_test(test_products_without_depth_or_rows_are_right),
     };
 
-    return cmocka_run_group_tests_name("ops/conv_product", tests, contexts_make, contexts_destroy);
+    return cmocka_run_group_tests_name("ops/conv_product", tests, rn_test_all_direct, rn_test_all_release);
 }

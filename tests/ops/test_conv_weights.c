@@ -8,50 +8,14 @@
 #include "ops/conv_cases.h"
 #include "support/support.h"
 
-static rn_test_contexts all;
-
-static int contexts_make(void **state)
-{
-    (void)state;
-    rn_test_contexts_make(&all, RN_CONVOLUTION_DIRECT);
-    return 0;
-}
-
-static int contexts_destroy(void **state)
-{
-    (void)state;
-    rn_test_contexts_destroy(&all);
-    return 0;
-}
-
-static void check_weights(const rn_test_conv *test, bool accumulate)
-{
-    rn_test_agreement agreement = { 0 };
-    rn_test_grid start = rn_test_conv_dw(test);
-
-    rn_test_grid_fill(&start, 9, 2, 0);
-    for (int s = 0; s < all.count; s++) {
-        rn_test_grid dw = rn_test_conv_dw(test);
-
-        if (accumulate)
-            rn_test_grid_copy(&dw, &start);
-        rn_test_conv_weights(all.contexts[s], test, &test->x.map, &test->dy.map, dw.data, accumulate);
-        if (rn_test_same(&agreement, &all, s, &dw, "backward weights"))
-            rn_test_conv_check(&dw, &test->dw, accumulate ? &start : NULL, "backward weights");
-        rn_test_grid_release(&dw);
-    }
-    rn_test_grid_release(&start);
-    rn_test_agreement_end(&agreement);
-}
-
 static void test_backward_weights_is_the_definition_with_the_same_bits_for_any_threads(void **state)
 {
     (void)state;
     for (int i = 0; i < rn_test_conv_shape_count; i++) {
         rn_test_conv test = rn_test_conv_make(&rn_test_conv_shapes[i], (uint32_t)i);
 
-        check_weights(&test, false);
-        check_weights(&test, true);
+        rn_test_conv_check_weights(&test, false);
+        rn_test_conv_check_weights(&test, true);
         rn_test_conv_release(&test);
     }
 }
@@ -72,7 +36,7 @@ static void test_any_number_of_chunks_is_the_definition(void **state)
     for (uint32_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         rn_test_conv test = rn_test_conv_make(&shapes[i], i);
 
-        check_weights(&test, i % 2 == 0);
+        rn_test_conv_check_weights(&test, i % 2 == 0);
         rn_test_conv_release(&test);
     }
 }
@@ -93,7 +57,7 @@ static void test_wide_layers_and_colliding_rows_are_the_definition(void **state)
     for (uint32_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         rn_test_conv test = rn_test_conv_make(&shapes[i], 3 * i);
 
-        check_weights(&test, i % 2 == 1);
+        rn_test_conv_check_weights(&test, i % 2 == 1);
         rn_test_conv_release(&test);
     }
 }
@@ -111,10 +75,10 @@ static void test_chunks_keep_small_terms_of_long_sums(void **state)
         test.x.map.data[r * test.x.map.pitch] = 1;
         test.dy.map.data[r * test.dy.map.pitch] = r == 0 ? 16777216.0f : 1.0f;
     }
-    for (int s = 0; s < all.count; s++) {
+    for (int s = 0; s < rn_test_all.count; s++) {
         float dw = NAN;
 
-        rn_test_conv_weights(all.contexts[s], &test, &test.x.map, &test.dy.map, &dw, false);
+        rn_test_conv_weights(rn_test_all.contexts[s], &test, &test.x.map, &test.dy.map, &dw, false);
         assert_true(dw == 16777216.0f + 15 * 64);
     }
     rn_test_conv_release(&test);
@@ -129,11 +93,11 @@ static void test_any_small_shape_is_the_definition(void **state)
         const rn_test_conv_shape shape = rn_test_conv_random(5000 + seed);
         rn_test_conv test = rn_test_conv_make(&shape, seed);
 
-        for (int s = (int)(seed % 4); s < all.count;
+        for (int s = (int)(seed % 4); s < rn_test_all.count;
              s += 4) { /* each instruction set with one of the numbers of threads */
             rn_test_grid dw = rn_test_conv_dw(&test);
 
-            rn_test_conv_weights(all.contexts[s], &test, &test.x.map, &test.dy.map, dw.data, false);
+            rn_test_conv_weights(rn_test_all.contexts[s], &test, &test.x.map, &test.dy.map, dw.data, false);
             rn_test_conv_check(&dw, &test.dw, NULL, "backward weights");
             rn_test_grid_release(&dw);
         }
@@ -178,12 +142,12 @@ static void test_a_nan_or_an_infinity_reaches_just_the_weights_that_meet_it(void
         set_element(in_dy ? &test.dy.grid : &test.x.grid, i * 7 % (in_dy ? test.dy : test.x).grid.rows,
                     i * 5 % (in_dy ? shape.o : shape.c), odd[i % 3]);
         rn_test_conv_define(&test);
-        for (int s = 0; s < all.count; s++) {
-            if (all.settings[s].threads != 1)
+        for (int s = 0; s < rn_test_all.count; s++) {
+            if (rn_test_all.settings[s].threads != 1)
                 continue;
             rn_test_grid dw = rn_test_conv_dw(&test);
 
-            rn_test_conv_weights(all.contexts[s], &test, &test.x.map, &test.dy.map, dw.data, false);
+            rn_test_conv_weights(rn_test_all.contexts[s], &test, &test.x.map, &test.dy.map, dw.data, false);
             check_finite(&test, &dw, in_dy ? i * 5 % shape.o : -1);
             rn_test_grid_release(&dw);
         }
@@ -202,5 +166,5 @@ int main(void)
         cmocka_unit_test(test_a_nan_or_an_infinity_reaches_just_the_weights_that_meet_it),
     };
 
-    return cmocka_run_group_tests_name("ops/conv_weights", tests, contexts_make, contexts_destroy);
+    return cmocka_run_group_tests_name("ops/conv_weights", tests, rn_test_all_direct, rn_test_all_release);
 }

@@ -9,23 +9,6 @@ static rn_context *context_of(int32_t threads, rn_isa isa, rn_precision precisio
     return rn_test_context_of(threads, isa, precision);
 }
 
-static int has_bfloat16(void)
-{
-    rn_context *const context = context_of(1, RN_ISA_AUTO, RN_PRECISION_BFLOAT16);
-    const int has = rn_context_precision(context) == RN_PRECISION_BFLOAT16;
-
-    rn_context_destroy(context);
-    return has;
-}
-
-static void skip_without(void)
-{
-    if (!has_bfloat16()) {
-        print_message("skipped: this CPU has no products of bfloat16\n");
-        skip();
-    }
-}
-
 static rn_precision precision_of(rn_context *context, rn_model *model, int32_t wanted)
 {
     rn_session *session = NULL;
@@ -42,7 +25,7 @@ static void a_session_takes_the_contexts_precision_or_its_own(void **state)
     rn_context *const plain = context_of(1, RN_ISA_AUTO, RN_PRECISION_DEFAULT), *const context =
                                                                                     context_of(1, RN_ISA_AUTO,
                                                                                                RN_PRECISION_BFLOAT16);
-    const rn_precision bfloat16 = has_bfloat16() ? RN_PRECISION_BFLOAT16 : RN_PRECISION_FLOAT32;
+    const rn_precision bfloat16 = rn_test_has_bfloat16() ? RN_PRECISION_BFLOAT16 : RN_PRECISION_FLOAT32;
     rn_model *const of_plain = residual_network(plain, 0), *const model = residual_network(context, 0);
     rn_session *session = (rn_session *)state;
 
@@ -93,7 +76,7 @@ static void where_there_is_none_it_says_so_and_has_the_bits_of_float32(void **st
 static void ten_steps_have_the_same_bits_for_any_number_of_threads(void **state)
 {
     (void)state;
-    skip_without();
+    rn_test_need_bfloat16();
     for (int32_t threads = 2; threads <= 7; threads += threads == 3 ? 4 : 1) {
         training one, many, plain;
         bool differs = false;

@@ -38,6 +38,23 @@ rn_context *rn_test_context_of(int32_t threads, rn_isa isa, rn_precision precisi
     return context;
 }
 
+int rn_test_has_bfloat16(void)
+{
+    rn_context *const context = rn_test_context_of(1, RN_ISA_AUTO, RN_PRECISION_BFLOAT16);
+    const int has = rn_context_precision(context) == RN_PRECISION_BFLOAT16;
+
+    rn_context_destroy(context);
+    return has;
+}
+
+void rn_test_need_bfloat16(void)
+{
+    if (rn_test_has_bfloat16())
+        return;
+    print_message("skipped: this CPU has no products of bfloat16\n");
+    skip();
+}
+
 int rn_test_has_isa(rn_isa isa)
 {
     rn_context *context = NULL;

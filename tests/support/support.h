@@ -31,6 +31,9 @@ rn_context *rn_test_context(int32_t threads, rn_isa isa);
 rn_context *rn_test_context_of(int32_t threads, rn_isa isa, rn_precision precision);
 /* True if the host runs it. */
 int rn_test_has_isa(rn_isa isa);
+/* True if the host multiplies bfloat16; skips the test, saying so, if it does not. */
+int rn_test_has_bfloat16(void);
+void rn_test_need_bfloat16(void);
 
 /* A fresh directory that is removed when the test program ends; the text lives until then. */
 const char *rn_test_directory(void);

@@ -20,24 +20,12 @@ static void require_run(const char *photos, const char *directory, rn_precision 
     rn_test_run_close(&run);
 }
 
-static void skip_without(void)
-{
-    rn_context *const context = rn_test_context_of(1, RN_ISA_AUTO, RN_PRECISION_BFLOAT16);
-    const int has = rn_context_precision(context) == RN_PRECISION_BFLOAT16;
-
-    rn_context_destroy(context);
-    if (!has) {
-        print_message("skipped: this CPU has no products of bfloat16\n");
-        skip();
-    }
-}
-
 static void a_resumed_run_ends_with_the_bytes_of_an_undisturbed_one(void **state)
 {
     const char *const photos = rn_test_photo_directory(), *const whole = rn_test_new_directory();
 
     (void)state;
-    skip_without();
+    rn_test_need_bfloat16();
     require_run(photos, whole, RN_PRECISION_BFLOAT16);
     for (int call = 3; call < RUN_CALLS; call += 11) {
         const char *const directory = rn_test_new_directory();
@@ -58,7 +46,7 @@ static void a_run_keeps_its_precision(void **state)
     static const rn_precision precisions[] = { RN_PRECISION_FLOAT32, RN_PRECISION_BFLOAT16 };
 
     (void)state;
-    skip_without();
+    rn_test_need_bfloat16();
     for (int i = 0; i < 2; i++) {
         const char *const directory = rn_test_new_directory();
         int left = 7;
