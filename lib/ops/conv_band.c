@@ -72,8 +72,8 @@ int64_t rn_band_floats(const rn_gather *gather, int64_t lines)
 static void copy_pairs(const rn_gather *gather, const rn_gemm_kernels *gemm, float *to, const float *from,
                        int64_t pixels)
 {
-    if (gather->pitch == 2 * gather->channels) {
-        gemm->pairs->neighbours(to, from, pixels * gather->pitch);
+    if (gather->pitch == gather->floats && gather->floats == 2 * gather->channels) {
+        gemm->pairs->neighbours(to, from, pixels * gather->floats);
         return;
     }
     for (int64_t x = 0; x < pixels; x++)

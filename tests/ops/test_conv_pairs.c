@@ -142,6 +142,31 @@ static void test_classes_of_single_pixels_beside_larger_windows_are_the_definiti
         check_shape(&shapes[i], i);
 }
 
+/* An odd number of channels in a map whose pixels lie one float further apart: that float, here NaN, is no channel. */
+static void test_what_lies_between_pixels_is_no_number(void **state)
+{
+    enum { SIDE = 15, CHANNELS = 17, PITCH = CHANNELS + 1 };
+    const rn_test_conv_shape shape = { 1, SIDE, SIDE, CHANNELS, 20, 3, 3, 2, 2, 1, 1, 1, 1 };
+    static float pixels[SIDE * SIDE * PITCH];
+    const rn_map x = { pixels, 1, SIDE, SIDE, CHANNELS, PITCH };
+    rn_test_conv test;
+    rn_test_map y;
+
+    (void)state;
+    rn_test_need_bfloat16();
+    test = rn_test_conv_make(&shape, 3);
+    y = rn_test_conv_output(&test, false);
+    for (int i = 0; i < SIDE * SIDE * PITCH; i++)
+        pixels[i] = i % PITCH == CHANNELS ? NAN : 1.0f;
+    test.wants_pairs = true;
+    rn_test_conv_forward(rn_test_all.contexts[next_setting(0)], &test, &x, &plain, &y.map);
+    for (int64_t r = 0; r < y.grid.rows; r++)
+        for (int64_t c = 0; c < y.grid.channels; c++)
+            assert_true(isfinite(rn_test_grid_at(&y.grid, r, c)));
+    rn_test_map_release(&y, 1);
+    rn_test_conv_release(&test);
+}
+
 /* The layers that the option is for: stems, strides, single pixels of few, odd and many channels. */
 static void test_the_layers_of_networks_are_of_pairs(void **state)
 {
@@ -181,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products_of_bfloat16_are_the_definition),
         cmocka_unit_test(test_classes_of_single_pixels_beside_larger_windows_are_the_definition),
+        cmocka_unit_test(test_what_lies_between_pixels_is_no_number),
         cmocka_unit_test(test_the_layers_of_networks_are_of_pairs),
     };
 
