@@ -28,6 +28,7 @@ typedef struct settings {
     const char *arch, *mode;
     int32_t batch, threads, size, steps, classes;
     rn_precision precision;
+    size_t memory;
     int json;
 } settings;
 
@@ -36,6 +37,7 @@ typedef struct bench {
     rn_session *session;
     rn_optimizer *adam;
     rn_tensor *images, *labels;
+    size_t plan_bytes;
 } bench;
 
 static double clock_seconds(void)
@@ -92,8 +94,9 @@ static rn_status set_up(bench *b, rn_context *context, const settings *s)
         TRY(rn_model_freeze_backbone(b->model));
     if (!infer)
         TRY(rn_adam_create(&b->adam, rn_model_parameters(b->model), RN_OPTIONS(rn_adam, .lr = 1e-4)));
-    status =
-        rn_session_create(&b->session, context, b->model, RN_OPTIONS(rn_session, .mode = infer ? RN_INFER : RN_TRAIN));
+    TRY(rn_session_create(&b->session, context, b->model,
+                          RN_OPTIONS(rn_session, .mode = infer ? RN_INFER : RN_TRAIN, .memory_limit = s->memory)));
+    status = rn_session_plan_bytes(&b->plan_bytes, b->session, s->batch, height, width);
 out:
     return status;
 }
@@ -150,17 +153,18 @@ static void print_answer(const settings *s, const bench *b, const rn_context *co
     getrusage(RUSAGE_SELF, &usage);
     peak_mib = usage.ru_maxrss / 1024;
     if (!s->json) {
-        printf("%s %s: %.2f images/s (batch %d, %d threads, %s, %s), peak %ld MiB\n", s->arch, s->mode, rate, s->batch,
-               rn_context_threads(context), rn_isa_name(rn_context_isa(context)), precision, peak_mib);
+        printf("%s %s: %.2f images/s (batch %d, %d threads, %s, %s), plan %zu MiB, peak %ld MiB\n", s->arch, s->mode,
+               rate, s->batch, rn_context_threads(context), rn_isa_name(rn_context_isa(context)), precision,
+               b->plan_bytes >> 20, peak_mib);
         return;
     }
     printf("{\"library\": \"resnet %s\", \"arch\": ", rn_version());
     text_json_string(stdout, s->arch);
     printf(", \"mode\": \"%s\", \"batch\": %d, \"threads\": %d, \"isa\": \"%s\", \"precision\": \"%s\", "
            "\"images_per_second\": %.2f, "
-           "\"peak_mib\": %ld}\n",
+           "\"plan_mib\": %.1f, \"peak_mib\": %ld}\n",
            s->mode, s->batch, rn_context_threads(context), rn_isa_name(rn_context_isa(context)), precision, rate,
-           peak_mib);
+           (double)b->plan_bytes / (1 << 20), peak_mib);
 }
 
 static void say_what_was_understood(const bench *b, const settings *s)
@@ -218,6 +222,8 @@ int main(int argc, char **argv)
         { "batch", ARGS_COUNT, &s.batch, "N", "images in a batch (8)" },
         { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
         { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
+        { "memory", ARGS_BYTES, &s.memory, "SIZE",
+          "what a step may take beside the weights, such as 700M; less memory takes more time (no limit)" },
         { "size", ARGS_COUNT, &s.size, "S", "height and width of the images (the network's own)" },
         { "classes", ARGS_COUNT, &s.classes, "N", "outputs (those of the published weights)" },
         { "steps", ARGS_COUNT, &s.steps, "N", "steps that are timed, 5 to 1000 (5)" },

@@ -27,6 +27,7 @@ typedef struct settings {
     uint64_t seed;
     int32_t frozen_epochs, epochs, lr_step, batch, threads;
     rn_precision precision;
+    size_t memory;
     int from_scratch, new_head, measure_before, skip_bad_photos, resume, json;
 } settings;
 
@@ -163,7 +164,7 @@ static rn_status finetune(rn_context *context, settings *s, progress *shown, dou
     TRY(rn_trainer_create(&trainer, model, train, valid,
                           RN_OPTIONS(rn_trainer, .directory = s->directory, .batch_size = s->batch, .resume = s->resume,
                                      .progress = progress_show, .progress_payload = shown,
-                                     .bad_photos = s->skip_bad_photos)));
+                                     .bad_photos = s->skip_bad_photos, .memory_limit = s->memory)));
     if (s->measure_before)
         TRY(measure_before(model, valid, s));
     if (s->frozen_epochs > 0 && s->phase == NULL) {
@@ -270,6 +271,8 @@ int main(int argc, char **argv)
         { "seed", ARGS_SEED, &s.seed, "N", "of the head, the order, the augmentation, dropout (0)" },
         { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
         { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
+        { "memory", ARGS_BYTES, &s.memory, "SIZE",
+          "what a step may take beside the weights, such as 700M; less memory takes more time (no limit)" },
         { "pipeline", ARGS_TEXT, &s.pipeline, "TEXT",
           "preprocessing, e.g. \"Resize(32), ToTensor()\" (the network's)" },
         { "training-pipeline", ARGS_TEXT, &s.training_pipeline, "TEXT", "the same for training photos" },

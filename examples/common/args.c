@@ -117,6 +117,22 @@ static int bad_value(const args_program *program, const args_option *option, con
     return args_usage(program, what);
 }
 
+/* False: not a number of bytes. */
+static int read_bytes(size_t *bytes, const char *text)
+{
+    static const char units[] = "KMG";
+    char *end;
+    double number = strtod(text, &end);
+    const char *unit = *end != '\0' ? strchr(units, *end) : NULL;
+
+    for (const char *u = units; unit != NULL && u <= unit; u++)
+        number *= 1024;
+    if (end == text || end[unit != NULL] != '\0' || !(number >= 1 && number < (double)SIZE_MAX))
+        return 0;
+    *bytes = (size_t)number;
+    return 1;
+}
+
 static int read_value(const args_program *program, const args_option *option, char *text)
 {
     char *end = text;
@@ -126,6 +142,8 @@ static int read_value(const args_program *program, const args_option *option, ch
         *(const char **)option->value = text;
         return -1;
     }
+    if (option->kind == ARGS_BYTES)
+        return read_bytes(option->value, text) ? -1 : bad_value(program, option, text);
     if (option->kind == ARGS_PRECISION) {
         const int is_bf16 = strcmp(text, "bf16") == 0;
 

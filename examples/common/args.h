@@ -15,6 +15,7 @@ typedef enum args_kind {
     ARGS_SEED,     /* uint64_t */
     ARGS_NUMBER,   /* double, positive */
     ARGS_LIMIT,    /* double, not negative */
+    ARGS_BYTES,    /* size_t, at least 1: a number with K, M or G for powers of 1024, such as 1.5G */
     ARGS_PRECISION /* rn_precision: fp32, bf16 */
 } args_kind;
 

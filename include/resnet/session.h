@@ -44,6 +44,11 @@ typedef struct rn_session_options {
     const char *input;
     int32_t precision; /* an rn_precision */
     int32_t reserved;  /* 0 */
+    /* Bytes that a plan may take (as rn_session_plan_bytes counts them); 0: no limit. Results of batch norms, sums and
+     * ReLUs are then made again in backward, as few as will do and the largest first, and if that is not enough, what
+     * runs before the lowest trained layer (in inference: the whole network) takes one image at a time. It costs time
+     * and changes no bit. */
+    size_t memory_limit;
 } rn_session_options;
 
 /* Makes a session. RN_INVALID_ARGUMENT: an unknown output or input name, mode or precision. The session keeps model and
@@ -59,7 +64,8 @@ RN_API rn_precision rn_session_precision(const rn_session *session);
 
 /*
  * Runs the network on `images`, float32 (N, C, H, W), any strides, N >= 1. H and W may differ from the model's input
- * size if the network allows it. RN_SHAPE: they do not fit. RN_NO_MEMORY: the plan for a new shape does not fit. In
+ * size if the network allows it. RN_SHAPE: they do not fit. RN_NO_MEMORY: the plan for a new shape does not fit, or not the options' memory_limit; the message
+ * says what would do. In
  * training a batch norm over a single value a channel is RN_SHAPE, as in PyTorch. Where the options said `input`,
  * `images` are that value; RN_INVALID_ARGUMENT: an output also needs what lies before it.
  */

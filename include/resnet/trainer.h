@@ -66,13 +66,14 @@ typedef struct rn_trainer_options {
     const char *directory; /* made if missing. NULL: nothing is written, and the best weights are kept in memory */
     rn_progress_function progress;
     void *progress_payload;
-    uint64_t seed;      /* 0: the context's */
-    int32_t batch_size; /* 0: 8 */
-    int32_t resume;     /* 1: continue what lies in `directory`, if anything does */
-    int32_t bad_photos; /* an rn_bad_photo */
-    int32_t keep_last;  /* 1: a fit ends with the last epoch's weights. Default: with the best, as the tutorial does */
-    int32_t precision;  /* an rn_precision, of training and validation */
-    int32_t reserved;   /* 0 */
+    uint64_t seed;       /* 0: the context's */
+    int32_t batch_size;  /* 0: 8 */
+    int32_t resume;      /* 1: continue what lies in `directory`, if anything does */
+    int32_t bad_photos;  /* an rn_bad_photo */
+    int32_t keep_last;   /* 1: a fit ends with the last epoch's weights. Default: with the best, as the tutorial does */
+    int32_t precision;   /* an rn_precision, of training and validation */
+    int32_t reserved;    /* 0 */
+    size_t memory_limit; /* bytes that a plan of training or validation may take (session.h); 0: no limit */
 } rn_trainer_options;
 
 /*

@@ -83,6 +83,9 @@ rn_status rn_plan_finish(rn_plan **plan, const rn_plan_request *request)
         status = rn_plan_derive(made);
     if (status == RN_OK) {
         keep_ends(made);
+        status = rn_plan_recompute(made, request->recompute);
+    }
+    if (status == RN_OK) {
         rn_plan_choose_portion(made, request->portion_bytes);
         status = rn_backend_plan(request->backend != NULL ? request->backend : &rn_cpu, &made->tape);
     }
@@ -95,13 +98,6 @@ rn_status rn_plan_finish(rn_plan **plan, const rn_plan_request *request)
     return status;
 }
 
-rn_status rn_plan_create(rn_plan **plan, const rn_plan_request *request)
-{
-    const rn_status status = rn_plan_begin(plan, request);
-
-    return status == RN_OK ? rn_plan_finish(plan, request) : status;
-}
-
 void rn_plan_destroy(rn_plan *plan)
 {
     if (plan == NULL)
@@ -112,6 +108,13 @@ void rn_plan_destroy(rn_plan *plan)
     rn_release(allocator, plan->value);
     rn_tape_release(&plan->tape);
     rn_release(allocator, plan);
+}
+
+size_t rn_plan_bytes(const rn_plan *plan)
+{
+    size_t nbytes;
+
+    return rn_size_add(&nbytes, plan->tape.arena_bytes, rn_tape_prepared_bytes(&plan->tape)) ? nbytes : SIZE_MAX;
 }
 
 rn_map rn_plan_map(const rn_plan *plan, int32_t value)

@@ -6,6 +6,7 @@
  *   emit.c     layer -> forward operations                       a row per layer kind
  *   fuse.c     an operation and the combination behind it -> one  a table of patterns; folded batch norms
  *   derive.c   forward operation -> backward operations          a row per operation kind
+ *   recompute.c  maps that are made again in backward rather than kept
  *   budget.c   which operations in front run on some images after the other
  *   place.c    operands -> lifetimes -> offsets in the one arena
  *   backend.h  operation kind -> function; cpu.c is the table that there is
@@ -36,7 +37,8 @@ typedef struct rn_plan {
     int32_t value_count;
     int32_t *output; /* values */
     int32_t output_count;
-    uint64_t used; /* when, for the cache */
+    int32_t recomputed; /* maps that backward makes again */
+    uint64_t used;      /* when, for the cache */
 } rn_plan;
 
 typedef struct rn_plan_request {
@@ -49,9 +51,13 @@ typedef struct rn_plan_request {
     int64_t batch, height, width; /* of the input */
     bool training, input_gradient, wants_pairs;
     int64_t portion_bytes; /* of the maps around an operation in front (budget.c); 0: the standard */
+    int32_t recompute;     /* maps that backward makes again (recompute.c), if there are as many */
+    size_t memory_limit;   /* of rn_plan_create, for rn_plan_bytes; 0: none */
 } rn_plan_request;
 
-/* Makes a plan; allocates nothing but its own description. RN_SHAPE, RN_UNSUPPORTED, RN_NO_MEMORY. */
+/* Makes a plan; allocates nothing but its own description. It gives up time for memory as far as the limit asks for it
+ * (fit.c): it makes maps again, the fewest that will do, then lets the operations in front run on single images.
+ * RN_SHAPE, RN_UNSUPPORTED; RN_NO_MEMORY, also where a limit cannot be met. */
 rn_status rn_plan_create(rn_plan **plan, const rn_plan_request *request);
 void rn_plan_destroy(rn_plan *plan); /* NULL is fine */
 
@@ -63,6 +69,9 @@ void rn_plan_destroy(rn_plan *plan); /* NULL is fine */
 rn_status rn_plan_begin(rn_plan **plan, const rn_plan_request *request);
 rn_status rn_plan_finish(rn_plan **plan, const rn_plan_request *request);
 
+/* Of the arena and of what is prepared. SIZE_MAX: they do not fit the address space. */
+size_t rn_plan_bytes(const rn_plan *plan);
+
 /* The map and the gradient map of a value. */
 rn_map rn_plan_map(const rn_plan *plan, int32_t value);
 rn_map rn_plan_gradient(const rn_plan *plan, int32_t value);
@@ -73,6 +82,7 @@ rn_status rn_plan_demand(rn_plan *plan);                        /* demand.c */
 rn_status rn_plan_emit(rn_plan *plan);                          /* emit.c */
 rn_status rn_plan_fuse(rn_plan *plan);                          /* fuse.c */
 rn_status rn_plan_derive(rn_plan *plan);                        /* derive.c: losses and backward */
+rn_status rn_plan_recompute(rn_plan *plan, int32_t most);       /* recompute.c */
 void rn_plan_choose_portion(rn_plan *plan, int64_t most_bytes); /* budget.c */
 
 static inline const rn_layer *rn_plan_layer(const rn_plan *plan, int32_t layer)

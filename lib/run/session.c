@@ -5,7 +5,7 @@
 #include "base/options.h"
 #include "ops/combine.h"
 
-RN_NO_TAIL_PADDING(rn_session_options, reserved);
+RN_NO_TAIL_PADDING(rn_session_options, memory_limit);
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
@@ -107,6 +107,7 @@ static rn_status create(rn_session **session, rn_context *context, rn_model *mod
         return rn_fail(&context->message, RN_NO_MEMORY, "no memory for a session");
     made->training = options->mode == RN_TRAIN;
     made->input_gradient = options->input_gradient != 0;
+    made->memory_limit = options->memory_limit;
     made->seed = options->seed != 0 ? options->seed : context->seed;
     choose_precision(made, options->precision);
     status = find_outputs(made, options);
@@ -201,7 +202,8 @@ static rn_plan_request request_for(const rn_session *session, int64_t batch, int
                               .width = width,
                               .training = session->training,
                               .input_gradient = session->input_gradient,
-                              .wants_pairs = session->wants_pairs };
+                              .wants_pairs = session->wants_pairs,
+                              .memory_limit = session->memory_limit };
 }
 
 rn_status rn_session_plan_bytes(size_t *nbytes, rn_session *session, int64_t batch, int64_t height, int64_t width)
@@ -219,7 +221,8 @@ rn_status rn_session_plan_bytes(size_t *nbytes, rn_session *session, int64_t bat
     status = rn_plan_create(&plan, &request);
     if (status != RN_OK)
         return status;
-    if (!rn_size_add(nbytes, plan->tape.arena_bytes, rn_tape_prepared_bytes(&plan->tape)))
+    *nbytes = rn_plan_bytes(plan);
+    if (*nbytes == SIZE_MAX)
         status = rn_fail(&session->context->message, RN_NO_MEMORY, "the plan does not fit the address space");
     rn_plan_destroy(plan);
     return status;

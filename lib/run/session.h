@@ -23,6 +23,7 @@ struct rn_session {
     int32_t output_count;
     bool training, input_gradient;
     bool wants_pairs;          /* products of bfloat16 */
+    size_t memory_limit;       /* of a plan; 0: none */
     const rn_backend *backend; /* NULL: rn_cpu; may be set before the first forward */
     rn_plan_cache cache;
     rn_cached_plan *current; /* of the last forward */

@@ -291,10 +291,12 @@ static rn_status make_sessions(rn_trainer *trainer)
     if (trainer->training == NULL)
         status = rn_session_create(&trainer->training, trainer->context, trainer->model,
                                    RN_OPTIONS(rn_session, .mode = RN_TRAIN, .seed = trainer->state.seed,
-                                              .precision = trainer->options.precision));
+                                              .precision = trainer->options.precision,
+                                              .memory_limit = trainer->options.memory_limit));
     if (status == RN_OK && trainer->inference == NULL)
         status = rn_session_create(&trainer->inference, trainer->context, trainer->model,
-                                   RN_OPTIONS(rn_session, .mode = RN_INFER, .precision = trainer->options.precision));
+                                   RN_OPTIONS(rn_session, .mode = RN_INFER, .precision = trainer->options.precision,
+                                              .memory_limit = trainer->options.memory_limit));
     if (status == RN_OK)
         rn_session_set_step_count(trainer->training, trainer->state.step_count);
     return status;

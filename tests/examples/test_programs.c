@@ -95,6 +95,11 @@ static void wrong_usage_is_one_line_and_2(void **state)
     rn_test_refusal(work, ARGUMENTS("bench", "--mode", "fast"), 2, "--mode");
     rn_test_refusal(work, ARGUMENTS("bench", "-x"), 2, "dashes");
     rn_test_refusal(work, ARGUMENTS("bench", "--precision", "fp16"), 2, "--precision");
+    rn_test_refusal(work, ARGUMENTS("bench", "--memory", "700MB"), 2, "--memory");
+    rn_test_refusal(work, ARGUMENTS("bench", "--memory", "M"), 2, "--memory");
+    rn_test_refusal(work, ARGUMENTS("bench", "--memory", "0.5"), 2, "--memory");
+    rn_test_refusal(work, ARGUMENTS("bench", "--memory", "nan"), 2, "--memory");
+    rn_test_refusal(work, ARGUMENTS("bench", "--memory", "99999999999G"), 2, "--memory");
 }
 
 static void what_fails_is_one_line_and_1(void **state)
@@ -107,6 +112,8 @@ static void what_fails_is_one_line_and_1(void **state)
     rn_test_refusal(work, ARGUMENTS("predict", "missing.safetensors", "photo.jpg"), 1, "missing.safetensors");
     rn_test_refusal(work, ARGUMENTS("evaluate", "labels.json", "photos/valid"), 1, "labels.json");
     rn_test_refusal(work, ARGUMENTS("bench", "--arch", "resnet19"), 1, "resnet19");
+    rn_test_refusal(work, ARGUMENTS("bench", "--arch", "cifar_resnet20", "--memory", "0.25M"), 1,
+                    "the limit is 262144");
 }
 
 /* JSON lines of a run of finetune; the last validation accuracy and the best. */
@@ -310,7 +317,7 @@ static void bench_measures_each_mode(void **state)
         text = output("out");
         json = parse(text, strlen(text));
         assert_true(rn_test_member(json, "images_per_second") > 0 && rn_test_member(json, "peak_mib") > 0 &&
-                    rn_test_member(json, "batch") == 2);
+                    rn_test_member(json, "plan_mib") > 0 && rn_test_member(json, "batch") == 2);
         assert_string_equal(rn_json_string(rn_json_member(json, "mode")), modes[i]);
         rn_json_destroy(json);
         free(text);
