@@ -40,10 +40,24 @@
 #define UNWATCHED
 #endif
 
+/*
+ * The units are cut into shares, one for each thread, and these into pieces: a half, a quarter, and so on to the last two of
+ * a thirty-second. A thread takes the pieces of its own share one after the other, then what is left of the others'. So
+ * neighbouring units stay on one core, which has their memory in its caches, most of them in one call, and who was
+ * interrupted or has a slower core is helped. A share's count of pieces taken has a cache line to itself.
+ */
+enum { SHARES_MOST = 64, PIECES = 6, CACHE_LINE = 64 };
+
+typedef struct share {
+    _Alignas(CACHE_LINE) atomic_int_fast32_t taken;
+} share;
+
 typedef struct job {
     rn_work work;
     void *payload;
     int64_t count;
+    int32_t shares;
+    share *share;
 } job;
 
 /* floor(count * part / parts) without the product, which might overflow. */
@@ -70,21 +84,50 @@ static void join(const job *j)
 #endif
 }
 
+/* The next piece of a share, units [*begin, *end), which may be none. False: all are taken. */
+static bool take_piece(const job *j, int32_t index, int64_t *begin, int64_t *end)
+{
+    const int64_t first = boundary(j->count, index, j->shares), last = boundary(j->count, index + 1, j->shares);
+    atomic_int_fast32_t *const taken = &j->share[index].taken;
+    int32_t piece;
+
+    if (atomic_load_explicit(taken, memory_order_relaxed) >= PIECES)
+        return false;
+    piece = (int32_t)atomic_fetch_add_explicit(taken, 1, memory_order_relaxed);
+    if (piece >= PIECES)
+        return false;
+    *begin = last - ((last - first) >> piece);
+    *end = piece + 1 < PIECES ? last - ((last - first) >> (piece + 1)) : last;
+    return true;
+}
+
+static void run_pieces(const job *j, int32_t thread, int32_t threads)
+{
+    const int32_t own = (int32_t)((int64_t)thread * j->shares / threads);
+    int64_t begin, end;
+
+    for (int32_t i = 0; i < j->shares; i++)
+        while (take_piece(j, (own + i) % j->shares, &begin, &end))
+            if (begin < end)
+                j->work(j->payload, begin, end, thread);
+}
+
 /*
- * One thread's share. The control word is set as a whole: round to nearest, exceptions masked, denormals flushed on
+ * What one thread does. The control word is set as a whole: round to nearest, exceptions masked, denormals flushed on
  * input and output, so that neither speed nor bits depend on what the caller has set.
  */
-static void run_share(const job *j, int32_t thread, int32_t threads)
+static void run_thread(const job *j, int32_t thread, int32_t threads)
 {
-    const int64_t begin = boundary(j->count, thread, threads), end = boundary(j->count, thread + 1, threads);
 #if defined(HAVE_MXCSR)
     enum { ALL_MASKED = 0x1f80, FLUSH_TO_ZERO = 0x8000, DENORMALS_ARE_ZERO = 0x0040 };
     const unsigned int saved = _mm_getcsr();
 
     _mm_setcsr(ALL_MASKED | FLUSH_TO_ZERO | DENORMALS_ARE_ZERO);
 #endif
-    if (begin < end)
-        j->work(j->payload, begin, end, thread);
+    if (threads > 1)
+        run_pieces(j, thread, threads);
+    else
+        j->work(j->payload, 0, j->count, thread);
 #if defined(HAVE_MXCSR)
     _mm_setcsr(saved);
 #endif
@@ -99,7 +142,7 @@ run_watched(const job *j)
 {
     join(j);
     /* The team may be smaller than asked for: inside another region, or at the system's limit. */
-    run_share(j, (int32_t)omp_get_thread_num(), (int32_t)omp_get_num_threads());
+    run_thread(j, (int32_t)omp_get_thread_num(), (int32_t)omp_get_num_threads());
     announce(j);
 }
 
@@ -176,14 +219,18 @@ int32_t rn_parallel_wish(bool *is_wish)
 
 void rn_parallel(const rn_pool *pool, int64_t count, rn_work work, void *payload)
 {
-    const job j = { work, payload, count };
+    share shares[SHARES_MOST];
+    job j = { work, payload, count, .share = shares };
 
     if (count <= 0)
         return;
     if (count == 1 || pool->threads <= 1 || !has_team()) {
-        run_share(&j, 0, 1);
+        run_thread(&j, 0, 1);
         return;
     }
+    j.shares = pool->threads < SHARES_MOST ? pool->threads : SHARES_MOST;
+    for (int32_t i = 0; i < j.shares; i++)
+        atomic_init(&shares[i].taken, 0);
     announce(&j);
     run_team(&j, pool->threads);
     join(&j);
