@@ -20,7 +20,8 @@ typedef enum rn_stream {
     RN_STREAM_WEIGHTS = 1,
     RN_STREAM_DROPOUT = 2,
     RN_STREAM_ORDER = 3,
-    RN_STREAM_AUGMENT = 4
+    RN_STREAM_AUGMENT = 4,
+    RN_STREAM_ERASE = 5
 } rn_stream;
 
 /* The generator of (seed, stream, a, b): e.g. a = epoch, b = sample. All 64 bits of a and b count. */

@@ -38,7 +38,7 @@ static rn_status prepare(const rn_sample *sample, rn_pixels *pixels)
         status = rn_fail(sample->message, RN_SHAPE, "%s: %d x %d pixels, the batch has %d x %d", source->name,
                          (int)pixels->width, (int)pixels->height, (int)source->width, (int)source->height);
     else
-        rn_pipeline_to_floats(source->pipeline, pixels, sample->floats);
+        rn_pipeline_to_floats(source->pipeline, pixels, &source->draw, sample->floats);
     rn_pixels_release(pixels);
     return status;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which decoder a file is for, told by its first bytes; and, for PNG and BMP, whether it is whole. stb_image does not
- * check a PNG's checksums, reads zeros behind the end of a BMP, and colours of no palette: what is damaged or cut short
- * is refused here, so that nobody trains on half a picture.
+ * Which decoder a file is for, told by its first bytes; and whether a PNG is whole. stb_image does not check its checksums:
+ * what is damaged or cut short is refused here, so that nobody trains on half a picture.
  */
 #include "image/pixels.h"
 
@@ -12,11 +11,6 @@
 static uint32_t big_endian(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static uint32_t little_endian(const uint8_t *p)
-{
-    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
 }
 
 /* Walks the chunks (PNG specification, section 5): length, type, data, CRC of type and data, up to IEND. `*palette`:
@@ -48,7 +42,7 @@ static rn_status check_png(size_t *palette, const uint8_t *bytes, size_t nbytes,
 
 /*
  * stb_image looks colours up without asking how many the palette has, in memory that it did not clear. A short palette
- * is continued with greys, as Pillow has it, in a copy of the file (whose checksums nobody reads any more).
+ * is continued with black, as Pillow has it, in a copy of the file (whose checksums nobody reads any more).
  */
 static rn_status decode_png(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                             const char *name, rn_message *message)
@@ -70,86 +64,11 @@ static rn_status decode_png(rn_pixels *pixels, const rn_workbench *bench, const 
     memcpy(copy, bytes, data + length);
     copy[palette + 2] = WHOLE >> 8;
     copy[palette + 3] = WHOLE & 255;
-    for (size_t i = length; i < WHOLE; i++)
-        copy[data + i] = (uint8_t)(i / 3);
+    memset(copy + data + length, 0, WHOLE - length);
     memcpy(copy + data + WHOLE, bytes + data + length, nbytes - data - length);
     status = rn_pixels_decode_stb(pixels, bench, copy, nbytes + WHOLE - length, name, message);
     rn_release(&bench->allocator, copy);
     return status;
-}
-
-/* Where a BMP's pixels lie and of what kind they are. */
-typedef struct bitmap {
-    uint64_t offset, header, width, height, bits, row;
-} bitmap;
-
-static void read_bitmap(bitmap *b, const uint8_t *bytes)
-{
-    b->offset = little_endian(bytes + 10);
-    b->header = little_endian(bytes + 14);
-    if (b->header == 12) {
-        b->width = bytes[18] | (uint64_t)bytes[19] << 8;
-        b->height = bytes[20] | (uint64_t)bytes[21] << 8;
-        b->bits = bytes[24] | (uint64_t)bytes[25] << 8;
-    } else {
-        const uint32_t height = little_endian(bytes + 22);
-
-        b->width = little_endian(bytes + 18);
-        b->height = height > INT32_MAX ? (uint64_t)UINT32_MAX + 1 - height : height; /* negative: top row first */
-        b->bits = bytes[28] | (uint64_t)bytes[29] << 8;
-    }
-    b->row = (b->width * b->bits + 31) / 32 * 4;
-}
-
-/* Every pixel has a colour in the palette, which lies between the header and the pixels. */
-static bool palette_suffices(const bitmap *b, const uint8_t *bytes)
-{
-    const uint64_t colours = b->offset < 14 + b->header ? 0 : (b->offset - 14 - b->header) / 4, per_byte = 8 / b->bits;
-
-    if (colours >= (uint64_t)1 << b->bits)
-        return true;
-    for (uint64_t y = 0; y < b->height; y++)
-        for (uint64_t x = 0; x < b->width; x++) {
-            const uint8_t byte = bytes[b->offset + y * b->row + x / per_byte];
-            const uint64_t shift = 8 - b->bits * (x % per_byte + 1);
-
-            if (((uint64_t)byte >> shift) % ((uint64_t)1 << b->bits) >= colours)
-                return false;
-        }
-    return true;
-}
-
-/* How a BMP is compressed, if stb_image cannot read it so. */
-static const char *bitmap_compression(const bitmap *b, const uint8_t *bytes, size_t nbytes)
-{
-    static const char *const names[] = { NULL, "RLE8", "RLE4", NULL, "JPEG", "PNG" }; /* 3: masks, no compression */
-    const uint32_t compression = b->header >= 40 && nbytes >= 34 ? little_endian(bytes + 30) : 0;
-
-    return compression < sizeof names / sizeof names[0] ? names[compression] : NULL;
-}
-
-/* The pixel rows of an uncompressed BMP must lie inside the file; stb_image refuses the compressed ones. */
-static rn_status check_bmp(const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
-{
-    bitmap b;
-
-    if (nbytes < 30)
-        return rn_fail(message, RN_FORMAT, "%s: the BMP is cut short", name);
-    read_bitmap(&b, bytes);
-    if (b.width == 0 || b.height == 0 || b.width > RN_MAX_PIXELS || b.header > 124)
-        return rn_fail(message, RN_FORMAT, "%s: not a BMP that makes sense", name);
-    if (b.bits != 1 && b.bits != 4 && b.bits != 8 && b.bits != 16 && b.bits != 24 && b.bits != 32)
-        return rn_fail(message, RN_FORMAT, "%s: a BMP of %d bits a pixel", name, (int)b.bits);
-    if (bitmap_compression(&b, bytes, nbytes) != NULL)
-        return rn_fail(message, RN_FORMAT, "%s: a BMP compressed as %s, which is not read", name,
-                       bitmap_compression(&b, bytes, nbytes));
-    if (b.offset > nbytes || b.row > (nbytes - b.offset) / b.height)
-        return rn_fail(message, RN_FORMAT, "%s: the BMP is cut short", name);
-    if (b.bits <= 8 && b.header == 12) /* stb_image mistakes the size of its palette */
-        return rn_fail(message, RN_FORMAT, "%s: an OS/2 BMP with a palette, which is not read", name);
-    if (b.bits <= 8 && !palette_suffices(&b, bytes))
-        return rn_fail(message, RN_FORMAT, "%s: the BMP has pixels without a colour in its palette", name);
-    return RN_OK;
 }
 
 /* What lies under a photo's name though it is none: said by its first bytes, so that people know what to do with it. */
@@ -201,15 +120,17 @@ rn_status rn_pixels_decode(rn_pixels *pixels, const rn_workbench *bench, const u
                            const char *name, rn_message *message)
 {
     static const uint8_t png[8] = { 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n' }, jpeg[3] = { 0xff, 0xd8, 0xff };
-    rn_status status;
 
     *pixels = (rn_pixels){ .bench = bench };
-    if (nbytes >= sizeof jpeg && memcmp(bytes, jpeg, sizeof jpeg) == 0)
-        return rn_pixels_decode_jpeg(pixels, bench, bytes, nbytes, name, message);
+    if (nbytes >= sizeof jpeg && memcmp(bytes, jpeg, sizeof jpeg) == 0) {
+        const rn_status status = rn_pixels_decode_jpeg(pixels, bench, bytes, nbytes, name, message);
+
+        pixels->orientation = rn_exif_orientation(bytes, nbytes);
+        return status;
+    }
     if (nbytes >= sizeof png && memcmp(bytes, png, sizeof png) == 0)
         return decode_png(pixels, bench, bytes, nbytes, name, message);
-    if (nbytes < 2 || bytes[0] != 'B' || bytes[1] != 'M')
-        return fail_unknown(bytes, nbytes, name, message);
-    status = check_bmp(bytes, nbytes, name, message);
-    return status != RN_OK ? status : rn_pixels_decode_stb(pixels, bench, bytes, nbytes, name, message);
+    if (nbytes >= 2 && bytes[0] == 'B' && bytes[1] == 'M')
+        return rn_pixels_decode_bmp(pixels, bench, bytes, nbytes, name, message);
+    return fail_unknown(bytes, nbytes, name, message);
 }

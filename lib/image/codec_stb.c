@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PNG and BMP (and JPEG in a build without libjpeg-turbo) by stb_image, which allocates from the C library. Its other
+ * PNG (and JPEG in a build without libjpeg-turbo) by stb_image, which allocates from the C library. Its other
  * formats and its file reading are compiled out; its symbols are local.
  */
 #include "image/pixels.h"
@@ -69,7 +69,6 @@ static void *stb_grow(void *memory, size_t old_bytes, size_t nbytes)
 #define STB_IMAGE_IMPLEMENTATION
 #define STBIDEF static inline __attribute__((unused))
 #define STBI_ONLY_PNG
-#define STBI_ONLY_BMP
 #ifdef RN_WITHOUT_JPEG
 #define STBI_ONLY_JPEG
 #endif
@@ -129,7 +128,6 @@ rn_status rn_pixels_decode_stb(rn_pixels *pixels, const rn_workbench *bench, con
                                const char *name, rn_message *message)
 {
     int width = 0, height = 0, channels = 0;
-    int64_t rows;
     uint8_t *decoded;
     rn_status status;
 
@@ -141,11 +139,10 @@ rn_status rn_pixels_decode_stb(rn_pixels *pixels, const rn_workbench *bench, con
     if (stbi_info_from_memory(bytes, (int)nbytes, &width, &height, &channels) == 0)
         return errno == ENOMEM ? rn_fail(message, RN_NO_MEMORY, "%s: no memory to decode it", name)
                                : rn_fail(message, RN_FORMAT, "%s: not a picture that can be decoded", name);
-    rows = height < 0 ? -(int64_t)height : height; /* negative in a BMP with the top row first */
-    status = rn_check_picture_size(bench, width, rows, name, message);
+    status = rn_check_picture_size(bench, width, height, name, message);
     if (status != RN_OK)
         return status;
-    budget = (stb_budget){ honest_memory(width, rows, nbytes), false };
+    budget = (stb_budget){ honest_memory(width, height, nbytes), false };
     errno = 0;
     decoded = load(bytes, (int)nbytes, &width, &height);
     if (decoded == NULL && budget.exceeded)

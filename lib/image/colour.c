@@ -19,21 +19,13 @@ static uint8_t luma(const uint8_t *rgb)
     return (uint8_t)((rgb[0] * 19595u + rgb[1] * 38470u + rgb[2] * 7471u + 0x8000u) >> 16);
 }
 
-/* degenerate + factor * (value - degenerate), cut off, not rounded. */
-static uint8_t blend(int32_t degenerate, int32_t value, float factor)
-{
-    const float mixed = (float)degenerate + factor * (float)(value - degenerate);
-
-    return mixed <= 0 ? 0 : mixed >= 255 ? 255 : (uint8_t)mixed;
-}
-
 static void blend_with_grey(rn_pixels *pixels, int32_t grey, float factor)
 {
     uint8_t table[256];
     const size_t count = count_of(pixels) * 3;
 
     for (int32_t v = 0; v < 256; v++)
-        table[v] = blend(grey, v, factor);
+        table[v] = rn_byte_blend(grey, v, factor);
     for (size_t i = 0; i < count; i++)
         pixels->rgb[i] = table[pixels->rgb[i]];
 }
@@ -62,7 +54,7 @@ void rn_pixels_saturation(rn_pixels *pixels, float factor)
         const uint8_t grey = luma(rgb);
 
         for (int c = 0; c < 3; c++)
-            rgb[c] = blend(grey, rgb[c], factor);
+            rgb[c] = rn_byte_blend(grey, rgb[c], factor);
     }
 }
 

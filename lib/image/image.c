@@ -16,6 +16,18 @@ rn_workbench rn_workbench_make(const rn_context *context, rn_allocator allocator
     return (rn_workbench){ .allocator = allocator, .resample = rn_resample_kernels_for(context->kernels->isa) };
 }
 
+rn_image *rn_image_allocate(rn_context *context)
+{
+    rn_image *const made = rn_allocate_zeroed(&context->allocator, 1, sizeof *made);
+
+    if (made == NULL)
+        return NULL;
+    made->context = context;
+    made->bench = rn_workbench_make(context, context->allocator);
+    rn_context_retain(context);
+    return made;
+}
+
 static rn_status begin_image(rn_image **image, rn_context *context)
 {
     rn_image *made;
@@ -25,12 +37,9 @@ static rn_status begin_image(rn_image **image, rn_context *context)
     *image = NULL;
     if (context == NULL)
         return rn_fail_null("rn_image", "context");
-    made = rn_allocate_zeroed(&context->allocator, 1, sizeof *made);
+    made = rn_image_allocate(context);
     if (made == NULL)
         return rn_fail(&context->message, RN_NO_MEMORY, "no memory for an image");
-    made->context = context;
-    made->bench = rn_workbench_make(context, context->allocator);
-    rn_context_retain(context);
     *image = made;
     return RN_OK;
 }
@@ -117,6 +126,11 @@ int32_t rn_image_width(const rn_image *image)
 int32_t rn_image_height(const rn_image *image)
 {
     return image == NULL ? 0 : image->pixels.height;
+}
+
+int32_t rn_image_orientation(const rn_image *image)
+{
+    return image == NULL ? 0 : image->pixels.orientation;
 }
 
 const uint8_t *rn_image_pixels(const rn_image *image)

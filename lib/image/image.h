@@ -13,6 +13,8 @@ struct rn_image {
     rn_pixels pixels;
 };
 
+/* An image without pixels that rn_image_destroy takes, or NULL without memory. */
+rn_image *rn_image_allocate(rn_context *context);
 /* A workbench with this memory and the context's loops. */
 rn_workbench rn_workbench_make(const rn_context *context, rn_allocator allocator);
 

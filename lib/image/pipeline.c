@@ -3,28 +3,35 @@
  * sample). */
 #include "image/pipeline.h"
 
-#include "base/random.h"
 #include "image/image.h"
 #include "tensor/tensor.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
+const rn_transform *rn_pipeline_find(const rn_pipeline *pipeline, rn_transform_kind kind)
+{
+    for (int32_t i = 0; i < pipeline->count; i++)
+        if (pipeline->step[i].kind == kind)
+            return &pipeline->step[i];
+    return NULL;
+}
+
 /* float32 arithmetic as torch's: x / 255, then - mean, then / deviation. */
 static void fill_table(rn_pipeline *pipeline)
 {
-    const rn_transform *const last = &pipeline->step[pipeline->count - 1];
-    const bool normalises = last->kind == RN_TRANSFORM_NORMALIZE;
+    const rn_transform *const normalise = rn_pipeline_find(pipeline, RN_TRANSFORM_NORMALIZE);
 
     for (int c = 0; c < 3; c++) {
-        const float mean = normalises ? (float)last->number[c] : 0,
-                    deviation = normalises ? (float)last->number[3 + c] : 1;
+        const float mean = normalise != NULL ? (float)normalise->number[c] : 0,
+                    deviation = normalise != NULL ? (float)normalise->number[3 + c] : 1;
 
         for (int v = 0; v < 256; v++) {
             const float unit = (float)v / 255.0f;
 
-            pipeline->table[c][v] = normalises ? (unit - mean) / deviation : unit;
+            pipeline->table[c][v] = normalise != NULL ? (unit - mean) / deviation : unit;
         }
     }
 }
@@ -93,35 +100,46 @@ const char *rn_pipeline_text(const rn_pipeline *pipeline)
 int rn_pipeline_is_random(const rn_pipeline *pipeline)
 {
     for (int32_t i = 0; pipeline != NULL && i < pipeline->count; i++)
-        switch (pipeline->step[i].kind) {
-        case RN_TRANSFORM_RANDOM_ROTATION:
-        case RN_TRANSFORM_RANDOM_HORIZONTAL_FLIP:
-        case RN_TRANSFORM_RANDOM_VERTICAL_FLIP:
-        case RN_TRANSFORM_COLOR_JITTER:
-        case RN_TRANSFORM_RANDOM_GRAYSCALE: return 1;
-        default: break;
-        }
+        if (rn_step_is_random(&pipeline->step[i]))
+            return 1;
     return 0;
+}
+
+/* The size behind a step from that before it; 0 x 0 is one that depends on the photo. */
+static void size_behind(const rn_transform *step, int32_t *h, int32_t *w)
+{
+    const bool known = *h != 0, square = known && *h == *w;
+    const int32_t first = (int32_t)step->number[0], second = (int32_t)step->number[step->count > 1];
+
+    switch (step->kind) {
+    case RN_TRANSFORM_RESIZE: /* one size: the longer side depends on the photo */
+        *h = step->count == 2 || square ? first : 0;
+        *w = step->count == 2 ? second : *h;
+        break;
+    case RN_TRANSFORM_CENTER_CROP:
+    case RN_TRANSFORM_RANDOM_CROP:
+    case RN_TRANSFORM_RANDOM_RESIZED_CROP:
+        *h = first;
+        *w = second;
+        break;
+    case RN_TRANSFORM_PAD:
+        *h = known ? *h + second + (step->count == 4 ? (int32_t)step->number[3] : second) : 0;
+        *w = known ? *w + first + (step->count == 4 ? (int32_t)step->number[2] : first) : 0;
+        break;
+    case RN_TRANSFORM_RANDOM_ROTATION:
+        *h = step->number[RN_ROTATION_EXPANDS] != 0 ? 0 : *h;
+        *w = step->number[RN_ROTATION_EXPANDS] != 0 ? 0 : *w;
+        break;
+    default: break;
+    }
 }
 
 void rn_pipeline_output_size(const rn_pipeline *pipeline, int32_t *height, int32_t *width)
 {
     int32_t h = 0, w = 0;
 
-    for (int32_t i = 0; pipeline != NULL && i < pipeline->count; i++) {
-        const rn_transform *const step = &pipeline->step[i];
-        const bool fixes =
-            step->kind == RN_TRANSFORM_CENTER_CROP || (step->kind == RN_TRANSFORM_RESIZE && step->count == 2);
-
-        if (fixes) {
-            h = (int32_t)step->number[0];
-            w = (int32_t)step->number[step->count - 1];
-        } else if (step->kind == RN_TRANSFORM_RESIZE && (h != w || h == 0)) {
-            h = w = 0; /* the longer side depends on the photo */
-        } else if (step->kind == RN_TRANSFORM_RESIZE) {
-            h = w = (int32_t)step->number[0];
-        }
-    }
+    for (int32_t i = 0; pipeline != NULL && i < pipeline->count; i++)
+        size_behind(&pipeline->step[i], &h, &w);
     if (height != NULL)
         *height = h;
     if (width != NULL)
@@ -130,117 +148,18 @@ void rn_pipeline_output_size(const rn_pipeline *pipeline, int32_t *height, int32
 
 /* ---- applying -------------------------------------------------------------------------------------------------- */
 
-/* torchvision's size of Resize: the shorter side is `number[0]`, the longer one int(number[0] * longer / shorter). */
-static rn_status resized_size(const rn_transform *step, const rn_pixels *pixels, int32_t *height, int32_t *width,
-                              rn_message *message)
-{
-    const bool wide = pixels->width > pixels->height;
-    const double shorter = wide ? pixels->height : pixels->width, longer = wide ? pixels->width : pixels->height;
-    const double other = step->number[0] * longer / shorter;
-
-    *height = (int32_t)step->number[0];
-    *width = (int32_t)step->number[step->count - 1];
-    if (step->count == 2)
-        return RN_OK;
-    if (other > RN_STANDARD_PIXELS)
-        return rn_fail(message, RN_UNSUPPORTED, "a picture of %d x %d pixels is too narrow to be resized",
-                       (int)pixels->width, (int)pixels->height);
-    *(wide ? width : height) = (int32_t)other;
-    return RN_OK;
-}
-
-/* Whether `next` crops something that lies inside a picture of this size: then nothing else need be computed. */
-static bool crops_inside(rn_crop *crop, const rn_transform *next, int32_t height, int32_t width)
-{
-    if (next == NULL || next->kind != RN_TRANSFORM_CENTER_CROP)
-        return false;
-    *crop = rn_crop_centre(height, width, (int32_t)next->number[0], (int32_t)next->number[next->count - 1]);
-    return crop->height <= height && crop->width <= width;
-}
-
-static double uniform_between(rn_random *random, double lowest, double highest)
-{
-    return lowest + (highest - lowest) * rn_random_uniform(random);
-}
-
-/* Factors are drawn first, then the order in which they act. */
-static void jitter(rn_pixels *pixels, const double *strength, rn_random *random)
-{
-    double factor[4];
-    int order[4] = { 0, 1, 2, 3 };
-
-    for (int i = 0; i < 3; i++)
-        factor[i] = uniform_between(random, strength[i] < 1 ? 1 - strength[i] : 0, 1 + strength[i]);
-    factor[3] = uniform_between(random, -strength[3], strength[3]);
-    for (uint64_t i = 3; i > 0; i--) {
-        const uint64_t j = rn_random_below(random, i + 1);
-        const int kept = order[i];
-
-        order[i] = order[j];
-        order[j] = kept;
-    }
-    for (int i = 0; i < 4; i++) {
-        if (strength[order[i]] == 0)
-            continue;
-        switch (order[i]) {
-        case 0: rn_pixels_brightness(pixels, (float)factor[0]); break;
-        case 1: rn_pixels_contrast(pixels, (float)factor[1]); break;
-        case 2: rn_pixels_saturation(pixels, (float)factor[2]); break;
-        default: rn_pixels_hue(pixels, factor[3]); break;
-        }
-    }
-}
-
-/* `next`: the step behind, or NULL. A crop behind a step that moves pixels is done by it; *taken says so. */
-static rn_status apply_step(const rn_transform *step, const rn_transform *next, bool *taken, rn_pixels *pixels,
-                            rn_random *random, rn_message *message)
-{
-    int32_t height = pixels->height, width = pixels->width;
-    rn_crop crop;
-    rn_status status;
-
-    *taken = false;
-    switch (step->kind) {
-    case RN_TRANSFORM_RESIZE:
-        status = resized_size(step, pixels, &height, &width, message);
-        if (status != RN_OK)
-            return status;
-        *taken = crops_inside(&crop, next, height, width);
-        return rn_pixels_resize(pixels, height, width, *taken ? &crop : NULL, message);
-    case RN_TRANSFORM_CENTER_CROP:
-        crop = rn_crop_centre(height, width, (int32_t)step->number[0], (int32_t)step->number[step->count - 1]);
-        return rn_pixels_crop(pixels, &crop, message);
-    case RN_TRANSFORM_RANDOM_ROTATION:
-        *taken = crops_inside(&crop, next, height, width);
-        return rn_pixels_rotate(pixels, uniform_between(random, -step->number[0], step->number[0]),
-                                *taken ? &crop : NULL, message);
-    case RN_TRANSFORM_RANDOM_HORIZONTAL_FLIP:
-        if (rn_random_uniform(random) < step->number[0])
-            rn_pixels_flip_horizontal(pixels);
-        return RN_OK;
-    case RN_TRANSFORM_RANDOM_VERTICAL_FLIP:
-        if (rn_random_uniform(random) < step->number[0])
-            rn_pixels_flip_vertical(pixels);
-        return RN_OK;
-    case RN_TRANSFORM_COLOR_JITTER: jitter(pixels, step->number, random); return RN_OK;
-    case RN_TRANSFORM_RANDOM_GRAYSCALE:
-        if (rn_random_uniform(random) < step->number[0])
-            rn_pixels_greyscale(pixels);
-        return RN_OK;
-    default: return RN_OK; /* ToTensor and Normalize come at the end, together */
-    }
-}
+static const rn_draw no_draw = { 0, 0, 0 };
 
 rn_status rn_pipeline_transform(const rn_pipeline *pipeline, rn_pixels *pixels, const rn_draw *draw,
                                 rn_message *message)
 {
-    const rn_draw none = { 0, 0, 0 }, *const d = draw != NULL ? draw : &none;
+    const rn_draw *const d = draw != NULL ? draw : &no_draw;
     rn_random random = rn_random_at(d->seed, RN_STREAM_AUGMENT, d->epoch, d->sample);
 
     for (int32_t i = 0; i < pipeline->count; i++) {
         const rn_transform *const next = i + 1 < pipeline->count ? &pipeline->step[i + 1] : NULL;
         bool taken;
-        const rn_status status = apply_step(&pipeline->step[i], next, &taken, pixels, &random, message);
+        const rn_status status = rn_step_apply(&pipeline->step[i], next, &taken, pixels, &random, message);
 
         if (status != RN_OK)
             return status;
@@ -249,13 +168,45 @@ rn_status rn_pipeline_transform(const rn_pipeline *pipeline, rn_pixels *pixels, 
     return RN_OK;
 }
 
-void rn_pipeline_to_floats(const rn_pipeline *pipeline, const rn_pixels *pixels, float *floats)
+/* A rectangle of the floats, its shape drawn up to ten times until it fits; if none does, nothing is erased. */
+static void erase(const rn_transform *step, const rn_pixels *pixels, rn_random *random, float *floats)
 {
+    const double *const n = step->number, height = pixels->height, width = pixels->width;
+    const double lowest = log(n[RN_ERASING_RATIO]), highest = log(n[RN_ERASING_RATIO + 1]);
+
+    if (rn_random_uniform(random) >= n[0])
+        return;
+    for (int attempt = 0; attempt < 10; attempt++) {
+        const double part =
+            n[RN_ERASING_SCALE] + (n[RN_ERASING_SCALE + 1] - n[RN_ERASING_SCALE]) * rn_random_uniform(random);
+        const double area = height * width * part, shape = exp(lowest + (highest - lowest) * rn_random_uniform(random));
+        const double h = nearbyint(sqrt(area * shape)), w = nearbyint(sqrt(area / shape));
+
+        if (h >= height || w >= width)
+            continue;
+        const size_t top = (size_t)rn_random_below(random, (uint64_t)(height - h) + 1),
+                     left = (size_t)rn_random_below(random, (uint64_t)(width - w) + 1);
+
+        for (size_t y = top; y < top + (size_t)h; y++)
+            for (size_t x = left; x < left + (size_t)w; x++)
+                for (size_t c = 0; c < 3; c++)
+                    floats[(y * (size_t)pixels->width + x) * 3 + c] = (float)n[RN_ERASING_VALUE + c];
+        return;
+    }
+}
+
+void rn_pipeline_to_floats(const rn_pipeline *pipeline, const rn_pixels *pixels, const rn_draw *draw, float *floats)
+{
+    const rn_transform *const erasing = rn_pipeline_find(pipeline, RN_TRANSFORM_RANDOM_ERASING);
     const size_t count = (size_t)pixels->width * (size_t)pixels->height;
+    const rn_draw *const d = draw != NULL ? draw : &no_draw;
+    rn_random random = rn_random_at(d->seed, RN_STREAM_ERASE, d->epoch, d->sample);
 
     for (size_t i = 0; i < count; i++)
         for (int c = 0; c < 3; c++)
             floats[3 * i + c] = pipeline->table[c][pixels->rgb[3 * i + c]];
+    if (erasing != NULL)
+        erase(erasing, pixels, &random, floats);
 }
 
 /* (3, height, width) over memory in which channels run fastest. */
@@ -297,11 +248,12 @@ rn_status rn_pipeline_apply(rn_tensor **tensor, rn_context *context, const rn_pi
     if (status != RN_OK)
         return status;
     memcpy(pixels.rgb, image->pixels.rgb, (size_t)pixels.width * (size_t)pixels.height * 3);
+    pixels.orientation = image->pixels.orientation;
     status = rn_pipeline_transform(pipeline, &pixels, draw, message);
     if (status == RN_OK)
         status = tensor_for(tensor, context, &pixels);
     if (status == RN_OK)
-        rn_pipeline_to_floats(pipeline, &pixels, rn_tensor_data(*tensor));
+        rn_pipeline_to_floats(pipeline, &pixels, draw, rn_tensor_data(*tensor));
     rn_pixels_release(&pixels);
     return status;
 }

@@ -23,6 +23,7 @@ typedef struct rn_pixels {
     const rn_workbench *bench;
     uint8_t *rgb; /* RN_PIXEL_SLACK bytes more than the pixels; NULL: none */
     int32_t width, height;
+    int32_t orientation; /* of EXIF, 1 to 8, in which a JPEG has them; 0: nothing is known */
 } rn_pixels;
 
 /* A part of a picture, which may reach beyond it. */
@@ -52,28 +53,45 @@ void rn_pixels_replace(rn_pixels *pixels, rn_pixels *other);
 /* codec.c: a JPEG, PNG or BMP file in memory. `name` is for messages. On failure rgb is NULL. */
 rn_status rn_pixels_decode(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                            const char *name, rn_message *message);
+/* exif.c: of a JPEG file; 1 if it does not say. */
+int32_t rn_exif_orientation(const uint8_t *jpeg, size_t nbytes);
 /* RN_FORMAT: no pixels; RN_UNSUPPORTED: over the bench's max_pixels. */
 rn_status rn_check_picture_size(const rn_workbench *bench, int64_t width, int64_t height, const char *name,
                                 rn_message *message);
 /* codec_jpeg.c, or codec_jpeg_stb.c in builds without libjpeg-turbo */
 rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                                 const char *name, rn_message *message);
+/* codec_bmp.c */
+rn_status rn_pixels_decode_bmp(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
+                               const char *name, rn_message *message);
 /* codec_stb.c */
 rn_status rn_pixels_decode_stb(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                                const char *name, rn_message *message);
 
-/* resample.c: bilinear with antialiasing, bit for bit as Pillow; of the result, `crop` (inside it), or all if NULL. */
-rn_status rn_pixels_resize(rn_pixels *pixels, int32_t height, int32_t width, const rn_crop *crop, rn_message *message);
+/* Pillow's. */
+typedef enum rn_filter {
+    RN_FILTER_NEAREST,
+    RN_FILTER_BILINEAR,
+    RN_FILTER_BICUBIC,
+    RN_FILTER_BOX,
+    RN_FILTER_HAMMING,
+    RN_FILTER_LANCZOS
+} rn_filter;
+
+/* resample.c: bit for bit as Pillow, all but the nearest with antialiasing; of the result, `crop` (inside it), or all if
+ * NULL. */
+rn_status rn_pixels_resize(rn_pixels *pixels, int32_t height, int32_t width, rn_filter filter, const rn_crop *crop,
+                           rn_message *message);
 
 /* geometry.c. The part that torchvision's center_crop takes. */
 rn_crop rn_crop_centre(int32_t height, int32_t width, int32_t wanted_height, int32_t wanted_width);
-/* Black outside. */
+/* Black outside, or of that colour (three numbers from 0 to 255). */
 rn_status rn_pixels_crop(rn_pixels *pixels, const rn_crop *crop, rn_message *message);
-/* Counter-clockwise about the centre, in a frame of the same size; of the result, `crop` (inside it), or all if NULL.
- */
-rn_status rn_pixels_rotate(rn_pixels *pixels, double degrees, const rn_crop *crop, rn_message *message);
+rn_status rn_pixels_crop_filled(rn_pixels *pixels, const rn_crop *crop, const double *fill, rn_message *message);
 void rn_pixels_flip_horizontal(rn_pixels *pixels);
 void rn_pixels_flip_vertical(rn_pixels *pixels);
+/* Turns and mirrors what has that orientation so that it is upright. */
+rn_status rn_pixels_make_upright(rn_pixels *pixels, rn_message *message);
 
 /* colour.c: Pillow's ImageEnhance; hue as torchvision turns it, in [-0.5, 0.5]. */
 void rn_pixels_brightness(rn_pixels *pixels, float factor);
@@ -81,5 +99,22 @@ void rn_pixels_contrast(rn_pixels *pixels, float factor);
 void rn_pixels_saturation(rn_pixels *pixels, float factor);
 void rn_pixels_hue(rn_pixels *pixels, double turn);
 void rn_pixels_greyscale(rn_pixels *pixels);
+
+/* degenerate + factor * (value - degenerate), cut off, not rounded: Pillow's Image.blend. */
+static inline uint8_t rn_byte_blend(int32_t degenerate, int32_t value, float factor)
+{
+    const float mixed = (float)degenerate + factor * (float)(value - degenerate);
+
+    return mixed <= 0 ? 0 : mixed >= 255 ? 255 : (uint8_t)mixed;
+}
+
+/* tone.c: Pillow's ImageOps. */
+void rn_pixels_posterize(rn_pixels *pixels, int32_t bits); /* 1 to 8 are kept */
+void rn_pixels_solarize(rn_pixels *pixels, double threshold);
+void rn_pixels_invert(rn_pixels *pixels);
+void rn_pixels_autocontrast(rn_pixels *pixels);
+void rn_pixels_equalize(rn_pixels *pixels);
+/* 0 smooths, 1 leaves, 2 sharpens. */
+rn_status rn_pixels_sharpness(rn_pixels *pixels, float factor, rn_message *message);
 
 #endif

@@ -14,12 +14,12 @@ enum { HALF = 1 << (RN_RESAMPLE_PRECISION - 1), PIECE = 64 };
 
 typedef int32_t ints __attribute__((vector_size(16)));
 
-/* Weights are not negative and sum to 1 but for rounding: only the upper end can be passed. */
+/* Weights sum to 1, and some filters have negative ones: either end can be passed. */
 static inline uint8_t to_byte(int32_t sum)
 {
     const int32_t value = sum >> RN_RESAMPLE_PRECISION;
 
-    return (uint8_t)(value > 255 ? 255 : value);
+    return (uint8_t)(value > 255 ? 255 : value < 0 ? 0 : value);
 }
 
 /* Bytes are widened once a row. A vector is a pixel and the red of the next, which counts for nothing: what it makes is

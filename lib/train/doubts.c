@@ -13,6 +13,7 @@
 #include "image/pipeline.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -140,7 +141,10 @@ static rn_status doubt_photos(rn_context *context, const rn_dataset *train, cons
     return RN_OK;
 }
 
-/* The shorter side, in pixels, that the last Resize of a pipeline gives a photo; 0 if there is none. */
+/*
+ * The shorter side, in pixels, that the last step of a pipeline that resizes gives a photo; 0 if there is none. A part of a
+ * photo is as a whole one of the same scale: a part a of the area, resized to s, stands for s / sqrt(a).
+ */
 static double scale_of(const rn_pipeline *pipeline)
 {
     double scale = 0;
@@ -148,8 +152,12 @@ static double scale_of(const rn_pipeline *pipeline)
     for (int32_t i = 0; i < pipeline->count; i++) {
         const rn_transform *const step = &pipeline->step[i];
 
+        const double shorter = step->count > 1 && step->number[1] < step->number[0] ? step->number[1] : step->number[0];
+
         if (step->kind == RN_TRANSFORM_RESIZE)
-            scale = step->count > 1 && step->number[1] < step->number[0] ? step->number[1] : step->number[0];
+            scale = shorter;
+        else if (step->kind == RN_TRANSFORM_RANDOM_RESIZED_CROP)
+            scale = shorter / sqrt((step->number[RN_RESIZED_SCALE] + step->number[RN_RESIZED_SCALE + 1]) / 2);
     }
     return scale;
 }

@@ -41,10 +41,10 @@ def expect(operation, name, numbers, image):
     lines.append("\t".join([operation, name, text, str(image.width), str(image.height), crc(image)]))
 
 
-def add(name, data):
+def add(name, data, same_as=None):
     with open(out + name, "wb") as f:
         f.write(data)
-    expect("decode", name, [], Image.open(io.BytesIO(data)))
+    expect("decode", name, [], Image.open(io.BytesIO(same_as or data)))
 
 
 def save(name, image, form, **options):
@@ -88,8 +88,9 @@ def codecs():
     add("interlaced.png", png(61, 47, 8, 2, passes(numpy.asarray(small)), 1))
     add("palette4.png", png(61, 47, 4, 3, [bytes((x + y) % 16 * 17 for x in range(31)) for y in range(47)],
                             0, chunk(b"PLTE", bytes(range(10, 58)))))
-    add("palette_short.png", png(61, 47, 4, 3, [bytes((x + y) % 16 * 17 for x in range(31)) for y in range(47)],
-                                 0, chunk(b"PLTE", bytes(range(10, 40)))))
+    # From version 10 on Pillow continues it with black, as libpng does.
+    add("palette_short.png", *(png(61, 47, 4, 3, [bytes((x + y) % 16 * 17 for x in range(31)) for y in range(47)],
+                                   0, chunk(b"PLTE", bytes(range(10, 40)) + more)) for more in (b"", bytes(18))))
     save("rgb.bmp", small, "BMP")
     save("grey.bmp", small.convert("L"), "BMP")
     save("palette.bmp", paletted, "BMP")
@@ -109,7 +110,7 @@ def codecs():
 
 def geometry(image, square):
     name, squares = "scene.png", "square.png"
-    for height, width in [(97, 131), (50, 60), (33, 131), (97, 40), (1, 1), (200, 300), (97, 132), (96, 131), (7, 500), (64, 64),
+    for height, width in [(97, 131), (50, 60), (33, 131), (97, 40), (1, 1), (200, 300), (97, 132), (96, 131), (64, 64),
                           (98, 33), (13, 17), (300, 5), (49, 66)]:
         expect("resize", name, [height, width], image.resize((width, height), Image.BILINEAR))
     for size in [1, 32, 64, 96, 97, 98, 150]:

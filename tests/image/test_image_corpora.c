@@ -145,7 +145,8 @@ static void real_photos_cut_short_are_refused(void **state)
         for (size_t part = 1; part < 20; part++) {
             rn_image *image;
 
-            require_status(context, rn_image_decode(&image, context, bytes, nbytes * part / 20, photos[i], NULL), RN_FORMAT);
+            require_status(context, rn_image_decode(&image, context, bytes, nbytes * part / 20, photos[i], NULL),
+                           RN_FORMAT);
         }
         free(bytes);
     }

@@ -41,10 +41,42 @@ static void text_is_printed_in_one_form(void **state)
 static void numbers_left_out_are_torchvisions(void **state)
 {
     (void)state;
+    require_text(
+        "RandomPerspective(), RandomInvert(), RandomPosterize(3), RandomSolarize(100), RandomAdjustSharpness(2), "
+        "RandomAutocontrast(), RandomEqualize(), TrivialAugmentWide(), RandAugment(), ToTensor(), RandomErasing()",
+        "RandomPerspective(0.5, 0.5), RandomInvert(0.5), RandomPosterize(3, 0.5), RandomSolarize(100, 0.5), "
+        "RandomAdjustSharpness(2, 0.5), RandomAutocontrast(0.5), RandomEqualize(0.5), TrivialAugmentWide(), "
+        "RandAugment(2, 9), ToTensor(), RandomErasing(0.5)");
     require_text("RandomHorizontalFlip(), RandomVerticalFlip(), RandomGrayscale(), ToTensor()",
                  "RandomHorizontalFlip(0.5), RandomVerticalFlip(0.5), RandomGrayscale(0.1), ToTensor()");
     require_text("ColorJitter(0.4, 0.3), ToTensor()", "ColorJitter(0.4, 0.3, 0, 0), ToTensor()");
     require_text("ColorJitter(), ToTensor()", "ColorJitter(0, 0, 0, 0), ToTensor()");
+}
+
+/* Words stand behind the numbers, in the text in one order, and only where they say something. */
+static void words_are_printed_in_one_form(void **state)
+{
+    (void)state;
+    require_text("Resize(256, bicubic), ToTensor()", "Resize(256, bicubic), ToTensor()");
+    require_text("Resize(256 bilinear), ToTensor()", "Resize(256), ToTensor()");
+    require_text("Resize(256, max_size=300, lanczos), ToTensor()", "Resize(256, lanczos, max_size 300), ToTensor()");
+    require_text("RandomCrop(32, padding=4), ToTensor()", "RandomCrop(32, padding 4), ToTensor()");
+    require_text("RandomCrop(32, 16, fill 1 2 3 pad_if_needed), ToTensor()",
+                 "RandomCrop(32, 16, pad_if_needed, fill 1 2 3), ToTensor()");
+    require_text("RandomResizedCrop(224, ratio=0.75, 1.33333333333333 scale=.08,1), ToTensor()",
+                 "RandomResizedCrop(224), ToTensor()");
+    require_text("RandomResizedCrop(224, scale 0.5 1, nearest), ToTensor()",
+                 "RandomResizedCrop(224, scale 0.5 1, nearest), ToTensor()");
+    require_text("Pad(1, 2, 3, 4, fill 9 9 9), Grayscale(), ToTensor()",
+                 "Pad(1, 2, 3, 4, fill 9 9 9), Grayscale(), ToTensor()");
+    require_text("RandomRotation(-10, 20, bilinear, expand), ToTensor()",
+                 "RandomRotation(-10, 20, bilinear, expand), ToTensor()");
+    require_text("RandomAffine(15, shear -5 5 0 0 translate 0.1 0.2, scale 0.8 1.2), ToTensor()",
+                 "RandomAffine(15, translate 0.1 0.2, scale 0.8 1.2, shear -5 5 0 0), ToTensor()");
+    require_text("RandomPerspective(0.3, 1, nearest, fill 7 8 9), ToTensor()",
+                 "RandomPerspective(0.3, 1, nearest, fill 7 8 9), ToTensor()");
+    require_text("ToTensor(), RandomErasing(0.25, value 1 -1 0.5, scale 0.1 0.2)",
+                 "ToTensor(), RandomErasing(0.25, scale 0.1 0.2, value 1 -1 0.5)");
 }
 
 /* Every value of up to three decimals is the double that a C compiler makes of it, and prints back. */
@@ -121,12 +153,33 @@ static void refusals_say_which_step_and_why(void **state)
         { "Resize(1, 2, 3), ToTensor()", "Resize takes 1 to 2 numbers, not 3" },
         { "Resize(1,), ToTensor()", "Resize: a number" },
         { "Resize(,1), ToTensor()", "Resize: a number" },
-        { "Resize(1 2 3 4 5 6 7), ToTensor()", "Resize: a number" },
+        { "Resize(1 2 3 4 5 6 7), ToTensor()", "Resize takes 1 to 2 numbers, not 3" },
         { "Resize(1", "Resize: a number" },
         { "Resize", "'(' is missing after Resize" },
-        { "Resize(1e2), ToTensor()", "Resize: a number" },
-        { "Resize(0x10), ToTensor()", "Resize: a number" },
-        { "Resize(nan), ToTensor()", "Resize: a number" },
+        { "Resize(1e2), ToTensor()", "Resize knows no 'e'" },
+        { "Resize(0x10), ToTensor()", "Resize: 0 is not possible" },
+        { "Resize(nan), ToTensor()", "Resize knows no 'nan'" },
+        { "CenterCrop(8, bilinear), ToTensor()", "CenterCrop: a number" },
+        { "Resize(bicubic 8), ToTensor()", "numbers without a word stand in front" },
+        { "Resize(8, max_size), ToTensor()", "Resize: a number" },
+        { "Resize(8, max_size 8), ToTensor()", "max_size goes with one size" },
+        { "Resize(8, 9, max_size 10), ToTensor()", "max_size goes with one size" },
+        { "Resize(8, max_size 10.5), ToTensor()", "Resize: 10.5 is not possible" },
+        { "Pad(1, 2, 3), ToTensor()", "Pad takes 1, 2 or 4 numbers, not 3" },
+        { "Pad(1, fill 0 0), ToTensor()", "Pad: a number" },
+        { "Pad(1, fill 0 0 256), ToTensor()", "Pad: 256 is not possible" },
+        { "RandomResizedCrop(8, scale 0.5 0.1), ToTensor()", "a range from 0.5 to 0.1" },
+        { "RandomResizedCrop(8, ratio 0 1), ToTensor()", "RandomResizedCrop: 0 is not possible" },
+        { "RandomAffine(-3), ToTensor()", "RandomAffine: -3 is not possible" },
+        { "RandomAffine(3, shear 1 2 2 1), ToTensor()", "a range from 2 to 1" },
+        { "RandomRotation(30, 20), ToTensor()", "a range from 30 to 20" },
+        { "RandomPosterize(2.5), ToTensor()", "2.5 bits" },
+        { "RandomSolarize(128, 2), ToTensor()", "a probability of 2" },
+        { "Resize(8), ExifTranspose(), ToTensor()", "ExifTranspose stands in front" },
+        { "RandAugment(2, 31), ToTensor()", "RandAugment: 31 is not possible" },
+        { "RandomErasing(), ToTensor()", "RandomErasing stands once, at the end" },
+        { "ToTensor(), RandomErasing(), RandomErasing()", "RandomErasing stands once, at the end" },
+        { "ToTensor(), RandomErasing(), Normalize(0 0 0, 1 1 1)", "Normalize stands once" },
         { "Resize(8-8), ToTensor()", "Resize: a number" },
         { "ColorJitter(.5.5), ToTensor()", "ColorJitter: a number" },
         { "Resize(1234567890123456), ToTensor()", "at most 15 digits" },
@@ -135,7 +188,7 @@ static void refusals_say_which_step_and_why(void **state)
         { "RandomHorizontalFlip(-), ToTensor()", "RandomHorizontalFlip: a number" },
         { "RandomHorizontalFlip(.), ToTensor()", "RandomHorizontalFlip: a number" },
         { "RandomHorizontalFlip(1.01), ToTensor()", "RandomHorizontalFlip: 1.01" },
-        { "RandomRotation(181), ToTensor()", "RandomRotation: 181" },
+        { "RandomRotation(361), ToTensor()", "RandomRotation: 361" },
         { "ColorJitter(0 0 0 0.6), ToTensor()", "hue is at most 0.5" },
         { "ColorJitter(-0.1), ToTensor()", "ColorJitter: -0.1" },
         { "ToTensor();", "not by ';'" },
@@ -203,6 +256,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_printed_in_one_form),
         cmocka_unit_test(numbers_left_out_are_torchvisions),
+        cmocka_unit_test(words_are_printed_in_one_form),
         cmocka_unit_test(numbers_are_exact),
         cmocka_unit_test(long_numbers_print_as_what_is_read),
         cmocka_unit_test(refusals_say_which_step_and_why),

@@ -16,9 +16,11 @@ static uint32_t next(uint32_t *state)
     return *state >> 8;
 }
 
-/* Weights that sum to 1 or a little more, as rounding makes them. */
+/* Weights that sum to 1 or a little more, as rounding makes them; in every other example some are negative. */
 static void fill(example *x, uint32_t seed)
 {
+    const bool odd = seed % 2 != 0;
+
     for (size_t i = 0; i < sizeof x->in; i++)
         x->in[i] = next(&seed) % 4 == 0 ? 255 : (uint8_t)next(&seed);
     for (int32_t i = 0; i < OUTPUTS; i++) {
@@ -31,13 +33,15 @@ static void fill(example *x, uint32_t seed)
         for (int32_t k = 0; k < tap->count; k++) {
             const int32_t part = k + 1 == tap->count ? left : (int32_t)(next(&seed) % (uint32_t)(left + 1));
 
-            x->weight[tap->index + (size_t)k] = part;
-            left -= part;
+            const int32_t below = odd && k + 1 < tap->count ? -(part / 16) : part;
+
+            x->weight[tap->index + (size_t)k] = below;
+            left -= below;
         }
     }
 }
 
-/* The sum in 64 bits, rounded, cut off at 255. */
+/* The sum in 64 bits, rounded, cut off at 0 and 255. */
 static uint8_t defined(const example *x, int32_t output, int32_t channel)
 {
     int64_t sum = (int64_t)1 << (RN_RESAMPLE_PRECISION - 1);
@@ -45,7 +49,7 @@ static uint8_t defined(const example *x, int32_t output, int32_t channel)
     for (int32_t k = 0; k < x->tap[output].count; k++)
         sum += (int64_t)x->in[(x->tap[output].first + k) * 3 + channel] * x->weight[x->tap[output].index + (size_t)k];
     sum >>= RN_RESAMPLE_PRECISION;
-    return (uint8_t)(sum > 255 ? 255 : sum);
+    return (uint8_t)(sum > 255 ? 255 : sum < 0 ? 0 : sum);
 }
 
 static void check_rows(rn_isa isa)
