@@ -97,9 +97,9 @@ static void hold_standard_streams(void)
 }
 
 /*
- * GNU's OpenMP lets its threads spin for milliseconds after each layer, unless its environment says otherwise when it is
- * loaded. Beside another busy process each layer then waits for a time slice of the scheduler. With a short spin
- * it does not, so the program begins again with that, unless somebody has said what is to be.
+ * GNU's OpenMP lets its threads spin for milliseconds after each layer, unless its environment says otherwise when it
+ * is loaded. Beside another busy process each layer then waits for a time slice of the scheduler. With a short spin it
+ * does not, so the program begins again with that, unless somebody has said what is to be.
  */
 static void spin_shortly(char **argv)
 {

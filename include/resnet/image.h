@@ -6,36 +6,41 @@
  *
  *   Resize(256), CenterCrop(224), ToTensor(), Normalize(0.485 0.456 0.406, 0.229 0.224 0.225)
  *
- * Steps, separated by commas, each torchvision.transforms' class of that name, on 8-bit pixels until ToTensor; given the
- * same parameters, the same bytes. Behind numbers may stand words, some with numbers of their own ("padding 4" or
+ * Steps, separated by commas, each torchvision.transforms' class of that name, on 8-bit pixels until ToTensor; given
+ * the same parameters, the same bytes. Behind numbers may stand words, some with numbers of their own ("padding 4" or
  * "padding=4"). FILTER is nearest, bilinear, bicubic, box, hamming or lanczos, all but the first with antialiasing, as
- * Pillow computes them; MIX is nearest or bilinear; what lies outside a picture is black, or "fill R G B" (0 to 255);
- * p is a probability, 0.5 if left out.
+ * Pillow computes them; MIX is nearest or bilinear; what lies outside a picture is black, or "fill R G B" (0 to 255); p
+ * is a probability, 0.5 if left out.
  *
- *   ExifTranspose()                  turns a JPEG upright as its EXIF orientation says (Pillow's ImageOps.exif_transpose); the
- *                                    first step. torchvision's loaders do not
- *   Resize(s)                        the shorter side to s; FILTER (bilinear); "max_size m": the longer side at most m
- *   Resize(h, w)                     FILTER (bilinear)
- *   CenterCrop(s) or (h, w)          pads with black where the photo is smaller
- *   RandomCrop(s) or (h, w)          "padding n" on all sides before; "pad_if_needed" (else a smaller photo is RN_SHAPE);
- *                                    fill
- *   RandomResizedCrop(s) or (h, w)   a part of the photo, resized: "scale a b" of the area (0.08 1), "ratio a b" of width to
- *                                    height (0.75 1.33333333333333), FILTER (bilinear)
- *   Pad(all), (x, y) or (left, top, right, bottom)    fill
- *   RandomRotation(d) or (a, b)      by an angle in [-d, d] or [a, b] degrees; MIX (nearest), "expand", fill
- *   RandomAffine(d) or (a, b)        turned, "translate x y" at most (parts of the sides), "scale a b", "shear a b c d"
- *                                    (degrees along x and y), MIX (nearest), fill
- *   RandomPerspective(d, p)          corners moved inwards by up to d / 2 of a side (0.5); MIX (bilinear), fill
+ *   ExifTranspose()           the first step: turns a JPEG upright as its EXIF orientation says (Pillow's
+ *                             ImageOps.exif_transpose; torchvision's loaders do not)
+ *   Resize(s)                 the shorter side to s; FILTER (bilinear); "max_size m": the longer side at most m
+ *   Resize(h, w)              FILTER (bilinear)
+ *   CenterCrop(s) or (h, w)   pads with black where the photo is smaller
+ *   RandomCrop(s) or (h, w)   "padding n" on all sides before; "pad_if_needed" (else a smaller photo is RN_SHAPE); fill
+ *   RandomResizedCrop(s) or (h, w)
+ *                             a part of the photo, resized: "scale a b" of the area (0.08 1), "ratio a b" of width to
+ *                             height (0.75 1.33333333333333), FILTER (bilinear)
+ *   Pad(all), Pad(x, y) or Pad(left, top, right, bottom)
+ *                             fill
+ *   RandomRotation(d) or (a, b)
+ *                             by an angle in [-d, d] or [a, b] degrees; MIX (nearest), "expand", fill
+ *   RandomAffine(d) or (a, b)
+ *                             turned, "translate x y" at most (parts of the sides), "scale a b", "shear a b c d"
+ *                             (degrees along x and y), MIX (nearest), fill
+ *   RandomPerspective(d, p)   corners moved inwards by up to d / 2 of a side (0.5); MIX (bilinear), fill
  *   RandomHorizontalFlip(p), RandomVerticalFlip(p)
- *   ColorJitter(b, c, s, h)          brightness, contrast, saturation, hue, in a random order; those left out are 0
- *   Grayscale(), RandomGrayscale(p)  three equal channels; p is 0.1 if left out
+ *   ColorJitter(b, c, s, h)   brightness, contrast, saturation, hue, in a random order; those left out are 0
+ *   Grayscale(), RandomGrayscale(p)
+ *                             three equal channels; p is 0.1 if left out
  *   RandomInvert(p), RandomAutocontrast(p), RandomEqualize(p)
  *   RandomPosterize(bits, p), RandomSolarize(threshold, p), RandomAdjustSharpness(factor, p)
- *   TrivialAugmentWide(), RandAugment(n, m)           of 14 operations and 31 strengths; n is 2, m 9 if left out
- *   ToTensor()                       to float in [0, 1]; required, once
- *   Normalize(m m m, d d d)          (x - mean) / deviation for each channel; after ToTensor
- *   RandomErasing(p)                 a rectangle of the floats: "scale a b" of the area (0.02 0.33), "ratio a b" of height to
- *                                    width (0.3 3.3), "value r g b" (0 0 0); at the end
+ *   TrivialAugmentWide(), RandAugment(n, m)
+ *                             of 14 operations and 31 strengths; n is 2, m 9 if left out
+ *   ToTensor()                to float in [0, 1]; required, once
+ *   Normalize(m m m, d d d)   (x - mean) / deviation for each channel; after ToTensor
+ *   RandomErasing(p)          the last step: a rectangle of the floats, "scale a b" of the area (0.02 0.33), "ratio a
+ *                             b" of height to width (0.3 3.3), "value r g b" (0 0 0)
  *
  * Every random draw is a pure function of (seed, epoch, sample): the same on any machine, for any number of threads.
  * Source: https://pytorch.org/vision/stable/transforms.html; Pillow's ImagingResample.
@@ -69,8 +74,8 @@ typedef struct rn_image_options {
 
 /*
  * Decodes a JPEG, PNG or BMP file, told apart by content; a BMP of any kind but those that hold a JPEG or a PNG. Grey
- * becomes RGB, alpha is dropped (not blended), 16 bits become 8, CMYK becomes RGB as Pillow's convert('RGB') has it. The
- * EXIF orientation is not applied (rn_image_orientation). RN_IO: cannot be read. RN_FORMAT: not such a picture, or
+ * becomes RGB, alpha is dropped (not blended), 16 bits become 8, CMYK becomes RGB as Pillow's convert('RGB') has it.
+ * The EXIF orientation is not applied (rn_image_orientation). RN_IO: cannot be read. RN_FORMAT: not such a picture, or
  * damaged or cut short: a half-decoded picture is never given. RN_UNSUPPORTED: more pixels than the options allow.
  * RN_NO_MEMORY: never because of the file alone: a picture that asks for more memory than its size and its bytes can
  * need (28 bytes a pixel, 4 a byte of the file and 1 MiB; a JPEG of arithmetic coding 2^24 pixels and 4096 for each
@@ -86,8 +91,8 @@ RN_API rn_status rn_image_create(rn_image **image, rn_context *context, int32_t 
                                  const uint8_t *pixels, size_t pitch);
 RN_API int32_t rn_image_width(const rn_image *image);
 RN_API int32_t rn_image_height(const rn_image *image);
-/* The EXIF orientation of the JPEG that it was decoded from, 1 (upright) to 8; 0 for other images. The pixels are as they
- * lie in the file; the step ExifTranspose turns them. */
+/* The EXIF orientation of the JPEG that it was decoded from, 1 (upright) to 8; 0 for other images. The pixels are as
+ * they lie in the file; the step ExifTranspose turns them. */
 RN_API int32_t rn_image_orientation(const rn_image *image);
 /* height rows of width * 3 bytes, without gaps; borrowed. */
 RN_API const uint8_t *rn_image_pixels(const rn_image *image);
@@ -109,9 +114,10 @@ RN_API void rn_pipeline_output_size(const rn_pipeline *pipeline, int32_t *height
 RN_API rn_status rn_pipeline_apply(rn_tensor **tensor, rn_context *context, const rn_pipeline *pipeline,
                                    const rn_image *image, const rn_draw *draw);
 /*
- * The picture that a tensor shows, float32 (3, H, W) of any strides: what Normalize and ToTensor of `pipeline` (NULL: ToTensor
- * alone) did is undone, rounded, and cut off at 0 and 255 (NaN is black). A photo that only went through those two comes out
- * as it was. RN_SHAPE: another type or shape. RN_UNSUPPORTED: over 178,956,970 pixels. The caller destroys the image.
+ * The picture that a tensor shows, float32 (3, H, W) of any strides: what Normalize and ToTensor of `pipeline` (NULL:
+ * ToTensor alone) did is undone, rounded, and cut off at 0 and 255 (NaN is black). A photo that only went through those
+ * two comes out as it was. RN_SHAPE: another type or shape. RN_UNSUPPORTED: over 178,956,970 pixels. The caller
+ * destroys the image.
  */
 RN_API rn_status rn_image_from_tensor(rn_image **image, rn_context *context, const rn_tensor *tensor,
                                       const rn_pipeline *pipeline);

@@ -64,10 +64,10 @@ RN_API rn_precision rn_session_precision(const rn_session *session);
 
 /*
  * Runs the network on `images`, float32 (N, C, H, W), any strides, N >= 1. H and W may differ from the model's input
- * size if the network allows it. RN_SHAPE: they do not fit. RN_NO_MEMORY: the plan for a new shape does not fit, or not the options' memory_limit; the message
- * says what would do. In
- * training a batch norm over a single value a channel is RN_SHAPE, as in PyTorch. Where the options said `input`,
- * `images` are that value; RN_INVALID_ARGUMENT: an output also needs what lies before it.
+ * size if the network allows it. RN_SHAPE: they do not fit. RN_NO_MEMORY: the plan for a new shape does not fit, or not
+ * the options' memory_limit; the message says what would do. In training a batch norm over a single value a channel is
+ * RN_SHAPE, as in PyTorch. Where the options said `input`, `images` are that value; RN_INVALID_ARGUMENT: an output also
+ * needs what lies before it.
  */
 RN_API rn_status rn_session_forward(rn_session *session, const rn_tensor *images);
 

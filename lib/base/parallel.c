@@ -41,10 +41,10 @@
 #endif
 
 /*
- * The units are cut into shares, one for each thread, and these into pieces: a half, a quarter, and so on to the last two of
- * a thirty-second. A thread takes the pieces of its own share one after the other, then what is left of the others'. So
- * neighbouring units stay on one core, which has their memory in its caches, most of them in one call, and who was
- * interrupted or has a slower core is helped. A share's count of pieces taken has a cache line to itself.
+ * The units are cut into shares, one for each thread, and these into pieces: a half, a quarter, and so on to the last
+ * two of a thirty-second. A thread takes the pieces of its own share one after the other, then what is left of the
+ * others'. So neighbouring units stay on one core, which has their memory in its caches, most of them in one call, and
+ * who was interrupted or has a slower core is helped. A share's count of pieces taken has a cache line to itself.
  */
 enum { SHARES_MOST = 64, PIECES = 6, CACHE_LINE = 64 };
 

@@ -32,8 +32,8 @@ int32_t rn_parallel_wish(bool *is_wish);
 typedef void (*rn_work)(void *payload, int64_t begin, int64_t end, int32_t thread);
 
 /*
- * Runs all units and waits. count <= 0 does nothing; count 1 or one thread runs on the caller's thread, in one call. Not to be
- * nested.
+ * Runs all units and waits. count <= 0 does nothing; count 1 or one thread runs on the caller's thread, in one call.
+ * Not to be nested.
  */
 void rn_parallel(const rn_pool *pool, int64_t count, rn_work work, void *payload);
 

@@ -67,7 +67,7 @@ static rn_status load_file(const rn_sample *sample)
     return status;
 }
 
-/* ---- what a function gives ---------------------------------------------------------------------------------------- */
+/* ---- what a function gives --------------------------------------------------------------------------------------- */
 
 /* True if the sample may be given now; else its status says why not. */
 static bool begin_giving(rn_sample *sample)

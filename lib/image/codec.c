@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which decoder a file is for, told by its first bytes; and whether a PNG is whole. stb_image does not check its checksums:
- * what is damaged or cut short is refused here, so that nobody trains on half a picture.
+ * Which decoder a file is for, told by its first bytes; and whether a PNG is whole. stb_image does not check its
+ * checksums: what is damaged or cut short is refused here, so that nobody trains on half a picture.
  */
 #include "image/pixels.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * BMP, whole: headers of OS/2 and Windows, palettes, 16 to 32 bits a pixel with masks, run lengths. What a file means where
- * the format leaves it open is as Pillow has it (BmpImagePlugin.py): colours that a palette lacks are black, alpha is dropped,
- * the last row need not be padded, run lengths end where the picture does. Sources: Microsoft, "Bitmap Storage" and
- * BITMAPV5HEADER; J. Summers, "BMP Suite".
+ * BMP, whole: headers of OS/2 and Windows, palettes, 16 to 32 bits a pixel with masks, run lengths. What a file means
+ * where the format leaves it open is as Pillow has it (BmpImagePlugin.py): colours that a palette lacks are black,
+ * alpha is dropped, the last row need not be padded, run lengths end where the picture does. Sources: Microsoft,
+ * "Bitmap Storage" and BITMAPV5HEADER; J. Summers, "BMP Suite".
  *
- * Beyond Pillow: masks may be any that do not overlap, palettes of greys serve any number of bits, and run lengths may leave a
- * row empty.
+ * Beyond Pillow: masks may be any that do not overlap, palettes of greys serve any number of bits, and run lengths may
+ * leave a row empty.
  */
 #include "image/pixels.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From tensors back to pictures, and pictures as PNG files. Each row of a PNG is filtered in the way whose bytes, as signed
- * numbers, have the least sum of magnitudes, the heuristic of the specification (PNG, 3rd edition, 12.7), then deflated by zlib.
+ * From tensors back to pictures, and pictures as PNG files. Each row of a PNG is filtered in the way whose bytes, as
+ * signed numbers, have the least sum of magnitudes, the heuristic of the specification (PNG, 3rd edition, 12.7), then
+ * deflated by zlib.
  */
 #include "base/file.h"
 #include "image/image.h"
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <zlib.h>
 
-/* ---- a tensor's picture ---------------------------------------------------------------------------------------------- */
+/* ---- a tensor's picture ------------------------------------------------------------------------------------------ */
 
 static rn_status check_tensor(const rn_tensor *tensor, rn_message *message)
 {
@@ -74,7 +75,7 @@ rn_status rn_image_from_tensor(rn_image **image, rn_context *context, const rn_t
     return RN_OK;
 }
 
-/* ---- PNG --------------------------------------------------------------------------------------------------------------- */
+/* ---- PNG --------------------------------------------------------------------------------------------------------- */
 
 enum { FILTERS = 5, PIXEL = 3 };
 

@@ -38,8 +38,8 @@ typedef enum rn_transform_kind {
 } rn_transform_kind;
 
 /*
- * Where a step's numbers are: first those that stand by themselves, then those behind words (pipeline_grammar.c). Ranges are
- * the lower and the upper end.
+ * Where a step's numbers are: first those that stand by themselves, then those behind words (pipeline_grammar.c).
+ * Ranges are the lower and the upper end.
  */
 enum {
     RN_RESIZE_FILTER = 2, /* an rn_filter */
@@ -87,7 +87,7 @@ rn_status rn_pipeline_parse(rn_pipeline *pipeline, const char *text, rn_message 
 /* Writes the canonical text, at most `size` bytes with the final zero; gives the length that it needs. */
 size_t rn_pipeline_print(const rn_pipeline *pipeline, char *text, size_t size);
 
-/* ---- what steps are called and take (pipeline_grammar.c) ----------------------------------------------------------- */
+/* ---- what steps are called and take (pipeline_grammar.c) --------------------------------------------------------- */
 
 /* A word of a step and the numbers behind it, or the number that it stands for. */
 typedef struct rn_step_word {
@@ -113,10 +113,10 @@ const rn_step_grammar *rn_step_grammar_of(rn_transform_kind kind);
 /* What the bounds of single numbers do not say: ranges begin before they end, and so on. */
 rn_status rn_step_check(const rn_transform *step, rn_message *message);
 
-/* ---- at work ------------------------------------------------------------------------------------------------------- */
+/* ---- at work ----------------------------------------------------------------------------------------------------- */
 
-/* pipeline_steps.c: one step on pixels. `next`: the step behind, or NULL; a crop behind a step that moves pixels is done by
- * it, and *taken says so. */
+/* pipeline_steps.c: one step on pixels. `next`: the step behind, or NULL; a crop behind a step that moves pixels is
+ * done by it, and *taken says so. */
 rn_status rn_step_apply(const rn_transform *step, const rn_transform *next, bool *taken, rn_pixels *pixels,
                         rn_random *random, rn_message *message);
 bool rn_step_is_random(const rn_transform *step);

@@ -6,7 +6,7 @@
 
 enum { LARGEST = 16384 };
 
-/* ---- words --------------------------------------------------------------------------------------------------------- */
+/* ---- words ------------------------------------------------------------------------------------------------------- */
 
 #define FILTERS(slot) \
     { "nearest", slot, 0, RN_FILTER_NEAREST, 0, 0, true }, \
@@ -55,7 +55,7 @@ static const rn_step_word of_erasing[] = { { "scale", RN_ERASING_SCALE, 2, 0, 0,
                                            { "value", RN_ERASING_VALUE, 3, 0, -1e6, 1e6, false },
                                            END };
 
-/* ---- steps --------------------------------------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------------------------------- */
 
 static const double half[] = { 0.5 }, tenth[] = { 0.1 }, no_jitter[] = { 0, 0, 0, 0 },
                     resize[] = { 0, 0, RN_FILTER_BILINEAR, 0 }, crop[] = { 0, 0, 0, 0, 0, 0, 0 },
@@ -100,7 +100,7 @@ const rn_step_grammar *rn_step_grammar_of(rn_transform_kind kind)
     return &kinds[kind];
 }
 
-/* ---- what single bounds do not say --------------------------------------------------------------------------------- */
+/* ---- what single bounds do not say ------------------------------------------------------------------------------- */
 
 static rn_status check_range(const rn_transform *step, int32_t slot, rn_message *message)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Steps on pixels. What is drawn, and from what range, is torchvision's (transforms.py, autoaugment.py); the generator is
- * ours, so that a draw depends on (seed, epoch, sample) alone.
+ * Steps on pixels. What is drawn, and from what range, is torchvision's (transforms.py, autoaugment.py); the generator
+ * is ours, so that a draw depends on (seed, epoch, sample) alone.
  */
 #include "image/augment.h"
 #include "image/pipeline.h"
@@ -35,11 +35,11 @@ static void set_fill(rn_warp *warp, const double *fill)
         warp->fill[c] = (uint8_t)fill[c];
 }
 
-/* ---- sizes and crops ----------------------------------------------------------------------------------------------- */
+/* ---- sizes and crops --------------------------------------------------------------------------------------------- */
 
 /*
- * torchvision's size of Resize: the shorter side is number[0], the longer one int(number[0] * longer / shorter), unless that
- * is more than max_size.
+ * torchvision's size of Resize: the shorter side is number[0], the longer one int(number[0] * longer / shorter), unless
+ * that is more than max_size.
  */
 static rn_status resized_size(const rn_transform *step, const rn_pixels *pixels, int32_t *height, int32_t *width,
                               rn_message *message)
@@ -169,7 +169,7 @@ static rn_status random_resized_crop(const rn_transform *step, rn_pixels *pixels
                                               (rn_filter)step->number[RN_RESIZED_FILTER], NULL, message);
 }
 
-/* ---- maps ---------------------------------------------------------------------------------------------------------- */
+/* ---- maps -------------------------------------------------------------------------------------------------------- */
 
 static double draw_angle(const rn_transform *step, rn_random *random)
 {
@@ -232,7 +232,7 @@ static rn_status random_perspective(const rn_transform *step, rn_pixels *pixels,
     return rn_pixels_warp(pixels, &warp, NULL, message);
 }
 
-/* ---- colour -------------------------------------------------------------------------------------------------------- */
+/* ---- colour ------------------------------------------------------------------------------------------------------ */
 
 /* Factors are drawn first, then the order in which they act. */
 static void jitter(rn_pixels *pixels, const double *strength, rn_random *random)
@@ -281,7 +281,7 @@ static rn_status rand_augment(const rn_transform *step, rn_pixels *pixels, rn_ra
     return status;
 }
 
-/* ---- one of them --------------------------------------------------------------------------------------------------- */
+/* ---- one of them ------------------------------------------------------------------------------------------------- */
 
 bool rn_step_is_random(const rn_transform *step)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The text of a pipeline: steps separated by commas, each a name and in parentheses numbers, then words, some with numbers
- * behind them. Commas or spaces separate these; a word may be followed by "=".
+ * The text of a pipeline: steps separated by commas, each a name and in parentheses numbers, then words, some with
+ * numbers behind them. Commas or spaces separate these; a word may be followed by "=".
  *
  * Numbers have at most 15 digits, zeros in front not counted, and at most 15 decimals. They are read and printed here,
  * since strtod and printf follow the program's locale: mantissa / 10^k is correctly rounded because both are exact.

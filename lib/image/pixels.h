@@ -78,8 +78,8 @@ typedef enum rn_filter {
     RN_FILTER_LANCZOS
 } rn_filter;
 
-/* resample.c: bit for bit as Pillow, all but the nearest with antialiasing; of the result, `crop` (inside it), or all if
- * NULL. */
+/* resample.c: bit for bit as Pillow, all but the nearest with antialiasing; of the result, `crop` (inside it), or all
+ * if NULL. */
 rn_status rn_pixels_resize(rn_pixels *pixels, int32_t height, int32_t width, rn_filter filter, const rn_crop *crop,
                            rn_message *message);
 

@@ -5,7 +5,8 @@
  * An output pixel is a weighted sum of the input pixels within the filter's support of its centre; where the picture
  * shrinks, the support grows by the same factor (antialiasing). Weights are taken in double, made to sum to 1, and
  * rounded to fixed point with 22 fractional bits; first rows are resized into 8 bits, then columns (or the other way
- * round). Only the pixels of the crop are computed. Source: Pillow, src/libImaging/Resample.c; of the nearest pixel, ImagingScaleAffine in Geometry.c.
+ * round). Only the pixels of the crop are computed. Source: Pillow, src/libImaging/Resample.c; of the nearest pixel,
+ * ImagingScaleAffine in Geometry.c.
  */
 #include "image/pixels.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rotations, affine maps and perspectives, with Pillow's rounding and torchvision's matrices: output pixel (x, y) takes what
- * lies at M (x + 1/2, y + 1/2) of the input. Sources: Pillow, Image.rotate and src/libImaging/Geometry.c; torchvision,
- * transforms.functional._get_inverse_affine_matrix and _get_perspective_coeffs.
+ * Rotations, affine maps and perspectives, with Pillow's rounding and torchvision's matrices: output pixel (x, y) takes
+ * what lies at M (x + 1/2, y + 1/2) of the input. Sources: Pillow, Image.rotate and src/libImaging/Geometry.c;
+ * torchvision, transforms.functional._get_inverse_affine_matrix and _get_perspective_coeffs.
  */
 #include "image/warp.h"
 
@@ -142,7 +142,7 @@ bool rn_warp_perspective(rn_warp *warp, int32_t height, int32_t width, const int
     return true;
 }
 
-/* ---- the nearest pixel in affine maps ------------------------------------------------------------------------------ */
+/* ---- the nearest pixel in affine maps ---------------------------------------------------------------------------- */
 
 /* What a row of the output is made of; the frame's outside is what was there before. */
 typedef struct warping {
@@ -215,7 +215,7 @@ static void stepped_row(const warping *w, uint8_t *to, int64_t row)
     }
 }
 
-/* ---- any map ------------------------------------------------------------------------------------------------------- */
+/* ---- any map ----------------------------------------------------------------------------------------------------- */
 
 static void place(double *x, double *y, const rn_warp *warp, double out_x, double out_y)
 {

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 /*
- * Where output pixels come from: x' = (m0 x + m1 y + m2) / d, y' = (m3 x + m4 y + m5) / d, with d = m6 x + m7 y + 1 in a
- * perspective and 1 otherwise.
+ * Where output pixels come from: x' = (m0 x + m1 y + m2) / d, y' = (m3 x + m4 y + m5) / d, with d = m6 x + m7 y + 1 in
+ * a perspective and 1 otherwise.
  */
 typedef struct rn_warp {
     double matrix[8];

@@ -22,7 +22,7 @@ static bool fits(const rn_plan *plan, const rn_plan_request *request)
     return rn_plan_bytes(plan) <= request->memory_limit;
 }
 
-/* The fewest maps made again that will do, where `most`, *plan's, will: halving, since more of them need less memory. */
+/* The fewest maps made again that will do, where `most`, *plan's, will: by halving, since more need less memory. */
 static rn_status use_the_limit(rn_plan **plan, rn_plan_request *request)
 {
     int32_t least = 0, most = (*plan)->recomputed;

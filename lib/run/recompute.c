@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Recomputation: what a combination made (a batch norm, a sum, a ReLU) need not be kept for backward. It can be made again
- * from what it was made of, by the same operation and to the same bits, in front of the first operation that reads it
- * there: T. Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016; G. Pleiss et al., "Memory-Efficient
- * Implementation of DenseNets", 2017.
+ * Recomputation: what a combination made (a batch norm, a sum, a ReLU) need not be kept for backward. It can be made
+ * again from what it was made of, by the same operation and to the same bits, in front of the first operation that
+ * reads it there: T. Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016; G. Pleiss et al.,
+ * "Memory-Efficient Implementation of DenseNets", 2017.
  *
  *   forward   ... CONV -> y   COMBINE y -> z   CONV z ...
  *   backward  ... COMBINE y -> z'   CONV_BACKWARD z' ...   NORM_SUMS z'   COMBINE over y ...
@@ -47,7 +47,7 @@ static int32_t buffer_of(const rn_tape *tape, const rn_operation *o, int operand
     return tape->view[o->operand[operand].view].buffer;
 }
 
-/* ---- which maps can be made again ---------------------------------------------------------------------------------- */
+/* ---- which maps can be made again -------------------------------------------------------------------------------- */
 
 static void propose(recomputing *r, int32_t maker)
 {
@@ -107,7 +107,7 @@ static void find_candidates(recomputing *r)
                 look_at_operand(r, i, j);
 }
 
-/* ---- choosing ------------------------------------------------------------------------------------------------------ */
+/* ---- choosing ---------------------------------------------------------------------------------------------------- */
 
 static int by_size(const void *a, const void *b)
 {
@@ -177,7 +177,7 @@ static void hurry_sources(recomputing *r)
         }
 }
 
-/* ---- rewriting ----------------------------------------------------------------------------------------------------- */
+/* ---- rewriting --------------------------------------------------------------------------------------------------- */
 
 static void make_again(recomputing *r, const candidate *c)
 {

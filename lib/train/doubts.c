@@ -142,8 +142,8 @@ static rn_status doubt_photos(rn_context *context, const rn_dataset *train, cons
 }
 
 /*
- * The shorter side, in pixels, that the last step of a pipeline that resizes gives a photo; 0 if there is none. A part of a
- * photo is as a whole one of the same scale: a part a of the area, resized to s, stands for s / sqrt(a).
+ * The shorter side, in pixels, that the last step of a pipeline that resizes gives a photo; 0 if there is none. A part
+ * of a photo is as a whole one of the same scale: a part a of the area, resized to s, stands for s / sqrt(a).
  */
 static double scale_of(const rn_pipeline *pipeline)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rotations, affine maps and perspectives: what must hold of any picture (test_transforms.c has torchvision's pixels). */
+/* Rotations, affine maps, perspectives: what must hold of any picture (test_transforms.c has torchvision's pixels). */
 #include "image/pictures.h"
 #include "image/warp.h"
 
