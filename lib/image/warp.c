@@ -60,12 +60,23 @@ static void expand_frame(rn_warp *warp, int32_t height, int32_t width)
     m[5] = m[3] * x + m[4] * y + m[5];
 }
 
+/* Columns become rows: no frame that is computed for a right angle may be a pixel too large. */
+static rn_warp turn_the_frame(int32_t height, int32_t width, bool clockwise)
+{
+    const rn_warp right = { .height = width, .width = height, .matrix = { 0, 1, 0, -1, 0, height } },
+                  left = { .height = width, .width = height, .matrix = { 0, -1, width, 1, 0, 0 } };
+
+    return clockwise ? right : left;
+}
+
 rn_warp rn_warp_rotation(int32_t height, int32_t width, double degrees, const double *centre, bool expands)
 {
-    const double turn = fmod(degrees, 360.0), angle = -radians(turn < 0 ? turn + 360 : turn);
+    const double rest = fmod(degrees, 360.0), turn = rest < 0 ? rest + 360 : rest, angle = -radians(turn);
     const double c = rounded_15(cos(angle)), s = rounded_15(sin(angle));
     rn_warp warp = { .height = height, .width = width, .matrix = { c, s, 0, -s, c, 0 } };
 
+    if (expands && centre == NULL && (turn == 90 || turn == 270))
+        return turn_the_frame(height, width, turn == 270);
     centre_on(warp.matrix, centre != NULL ? centre[0] : width / 2.0, centre != NULL ? centre[1] : height / 2.0, 0, 0);
     if (expands)
         expand_frame(&warp, height, width);
