@@ -198,7 +198,7 @@ static void threads_share_an_element_wise_rule(void **state)
                                                        .update = part, .payload = &calls, .element_wise = 1)));
         set_gradient(p);
         require_ok(own, rn_optimizer_step(rule));
-        assert_int_equal(atomic_load(&calls.calls), threads);
+        assert_true(threads == 1 ? atomic_load(&calls.calls) == 1 : atomic_load(&calls.calls) >= threads);
         set_gradient(p);
         require_ok(own, rn_optimizer_step(rule));
         for (int64_t i = 0; i < NUMBERS; i++)
