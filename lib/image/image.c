@@ -13,7 +13,9 @@ static const size_t max_file = (size_t)1 << 30; /* no photo is larger; a file is
 
 rn_workbench rn_workbench_make(const rn_context *context, rn_allocator allocator)
 {
-    return (rn_workbench){ .allocator = allocator, .resample = rn_resample_kernels_for(context->kernels->isa) };
+    return (rn_workbench){ .allocator = allocator,
+                           .resample = rn_resample_kernels_for(context->kernels->isa),
+                           .colour = rn_colour_kernels_for(context->kernels->isa) };
 }
 
 rn_image *rn_image_allocate(rn_context *context)

@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "base/message.h"
+#include "image/colour_kernels.h"
 #include "image/resample_kernels.h"
 
 #include <stdint.h>
@@ -16,6 +17,7 @@
 typedef struct rn_workbench {
     rn_allocator allocator;
     const rn_resample_kernels *resample;
+    const rn_colour_kernels *colour;
     int64_t max_pixels; /* of a picture; 0: RN_STANDARD_PIXELS */
 } rn_workbench;
 

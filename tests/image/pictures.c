@@ -7,7 +7,9 @@ const rn_workbench *plain_bench(void)
 {
     static rn_workbench bench;
 
-    bench = (rn_workbench){ .allocator = rn_default_allocator(), .resample = &rn_resample_baseline };
+    bench = (rn_workbench){ .allocator = rn_default_allocator(),
+                            .resample = &rn_resample_baseline,
+                            .colour = &rn_colour_baseline };
     return &bench;
 }
 

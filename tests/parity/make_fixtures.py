@@ -559,6 +559,8 @@ def rate_of(name):
         return 2e-7
     if name.startswith("densenet"):
         return 1e-6
+    if name in ("vgg11", "vgg19"):
+        return 1e-5
     return 1e-6 if name.startswith("plain") else 1e-4
 
 
