@@ -13,12 +13,15 @@
 
 enum { BLOCK = 64 };
 
+/* Loops over a block are called and not repeated: each is long once it is made of vectors. */
+#define APART static __attribute__((noinline))
+
 /* Pixels by channel; behind `count` whatever was there. */
 typedef struct block {
     float r[BLOCK], g[BLOCK], b[BLOCK];
 } block;
 
-static void take_apart(block *x, const uint8_t *rgb, size_t count)
+APART void take_apart(block *x, const uint8_t *rgb, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         x->r[i] = rgb[3 * i];
@@ -28,7 +31,7 @@ static void take_apart(block *x, const uint8_t *rgb, size_t count)
 }
 
 /* Numbers in [0, 256), whose fractions are cut off. */
-static void put_together(uint8_t *rgb, const block *x, size_t count)
+APART void put_together(uint8_t *rgb, const block *x, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         rgb[3 * i] = (uint8_t)x->r[i];
@@ -40,7 +43,7 @@ static void put_together(uint8_t *rgb, const block *x, size_t count)
 /* ---- saturation -------------------------------------------------------------------------------------------------- */
 
 /* ITU-R 601-2 luma in 16 fractional bits; whole numbers below 2^24 are exact in float, below 2^31 in int32_t. */
-static void find_greys(float *grey, const block *x)
+APART void find_greys(float *grey, const block *x)
 {
     for (int i = 0; i < BLOCK; i++) {
         const int32_t sum = (int32_t)x->r[i] * 19595 + (int32_t)x->g[i] * 38470 + (int32_t)x->b[i] * 7471 + 0x8000;
@@ -81,7 +84,7 @@ static void blend(uint8_t *bytes, size_t count, uint8_t grey, float factor)
         bytes[i] = (uint8_t)(int32_t)mix(grey, bytes[i], factor);
 }
 
-static void blend_channel(float *channel, const float *grey, float factor)
+APART void blend_channel(float *channel, const float *grey, float factor)
 {
     for (int i = 0; i < BLOCK; i++)
         channel[i] = mix(grey[i], channel[i], factor);
@@ -133,7 +136,7 @@ typedef struct hsv {
 } hsv;
 
 /* Greys have range 0; so that nothing is divided by it, they take 1 in its place. */
-static void find_parts(hsv *y, const block *x)
+APART void find_parts(hsv *y, const block *x)
 {
     for (int i = 0; i < BLOCK; i++) {
         const float r = x->r[i], g = x->g[i], b = x->b[i], high = r > g ? r : g, low = r < g ? r : g;
@@ -149,7 +152,7 @@ static void find_parts(hsv *y, const block *x)
 }
 
 /* How far round the hexagon, in sixths: where a channel is the greatest, its part is 0. */
-static void find_sixths(hsv *y)
+APART void find_sixths(hsv *y)
 {
     float behind_g[BLOCK], behind_b[BLOCK];
 
@@ -165,7 +168,7 @@ static void find_sixths(hsv *y)
 }
 
 /* In [5/6, 11/6] sixths: Pillow's fmod(turned, 1) is a subtraction. */
-static void find_hues(hsv *y)
+APART void find_hues(hsv *y)
 {
     for (int i = 0; i < BLOCK; i++) {
         const double turned = y->sixth[i] / 6.0 + 1.0;
@@ -199,7 +202,7 @@ static void look_up(candidates *c, const hsv *y, const tables *t, uint8_t shift)
     }
 }
 
-static void find_candidates(candidates *c, const hsv *y)
+APART void find_candidates(candidates *c, const hsv *y)
 {
     for (int i = 0; i < BLOCK; i++) {
         const double v = (double)y->most[i], s = (double)c->saturation[i];
@@ -212,8 +215,8 @@ static void find_candidates(candidates *c, const hsv *y)
 }
 
 /* v in two corners that follow each other, then q behind it and t before it, p in the other two. */
-static void choose(float *channel, const candidates *c, const hsv *y, float first, float second, float behind,
-                   float before)
+APART void choose(float *channel, const candidates *c, const hsv *y, float first, float second, float behind,
+                  float before)
 {
     for (int i = 0; i < BLOCK; i++) {
         const float k = c->corner[i], q = k == behind ? c->q[i] : c->p[i], t = k == before ? c->t[i] : q,
