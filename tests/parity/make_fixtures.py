@@ -560,7 +560,7 @@ def rate_of(name):
     if name.startswith("densenet"):
         return 1e-6
     if name in ("vgg11", "vgg19"):
-        return 1e-5
+        return 1e-5 if name == "vgg11" else 1e-6
     return 1e-6 if name.startswith("plain") else 1e-4
 
 
