@@ -21,6 +21,7 @@ struct rn_dataset {
     rn_photo *photo;
     size_t count, capacity;
     rn_passed_over passed;
+    bool said_deep_grey; /* in the log, once */
     /* of a dataset of the caller's; read NULL: an image folder */
     rn_sample_function read;
     void *payload;

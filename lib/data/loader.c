@@ -107,6 +107,19 @@ static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thre
     }
 }
 
+/* What torchvision would have made of them is white but for the darkest 1/256: worth a word, once a dataset. */
+static void say_deep_greys(const rn_loader *loader)
+{
+    for (int32_t i = 0; i < loader->context->pool.threads && !loader->dataset->said_deep_grey; i++) {
+        if (!loader->decoders[i].saw_deep_grey)
+            continue;
+        loader->dataset->said_deep_grey = true;
+        rn_context_log(loader->context, RN_LOG_WARNING,
+                       "pictures of 16-bit greys are read by their upper bytes; Pillow's convert('RGB') cuts them off "
+                       "at 255, so that torchvision sees them nearly white");
+    }
+}
+
 static void decode_group(rn_loader *loader)
 {
     const size_t end = loader->next + loader->group_batches;
@@ -119,6 +132,7 @@ static void decode_group(rn_loader *loader)
     for (size_t slot = 0; slot < count; slot++)
         loader->samples[slot].index = loader->order[first + slot];
     rn_parallel(&loader->context->pool, (int64_t)count, load_samples, loader);
+    say_deep_greys(loader);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */

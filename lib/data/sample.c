@@ -8,7 +8,7 @@ static const size_t max_photo_file = (size_t)1 << 30;
 
 struct rn_sample {
     const rn_sample_source *source;
-    const rn_decoder *decoder;
+    rn_decoder *decoder;
     float *floats;
     rn_message *message;
     rn_status status; /* of giving it, or why it cannot be given; says so in *message unless RN_OK */
@@ -30,7 +30,10 @@ static rn_status prepare(const rn_sample *sample, rn_pixels *pixels)
 {
     const rn_sample_source *const source = sample->source;
     rn_message reason;
-    rn_status status = rn_pipeline_transform(source->pipeline, pixels, &source->draw, &reason);
+    rn_status status;
+
+    sample->decoder->saw_deep_grey = sample->decoder->saw_deep_grey || pixels->is_deep_grey;
+    status = rn_pipeline_transform(source->pipeline, pixels, &source->draw, &reason);
 
     if (status != RN_OK)
         status = rn_fail(sample->message, status, "%s: %s", source->name, reason.text);
@@ -137,7 +140,7 @@ static rn_status load_given(rn_sample *sample)
     return RN_OK;
 }
 
-rn_status rn_sample_load(float *floats, const rn_decoder *decoder, const rn_sample_source *source, rn_message *message)
+rn_status rn_sample_load(float *floats, rn_decoder *decoder, const rn_sample_source *source, rn_message *message)
 {
     rn_sample sample = { .source = source, .decoder = decoder, .floats = floats, .message = message };
 

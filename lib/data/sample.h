@@ -12,6 +12,7 @@
 typedef struct rn_decoder {
     rn_block_cache cache;
     rn_workbench bench;
+    bool saw_deep_grey; /* a picture of 16-bit greys (pixels.h) */
 } rn_decoder;
 
 /* Before the samples of a group, on the thread that decodes them. */
@@ -33,6 +34,6 @@ typedef struct rn_sample_source {
  * size, and what the function answers, with a message that names the sample. Touches nothing that another thread may
  * use.
  */
-rn_status rn_sample_load(float *floats, const rn_decoder *decoder, const rn_sample_source *source, rn_message *message);
+rn_status rn_sample_load(float *floats, rn_decoder *decoder, const rn_sample_source *source, rn_message *message);
 
 #endif

@@ -128,8 +128,13 @@ rn_status rn_pixels_decode(rn_pixels *pixels, const rn_workbench *bench, const u
         pixels->orientation = rn_exif_orientation(bytes, nbytes);
         return status;
     }
-    if (nbytes >= sizeof png && memcmp(bytes, png, sizeof png) == 0)
-        return decode_png(pixels, bench, bytes, nbytes, name, message);
+    if (nbytes >= sizeof png && memcmp(bytes, png, sizeof png) == 0) {
+        enum { DEPTH = 24, COLOUR = 25 }; /* in the first chunk, IHDR */
+        const rn_status status = decode_png(pixels, bench, bytes, nbytes, name, message);
+
+        pixels->is_deep_grey = status == RN_OK && bytes[DEPTH] == 16 && bytes[COLOUR] == 0;
+        return status;
+    }
     if (nbytes >= 2 && bytes[0] == 'B' && bytes[1] == 'M')
         return rn_pixels_decode_bmp(pixels, bench, bytes, nbytes, name, message);
     return fail_unknown(bytes, nbytes, name, message);

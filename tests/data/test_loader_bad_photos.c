@@ -196,6 +196,53 @@ static void bad_photos_are_left_out_counted_and_logged(void **state)
     }
 }
 
+static void copy_file(const char *to, const char *from)
+{
+    FILE *const in = fopen(from, "rb"), *const out = fopen(to, "wb");
+    char bytes[4096];
+    size_t nbytes;
+
+    assert_true(in != NULL && out != NULL);
+    nbytes = fread(bytes, 1, sizeof bytes, in);
+    assert_int_equal(fwrite(bytes, 1, nbytes, out), nbytes);
+    assert_int_equal(fclose(in) + fclose(out), 0);
+}
+
+/* Said once, however often and by however many threads they are read. */
+static void deep_greys_are_said_once(void **state)
+{
+    const char *const root = rn_test_directory();
+
+    (void)state;
+    make_folder(root, "a");
+    make_folder(root, "b");
+    for (int i = 0; i < 4; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "%c/grey%d.png", 'a' + i % 2, i);
+        copy_file(rn_test_path(root, name), rn_test_fixture("image/fixtures/grey16.png"));
+    }
+    for (int32_t threads = 1; threads <= 3; threads++) {
+        lines kept;
+        rn_context *const context = make_context(threads, &kept);
+        rn_loader *const loader = make_loader(context, root, RN_BAD_PHOTO_FAILS, 0);
+        const rn_batch *batch;
+
+        for (uint64_t epoch = 0; epoch < 2; epoch++) {
+            rn_status status;
+
+            require_ok(context, rn_loader_start(loader, epoch));
+            while ((status = rn_loader_next(&batch, loader)) == RN_OK)
+                continue;
+            assert_int_equal(status, RN_END);
+        }
+        assert_int_equal(kept.count, 1);
+        assert_non_null(strstr(kept.last, "16-bit greys"));
+        rn_loader_destroy(loader);
+        rn_context_destroy(context);
+    }
+}
+
 static void nothing_but_bad_photos_is_an_empty_epoch(void **state)
 {
     const char *const root = rn_test_directory();
@@ -226,6 +273,7 @@ int main(void)
         cmocka_unit_test(a_failure_can_be_mended_or_passed_over),
         cmocka_unit_test(a_photo_that_is_gone_is_named),
         cmocka_unit_test(bad_photos_are_left_out_counted_and_logged),
+        cmocka_unit_test(deep_greys_are_said_once),
         cmocka_unit_test(nothing_but_bad_photos_is_an_empty_epoch),
     };
 

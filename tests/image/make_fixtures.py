@@ -85,6 +85,9 @@ def codecs():
     save("palette_transparent.png", small.quantize(13), "PNG", transparency=3)
     sixteen = numpy.asarray(small).astype(numpy.uint16) * 256 + 77
     add("rgb16.png", png(61, 47, 16, 2, [row.astype(">u2").tobytes() for row in sixteen]))
+    # Pillow cuts 16-bit greys off at 255; the upper bytes are read here, and no line says otherwise.
+    with open(out + "grey16.png", "wb") as f:
+        f.write(png(5, 3, 16, 0, [struct.pack(">5H", *((40 * (5 * y + x) + 1) * 100 + 7 for x in range(5))) for y in range(3)]))
     add("interlaced.png", png(61, 47, 8, 2, passes(numpy.asarray(small)), 1))
     add("palette4.png", png(61, 47, 4, 3, [bytes((x + y) % 16 * 17 for x in range(31)) for y in range(47)],
                             0, chunk(b"PLTE", bytes(range(10, 58)))))
