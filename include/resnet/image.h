@@ -10,7 +10,8 @@
  * the same parameters, the same bytes. Behind numbers may stand words, some with numbers of their own ("padding 4" or
  * "padding=4"). FILTER is nearest, bilinear, bicubic, box, hamming or lanczos, all but the first with antialiasing, as
  * Pillow computes them; MIX is nearest or bilinear; what lies outside a picture is black, or "fill R G B" (0 to 255); p
- * is a probability, 0.5 if left out.
+ * is a probability, 0.5 if left out. A list out of a Python program is understood as far as it says no more:
+ * "transforms.CenterCrop((224, 224)), transforms.RandomResizedCrop(224, scale=(0.2, 1.0))".
  *
  *   ExifTranspose()           the first step: turns a JPEG upright as its EXIF orientation says (Pillow's
  *                             ImageOps.exif_transpose; torchvision's loaders do not)

@@ -1,80 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The text of a pipeline: steps separated by commas, each a name and in parentheses numbers, then words, some with
- * numbers behind them. Commas or spaces separate these; a word may be followed by "=".
- *
- * Numbers have at most 15 digits, zeros in front not counted, and at most 15 decimals. They are read and printed here,
- * since strtod and printf follow the program's locale: mantissa / 10^k is correctly rounded because both are exact.
+ * numbers behind them. Commas or spaces separate these. What Python programs write is understood, too: "=" behind
+ * words, brackets around numbers, modules in front of names, and some names of arguments.
  */
+#include "image/decimal.h"
 #include "image/pipeline.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-/* ---- numbers --------------------------------------------------------------------------------------------------- */
-
-enum { DIGITS = 15 };
-
-static double power_of_ten(int32_t k)
-{
-    double power = 1;
-
-    for (int32_t i = 0; i < k; i++)
-        power *= 10;
-    return power;
-}
-
-/* Reads [-]digits[.digits]; false if there is none, it is too long, or another follows without a gap. */
-static bool read_number(double *value, const char **text)
-{
-    const char *at = *text;
-    const bool negative = *at == '-';
-    int32_t digits = 0, decimals = 0;
-    int64_t mantissa = 0;
-    bool point = false, any = false;
-
-    at += negative;
-    for (; isdigit((unsigned char)*at) || (*at == '.' && !point); at++) {
-        if (*at == '.') {
-            point = true;
-            continue;
-        }
-        any = true;
-        mantissa = mantissa * 10 + (*at - '0');
-        digits += mantissa != 0; /* zeros in front are none: the text of .5 is 0.5 */
-        decimals += point;
-        if (digits > DIGITS || decimals > DIGITS)
-            return false;
-    }
-    if (!any || *at == '.' || *at == '-')
-        return false;
-    *value = (double)mantissa / power_of_ten(decimals);
-    *value = negative && mantissa != 0 ? -*value : *value;
-    *text = at;
-    return true;
-}
-
-/* The shortest text that reads back as the same value. */
-static void print_number(char *text, size_t size, double value)
-{
-    const double magnitude = fabs(value);
-
-    for (int32_t k = 0; k <= DIGITS; k++) {
-        const double power = power_of_ten(k), mantissa = round(magnitude * power);
-
-        if (mantissa / power == magnitude || k == DIGITS) {
-            const long long whole = (long long)(mantissa / power), part = (long long)(mantissa - (double)whole * power);
-
-            if (k == 0)
-                snprintf(text, size, "%s%lld", value < 0 ? "-" : "", whole);
-            else
-                snprintf(text, size, "%s%lld.%0*lld", value < 0 ? "-" : "", whole, (int)k, part);
-            return;
-        }
-    }
-}
 
 /* ---- parsing --------------------------------------------------------------------------------------------------- */
 
@@ -123,43 +59,138 @@ static rn_status fail_count(const rn_step_grammar *rule, int32_t count, rn_messa
 static rn_status fail_number(const rn_step_grammar *rule, rn_message *message)
 {
     return rn_fail(message, RN_FORMAT, "%s: a number of at most %d digits was expected, or ')'", rule->name,
-                   (int)DIGITS);
+                   (int)RN_DECIMAL_DIGITS);
 }
 
 static rn_status read_within(double *number, const char **text, const rn_step_grammar *rule, double lowest,
                              double highest, bool is_whole, rn_message *message)
 {
     skip_spaces(text);
-    if (!read_number(number, text))
+    if (!rn_decimal_read(number, text))
         return fail_number(rule, message);
     if (*number < lowest || *number > highest || (is_whole && *number != floor(*number)))
         return rn_fail(message, RN_FORMAT, "%s: %g is not possible", rule->name, *number);
     return RN_OK;
 }
 
-/* A word, and the numbers that go with it. */
-static rn_status read_word(rn_transform *step, const char **text, const rn_step_grammar *rule, rn_message *message)
+/* A bracket that numbers may stand in, as in Python's tuples and lists; gives what closes it, or '\0'. */
+static char open_bracket(const char **text)
 {
-    const char *name;
-    const size_t length = read_name(&name, text);
-    const rn_step_word *const word = find_word(rule, name, length);
-    rn_status status = RN_OK;
+    const char closing = **text == '(' ? ')' : **text == '[' ? ']' : '\0';
 
-    if (word == NULL)
-        return rn_fail(message, RN_FORMAT, "%s knows no '%.*s'", rule->name, (int)(length < 40 ? length : 40), name);
-    if (word->count == 0)
-        step->number[word->slot] = word->value;
+    *text += closing != '\0';
+    return closing;
+}
+
+static rn_status close_bracket(const char **text, char closing, const rn_step_grammar *rule, rn_message *message)
+{
     skip_spaces(text);
-    if (**text == '=' && word->count > 0)
+    if (closing == '\0')
+        return RN_OK;
+    if (**text != closing)
+        return rn_fail(message, RN_FORMAT, "%s: '%c' was expected", rule->name, closing);
+    (*text)++;
+    return RN_OK;
+}
+
+/* A word's numbers. */
+static rn_status read_values(double *number, const char **text, const rn_step_word *word, const rn_step_grammar *rule,
+                             rn_message *message)
+{
+    rn_status status = RN_OK;
+    char closing;
+
+    skip_spaces(text);
+    if (**text == '=')
         (*text)++;
+    skip_spaces(text);
+    closing = open_bracket(text);
     for (int32_t i = 0; i < word->count && status == RN_OK; i++) {
         skip_spaces(text);
         if (i > 0 && **text == ',')
             (*text)++;
-        status = read_within(&step->number[word->slot + i], text, rule, word->lowest, word->highest, word->is_whole,
-                             message);
+        status = read_within(&number[i], text, rule, word->lowest, word->highest, word->is_whole, message);
     }
+    return status == RN_OK ? close_bracket(text, closing, rule, message) : status;
+}
+
+/*
+ * The name of a Python argument that says nothing, as "size=" in front of the first number: true if it was one, and
+ * is passed over with its "=".
+ */
+static bool skip_argument_name(const rn_transform *step, const char *name, size_t length, const char **text,
+                               const rn_step_grammar *rule)
+{
+    static const struct {
+        const char *name;
+        int32_t behind; /* so many numbers; -1: anywhere */
+        int32_t most;   /* of the step's numbers; 0: any */
+    } known[] = { { "size", 0, 0 }, { "degrees", 0, 0 }, { "p", 0, 1 },
+                  { "mean", 0, 6 }, { "std", 3, 6 },     { "interpolation", -1, 0 } };
+
+    skip_spaces(text);
+    for (size_t i = 0; i < sizeof known / sizeof known[0] && **text == '='; i++)
+        if (strlen(known[i].name) == length && memcmp(known[i].name, name, length) == 0 &&
+            (known[i].behind < 0 || known[i].behind == step->count) &&
+            (known[i].most == 0 || known[i].most == rule->most)) {
+            (*text)++;
+            return true;
+        }
+    return false;
+}
+
+/* A word, and the numbers that go with it. */
+static rn_status read_word(rn_transform *step, bool *has_words, const char **text, const rn_step_grammar *rule,
+                           rn_message *message)
+{
+    const char *name;
+    const size_t length = read_name(&name, text);
+    const rn_step_word *const word = find_word(rule, name, length);
+
+    if (word == NULL && skip_argument_name(step, name, length, text, rule))
+        return RN_OK;
+    if (word == NULL)
+        return rn_fail(message, RN_FORMAT, "%s knows no '%.*s'", rule->name, (int)(length < 40 ? length : 40), name);
+    *has_words = true;
+    if (word->count > 0)
+        return read_values(step->number + word->slot, text, word, rule, message);
+    step->number[word->slot] = word->value;
+    return RN_OK;
+}
+
+/* A number that stands by itself; one too many is counted. */
+static rn_status read_own_number(rn_transform *step, const char **text, const rn_step_grammar *rule,
+                                 rn_message *message)
+{
+    const bool fits = step->count < rule->most;
+    double number = 0;
+    rn_status status;
+
+    if (step->count > rule->most)
+        return fail_count(rule, step->count, message);
+    status = fits ? read_within(&number, text, rule, rule->lowest, rule->highest, rule->is_whole, message)
+                  : read_within(&number, text, rule, -INFINITY, INFINITY, false, message);
+    if (fits)
+        step->number[step->count] = number;
+    step->count++;
     return status;
+}
+
+/* One of them, or several in brackets. */
+static rn_status read_own_numbers(rn_transform *step, const char **text, const rn_step_grammar *rule,
+                                  rn_message *message)
+{
+    const char closing = open_bracket(text);
+    rn_status status;
+
+    do {
+        status = read_own_number(step, text, rule, message);
+        skip_spaces(text);
+        if (status == RN_OK && closing != '\0' && **text == ',')
+            (*text)++;
+        skip_spaces(text);
+    } while (status == RN_OK && closing != '\0' && **text != closing);
+    return status == RN_OK ? close_bracket(text, closing, rule, message) : status;
 }
 
 /* What stands in the parentheses, up to the closing one. */
@@ -176,26 +207,26 @@ static rn_status read_arguments(rn_transform *step, const char **text, const rn_
             (*text)++;
             skip_spaces(text);
         }
-        if (isalpha((unsigned char)**text) && rule->words != NULL) {
-            has_words = true;
-            status = read_word(step, text, rule, message);
-        } else if (has_words) {
+        if (isalpha((unsigned char)**text))
+            status = read_word(step, &has_words, text, rule, message);
+        else if (has_words)
             status = rn_fail(message, RN_FORMAT, "%s: numbers without a word stand in front", rule->name);
-        } else if (step->count == RN_TRANSFORM_NUMBERS || step->count > rule->most) {
-            status = fail_count(rule, step->count, message);
-        } else {
-            const bool fits = step->count < rule->most; /* one too many is counted */
-            double number = 0;
-
-            status = fits ? read_within(&number, text, rule, rule->lowest, rule->highest, rule->is_whole, message)
-                          : read_within(&number, text, rule, -INFINITY, INFINITY, false, message);
-            if (fits)
-                step->number[step->count] = number;
-            step->count++;
-        }
+        else
+            status = read_own_numbers(step, text, rule, message);
     }
     (*text) += status == RN_OK;
     return status;
+}
+
+/* The name of a step, and in front of it perhaps that of a Python module. */
+static int32_t read_kind(const char **text, const char **name, size_t *length)
+{
+    *length = read_name(name, text);
+    for (int level = 0; level < 3 && *length > 0 && **text == '.'; level++) {
+        (*text)++;
+        *length = read_name(name, text);
+    }
+    return find_kind(*name, *length);
 }
 
 /* "Name(numbers, words)" */
@@ -208,8 +239,7 @@ static rn_status parse_step(rn_transform *step, const char **text, rn_message *m
     rn_status status;
 
     skip_spaces(text);
-    length = read_name(&name, text);
-    kind = find_kind(name, length);
+    kind = read_kind(text, &name, &length);
     if (kind < 0)
         return rn_fail(message, RN_FORMAT, "a pipeline has no step '%.*s'", (int)(length < 40 ? length : 40), name);
     *step = (rn_transform){ .kind = (rn_transform_kind)kind };
@@ -298,7 +328,7 @@ static void write_number(writer *w, double value)
 {
     char number[64];
 
-    print_number(number, sizeof number, value);
+    rn_decimal_print(number, sizeof number, value);
     write_text(w, number);
 }
 

@@ -79,6 +79,22 @@ static void words_are_printed_in_one_form(void **state)
                  "ToTensor(), RandomErasing(0.25, scale 0.1 0.2, value 1 -1 0.5)");
 }
 
+/* A list out of a program of torchvision's. */
+static void what_python_writes_is_understood(void **state)
+{
+    (void)state;
+    require_text("transforms.Resize(256), transforms.CenterCrop((224, 200)), torchvision.transforms.ToTensor(), "
+                 "transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])",
+                 "Resize(256), CenterCrop(224, 200), ToTensor(), Normalize(0.485 0.456 0.406, 0.229 0.224 0.225)");
+    require_text("T.RandomResizedCrop(size=(224, 224,), scale=(0.2, 1.0), ratio=[0.5, 2], interpolation=bicubic), "
+                 "T.RandomRotation(degrees=[-45.0, 45.0], interpolation=nearest), T.RandomHorizontalFlip(p=0.25), "
+                 "T.ToTensor(), T.Normalize(mean=[0.5, 0.5, 0.5], std=(0.25, 0.25, 0.25))",
+                 "RandomResizedCrop(224, 224, scale 0.2 1, ratio 0.5 2, bicubic), RandomRotation(-45, 45), "
+                 "RandomHorizontalFlip(0.25), ToTensor(), Normalize(0.5 0.5 0.5, 0.25 0.25 0.25)");
+    require_text("RandomCrop(32, padding=(4)), Pad([1, 2], fill=(1, 2, 3)), ToTensor()",
+                 "RandomCrop(32, padding 4), Pad(1, 2, fill 1 2 3), ToTensor()");
+}
+
 /* Every value of up to three decimals is the double that a C compiler makes of it, and prints back. */
 static void numbers_are_exact(void **state)
 {
@@ -159,7 +175,19 @@ static void refusals_say_which_step_and_why(void **state)
         { "Resize(1e2), ToTensor()", "Resize knows no 'e'" },
         { "Resize(0x10), ToTensor()", "Resize: 0 is not possible" },
         { "Resize(nan), ToTensor()", "Resize knows no 'nan'" },
-        { "CenterCrop(8, bilinear), ToTensor()", "CenterCrop: a number" },
+        { "CenterCrop(8, bilinear), ToTensor()", "CenterCrop knows no 'bilinear'" },
+        { "CenterCrop((8, 9), ToTensor()", "CenterCrop knows no 'ToTensor'" },
+        { "CenterCrop([8, 9), ToTensor()", "CenterCrop: a number" },
+        { "CenterCrop((8, 9], ToTensor()", "CenterCrop: a number" },
+        { "CenterCrop(((8, 9))), ToTensor()", "CenterCrop: a number" },
+        { "CenterCrop(()), ToTensor()", "CenterCrop: a number" },
+        { "Pad(1, fill=(1, 2)), ToTensor()", "Pad: a number" },
+        { "Pad(1, fill=(1, 2, 3, 4)), ToTensor()", "Pad: ')' was expected" },
+        { "ColorJitter(hue=0.1), ToTensor()", "ColorJitter knows no 'hue'" },
+        { "ToTensor(), Normalize(std=[1, 1, 1], mean=[0, 0, 0])", "Normalize knows no 'std'" },
+        { "RandomSolarize(p=0.5), ToTensor()", "RandomSolarize knows no 'p'" },
+        { "a.b.c.d.Resize(8), ToTensor()", "no step 'd'" },
+        { "transforms., ToTensor()", "no step ''" },
         { "Resize(bicubic 8), ToTensor()", "numbers without a word stand in front" },
         { "Resize(8, max_size), ToTensor()", "Resize: a number" },
         { "Resize(8, max_size 8), ToTensor()", "max_size goes with one size" },
@@ -257,6 +285,7 @@ int main(void)
         cmocka_unit_test(text_is_printed_in_one_form),
         cmocka_unit_test(numbers_left_out_are_torchvisions),
         cmocka_unit_test(words_are_printed_in_one_form),
+        cmocka_unit_test(what_python_writes_is_understood),
         cmocka_unit_test(numbers_are_exact),
         cmocka_unit_test(long_numbers_print_as_what_is_read),
         cmocka_unit_test(refusals_say_which_step_and_why),
