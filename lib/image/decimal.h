@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Decimal numbers in the texts of pipelines: at most 15 digits, zeros in front not counted, and at most 15 decimals. They
- * are read and printed here, since strtod and printf follow the program's locale: mantissa / 10^k is correctly rounded
- * because both are exact.
+ * Decimal numbers in the texts of pipelines: at most 15 digits, zeros in front not counted, and at most 15 decimals.
+ * They are read and printed here, since strtod and printf follow the program's locale: mantissa / 10^k is correctly
+ * rounded because both are exact.
  */
 #ifndef RN_IMAGE_DECIMAL_H
 #define RN_IMAGE_DECIMAL_H
