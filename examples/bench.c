@@ -223,7 +223,7 @@ int main(int argc, char **argv)
         { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
         { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
         { "memory", ARGS_BYTES, &s.memory, "SIZE",
-          "what a step may take beside the weights, such as 700M; less memory takes more time (no limit)" },
+          "what a step may take for maps, beside weights, gradients and optimizer, such as 700M (no limit)" },
         { "size", ARGS_COUNT, &s.size, "S", "height and width of the images (the network's own)" },
         { "classes", ARGS_COUNT, &s.classes, "N", "outputs (those of the published weights)" },
         { "steps", ARGS_COUNT, &s.steps, "N", "steps that are timed, 5 to 1000 (5)" },

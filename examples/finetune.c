@@ -272,7 +272,7 @@ int main(int argc, char **argv)
         { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
         { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
         { "memory", ARGS_BYTES, &s.memory, "SIZE",
-          "what a step may take beside the weights, such as 700M; less memory takes more time (no limit)" },
+          "what a step may take for maps, beside weights, gradients and optimizer, such as 700M (no limit)" },
         { "pipeline", ARGS_TEXT, &s.pipeline, "TEXT",
           "preprocessing, e.g. \"Resize(32), ToTensor()\" (the network's)" },
         { "training-pipeline", ARGS_TEXT, &s.training_pipeline, "TEXT", "the same for training photos" },

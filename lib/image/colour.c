@@ -22,12 +22,6 @@ static size_t count_of(const rn_pixels *pixels)
     return (size_t)pixels->width * (size_t)pixels->height;
 }
 
-/* ITU-R 601-2 luma in 16 fractional bits. */
-static uint8_t luma(const uint8_t *rgb)
-{
-    return (uint8_t)((rgb[0] * 19595u + rgb[1] * 38470u + rgb[2] * 7471u + 0x8000u) >> 16);
-}
-
 static void blend_with_grey(const rn_pixels *pixels, uint8_t grey, float factor)
 {
     pixels->bench->colour->blend(pixels->rgb, count_of(pixels) * 3, grey, factor);
@@ -51,15 +45,10 @@ void rn_pixels_saturation(rn_pixels *pixels, float factor)
     pixels->bench->colour->saturation(pixels->rgb, count_of(pixels), factor);
 }
 
+/* All grey, nothing of the colour. */
 void rn_pixels_greyscale(rn_pixels *pixels)
 {
-    const size_t count = count_of(pixels);
-
-    for (size_t i = 0; i < count; i++) {
-        uint8_t *const rgb = pixels->rgb + 3 * i;
-
-        rgb[0] = rgb[1] = rgb[2] = luma(rgb);
-    }
+    rn_pixels_saturation(pixels, 0);
 }
 
 void rn_pixels_hue(rn_pixels *pixels, double turn)

@@ -9,7 +9,6 @@
 #include "image/pipeline.h"
 #include "tensor/tensor.h"
 
-#include <math.h>
 #include <string.h>
 #include <zlib.h>
 

@@ -89,15 +89,21 @@ static void stretch(byte_table table, const histogram h)
     }
 }
 
-void rn_pixels_autocontrast(rn_pixels *pixels)
+/* Each channel by the table that its histogram gives. */
+static void apply_by_histogram(rn_pixels *pixels, void (*fill)(byte_table table, const histogram h))
 {
     histogram of_channels[3];
     byte_table tables[3];
 
     count_bytes(of_channels, pixels);
     for (int c = 0; c < 3; c++)
-        stretch(tables[c], of_channels[c]);
+        fill(tables[c], of_channels[c]);
     apply_tables(pixels, tables);
+}
+
+void rn_pixels_autocontrast(rn_pixels *pixels)
+{
+    apply_by_histogram(pixels, stretch);
 }
 
 /* The brightest value that occurs does not count, or all pixels would have to share 255 steps of what lies below. */
@@ -126,13 +132,7 @@ static void equalize_one(byte_table table, const histogram h)
 
 void rn_pixels_equalize(rn_pixels *pixels)
 {
-    histogram of_channels[3];
-    byte_table tables[3];
-
-    count_bytes(of_channels, pixels);
-    for (int c = 0; c < 3; c++)
-        equalize_one(tables[c], of_channels[c]);
-    apply_tables(pixels, tables);
+    apply_by_histogram(pixels, equalize_one);
 }
 
 /* ---- sharpness --------------------------------------------------------------------------------------------------- */

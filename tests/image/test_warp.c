@@ -102,17 +102,18 @@ static void what_moves_nothing_changes_nothing(void **state)
     }
 }
 
-/* Beyond 32768 pixels steps are no longer of 16 bits: the same pixels come out of part of the picture. */
+/* Beyond 32768 pixels steps are no longer of 16 bits. */
 static void long_pictures_are_turned_too(void **state)
 {
     rn_pixels pixels = noise_picture(40000, 3, 2), copy = copy_pixels(&pixels);
 
     (void)state;
-    assert_int_equal(turn(&pixels, 180, NULL), RN_OK);
-    assert_int_equal(turn(&pixels, 180, NULL), RN_OK);
+    for (int quarter = 0; quarter < 4; quarter++) {
+        const rn_warp warp = rn_warp_rotation(pixels.height, pixels.width, 90, NULL, true);
+
+        assert_int_equal(rn_pixels_warp(&pixels, &warp, NULL, NULL), RN_OK);
+    }
     require_same_pixels(&pixels, &copy);
-    for (int32_t x = 0; x < 40000; x += 997)
-        assert_memory_equal(pixels.rgb + x * 3, copy.rgb + x * 3, 3);
     rn_pixels_release(&pixels);
     rn_pixels_release(&copy);
 }
