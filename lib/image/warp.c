@@ -160,6 +160,7 @@ typedef struct warping {
     const rn_warp *warp;
     const rn_pixels *from;
     rn_crop part; /* of the output */
+    double x, y;  /* where steps that add up have come at the beginning of the row (stepped_row) */
 } warping;
 
 static const uint8_t *pixel_at(const rn_pixels *pixels, int64_t x, int64_t y)
@@ -214,10 +215,9 @@ static double stepped(double start, double step, int64_t times)
 static void stepped_row(const warping *w, uint8_t *to, int64_t row)
 {
     const double *const m = w->warp->matrix;
-    const double start_x = stepped(m[2] + m[0] * 0.5 + m[1] * 0.5, m[1], row),
-                 start_y = stepped(m[5] + m[3] * 0.5 + m[4] * 0.5, m[4], row);
-    double x = stepped(start_x, m[0], w->part.left), y = stepped(start_y, m[3], w->part.left);
+    double x = stepped(w->x, m[0], w->part.left), y = stepped(w->y, m[3], w->part.left);
 
+    (void)row;
     for (int32_t i = 0; i < w->part.width; i++, to += 3) {
         if (x >= 0 && x < w->from->width && y >= 0 && y < w->from->height)
             memcpy(to, pixel_at(w->from, (int64_t)x, (int64_t)y), 3);
@@ -289,8 +289,9 @@ static void fill_with(const rn_pixels *pixels, const uint8_t *colour)
 rn_status rn_pixels_warp(rn_pixels *pixels, const rn_warp *warp, const rn_crop *crop, rn_message *message)
 {
     const rn_crop all = { 0, 0, warp->height, warp->width };
-    const warping w = { warp, pixels, crop != NULL ? *crop : all };
     const double *const m = warp->matrix;
+    warping w = { warp, pixels, crop != NULL ? *crop : all, m[2] + m[0] * 0.5 + m[1] * 0.5,
+                  m[5] + m[3] * 0.5 + m[4] * 0.5 };
     const bool any = warp->is_perspective || warp->is_bilinear;
     const bool fixed = !any && (m[1] != 0 || m[3] != 0) && reaches(warp);
     rn_pixels warped;
@@ -299,7 +300,9 @@ rn_status rn_pixels_warp(rn_pixels *pixels, const rn_warp *warp, const rn_crop *
     if (status != RN_OK)
         return status;
     fill_with(&warped, warp->fill);
-    for (int32_t i = 0; i < w.part.height; i++)
+    w.x = stepped(w.x, m[1], w.part.top);
+    w.y = stepped(w.y, m[4], w.part.top);
+    for (int32_t i = 0; i < w.part.height; i++, w.x += m[1], w.y += m[4])
         (any     ? any_row
          : fixed ? fixed_row
                  : stepped_row)(&w, warped.rgb + (size_t)i * (size_t)w.part.width * 3, (int64_t)w.part.top + i);

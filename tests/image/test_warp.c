@@ -118,6 +118,21 @@ static void long_pictures_are_turned_too(void **state)
     rn_pixels_release(&copy);
 }
 
+/* Work grows with the pixels: adding steps up anew for each of these rows would take an hour. */
+static void tall_pictures_take_no_longer(void **state)
+{
+    enum { TALL = 3000000, MOVED = 1000001 };
+    rn_pixels pixels = noise_picture(1, TALL, 2), before = copy_pixels(&pixels);
+    const rn_affine down = { .scale = 1, .translate = { 0, MOVED } };
+    const rn_warp warp = rn_warp_affine(TALL, 1, &down);
+
+    (void)state;
+    assert_int_equal(rn_pixels_warp(&pixels, &warp, NULL, NULL), RN_OK);
+    assert_memory_equal(pixels.rgb + (size_t)MOVED * 3, before.rgb, (size_t)(TALL - MOVED) * 3);
+    rn_pixels_release(&pixels);
+    rn_pixels_release(&before);
+}
+
 static void corners_that_fall_together_are_no_map(void **state)
 {
     const int32_t corner[4][2] = { { 3, 3 }, { 3, 3 }, { 3, 3 }, { 3, 3 } };
@@ -151,6 +166,7 @@ int main(void)
         cmocka_unit_test(a_frame_grows_with_the_picture),
         cmocka_unit_test(what_moves_nothing_changes_nothing),
         cmocka_unit_test(long_pictures_are_turned_too),
+        cmocka_unit_test(tall_pictures_take_no_longer),
         cmocka_unit_test(corners_that_fall_together_are_no_map),
         cmocka_unit_test(what_lies_outside_is_filled),
     };
