@@ -91,7 +91,7 @@ def codecs():
     add("interlaced.png", png(61, 47, 8, 2, passes(numpy.asarray(small)), 1))
     add("palette4.png", png(61, 47, 4, 3, [bytes((x + y) % 16 * 17 for x in range(31)) for y in range(47)],
                             0, chunk(b"PLTE", bytes(range(10, 58)))))
-    # From version 10 on Pillow continues it with black, as libpng does.
+    # Pillow 9.4 continues it with greys, Pillow 13 with black.
     add("palette_short.png", *(png(61, 47, 4, 3, [bytes((x + y) % 16 * 17 for x in range(31)) for y in range(47)],
                                    0, chunk(b"PLTE", bytes(range(10, 40)) + more)) for more in (b"", bytes(18))))
     save("rgb.bmp", small, "BMP")
