@@ -124,6 +124,13 @@ RN_API rn_status rn_model_freeze(rn_model *model, const char *pattern);
 RN_API rn_status rn_model_unfreeze(rn_model *model, const char *pattern);
 /* Freezes everything but the head. RN_STATE: the model has no head. */
 RN_API rn_status rn_model_freeze_backbone(rn_model *model);
+/*
+ * The last layer that gives the same for the same image whatever is trained now, and through which alone everything
+ * behind it sees the image: "flatten" of a resnet whose backbone is frozen, the logits if all is. A session with
+ * that output and one with that input are the two halves of the network (session.h): what the first gives for a photo
+ * has to be computed once. Borrowed; NULL: there is none, the first layers are trained.
+ */
+RN_API const char *rn_model_frozen_layer(const rn_model *model);
 
 /*
  * The summary table people know: layer, output shape, parameters, trainable. Writes at most `size` bytes including the

@@ -11,6 +11,11 @@
  * model file), last.safetensors (weights, optimizer, scheduler, phase, epoch and batch, best metric, and which best
  * belongs to it) and history.jsonl (one line an epoch). Each is replaced as a whole or not at all.
  *
+ * Features: what the frozen part of the network makes of a photo (rn_model_frozen_layer) is computed once and kept, of
+ * validation photos always, of training photos where the training pipeline draws nothing at random, as many as fit
+ * rn_trainer_options.feature_memory. Their files are then not opened again, and an epoch of a new head takes seconds.
+ * No number differs from what it would be without.
+ *
  * Resuming: run the same program again with `resume`. Phases that are complete return at once, the interrupted one goes
  * on where its last checkpoint stands, and the end has the same bytes as an undisturbed run.
  */
@@ -74,7 +79,11 @@ typedef struct rn_trainer_options {
     int32_t precision;   /* an rn_precision, of training and validation */
     int32_t reserved;    /* 0 */
     size_t memory_limit; /* bytes that a plan of training or validation may take (session.h); 0: no limit */
+    size_t feature_memory; /* bytes that features may take (below); 0: 256 MiB */
 } rn_trainer_options;
+
+/* A feature_memory that keeps no features. */
+#define RN_FEATURES_NONE ((size_t)-1)
 
 /*
  * Makes a trainer. Training photos go through the model's training pipeline, validation photos through its pipeline

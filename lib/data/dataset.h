@@ -34,4 +34,15 @@ rn_status rn_dataset_begin(rn_dataset **dataset, rn_context *context);
 rn_status rn_dataset_add(rn_dataset *dataset, char *name, int64_t label);
 void rn_dataset_retain(rn_dataset *dataset);
 
+/*
+ * Samples whose pictures nobody needs, because what becomes of them is known: where the function says so they are not
+ * read, and their rows of a batch's images hold anything. The loader's threads call it at once. NULL: all are read.
+ */
+typedef bool (*rn_known_function)(size_t sample, const void *payload);
+void rn_loader_set_known(rn_loader *loader, rn_known_function known, const void *payload);
+const rn_dataset *rn_loader_dataset(const rn_loader *loader);
+const rn_pipeline *rn_loader_pipeline(const rn_loader *loader);
+/* False if the function said that sample `index` of the batch is known. */
+bool rn_batch_was_read(const rn_batch *batch, size_t index);
+
 #endif

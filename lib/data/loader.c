@@ -21,6 +21,7 @@ RN_NO_TAIL_PADDING(rn_loader_options, max_pixels);
 typedef struct sample {
     size_t index; /* in the dataset */
     rn_status status;
+    bool known; /* not read */
 } sample;
 
 struct rn_batch {
@@ -44,9 +45,11 @@ struct rn_loader {
     size_t group_begin, group_end; /* batches decoded */
     rn_storage *floats;
     int64_t *labels;
-    sample *samples;      /* of the group; those of a batch begin at its first slot */
-    rn_message *messages; /* one a thread would mix samples up: one a sample of the group */
-    rn_decoder *decoders; /* one a thread */
+    sample *samples;         /* of the group; those of a batch begin at its first slot */
+    rn_message *messages;    /* one a thread would mix samples up: one a sample of the group */
+    rn_decoder *decoders;    /* one a thread */
+    rn_known_function known; /* or NULL */
+    const void *known_payload;
     size_t skipped;
     rn_batch batch;
 };
@@ -102,7 +105,10 @@ static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thre
                                           .height = loader->height,
                                           .width = loader->width };
 
-        s->status = rn_sample_load(slot_floats(loader, (size_t)slot), decoder, &source, &loader->messages[slot]);
+        s->known = loader->known != NULL && loader->known(s->index, loader->known_payload);
+        s->status = s->known
+                        ? RN_OK
+                        : rn_sample_load(slot_floats(loader, (size_t)slot), decoder, &source, &loader->messages[slot]);
         loader->labels[slot] = photo->label;
     }
 }
@@ -381,6 +387,28 @@ rn_status rn_loader_next(const rn_batch **batch, rn_loader *loader)
     loader->batch.labels->shape[0] = (int64_t)count;
     *batch = &loader->batch;
     return RN_OK;
+}
+
+void rn_loader_set_known(rn_loader *loader, rn_known_function known, const void *payload)
+{
+    loader->known = known;
+    loader->known_payload = payload;
+    loader->group_begin = loader->group_end = 0; /* who knows less now needs pictures that were passed over */
+}
+
+const rn_dataset *rn_loader_dataset(const rn_loader *loader)
+{
+    return loader->dataset;
+}
+
+const rn_pipeline *rn_loader_pipeline(const rn_loader *loader)
+{
+    return loader->pipeline;
+}
+
+bool rn_batch_was_read(const rn_batch *batch, size_t index)
+{
+    return !batch->samples[index].known;
 }
 
 size_t rn_loader_skipped(const rn_loader *loader)

@@ -118,3 +118,41 @@ rn_status rn_model_freeze_backbone(rn_model *model)
         return rn_fail(&model->context->message, RN_STATE, "%s has no head (rn_graph_head)", model->name);
     return mark(model, NULL, false);
 }
+
+/* True if a training step changes what the layer computes, or draws for it. */
+static bool is_moving(const rn_graph *graph, const rn_layer *layer)
+{
+    const rn_parameter *const entry = graph->parameters->entry;
+
+    if ((layer->kind == RN_LAYER_BATCH_NORM2D || layer->kind == RN_LAYER_DROPOUT) && !layer->frozen)
+        return true;
+    return (layer->weight >= 0 && entry[layer->weight].trainable) || (layer->bias >= 0 && entry[layer->bias].trainable);
+}
+
+/*
+ * Values are in the order in which they are made: everything behind value v sees the image through v alone if no layer
+ * behind it, and no output, reads a value before it.
+ */
+const char *rn_model_frozen_layer(const rn_model *model)
+{
+    const rn_graph *graph;
+    int32_t still = 1, lowest;
+
+    if (model == NULL)
+        return NULL;
+    graph = model->graph;
+    while (still < graph->count && !is_moving(graph, &graph->layer[still]))
+        still++;
+    lowest = graph->count;
+    for (int32_t i = 0; i < graph->output_count; i++)
+        lowest = graph->output[i].value < lowest ? graph->output[i].value : lowest;
+    for (int32_t i = graph->count - 1; i > 0; i--) {
+        const rn_layer *const layer = &graph->layer[i];
+
+        if (i < still && lowest >= i)
+            return layer->name;
+        for (int32_t j = 0; j < layer->input_count; j++)
+            lowest = layer->inputs[j] < lowest ? layer->inputs[j] : lowest;
+    }
+    return NULL;
+}

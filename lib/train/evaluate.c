@@ -23,11 +23,15 @@ static void spread_logits(float *all, const rn_tensor *logits, const rn_batch *b
     }
 }
 
-static rn_status evaluate_batch(rn_metrics *metrics, rn_session *session, const rn_batch *batch, float *all)
+static rn_status evaluate_batch(rn_metrics *metrics, rn_session *session, const rn_batch *batch, rn_features *features,
+                                float *all)
 {
-    const rn_tensor *logits = NULL;
+    const rn_tensor *logits = NULL, *input;
     double loss;
-    rn_status status = rn_session_forward(session, rn_batch_images(batch));
+    rn_status status = rn_features_of_batch(&input, features, batch);
+
+    if (status == RN_OK)
+        status = rn_session_forward(session, input);
 
     if (status == RN_OK)
         status = rn_cross_entropy(&loss, session, rn_batch_labels(batch), NULL);
@@ -41,15 +45,15 @@ static rn_status evaluate_batch(rn_metrics *metrics, rn_session *session, const 
     return RN_OK;
 }
 
-rn_status rn_evaluate_session(rn_metrics *metrics, rn_session *session, rn_loader *loader, float *logits,
-                              rn_batch_function after, void *payload, rn_message *message)
+rn_status rn_evaluate_session(rn_metrics *metrics, rn_session *session, rn_loader *loader, rn_features *features,
+                              float *logits, rn_batch_function after, void *payload, rn_message *message)
 {
     const rn_batch *batch;
     rn_status status = rn_loader_start(loader, 0);
 
     *metrics = (rn_metrics){ 0 };
-    while (status == RN_OK && (status = rn_loader_next(&batch, loader)) == RN_OK) {
-        status = evaluate_batch(metrics, session, batch, logits);
+    while (status == RN_OK && (status = rn_features_next(&batch, loader, features)) == RN_OK) {
+        status = evaluate_batch(metrics, session, batch, features, logits);
         if (status == RN_OK && after != NULL)
             status = after(payload);
     }
@@ -127,7 +131,7 @@ rn_status rn_evaluate(rn_evaluation *evaluation, rn_model *model, rn_dataset *da
     for (size_t i = 0; status == RN_OK && options.logits != NULL && i < needed; i++)
         options.logits[i] = NAN;
     if (status == RN_OK)
-        status = rn_evaluate_session(&metrics, session, loader, options.logits, NULL, NULL, message);
+        status = rn_evaluate_session(&metrics, session, loader, NULL, options.logits, NULL, NULL, message);
     if (status == RN_OK)
         answer(evaluation, &metrics, loader);
     rn_session_destroy(session);

@@ -139,10 +139,12 @@ static rn_status train_batch(fit *f, const rn_batch *batch)
 {
     rn_trainer *trainer = f->trainer;
     rn_train_state *state = &trainer->state;
-    const rn_tensor *logits, *labels = rn_batch_labels(batch);
+    const rn_tensor *input, *logits, *labels = rn_batch_labels(batch);
     double loss;
-    rn_status status = rn_session_forward(trainer->training, rn_batch_images(batch));
+    rn_status status = rn_features_of_batch(&input, trainer->train_features, batch);
 
+    if (status == RN_OK)
+        status = rn_session_forward(trainer->training, input);
     if (status == RN_OK)
         status = compute_loss(&loss, trainer, labels);
     if (status == RN_OK && !isfinite(loss))
@@ -185,7 +187,10 @@ static rn_status train_epoch(fit *f)
     if (status == RN_OK && state->batch > 0)
         status = rn_loader_skip(trainer->train, (size_t)state->batch);
     while (status == RN_OK) {
-        status = rn_loader_next(&batch, trainer->train);
+        status = rn_trainer_settle_sessions(trainer);
+        if (status != RN_OK)
+            return status;
+        status = rn_features_next(&batch, trainer->train, trainer->train_features);
         if (status == RN_END)
             break;
         if (status != RN_OK)
@@ -205,9 +210,12 @@ static rn_status validate(fit *f, rn_history_row *row)
 {
     rn_trainer *trainer = f->trainer;
     rn_metrics metrics;
-    const rn_status status = rn_evaluate_session(&metrics, trainer->inference, trainer->valid, NULL, report_validation,
-                                                 f, &trainer->context->message);
+    rn_status status = rn_trainer_settle_sessions(trainer);
 
+    if (status != RN_OK)
+        return status;
+    status = rn_evaluate_session(&metrics, trainer->inference, trainer->valid, trainer->valid_features, NULL,
+                                 report_validation, f, &trainer->context->message);
     if (status != RN_OK)
         return interrupt(f, status); /* all of the epoch's batches are done: a resumed run begins with its validation */
     row->valid_loss = rn_metrics_loss(&metrics);
@@ -284,24 +292,6 @@ static rn_status run_epoch(fit *f)
 
 /* ---- a fit ----------------------------------------------------------------------------------------------------- */
 
-static rn_status make_sessions(rn_trainer *trainer)
-{
-    rn_status status = RN_OK;
-
-    if (trainer->training == NULL)
-        status = rn_session_create(&trainer->training, trainer->context, trainer->model,
-                                   RN_OPTIONS(rn_session, .mode = RN_TRAIN, .seed = trainer->state.seed,
-                                              .precision = trainer->options.precision,
-                                              .memory_limit = trainer->options.memory_limit));
-    if (status == RN_OK && trainer->inference == NULL)
-        status = rn_session_create(&trainer->inference, trainer->context, trainer->model,
-                                   RN_OPTIONS(rn_session, .mode = RN_INFER, .precision = trainer->options.precision,
-                                              .memory_limit = trainer->options.memory_limit));
-    if (status == RN_OK)
-        rn_session_set_step_count(trainer->training, trainer->state.step_count);
-    return status;
-}
-
 /*
  * All epochs are done: the phase is booked as complete, with the last epoch's weights and optimizer, from which more
  * epochs can go on; then come the weights to stay with.
@@ -326,10 +316,7 @@ static rn_status finish(fit *f)
 static void give_up(rn_trainer *trainer)
 {
     trainer->failed = true;
-    rn_session_destroy(trainer->training);
-    rn_session_destroy(trainer->inference);
-    trainer->training = NULL;
-    trainer->inference = NULL;
+    rn_trainer_drop_sessions(trainer);
     rn_phase_release_optimizer(trainer);
     rn_parameters_clear_gradients(rn_model_parameters(trainer->model));
 }
@@ -350,7 +337,9 @@ rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options)
         return RN_OK; /* trained before this process began */
     }
     if (status == RN_OK)
-        status = make_sessions(trainer);
+        status = rn_trainer_settle_sessions(trainer);
+    if (status == RN_OK)
+        rn_session_set_step_count(trainer->training, trainer->state.step_count);
     if (status == RN_OK)
         status = rn_phase_begin(&f.phase, trainer, &wanted);
     if (status != RN_OK)

@@ -10,6 +10,7 @@
 #define RN_TRAIN_TRAIN_H
 
 #include "store/store.h"
+#include "train/features.h"
 #include <resnet/session.h>
 #include <resnet/trainer.h>
 
@@ -126,10 +127,10 @@ rn_status rn_history_write(const rn_train_state *state, const char *path, const 
 /* Called after each batch; anything but RN_OK stops and is given back. */
 typedef rn_status (*rn_batch_function)(void *payload);
 
-/* One pass of an inference session over a loader. `logits` (or NULL) receives a row of logits for each sample; `after`
+/* One pass of an inference session over a loader, or over `features` (or NULL) of it. `logits` (or NULL) receives a row of logits for each sample; `after`
  * may be NULL. RN_FORMAT: no photo at all decodes. */
-rn_status rn_evaluate_session(rn_metrics *metrics, rn_session *session, rn_loader *loader, float *logits,
-                              rn_batch_function after, void *payload, rn_message *message);
+rn_status rn_evaluate_session(rn_metrics *metrics, rn_session *session, rn_loader *loader, rn_features *features,
+                              float *logits, rn_batch_function after, void *payload, rn_message *message);
 
 /* ---- the trainer ----------------------------------------------------------------------------------------------- */
 
@@ -138,7 +139,11 @@ struct rn_trainer {
     rn_model *model;     /* retained */
     rn_loader *train, *valid;
     rn_session *training, *inference; /* made by the first fit, kept; NULL after a failure */
-    rn_optimizer *optimizer;          /* of the open phase; NULL: none, or still in last.safetensors */
+    rn_session *frozen;               /* from images to what the inference session, or both, are given; or NULL */
+    rn_features *train_features, *valid_features; /* NULL: that session is given images */
+    size_t feature_budget;
+    uint64_t freezing;       /* the model's freeze_version for which all these were made */
+    rn_optimizer *optimizer; /* of the open phase; NULL: none, or still in last.safetensors */
     rn_scheduler *scheduler;
     rn_trainer_options options;                             /* strings in it are not to be used */
     char *directory, *best_path, *last_path, *history_path; /* NULL without a directory */
@@ -149,6 +154,12 @@ struct rn_trainer {
     rn_tensor **best_values; /* without a directory: a copy of the best weights, by parameter */
     rn_train_state state;
 };
+
+/* ---- sessions.c ------------------------------------------------------------------------------------------------ */
+
+/* Makes the sessions, anew if what is frozen has changed; steps go on being counted. Errors as rn_session_create. */
+rn_status rn_trainer_settle_sessions(rn_trainer *trainer);
+void rn_trainer_drop_sessions(rn_trainer *trainer);
 
 /* ---- doubts.c --------------------------------------------------------------------------------------------------- */
 

@@ -10,7 +10,7 @@
 #include <math.h>
 
 RN_NO_TAIL_PADDING(rn_progress, lr_count);
-RN_NO_TAIL_PADDING(rn_trainer_options, memory_limit);
+RN_NO_TAIL_PADDING(rn_trainer_options, feature_memory);
 
 static rn_status check_options(const rn_trainer_options *options, const rn_model *model, rn_message *message)
 {
@@ -154,8 +154,7 @@ void rn_trainer_destroy(rn_trainer *trainer)
     context = trainer->context;
     rn_scheduler_destroy(trainer->scheduler);
     rn_optimizer_destroy(trainer->optimizer);
-    rn_session_destroy(trainer->training);
-    rn_session_destroy(trainer->inference);
+    rn_trainer_drop_sessions(trainer);
     rn_loader_destroy(trainer->train);
     rn_loader_destroy(trainer->valid);
     release_best_values(trainer);

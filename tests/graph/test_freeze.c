@@ -234,6 +234,61 @@ static void a_gradient_from_before_does_not_outlive_freezing(void **state)
     assert_int_equal(rn_parameters_has_gradient(parameters, 0), 0);
 }
 
+static void require_frozen_layer(const char *name)
+{
+    const char *const found = rn_model_frozen_layer(model);
+
+    if (name == NULL)
+        assert_null(found);
+    else
+        assert_string_equal(found, name);
+}
+
+static void the_frozen_part_ends_in_front_of_what_moves(void **state)
+{
+    (void)state;
+    require_frozen_layer(NULL);
+    require_ok(context, rn_model_freeze(model, "layer10")); /* what lies in front of it moves */
+    require_frozen_layer(NULL);
+    require_ok(context, rn_model_freeze(model, "layer1.conv1"));
+    require_frozen_layer("layer1.conv1");
+    require_ok(context, rn_model_freeze(model, "layer1.bn1"));
+    require_frozen_layer("layer1.relu"); /* the dropout draws */
+    require_ok(context, rn_model_freeze_backbone(model));
+    require_frozen_layer("flatten");
+    require_ok(context, rn_model_freeze(model, "fc"));
+    require_frozen_layer("fc2"); /* not named by "fc" and in the head */
+    require_ok(context, rn_model_unfreeze(model, "layer1.conv1.bias"));
+    require_frozen_layer(NULL);
+    assert_null(rn_model_frozen_layer(NULL));
+}
+
+/* A shortcut, or an output, that reaches around a layer: what lies behind sees the image through more than that layer. */
+static void the_frozen_part_ends_where_one_value_leads_on(void **state)
+{
+    rn_graph *graph = NULL;
+    rn_value x, y;
+
+    (void)state;
+    rn_model_destroy(model);
+    model = NULL;
+    require_ok(context, rn_graph_create(&graph, context));
+    x = rn_conv2d(graph, rn_graph_input(graph, "images", 3, 8, 8, NULL), "stem", 4, 1, NULL);
+    y = rn_conv2d(graph, rn_conv2d(graph, x, "a", 4, 1, NULL), "b", 4, 1, NULL);
+    x = rn_conv2d(graph, rn_add(graph, x, y, RN_OPTIONS(rn_add, .name = "sum")), "c", 4, 1, NULL);
+    rn_graph_output(graph, "early", x);
+    rn_graph_output(graph, "late", rn_conv2d(graph, rn_conv2d(graph, x, "d", 4, 1, NULL), "e", 4, 1, NULL));
+    require_ok(context, rn_model_build(&model, graph, "test", NULL));
+    rn_graph_destroy(graph);
+    require_ok(context, rn_model_freeze(model, "*"));
+    require_ok(context, rn_model_unfreeze(model, "e"));
+    require_frozen_layer("c"); /* d is frozen, but "early" goes around it */
+    require_ok(context, rn_model_unfreeze(model, "c"));
+    require_frozen_layer("sum");
+    require_ok(context, rn_model_unfreeze(model, "b"));
+    require_frozen_layer("stem"); /* the sum goes around a */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -250,6 +305,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_model_without_a_head_has_no_backbone, begin_headless, end),
         TEST(nothing_is_frozen_between_forward_and_backward),
         TEST(a_gradient_from_before_does_not_outlive_freezing),
+        TEST(the_frozen_part_ends_in_front_of_what_moves),
+        TEST(the_frozen_part_ends_where_one_value_leads_on),
     };
 
     return cmocka_run_group_tests_name("graph/freeze", tests, NULL, NULL);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Features: what the frozen part of a network makes of a photo is computed once and kept. The numbers that a kept
+ * feature gives are those that computing it anew would give, whatever batch it was computed in (docs/architecture.md,
+ * "Same bits"), so that keeping changes no result.
+ */
+#ifndef RN_TRAIN_FEATURES_H
+#define RN_TRAIN_FEATURES_H
+
+#include "data/dataset.h"
+#include <resnet/session.h>
+
+/* Of the photos of one loader. */
+typedef struct rn_features rn_features;
+
+/*
+ * `session` (kept alive by the caller) has the one output rn_model_frozen_layer(model). From now on the loader does not
+ * read photos whose features are kept. `budget` is what is left of the bytes that they may take, also for others.
+ * RN_NO_MEMORY.
+ */
+rn_status rn_features_create(rn_features **features, rn_model *model, rn_session *session, rn_loader *loader,
+                             size_t *budget);
+/* rn_loader_next; where the frozen part has changed, after forgetting what was kept. `features` NULL: rn_loader_next. */
+rn_status rn_features_next(const rn_batch **batch, rn_loader *loader, rn_features *features);
+/* What the batch is for a session that begins behind the frozen part; borrowed until the next call. `features` NULL: the
+ * images. Errors as rn_session_forward. */
+rn_status rn_features_of_batch(const rn_tensor **input, rn_features *features, const rn_batch *batch);
+/* How many are kept now; 0 for NULL. */
+size_t rn_features_kept(const rn_features *features);
+/* Gives the budget back what it took. NULL is fine. */
+void rn_features_destroy(rn_features *features);
+
+#endif
