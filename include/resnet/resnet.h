@@ -5,6 +5,7 @@
 
 #include <resnet/checkpoint.h>
 #include <resnet/classes.h>
+#include <resnet/collective.h>
 #include <resnet/context.h>
 #include <resnet/dataset.h>
 #include <resnet/graph.h>

@@ -16,12 +16,27 @@
  * rn_trainer_options.feature_memory. Their files are then not opened again, and an epoch of a new head takes seconds.
  * No number differs from what it would be without.
  *
+ * Many processes: with rn_trainer_options.collective they train one network together, and every number, best.safetensors,
+ * last.safetensors and history.jsonl to the byte, is that of one process with the same `slices`. What a batch of n is cut
+ * into is fixed: slice s of S has positions [ceil(s n / S), ceil((s + 1) n / S)) of it, process r of P computes slices
+ * [r S / P, (r + 1) S / P). S is a power of two, at most 256, and at least P.
+ *   Each slice is a pass of its own, as in PyTorch's DistributedDataParallel with S processes: its batch norms see its
+ * photos alone, so that a slice should have several (`batch_size` counts the photos of all slices), and the running
+ * statistics are those of slice 0. Gradients are of the mean over the batch, added up in a fixed binary tree. A slice
+ * without photos counts as zero.
+ *   Each process decodes its photos only, in training and validation. All need the photos, none but process 0 needs
+ * `directory`, which is read and written there alone. The progress callback is called in all, with the figures of all;
+ * if one answers RN_FIT_CANCEL, all are cancelled, and likewise RN_FIT_END. What fails in one process fails in all,
+ * which then give the same answer; a process that is lost ends the others' calls with RN_IO. A run that is resumed by
+ * another number of processes ends in the same bytes. Memory: log2(S / P) more copies of the gradients.
+ *
  * Resuming: run the same program again with `resume`. Phases that are complete return at once, the interrupted one goes
  * on where its last checkpoint stands, and the end has the same bytes as an undisturbed run.
  */
 #ifndef RESNET_TRAINER_H
 #define RESNET_TRAINER_H
 
+#include <resnet/collective.h>
 #include <resnet/dataset.h>
 #include <resnet/model.h>
 #include <resnet/optimizer.h>
@@ -52,7 +67,7 @@ typedef struct rn_progress {
     int32_t epoch, epochs;    /* this epoch, from 0, and how many the fit has */
     int32_t epoch_ended;
     int32_t is_best;   /* when epoch_ended: this epoch is the best so far */
-    int64_t skipped;   /* photos skipped in this epoch by this process */
+    int64_t skipped;   /* photos skipped in this epoch since it was begun or resumed, by all processes */
     const double *lrs; /* the rate of each parameter group; lr is that of the first. Valid during the callback */
     size_t lr_count;
 } rn_progress;
@@ -77,9 +92,10 @@ typedef struct rn_trainer_options {
     int32_t bad_photos;  /* an rn_bad_photo */
     int32_t keep_last;   /* 1: a fit ends with the last epoch's weights. Default: with the best, as the tutorial does */
     int32_t precision;   /* an rn_precision, of training and validation */
-    int32_t reserved;    /* 0 */
+    int32_t slices;      /* of a batch (below); 0: none, with a collective 8 */
     size_t memory_limit; /* bytes that a plan of training or validation may take (session.h); 0: no limit */
-    size_t feature_memory; /* bytes that features may take (below); 0: 256 MiB */
+    size_t feature_memory;           /* bytes that features may take (below); 0: 256 MiB */
+    const rn_collective *collective; /* the processes of this run (below), copied; NULL: this one alone */
 } rn_trainer_options;
 
 /* A feature_memory that keeps no features. */
@@ -95,6 +111,10 @@ typedef struct rn_trainer_options {
  * best.safetensors is damaged, or the best is not that of this run; RN_IO: the best is missing. Both files are read and
  * checked whole before anything of the model changes. Resuming takes the weights of the files, and their display names
  * of the classes if the model has none, at once. Keeps all three alive.
+ *   With a collective all processes call it together. RN_INVALID_ARGUMENT also: no power of two of processes or slices, or
+ * more processes than slices. RN_STATE also: a process has another version of the library, instruction-set class,
+ * network, weights, photos, class table, preprocessing or other options than process 0; or the run in the directory has
+ * other slices. RN_IO also: a process was lost.
  *
  * Warnings of the context's log say what makes the figures worth less than they look: one class only; validation photos
  * that are training photos, too (files with the same bytes; at most 65,536 are opened to compare, those of equal
@@ -132,7 +152,8 @@ typedef struct rn_fit_options {
  * with. RN_UNSUPPORTED: over 1000 phases or 1,000,000 epochs in a run. RN_CANCELLED by the callback: called again, the
  * fit goes on. RN_INVALID_ARGUMENT: a loss, or with clip_norm a gradient, that is not finite ends the fit, with the
  * last good checkpoint kept. A photo that does not decode (dataset.h) stops it as a cancel does. RN_FORMAT also:
- * best.safetensors is not the file that this run wrote. After any other failure the trainer answers RN_STATE: a new one
+ * best.safetensors is not the file that this run wrote. With a collective RN_STATE also: a process has other options or
+ * other parameters trainable than process 0. After any other failure the trainer answers RN_STATE: a new one
  * resumes from the directory.
  */
 RN_API rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options);

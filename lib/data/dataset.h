@@ -42,7 +42,21 @@ typedef bool (*rn_known_function)(size_t sample, const void *payload);
 void rn_loader_set_known(rn_loader *loader, rn_known_function known, const void *payload);
 const rn_dataset *rn_loader_dataset(const rn_loader *loader);
 const rn_pipeline *rn_loader_pipeline(const rn_loader *loader);
-/* False if the function said that sample `index` of the batch is known. */
+/* False if sample `index` of the batch is known, or another's. */
 bool rn_batch_was_read(const rn_batch *batch, size_t index);
+
+/*
+ * Which samples are this process's, where several share an epoch: `position` of the `positions` that batch `batch` has
+ * before bad photos are left out. The others are not read. With a share every batch is handed out, also one of which
+ * nothing is left. The loader's threads call it at once. NULL: all are.
+ */
+typedef bool (*rn_share_function)(size_t batch, size_t position, size_t positions, const void *payload);
+void rn_loader_set_share(rn_loader *loader, rn_share_function share, const void *payload);
+/* Which batch of the epoch it is, its positions, and where in them sample `index` stands. */
+size_t rn_batch_number(const rn_batch *batch);
+size_t rn_batch_positions(const rn_batch *batch);
+size_t rn_batch_position(const rn_batch *batch, size_t index);
+/* Samples [begin, begin + count) of the loader's last batch, as a batch; borrowed until the next call. RN_NO_MEMORY. */
+rn_status rn_loader_part(const rn_batch **part, rn_loader *loader, size_t begin, size_t count);
 
 #endif

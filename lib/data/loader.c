@@ -19,7 +19,8 @@ RN_NO_TAIL_PADDING(rn_loader_options, max_pixels);
 
 /* What became of one sample of the group. */
 typedef struct sample {
-    size_t index; /* in the dataset */
+    size_t index;    /* in the dataset */
+    size_t position; /* in the batch */
     rn_status status;
     bool known; /* not read */
 } sample;
@@ -27,6 +28,7 @@ typedef struct sample {
 struct rn_batch {
     rn_tensor *images, *labels; /* windows into the group, moved from batch to batch */
     size_t size;
+    size_t number, positions; /* which batch of the epoch, and its samples before bad photos were left out */
     const sample *samples;
 };
 
@@ -50,8 +52,10 @@ struct rn_loader {
     rn_decoder *decoders;    /* one a thread */
     rn_known_function known; /* or NULL */
     const void *known_payload;
+    rn_share_function share; /* or NULL */
+    const void *share_payload;
     size_t skipped;
-    rn_batch batch;
+    rn_batch batch, part;
 };
 
 /* ---- batches and slots ----------------------------------------------------------------------------------------- */
@@ -85,6 +89,29 @@ static float *slot_floats(const rn_loader *loader, size_t slot)
     return (float *)loader->floats->memory + slot * image_floats(loader);
 }
 
+/* The batch that a place in the epoch's order is of. */
+static size_t batch_at(const rn_loader *loader, size_t place)
+{
+    const size_t batch = place / (size_t)loader->options.batch_size;
+
+    return batch < loader->batches ? batch : loader->batches - 1;
+}
+
+/* Nobody needs the sample's picture: what becomes of it is known, or it is another process's. */
+static bool is_passed_over(const rn_loader *loader, size_t slot)
+{
+    const sample *const s = &loader->samples[slot];
+
+    if (loader->share != NULL) {
+        const size_t batch = batch_at(loader, batch_begin(loader, loader->group_begin) + slot);
+
+        if (!loader->share(batch, s->position, batch_end(loader, batch) - batch_begin(loader, batch),
+                           loader->share_payload))
+            return true;
+    }
+    return loader->known != NULL && loader->known(s->index, loader->known_payload);
+}
+
 /* ---- decoding -------------------------------------------------------------------------------------------------- */
 
 static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thread)
@@ -105,7 +132,7 @@ static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thre
                                           .height = loader->height,
                                           .width = loader->width };
 
-        s->known = loader->known != NULL && loader->known(s->index, loader->known_payload);
+        s->known = is_passed_over(loader, (size_t)slot);
         s->status = s->known
                         ? RN_OK
                         : rn_sample_load(slot_floats(loader, (size_t)slot), decoder, &source, &loader->messages[slot]);
@@ -135,13 +162,33 @@ static void decode_group(rn_loader *loader)
     loader->group_end = end < loader->batches ? end : loader->batches;
     first = batch_begin(loader, loader->group_begin);
     count = batch_end(loader, loader->group_end - 1) - first;
-    for (size_t slot = 0; slot < count; slot++)
+    for (size_t slot = 0; slot < count; slot++) {
         loader->samples[slot].index = loader->order[first + slot];
+        loader->samples[slot].position = first + slot - batch_begin(loader, batch_at(loader, first + slot));
+    }
     rn_parallel(&loader->context->pool, (int64_t)count, load_samples, loader);
     say_deep_greys(loader);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
+
+/* The tensors of a batch, which are moved over the group's slots. */
+static rn_status make_windows(rn_batch *batch, const rn_loader *loader)
+{
+    const int64_t shape[4] = { 1, 3, loader->height, loader->width };
+    rn_status status;
+
+    status = rn_tensor_over(&batch->images, loader->floats, loader->floats->memory, RN_FLOAT32, 4, shape, NULL,
+                            RN_CHANNELS_LAST);
+    if (status == RN_OK)
+        status = rn_tensor_wrap(&batch->labels, loader->context, RN_INT64, 1, shape, RN_ROW_MAJOR, loader->labels,
+                                sizeof *loader->labels);
+    if (status != RN_OK) {
+        rn_tensor_destroy(batch->images);
+        batch->images = NULL;
+    }
+    return status;
+}
 
 static rn_status allocate_group(rn_loader *loader)
 {
@@ -154,8 +201,6 @@ static rn_status allocate_group(rn_loader *loader)
     loader->group_batches = (ahead + batch - 1) / batch;
     slots = loader->group_batches * batch + 1;
     slots = slots < loader->dataset->count ? slots : loader->dataset->count;
-    const int64_t shape[4] = { (int64_t)(slots < batch ? slots : batch), 3, loader->height, loader->width };
-
     if (!rn_size_multiply(&nbytes, slots, image_floats(loader) * sizeof(float)))
         return rn_fail(&loader->context->message, RN_NO_MEMORY, "batches of this size do not fit the address space");
     status = rn_storage_allocate(&loader->floats, loader->context, nbytes);
@@ -169,12 +214,7 @@ static rn_status allocate_group(rn_loader *loader)
     if (loader->labels == NULL || loader->samples == NULL || loader->messages == NULL || loader->order == NULL ||
         loader->decoders == NULL)
         return rn_fail(&loader->context->message, RN_NO_MEMORY, "no memory for a loader");
-    status = rn_tensor_over(&loader->batch.images, loader->floats, loader->floats->memory, RN_FLOAT32, 4, shape, NULL,
-                            RN_CHANNELS_LAST);
-    if (status == RN_OK)
-        status = rn_tensor_wrap(&loader->batch.labels, loader->context, RN_INT64, 1, shape, RN_ROW_MAJOR,
-                                loader->labels, slots * sizeof *loader->labels);
-    return status;
+    return make_windows(&loader->batch, loader);
 }
 
 static rn_status check_options(rn_loader_options *options, rn_context *context)
@@ -268,6 +308,8 @@ void rn_loader_destroy(rn_loader *loader)
     rn_release(allocator, loader->decoders);
     rn_tensor_destroy(loader->batch.images);
     rn_tensor_destroy(loader->batch.labels);
+    rn_tensor_destroy(loader->part.images);
+    rn_tensor_destroy(loader->part.labels);
     rn_storage_release(loader->floats);
     rn_release(allocator, loader->labels);
     rn_release(allocator, loader->samples);
@@ -356,6 +398,17 @@ static size_t skip_bad_photos(rn_loader *loader, size_t first, size_t count)
     return kept - first;
 }
 
+/* The batch is the `count` slots from `first` on. */
+static void show_slots(rn_batch *batch, const rn_loader *loader, size_t first, size_t count)
+{
+    batch->size = count;
+    batch->samples = loader->samples + first;
+    batch->images->data = (char *)(void *)slot_floats(loader, first);
+    batch->images->shape[0] = (int64_t)count;
+    batch->labels->data = (char *)(void *)(loader->labels + first);
+    batch->labels->shape[0] = (int64_t)count;
+}
+
 rn_status rn_loader_next(const rn_batch **batch, rn_loader *loader)
 {
     size_t first, count;
@@ -378,15 +431,35 @@ rn_status rn_loader_next(const rn_batch **batch, rn_loader *loader)
             return status;
         count = skip_bad_photos(loader, first, count);
         loader->next++;
-    } while (count == 0);
-    loader->batch.size = count;
-    loader->batch.samples = loader->samples + first;
-    loader->batch.images->data = (char *)(void *)slot_floats(loader, first);
-    loader->batch.images->shape[0] = (int64_t)count;
-    loader->batch.labels->data = (char *)(void *)(loader->labels + first);
-    loader->batch.labels->shape[0] = (int64_t)count;
+    } while (count == 0 && loader->share == NULL);
+    loader->batch.number = loader->next - 1;
+    loader->batch.positions = batch_end(loader, loader->batch.number) - batch_begin(loader, loader->batch.number);
+    show_slots(&loader->batch, loader, first, count);
     *batch = &loader->batch;
     return RN_OK;
+}
+
+rn_status rn_loader_part(const rn_batch **part, rn_loader *loader, size_t begin, size_t count)
+{
+    rn_status status = RN_OK;
+
+    *part = NULL;
+    if (loader->part.images == NULL)
+        status = make_windows(&loader->part, loader);
+    if (status != RN_OK)
+        return status;
+    loader->part.number = loader->batch.number;
+    loader->part.positions = loader->batch.positions;
+    show_slots(&loader->part, loader, (size_t)(loader->batch.samples - loader->samples) + begin, count);
+    *part = &loader->part;
+    return RN_OK;
+}
+
+void rn_loader_set_share(rn_loader *loader, rn_share_function share, const void *payload)
+{
+    loader->share = share;
+    loader->share_payload = payload;
+    loader->group_begin = loader->group_end = 0;
 }
 
 void rn_loader_set_known(rn_loader *loader, rn_known_function known, const void *payload)
@@ -409,6 +482,21 @@ const rn_pipeline *rn_loader_pipeline(const rn_loader *loader)
 bool rn_batch_was_read(const rn_batch *batch, size_t index)
 {
     return !batch->samples[index].known;
+}
+
+size_t rn_batch_number(const rn_batch *batch)
+{
+    return batch->number;
+}
+
+size_t rn_batch_positions(const rn_batch *batch)
+{
+    return batch->positions;
+}
+
+size_t rn_batch_position(const rn_batch *batch, size_t index)
+{
+    return batch->samples[index].position;
 }
 
 size_t rn_loader_skipped(const rn_loader *loader)

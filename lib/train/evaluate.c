@@ -23,8 +23,8 @@ static void spread_logits(float *all, const rn_tensor *logits, const rn_batch *b
     }
 }
 
-static rn_status evaluate_batch(rn_metrics *metrics, rn_session *session, const rn_batch *batch, rn_features *features,
-                                float *all)
+rn_status rn_evaluate_batch(rn_metrics *metrics, rn_session *session, const rn_batch *batch, rn_features *features,
+                            float *all)
 {
     const rn_tensor *logits = NULL, *input;
     double loss;
@@ -53,7 +53,7 @@ rn_status rn_evaluate_session(rn_metrics *metrics, rn_session *session, rn_loade
 
     *metrics = (rn_metrics){ 0 };
     while (status == RN_OK && (status = rn_features_next(&batch, loader, features)) == RN_OK) {
-        status = evaluate_batch(metrics, session, batch, features, logits);
+        status = rn_evaluate_batch(metrics, session, batch, features, logits);
         if (status == RN_OK && after != NULL)
             status = after(payload);
     }

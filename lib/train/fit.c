@@ -9,6 +9,8 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "train/fit.h"
+#include "train/shared.h"
+#include "train/slices.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,7 +21,8 @@ typedef struct fit {
     rn_phase *phase;
     double begun, epoch_begun; /* seconds of the monotonic clock */
     double training_seconds;   /* of this epoch; 0 while it lasts */
-    int64_t images;            /* trained in this epoch by this process */
+    int64_t images;            /* trained in this epoch since it was begun or resumed */
+    int64_t skipped;           /* likewise, in slices */
     int64_t first_batch;       /* at which it began in this epoch */
     bool interrupted;          /* stopped between two batches, with the state saved */
     bool ending;               /* the callback has had enough: the epoch is the last */
@@ -35,13 +38,23 @@ static double clock_seconds(void)
 
 /* ---- progress -------------------------------------------------------------------------------------------------- */
 
+/* What the callbacks of all processes answered: one that cancels, or ends, does it for all. */
+static rn_status agree_to_go_on(fit *f, int32_t answer)
+{
+    int32_t most = answer == RN_FIT_GO_ON ? 0 : answer == RN_FIT_END ? 1 : 2;
+    const rn_status status = rn_team_maximum(&f->trainer->team, &most);
+
+    f->ending = f->ending || most == 1;
+    return status == RN_OK && most == 2 ? RN_CANCELLED : status;
+}
+
 /*
  * Calls the callback; `ended`: the row of the epoch that has just ended, or NULL inside one. RN_CANCELLED if it wishes
  * so.
  */
 static rn_status report(fit *f, const rn_history_row *ended)
 {
-    const rn_trainer *trainer = f->trainer;
+    const rn_trainer *const trainer = f->trainer;
     const rn_train_state *state = &trainer->state;
     const double now = clock_seconds(), seconds = f->training_seconds > 0 ? f->training_seconds : now - f->epoch_begun;
     const int64_t batches = (int64_t)rn_loader_batches(trainer->train);
@@ -65,16 +78,16 @@ static rn_status report(fit *f, const rn_history_row *ended)
         .epochs = f->phase->epochs,
         .epoch_ended = ended != NULL,
         .is_best = ended != NULL && ended->is_best,
-        .skipped = (int64_t)rn_loader_skipped(trainer->train),
+        .skipped = trainer->slices != NULL ? f->skipped : (int64_t)rn_loader_skipped(trainer->train),
     };
-
     int32_t answer = RN_FIT_GO_ON;
+    rn_status status;
 
     if (trainer->options.progress != NULL)
         answer = trainer->options.progress(&progress, trainer->options.progress_payload);
-    f->ending = f->ending || answer == RN_FIT_END;
-    if (answer == RN_FIT_GO_ON || answer == RN_FIT_END)
-        return RN_OK;
+    status = agree_to_go_on(f, answer);
+    if (status != RN_CANCELLED)
+        return status;
     return rn_fail(&trainer->context->message, RN_CANCELLED,
                    "cancelled in phase \"%s\", epoch %d, after batch %lld of %lld", f->phase->name, progress.epoch,
                    (long long)progress.batch, (long long)batches);
@@ -116,9 +129,10 @@ static int64_t batches_done(const fit *f)
     return done < all ? done : all; /* the last batch may hold one photo more */
 }
 
-/* The losses of all outputs that count, together. */
-static rn_status compute_loss(double *loss, const rn_trainer *trainer, const rn_tensor *labels)
+/* The losses of all outputs that count, together, times `factor`. */
+static rn_status compute_loss(double *loss, void *payload, const rn_tensor *labels, double factor)
 {
+    const rn_trainer *const trainer = payload;
     rn_status status = RN_OK;
 
     *loss = 0;
@@ -129,10 +143,30 @@ static rn_status compute_loss(double *loss, const rn_trainer *trainer, const rn_
         if (weight == 0)
             continue;
         status = rn_cross_entropy(&part, trainer->training, labels,
-                                  RN_OPTIONS(rn_loss, .output = (int32_t)i, .weight = weight));
+                                  RN_OPTIONS(rn_loss, .output = (int32_t)i, .weight = weight * factor));
         *loss += part;
     }
     return status;
+}
+
+static rn_status check_loss(const fit *f, double loss)
+{
+    if (isfinite(loss))
+        return RN_OK;
+    return rn_fail(
+        &f->trainer->context->message, RN_INVALID_ARGUMENT,
+        "the loss is no longer a finite number in phase \"%s\", epoch %d, batch %lld: try a learning rate below %g",
+        f->phase->name, f->trainer->state.epoch, (long long)f->trainer->state.batch,
+        rn_optimizer_lr(f->trainer->optimizer, 0));
+}
+
+static rn_status step(const fit *f)
+{
+    rn_status status = RN_OK;
+
+    if (f->phase->clip_norm != 0)
+        status = rn_clip_gradient_norm(NULL, rn_model_parameters(f->trainer->model), f->phase->clip_norm, NULL);
+    return status == RN_OK ? rn_optimizer_step(f->trainer->optimizer) : status;
 }
 
 static rn_status train_batch(fit *f, const rn_batch *batch)
@@ -146,26 +180,46 @@ static rn_status train_batch(fit *f, const rn_batch *batch)
     if (status == RN_OK)
         status = rn_session_forward(trainer->training, input);
     if (status == RN_OK)
-        status = compute_loss(&loss, trainer, labels);
-    if (status == RN_OK && !isfinite(loss))
-        status = rn_fail(
-            &trainer->context->message, RN_INVALID_ARGUMENT,
-            "the loss is no longer a finite number in phase \"%s\", epoch %d, batch %lld: try a learning rate below %g",
-            f->phase->name, state->epoch, (long long)state->batch, rn_optimizer_lr(trainer->optimizer, 0));
+        status = compute_loss(&loss, trainer, labels, 1);
+    if (status == RN_OK)
+        status = check_loss(f, loss);
     if (status == RN_OK)
         status = rn_session_output(&logits, trainer->training, 0);
     if (status == RN_OK) {
         rn_metrics_add(&state->sums, loss, logits, labels);
         status = rn_session_backward(trainer->training);
     }
-    if (status == RN_OK && f->phase->clip_norm != 0)
-        status = rn_clip_gradient_norm(NULL, rn_model_parameters(trainer->model), f->phase->clip_norm, NULL);
     if (status == RN_OK)
-        status = rn_optimizer_step(trainer->optimizer);
+        status = step(f);
     if (status != RN_OK)
         return status;
     f->images += (int64_t)rn_batch_size(batch);
     state->batch = batches_done(f);
+    return RN_OK;
+}
+
+/* The same in slices; `read`: how reading the batch has ended. */
+static rn_status train_slices(bool *untouched, fit *f, const rn_batch *batch, rn_status read)
+{
+    rn_trainer *const trainer = f->trainer;
+    rn_train_state *const state = &trainer->state;
+    const rn_slice_job job = { trainer->training, trainer->train, trainer->train_features, compute_loss, trainer };
+    rn_slice_result result;
+    rn_status status = rn_slices_run(&result, trainer->slices, &job, batch, read);
+
+    *untouched = result.untouched;
+    if (status == RN_OK && result.sums.count > 0)
+        status = check_loss(f, result.sums.loss);
+    if (status == RN_OK && result.sums.count > 0)
+        status = step(f);
+    if (status != RN_OK)
+        return status;
+    state->sums.loss += result.sums.loss;
+    state->sums.correct += result.sums.correct;
+    state->sums.count += result.sums.count;
+    f->images += result.sums.count;
+    f->skipped += result.skipped;
+    state->batch++;
     return RN_OK;
 }
 
@@ -174,9 +228,10 @@ static rn_status train_epoch(fit *f)
     rn_trainer *trainer = f->trainer;
     const rn_train_state *state = &trainer->state;
     const rn_batch *batch;
+    bool untouched = false;
     rn_status status;
 
-    f->images = 0;
+    f->images = f->skipped = 0;
     f->first_batch = state->batch;
     f->training_seconds = 0;
     f->epoch_begun = clock_seconds();
@@ -193,11 +248,16 @@ static rn_status train_epoch(fit *f)
         status = rn_features_next(&batch, trainer->train, trainer->train_features);
         if (status == RN_END)
             break;
-        if (status != RN_OK)
-            return interrupt(f, status); /* a photo that does not decode costs no training that was done */
-        status = train_batch(f, batch);
-        if (status == RN_OK && report(f, NULL) != RN_OK)
-            return interrupt(f, RN_CANCELLED);
+        if (trainer->slices != NULL)
+            status = train_slices(&untouched, f, batch, status);
+        else if (status != RN_OK)
+            untouched = true;
+        else
+            status = train_batch(f, batch);
+        if (status == RN_OK)
+            status = report(f, NULL);
+        if (untouched || status == RN_CANCELLED) /* a photo that does not decode costs no training that was done */
+            return interrupt(f, status);
     }
     f->training_seconds = clock_seconds() - f->epoch_begun;
     if (status == RN_END && state->sums.count == 0)
@@ -214,8 +274,14 @@ static rn_status validate(fit *f, rn_history_row *row)
 
     if (status != RN_OK)
         return status;
-    status = rn_evaluate_session(&metrics, trainer->inference, trainer->valid, trainer->valid_features, NULL,
-                                 report_validation, f, &trainer->context->message);
+    if (trainer->slices != NULL) {
+        status = rn_slices_share_statistics(trainer->slices);
+        if (status == RN_OK)
+            status = rn_evaluate_shared(&metrics, trainer, report_validation, f);
+    } else {
+        status = rn_evaluate_session(&metrics, trainer->inference, trainer->valid, trainer->valid_features, NULL,
+                                     report_validation, f, &trainer->context->message);
+    }
     if (status != RN_OK)
         return interrupt(f, status); /* all of the epoch's batches are done: a resumed run begins with its validation */
     row->valid_loss = rn_metrics_loss(&metrics);
@@ -263,9 +329,9 @@ static rn_status end_epoch(fit *f, rn_history_row *row)
     state->sums = (rn_metrics){ 0 };
     state->step_count = rn_session_step_count(trainer->training);
     status = rn_trainer_save_last(trainer);
-    if (status == RN_OK && trainer->directory != NULL)
+    if (status == RN_OK && trainer->directory != NULL && rn_team_leads(&trainer->team))
         status = rn_history_write(state, trainer->history_path, &trainer->context->allocator, message);
-    return status;
+    return rn_team_agree(&trainer->team, status);
 }
 
 static rn_status run_epoch(fit *f)
@@ -321,17 +387,18 @@ static void give_up(rn_trainer *trainer)
     rn_parameters_clear_gradients(rn_model_parameters(trainer->model));
 }
 
-rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options)
+static rn_status run_fit(rn_trainer *trainer, const rn_fit_options *options)
 {
     fit f = { .trainer = trainer, .begun = clock_seconds() };
     rn_phase wanted;
     rn_status status;
 
-    if (trainer == NULL)
-        return rn_fail_null("rn_trainer_fit", "trainer");
     status = rn_phase_read(&wanted, options, &trainer->context->message);
     if (status == RN_OK)
         status = rn_phase_decide(&f.phase, trainer, &wanted);
+    status = rn_team_agree(&trainer->team, status);
+    if (status == RN_OK && trainer->team.engine.size > 1)
+        status = rn_trainer_compare_phase(trainer, &wanted);
     if (status == RN_OK && f.phase != NULL && f.phase->complete && wanted.epochs <= f.phase->epochs) {
         f.phase->used = true;
         return RN_OK; /* trained before this process began */
@@ -342,6 +409,7 @@ rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options)
         rn_session_set_step_count(trainer->training, trainer->state.step_count);
     if (status == RN_OK)
         status = rn_phase_begin(&f.phase, trainer, &wanted);
+    status = rn_team_agree(&trainer->team, status);
     if (status != RN_OK)
         return status;
     f.phase->used = true;
@@ -351,5 +419,13 @@ rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options)
         status = finish(&f);
     if (status != RN_OK && !f.interrupted)
         give_up(trainer);
+    trainer->team.agreed = trainer->team.agreed || f.interrupted; /* in all processes, or saving has failed */
     return status;
+}
+
+rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options)
+{
+    if (trainer == NULL)
+        return rn_fail_null("rn_trainer_fit", "trainer");
+    return rn_team_end(&trainer->team, run_fit(trainer, options));
 }

@@ -5,6 +5,7 @@
  * cannot reach into the next.
  */
 #include "train/fit.h"
+#include "train/shared.h"
 
 #include "base/options.h"
 #include "base/text.h"
@@ -157,8 +158,7 @@ void rn_phase_release_optimizer(rn_trainer *trainer)
     trainer->optimizer = NULL;
 }
 
-/* Weights, optimizer and scheduler of the phase that was interrupted. */
-static rn_status load_last(rn_trainer *trainer)
+static rn_status read_last(rn_trainer *trainer)
 {
     rn_checkpoint *file = NULL;
     rn_status status = rn_checkpoint_open(&file, trainer->context, trainer->last_path, NULL);
@@ -169,6 +169,16 @@ static rn_status load_last(rn_trainer *trainer)
             file);
     rn_checkpoint_destroy(file);
     return status;
+}
+
+/* Weights, optimizer and scheduler of the phase that was interrupted. */
+static rn_status load_last(rn_trainer *trainer)
+{
+    rn_status status = rn_team_agree(&trainer->team, rn_team_leads(&trainer->team) ? read_last(trainer) : RN_OK);
+
+    if (status == RN_OK)
+        status = rn_share_values(&trainer->team, trainer->model);
+    return status == RN_OK ? rn_share_optimizer(trainer) : status;
 }
 
 /*

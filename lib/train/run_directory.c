@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The directory of a run: its lock, and the decision to begin, to go on or to refuse.
+ * The directory of a run: its lock, and the decision to begin, to go on or to refuse. Of several processes the first
+ * decides.
  *
  *   last.safetensors   best or history   resume   what happens
  *   no                 no                any      a new run
@@ -10,31 +11,41 @@
  *   without a batch    no                any      a new run: the old one ended before its first batch was done
  */
 #define _POSIX_C_SOURCE 200809L
-#include "train/train.h"
+#include "train/shared.h"
 
 #include "base/file.h"
 #include "store/keys.h"
 #include <string.h>
 #include <unistd.h>
 
+static rn_status name_files(rn_trainer *trainer)
+{
+    const rn_allocator *allocator = &trainer->context->allocator;
+
+    trainer->directory = rn_copy_string(allocator, trainer->options.directory);
+    trainer->best_path = rn_path_join(allocator, trainer->options.directory, "best.safetensors");
+    trainer->last_path = rn_path_join(allocator, trainer->options.directory, "last.safetensors");
+    trainer->history_path = rn_path_join(allocator, trainer->options.directory, "history.jsonl");
+    if (trainer->directory == NULL || trainer->best_path == NULL || trainer->last_path == NULL ||
+        trainer->history_path == NULL)
+        return rn_fail(&trainer->context->message, RN_NO_MEMORY, "no memory for the paths in %s",
+                       trainer->options.directory);
+    return RN_OK;
+}
+
 /* Makes and locks the directory, so that two processes cannot write one run. */
 static rn_status lock_directory(rn_trainer *trainer)
 {
     const rn_allocator *allocator = &trainer->context->allocator;
     rn_message *message = &trainer->context->message;
-    rn_status status = rn_directory_make(trainer->options.directory, message);
+    rn_status status = rn_directory_make(trainer->directory, message);
     char *lock_path;
 
     if (status != RN_OK)
         return status;
-    trainer->directory = rn_copy_string(allocator, trainer->options.directory);
-    trainer->best_path = rn_path_join(allocator, trainer->options.directory, "best.safetensors");
-    trainer->last_path = rn_path_join(allocator, trainer->options.directory, "last.safetensors");
-    trainer->history_path = rn_path_join(allocator, trainer->options.directory, "history.jsonl");
-    lock_path = rn_path_join(allocator, trainer->options.directory, ".lock");
-    if (trainer->directory == NULL || trainer->best_path == NULL || trainer->last_path == NULL ||
-        trainer->history_path == NULL || lock_path == NULL)
-        status = rn_fail(message, RN_NO_MEMORY, "no memory for the paths in %s", trainer->options.directory);
+    lock_path = rn_path_join(allocator, trainer->directory, ".lock");
+    if (lock_path == NULL)
+        status = rn_fail(message, RN_NO_MEMORY, "no memory for the paths in %s", trainer->directory);
     else
         status = rn_file_lock(&trainer->lock, lock_path, message);
     trainer->locked = status == RN_OK;
@@ -159,7 +170,7 @@ static rn_status take_up_last(rn_trainer *trainer)
     /* Between two phases a run stands on the best weights; the file has those of the last epoch. */
     if (status == RN_OK && trainer->options.keep_last == 0 && trainer->state.best.exists && !trainer->at_start &&
         rn_train_state_open_phase(&trainer->state) == NULL)
-        status = rn_trainer_load_best(trainer);
+        status = rn_trainer_read_best(trainer);
     return status;
 }
 
@@ -200,7 +211,7 @@ static rn_status begin_or_resume(rn_trainer *trainer)
     return status;
 }
 
-rn_status rn_trainer_take_directory(rn_trainer *trainer)
+static rn_status take_directory(rn_trainer *trainer)
 {
     rn_status status = lock_directory(trainer);
 
@@ -213,4 +224,14 @@ rn_status rn_trainer_take_directory(rn_trainer *trainer)
         status = rn_file_replace_clean(&trainer->context->allocator, files[i], &trainer->context->message);
     }
     return status;
+}
+
+rn_status rn_trainer_take_directory(rn_trainer *trainer)
+{
+    rn_status status = name_files(trainer);
+
+    if (status == RN_OK && rn_team_leads(&trainer->team))
+        status = take_directory(trainer);
+    status = rn_team_agree(&trainer->team, status);
+    return status == RN_OK ? rn_share_run(trainer) : status;
 }

@@ -95,6 +95,9 @@ rn_status rn_train_state_same_run(const rn_train_state *ours, const rn_train_sta
     if (ours->batch_size != theirs->batch_size)
         return rn_fail(message, RN_STATE, "%s was begun with batches of %d photos, not %d", path, theirs->batch_size,
                        ours->batch_size);
+    if (ours->slices != theirs->slices)
+        return rn_fail(message, RN_STATE, "%s was begun with batches in %d slices (0: in one piece), not %d", path,
+                       theirs->slices, ours->slices);
     if (ours->bfloat16 != theirs->bfloat16)
         return rn_fail(message, RN_STATE, "%s was begun in %s, this run computes in %s", path,
                        theirs->bfloat16 ? "bfloat16" : "float32", ours->bfloat16 ? "bfloat16" : "float32");

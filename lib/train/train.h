@@ -11,6 +11,7 @@
 
 #include "store/store.h"
 #include "train/features.h"
+#include "train/team.h"
 #include <resnet/session.h>
 #include <resnet/trainer.h>
 
@@ -77,7 +78,8 @@ typedef struct rn_train_state {
     char *network, *pipeline, *training_pipeline;
     uint64_t seed, train_photos, valid_photos;
     int32_t batch_size;
-    bool bfloat16; /* products are of bfloat16 numbers */
+    int32_t slices; /* of a batch; 0: none */
+    bool bfloat16;  /* products are of bfloat16 numbers */
     /* How far it is. All phases are complete but perhaps the last; epoch, batch and sums are that one's. */
     rn_phase *phase;
     size_t phase_count, phase_capacity;
@@ -127,6 +129,9 @@ rn_status rn_history_write(const rn_train_state *state, const char *path, const 
 /* Called after each batch; anything but RN_OK stops and is given back. */
 typedef rn_status (*rn_batch_function)(void *payload);
 
+/* One batch of it, added to `metrics`. */
+rn_status rn_evaluate_batch(rn_metrics *metrics, rn_session *session, const rn_batch *batch, rn_features *features,
+                            float *logits);
 /* One pass of an inference session over a loader, or over `features` (or NULL) of it. `logits` (or NULL) receives a row of logits for each sample; `after`
  * may be NULL. RN_FORMAT: no photo at all decodes. */
 rn_status rn_evaluate_session(rn_metrics *metrics, rn_session *session, rn_loader *loader, rn_features *features,
@@ -153,6 +158,8 @@ struct rn_trainer {
     bool failed;             /* the weights are no longer those of the state: only a new trainer goes on */
     rn_tensor **best_values; /* without a directory: a copy of the best weights, by parameter */
     rn_train_state state;
+    rn_team team;             /* of one process, where it is alone */
+    struct rn_slices *slices; /* slices.h; NULL: batches are in one piece */
 };
 
 /* ---- sessions.c ------------------------------------------------------------------------------------------------ */
@@ -178,6 +185,8 @@ rn_status rn_trainer_take_directory(rn_trainer *trainer);
 rn_status rn_trainer_keep_best(rn_trainer *trainer);
 /* Makes the best weights those of the model. RN_FORMAT: best.safetensors is not the one that this run wrote. */
 rn_status rn_trainer_load_best(rn_trainer *trainer);
+/* The same from the file, in this process alone. */
+rn_status rn_trainer_read_best(const rn_trainer *trainer);
 /* Writes last.safetensors, if there is a directory. */
 rn_status rn_trainer_save_last(rn_trainer *trainer);
 

@@ -3,14 +3,15 @@
  * Making a trainer: the class tables agree, the loaders, what tells this run from others. run_directory.c decides
  * whether it begins or goes on.
  */
-#include "train/train.h"
+#include "train/shared.h"
+#include "train/slices.h"
 
 #include "base/file.h"
 #include "base/options.h"
 #include <math.h>
 
 RN_NO_TAIL_PADDING(rn_progress, lr_count);
-RN_NO_TAIL_PADDING(rn_trainer_options, feature_memory);
+RN_NO_TAIL_PADDING(rn_trainer_options, collective);
 
 static rn_status check_options(const rn_trainer_options *options, const rn_model *model, rn_message *message)
 {
@@ -21,8 +22,6 @@ static rn_status check_options(const rn_trainer_options *options, const rn_model
     if (options->directory != NULL && options->directory[0] == '\0')
         return rn_fail(message, RN_INVALID_ARGUMENT, "the directory's name is empty");
     if (rn_check_precision(options->precision, message) != RN_OK)
-        return RN_INVALID_ARGUMENT;
-    if (rn_options_reserved(options->reserved, "rn_trainer_create", message) != RN_OK)
         return RN_INVALID_ARGUMENT;
     if (rn_model_pipeline(model) == NULL || rn_model_training_pipeline(model) == NULL)
         return rn_fail(message, RN_STATE,
@@ -66,6 +65,22 @@ static rn_status make_loaders(rn_trainer *trainer, rn_dataset *train, rn_dataset
                                        .height = (int32_t)height, .width = (int32_t)width));
 }
 
+/* Batches of training are cut into slices, of which this process reads its own, and every so many-th of validation. */
+static rn_status share_work(rn_trainer *trainer)
+{
+    rn_status status = rn_slices_create(&trainer->slices, trainer->model, &trainer->team, trainer->state.slices);
+
+    if (status != RN_OK)
+        return status;
+    rn_loader_set_share(trainer->train, rn_slices_share, trainer->slices);
+    rn_loader_set_share(trainer->valid, rn_validation_share, &trainer->team);
+    if (trainer->state.batch_size < 2 * trainer->state.slices && rn_team_leads(&trainer->team))
+        rn_context_log(trainer->context, RN_LOG_WARNING,
+                       "batches of %d photos in %d slices: batch norms see less than two photos at a time",
+                       (int)trainer->state.batch_size, (int)trainer->state.slices);
+    return RN_OK;
+}
+
 static rn_status identify_run(rn_trainer *trainer, const rn_dataset *train, const rn_dataset *valid)
 {
     const rn_allocator *allocator = &trainer->context->allocator;
@@ -74,6 +89,9 @@ static rn_status identify_run(rn_trainer *trainer, const rn_dataset *train, cons
     state->bfloat16 = rn_context_wants_pairs(trainer->context, trainer->options.precision);
     state->seed = trainer->options.seed != 0 ? trainer->options.seed : trainer->context->seed;
     state->batch_size = trainer->options.batch_size != 0 ? trainer->options.batch_size : 8;
+    state->slices = trainer->options.slices;
+    if (state->slices == 0 && trainer->options.collective != NULL)
+        state->slices = 8;
     state->train_photos = rn_photos_id(train);
     state->valid_photos = rn_photos_id(valid);
     state->network = rn_copy_string(allocator, rn_model_name(trainer->model));
@@ -84,7 +102,8 @@ static rn_status identify_run(rn_trainer *trainer, const rn_dataset *train, cons
     return RN_OK;
 }
 
-static rn_status set_up(rn_trainer *trainer, rn_dataset *train, rn_dataset *valid)
+/* What each process does by itself, before the others are asked. */
+static rn_status set_up_alone(rn_trainer *trainer, rn_dataset *train, rn_dataset *valid)
 {
     rn_message *message = &trainer->context->message;
     rn_status status = check_options(&trainer->options, trainer->model, message);
@@ -95,10 +114,25 @@ static rn_status set_up(rn_trainer *trainer, rn_dataset *train, rn_dataset *vali
         status = identify_run(trainer, train, valid);
     if (status == RN_OK)
         status = make_loaders(trainer, train, valid);
+    if (status == RN_OK && trainer->state.slices != 0)
+        status = share_work(trainer);
+    return status;
+}
+
+static rn_status set_up(rn_trainer *trainer, rn_dataset *train, rn_dataset *valid)
+{
+    rn_team *const team = &trainer->team;
+    rn_status status = rn_team_agree(team, set_up_alone(trainer, train, valid));
+
+    if (status == RN_OK && team->engine.size > 1)
+        status = rn_trainer_compare(trainer);
     if (status == RN_OK && trainer->options.directory != NULL)
         status = rn_trainer_take_directory(trainer);
     trainer->options.directory = NULL; /* the caller's */
-    return status;
+    trainer->options.collective = NULL;
+    if (status == RN_OK && rn_team_leads(team))
+        status = rn_trainer_say_doubts(trainer, train, valid);
+    return rn_team_agree(team, status);
 }
 
 rn_status rn_trainer_create(rn_trainer **trainer, rn_model *model, rn_dataset *train, rn_dataset *valid,
@@ -106,6 +140,7 @@ rn_status rn_trainer_create(rn_trainer **trainer, rn_model *model, rn_dataset *t
 {
     rn_trainer_options options;
     rn_trainer *made;
+    rn_team team;
     rn_status status;
 
     if (trainer == NULL)
@@ -116,19 +151,20 @@ rn_status rn_trainer_create(rn_trainer **trainer, rn_model *model, rn_dataset *t
     if (train == NULL || valid == NULL)
         return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "a trainer needs training and validation photos");
     status = rn_options_read(&options, sizeof options, given, &model->context->message);
+    if (status == RN_OK)
+        status = rn_team_begin(&team, model->context, options.collective);
     if (status != RN_OK)
         return status;
     made = rn_allocate_zeroed(&model->context->allocator, 1, sizeof *made);
     if (made == NULL)
-        return rn_fail(&model->context->message, RN_NO_MEMORY, "no memory for a trainer");
+        return rn_team_end(&team, rn_fail(&model->context->message, RN_NO_MEMORY, "no memory for a trainer"));
+    made->team = team;
     made->context = model->context;
     rn_context_retain(made->context);
     made->model = model;
     rn_model_retain(model);
     made->options = options;
-    status = set_up(made, train, valid);
-    if (status == RN_OK)
-        status = rn_trainer_say_doubts(made, train, valid);
+    status = rn_team_end(&made->team, set_up(made, train, valid));
     if (status == RN_OK)
         *trainer = made;
     else
@@ -155,6 +191,7 @@ void rn_trainer_destroy(rn_trainer *trainer)
     rn_scheduler_destroy(trainer->scheduler);
     rn_optimizer_destroy(trainer->optimizer);
     rn_trainer_drop_sessions(trainer);
+    rn_slices_destroy(trainer->slices);
     rn_loader_destroy(trainer->train);
     rn_loader_destroy(trainer->valid);
     release_best_values(trainer);
