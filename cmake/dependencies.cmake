@@ -22,6 +22,11 @@ if(RESNET_WITH_JPEG)
     list(APPEND RESNET_LIBRARIES JPEG::JPEG)
 endif()
 
+# For libresnet_mpi alone (Debian: libopenmpi-dev or libmpich-dev); a build with sanitizers would find what MPI's own libraries do.
+if(RESNET_WITH_MPI AND NOT RESNET_SANITIZE)
+    find_package(MPI QUIET COMPONENTS C)
+endif()
+
 # OpenMP by its target inside this build, by its libraries for those who link the static archive: their project needs no OpenMP of its own.
 # GCC's lies where every GCC looks; any other is named by its path.
 set(RESNET_SYSTEM_LIBRARIES m pthread)

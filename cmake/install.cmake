@@ -73,6 +73,17 @@ endif()
 configure_file(cmake/resnet.pc.in ${PROJECT_BINARY_DIR}/resnet.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/resnet.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 
+if(TARGET resnet_mpi)
+    set(pc_mpi_cflags "")
+    foreach(directory IN LISTS MPI_C_INCLUDE_DIRS)
+        string(APPEND pc_mpi_cflags " -I${directory}")
+    endforeach()
+    rn_link_flags(pc_mpi_libs ${MPI_C_LIBRARIES})
+    string(PREPEND pc_mpi_libs " ")
+    configure_file(cmake/resnet_mpi.pc.in ${PROJECT_BINARY_DIR}/resnet_mpi.pc @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/resnet_mpi.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT mpi-dev)
+endif()
+
 # Laid out as in the sources, so that the links between them hold; the examples are built there by a file of their own.
 install(FILES LICENSE README.md README.zh-CN.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc)
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc FILES_MATCHING PATTERN "*.md")

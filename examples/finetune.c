@@ -5,6 +5,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "common/args.h"
+#include "common/machines.h"
 #include "common/progress.h"
 #include "common/weights.h"
 
@@ -25,7 +26,8 @@ typedef struct settings {
     weights weights;
     double frozen_lr, lr, lr_gamma;
     uint64_t seed;
-    int32_t frozen_epochs, epochs, lr_step, batch, threads;
+    int32_t frozen_epochs, epochs, lr_step, batch, threads, slices;
+    const rn_collective *collective; /* the processes that mpirun has started, or NULL */
     rn_precision precision;
     size_t memory;
     int from_scratch, new_head, measure_before, skip_bad_photos, resume, json;
@@ -160,11 +162,13 @@ static rn_status finetune(rn_context *context, settings *s, progress *shown, dou
     say_network(report, model, s);
     say_photos(report, train, valid, s);
     TRY(say_training(report, model, s));
+    machines_say(report, s->slices);
     fflush(report);
     TRY(rn_trainer_create(&trainer, model, train, valid,
                           RN_OPTIONS(rn_trainer, .directory = s->directory, .batch_size = s->batch, .resume = s->resume,
                                      .progress = progress_show, .progress_payload = shown,
-                                     .bad_photos = s->skip_bad_photos, .memory_limit = s->memory)));
+                                     .bad_photos = s->skip_bad_photos, .memory_limit = s->memory, .slices = s->slices,
+                                     .collective = s->collective)));
     if (s->measure_before)
         TRY(measure_before(model, valid, s));
     if (s->frozen_epochs > 0 && s->phase == NULL) {
@@ -214,6 +218,8 @@ static int choose_validation(settings *s)
 static int end(const args_program *program, const settings *s, rn_status status, const rn_context *context,
                const progress *shown, double accuracy)
 {
+    if (status != RN_OK && !machines_speak())
+        return EXIT_FAILED;
     if (shown->terminal && status != RN_OK)
         printf("\n");
     if (status == RN_CANCELLED) {
@@ -270,6 +276,8 @@ int main(int argc, char **argv)
         { "batch", ARGS_COUNT, &s.batch, "N", "photos in a batch (8)" },
         { "seed", ARGS_SEED, &s.seed, "N", "of the head, the order, the augmentation, dropout (0)" },
         { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
+        { "slices", ARGS_COUNT, &s.slices, "N",
+          "parts of a batch, added in a fixed order; the same on any number of processes (under mpirun 8)" },
         { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
         { "memory", ARGS_BYTES, &s.memory, "SIZE",
           "what a step may take for maps, beside weights, gradients and optimizer, such as 700M (no limit)" },
@@ -315,12 +323,15 @@ int main(int argc, char **argv)
         text_line(stderr, "%s: %s has both valid and val: which one is meant? Rename the other", program.name, s.data);
         return EXIT_FAILED;
     }
+    if (!machines_join(&s.collective, program.name))
+        return EXIT_FAILED;
+    s.json = s.json && machines_first();
     shown = (progress){ .json = s.json, .terminal = isatty(STDOUT_FILENO) && !s.json, .stop = &stop_asked };
     if (!args_context(&context, &program, s.threads, s.seed, s.precision))
-        return args_end(&program, EXIT_FAILED);
+        return machines_leave(args_end(&program, EXIT_FAILED));
     listen_to_signals();
     status = finetune(context, &s, &shown, &accuracy);
     answer = end(&program, &s, status, context, &shown, accuracy);
     rn_context_destroy(context);
-    return args_end(&program, answer);
+    return machines_leave(args_end(&program, answer));
 }

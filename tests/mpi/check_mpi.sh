@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Processes under mpirun: one, two and four write the same bytes; one that is killed ends all, and the run is resumed by another number of them.
+# check_mpi.sh MPIRUN MPI_RUN
+set -u
+mpirun=$1 program=$2
+passed=0 failed=0
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+# More processes than cores, in a container's root, waiting without spinning: for Open MPI; MPICH takes no notice.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
+export OMPI_MCA_btl_vader_single_copy_mechanism=none OMP_WAIT_POLICY=passive
+unset RESNET_TEST_DATA
+
+verdict() # NAME STATUS
+{
+    if [ "$2" -eq 0 ]; then
+        echo "[       OK ] $1"
+        passed=$((passed + 1))
+    else
+        cat "$scratch/log"
+        echo "failed: $1"
+        failed=$((failed + 1))
+    fi
+}
+
+run() # PROCESSES OUT [killed]
+{
+    timeout 120 "$mpirun" -n "$1" "$program" train "$scratch/photos" "$scratch/$2" ${3:+"$3"} >"$scratch/log" 2>&1
+}
+
+same() # OUT
+{
+    for file in best.safetensors last.safetensors history.jsonl; do
+        cmp "$scratch/1/$file" "$scratch/$1/$file" || return 1
+    done
+}
+
+mkdir "$scratch/photos"
+"$program" photos "$scratch/photos" || exit 1
+run 1 1; verdict "one process trains" $?
+for processes in 2 4; do
+    run $processes $processes && same $processes; verdict "$processes processes write what one writes" $?
+done
+! run 2 killed killed; verdict "a process that is killed ends both" $?
+[ -f "$scratch/killed/last.safetensors" ] && ! same killed >/dev/null 2>&1; verdict "in the middle of the run" $?
+run 4 killed && same killed; verdict "four go on to the same bytes" $?
+! run 16 many && grep -q "16 processes for 8 slices" "$scratch/log"; verdict "more processes than slices are told so" $?
+
+echo "[  PASSED  ] $passed test(s)."
+[ $failed -eq 0 ] || echo "[  FAILED  ] $failed test(s)"
+[ $failed -eq 0 ]

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A process of a run under mpirun, for check_mpi.sh.
+ *
+ *   mpi_run photos DIRECTORY            writes the photos of the other calls
+ *   mpi_run train PHOTOS OUT [killed]   trains or resumes; process 1 is killed in the second phase
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "train/runs.h"
+
+#include <resnet_mpi.h>
+#include <signal.h>
+
+static int32_t kill_later(const rn_progress *progress, void *payload)
+{
+    const rn_collective *const collective = payload;
+
+    if (collective->rank == 1 && strcmp(progress->phase, "all") == 0 && progress->epoch == 1 && progress->batch == 2)
+        raise(SIGKILL);
+    return RN_FIT_GO_ON;
+}
+
+static int train(const char *photos, const char *directory, int killed)
+{
+    rn_test_run run = rn_test_run_open(photos, 7);
+    rn_collective *collective;
+    rn_status status;
+
+    if (rn_mpi_collective_create(&collective, MPI_COMM_WORLD) != RN_OK)
+        return 1;
+    status = rn_trainer_create(&run.trainer, run.model, run.train, run.valid,
+                               RN_OPTIONS(rn_trainer, .directory = directory, .batch_size = RUN_BATCH, .resume = 1,
+                                          .collective = collective, .progress = killed ? kill_later : NULL,
+                                          .progress_payload = collective));
+    if (status == RN_OK)
+        status = rn_test_run_fit(&run);
+    if (status != RN_OK)
+        fprintf(stderr, "%s\n", rn_context_message(run.context));
+    rn_test_run_close(&run);
+    rn_mpi_collective_destroy(collective);
+    return status != RN_OK;
+}
+
+int main(int argc, char **argv)
+{
+    int answer;
+
+    if (argc == 3 && strcmp(argv[1], "photos") == 0) {
+        rn_test_photos(argv[2], "train", RUN_CLASSES, RUN_TRAIN, RUN_SIDE, 1);
+        rn_test_photos(argv[2], "valid", RUN_CLASSES, RUN_VALID, RUN_SIDE, 2);
+        return 0;
+    }
+    if (argc < 4)
+        return 2;
+    if (rn_mpi_collective_create(&(rn_collective *){ NULL }, MPI_COMM_WORLD) != RN_STATE) /* not before MPI_Init */
+        return 3;
+    MPI_Init(&argc, &argv);
+    answer = train(argv[2], argv[3], argc > 4);
+    MPI_Finalize();
+    return answer;
+}
