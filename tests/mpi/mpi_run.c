@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process of a run under mpirun, for check_mpi.sh.
+ * A process of a run under mpirun, for check_mpi.sh and check_two_hosts.sh.
  *
- *   mpi_run photos DIRECTORY            writes the photos of the other calls
- *   mpi_run train PHOTOS OUT [killed]   trains or resumes; process 1 is killed in the second phase
+ *   mpi_run photos DIRECTORY                   writes the photos of the other calls
+ *   mpi_run train PHOTOS OUT [killed|slowly]   trains or resumes; process 1 is killed in the second phase; or every
+ *                                              batch takes a tenth of a second, so that a script can interfere
  */
 #define _POSIX_C_SOURCE 200809L
 #include "train/runs.h"
 
 #include <resnet_mpi.h>
 #include <signal.h>
+#include <time.h>
 
 static int32_t kill_later(const rn_progress *progress, void *payload)
 {
@@ -20,7 +22,20 @@ static int32_t kill_later(const rn_progress *progress, void *payload)
     return RN_FIT_GO_ON;
 }
 
-static int train(const char *photos, const char *directory, int killed)
+static int32_t wait_a_little(const rn_progress *progress, void *payload)
+{
+    (void)progress;
+    (void)payload;
+    nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+    return RN_FIT_GO_ON;
+}
+
+static rn_progress_function progress_of(const char *what)
+{
+    return what == NULL ? NULL : strcmp(what, "killed") == 0 ? kill_later : wait_a_little;
+}
+
+static int train(const char *photos, const char *directory, const char *what)
 {
     rn_test_run run = rn_test_run_open(photos, 7);
     rn_collective *collective;
@@ -30,7 +45,7 @@ static int train(const char *photos, const char *directory, int killed)
         return 1;
     status = rn_trainer_create(&run.trainer, run.model, run.train, run.valid,
                                RN_OPTIONS(rn_trainer, .directory = directory, .batch_size = RUN_BATCH, .resume = 1,
-                                          .collective = collective, .progress = killed ? kill_later : NULL,
+                                          .collective = collective, .progress = progress_of(what),
                                           .progress_payload = collective));
     if (status == RN_OK)
         status = rn_test_run_fit(&run);
@@ -55,7 +70,7 @@ int main(int argc, char **argv)
     if (rn_mpi_collective_create(&(rn_collective *){ NULL }, MPI_COMM_WORLD) != RN_STATE) /* not before MPI_Init */
         return 3;
     MPI_Init(&argc, &argv);
-    answer = train(argv[2], argv[3], argc > 4);
+    answer = train(argv[2], argv[3], argc > 4 ? argv[4] : NULL);
     MPI_Finalize();
     return answer;
 }

@@ -1,0 +1,102 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Two hosts, which are network namespaces with TCP between them: the bytes are those of one process, also over a link that is slow or late, and a link that
+# is cut ends both; the run is then resumed. Open MPI, root and `ip netns` are needed. check_two_hosts.sh MPIRUN MPI_RUN
+set -u
+mpirun=$1 program=$2
+passed=0 failed=0 skipped=0
+scratch=$(mktemp -d) || exit 1
+a=rn$$a b=rn$$b
+trap 'ip netns del $a 2>/dev/null; ip netns del $b 2>/dev/null; rm -rf "$scratch"' EXIT
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1 OMP_WAIT_POLICY=passive
+
+skip() # WHY
+{
+    echo "[  SKIPPED ] $1"
+    skipped=$((skipped + 1))
+}
+
+verdict() # NAME STATUS
+{
+    if [ "$2" -eq 0 ]; then
+        echo "[       OK ] $1"
+        passed=$((passed + 1))
+    else
+        cat "$scratch/log"
+        echo "failed: $1"
+        failed=$((failed + 1))
+    fi
+}
+
+end()
+{
+    echo "[  PASSED  ] $passed test(s)."
+    [ $skipped -eq 0 ] || echo "[  SKIPPED ] $skipped test(s)"
+    [ $failed -eq 0 ] || echo "[  FAILED  ] $failed test(s)"
+    [ $failed -eq 0 ]
+    exit
+}
+
+make_hosts()
+{
+    ip netns add $a && ip netns add $b && ip link add rn0 netns $a type veth peer name rn1 netns $b &&
+        ip -n $a addr add 10.77.0.1/24 dev rn0 && ip -n $b addr add 10.77.0.2/24 dev rn1 &&
+        ip -n $a link set lo up && ip -n $b link set lo up && ip -n $a link set rn0 up && ip -n $b link set rn1 up
+}
+
+"$mpirun" --version 2>&1 | grep -q "Open MPI" || { skip "two hosts: mpirun is not Open MPI's"; end; }
+make_hosts >"$scratch/log" 2>&1 || { skip "two hosts: no network namespaces here"; end; }
+
+# What mpirun calls in the place of ssh: [options] HOST COMMAND...
+cat >"$scratch/agent" <<AGENT
+#!/bin/sh
+while case \$1 in -*) true ;; *) false ;; esac; do shift; done
+case \$1 in 10.77.0.1) host=$a ;; *) host=$b ;; esac
+shift
+exec ip netns exec \$host sh -c "\$*"
+AGENT
+chmod +x "$scratch/agent"
+
+run() # OUT [slowly]
+{
+    timeout -s KILL 120 ip netns exec $a "$mpirun" --mca plm_rsh_agent "$scratch/agent" --mca btl tcp,self --mca btl_tcp_if_include 10.77.0.0/24 \
+        --mca oob_tcp_if_include 10.77.0.0/24 --mca oob_tcp_keepalive_time 2 --mca oob_tcp_keepalive_intvl 1 --mca oob_tcp_keepalive_probes 2 \
+        --host 10.77.0.1,10.77.0.2 -n 2 "$program" train "$scratch/photos" "$scratch/$1" ${2:+"$2"} >"$scratch/log" 2>&1
+}
+
+same() # OUT
+{
+    for file in best.safetensors last.safetensors history.jsonl; do
+        cmp "$scratch/one/$file" "$scratch/$1/$file" || return 1
+    done
+}
+
+shape() # tc's words: both directions
+{
+    ip netns exec $a tc qdisc replace dev rn0 root "$@" 2>/dev/null && ip netns exec $b tc qdisc replace dev rn1 root "$@" 2>/dev/null
+}
+
+mkdir "$scratch/photos"
+"$program" photos "$scratch/photos" || exit 1
+"$mpirun" -n 1 "$program" train "$scratch/photos" "$scratch/one" >"$scratch/log" 2>&1; verdict "one process trains" $?
+run two && same two; verdict "two hosts write what one process writes" $?
+if shape tbf rate 20mbit burst 16kb latency 50ms; then
+    run narrow && same narrow; verdict "so they do at 20 Mbit/s" $?
+else
+    skip "a slow link: no tc tbf in this kernel"
+fi
+if shape netem delay 5ms; then
+    run late && same late; verdict "so they do with 5 ms on the way" $?
+else
+    skip "a late link: no tc netem in this kernel"
+fi
+
+ip netns exec $a tc qdisc del dev rn0 root 2>/dev/null
+ip netns exec $b tc qdisc del dev rn1 root 2>/dev/null
+(sleep 3; ip -n $a link set rn0 down) &
+! run cut slowly; verdict "a link that is cut ends both" $?
+wait $!
+[ -f "$scratch/cut/last.safetensors" ] && ! same cut >/dev/null 2>&1; verdict "in the middle of the run" $?
+ip -n $a link set rn0 up
+run cut && same cut; verdict "which goes on to the same bytes" $?
+end
