@@ -185,6 +185,21 @@ if [ -d "$prefix/bin" ]; then
     check "another prefix's programs find the library, moved or not" sh -c 'readelf --dynamic "$1/bin/resnet-predict" | grep -F "[\$ORIGIN/../lib" &&
         "$1/bin/resnet-predict" --help' sh "$scratch/moved to/prefix"
 fi
+if [ -f "$prefix/include/resnet_mpi.h" ]; then
+    check "component mpi is its library" only mpi '^\./usr/lib(/[^/]*)?/libresnet_mpi\.so\.[0-9.]+$'
+    check "component mpi-dev is what compilers read" only mpi-dev \
+        '/include/resnet_mpi\.h$|/libresnet_mpi\.so$|/pkgconfig/resnet_mpi\.pc$|/cmake/resnet/resnet-mpi-targets[a-z-]*\.cmake$'
+    printf '%s\n' '#include <resnet_mpi.h>' 'int main(void) { return rn_mpi_collective_create(NULL, MPI_COMM_WORLD) != RN_INVALID_ARGUMENT; }' >"$scratch/mpi.c"
+    # shellcheck disable=SC2046
+    check "a program of MPI through pkg-config builds" "$cc" -Wall -Wextra -Werror "$scratch/mpi.c" -o "$scratch/mpi" $(pkg-config --cflags --libs resnet_mpi)
+    check "it runs" env LD_LIBRARY_PATH="$libdir" "$scratch/mpi"
+    mkdir "$scratch/mpi-cmake"
+    printf '%s\n' 'cmake_minimum_required(VERSION 3.18)' 'project(it LANGUAGES C)' 'find_package(resnet REQUIRED COMPONENTS shared mpi)' \
+        'add_executable(it ../mpi.c)' 'target_link_libraries(it PRIVATE resnet::resnet resnet::mpi)' >"$scratch/mpi-cmake/CMakeLists.txt"
+    check "a program of MPI through find_package builds" sh -c 'cmake -S "$1" -B "$1/build" -DCMAKE_PREFIX_PATH="$2" && cmake --build "$1/build"' \
+        sh "$scratch/mpi-cmake" "$prefix"
+    check "that runs, too" "$scratch/mpi-cmake/build/it"
+fi
 sort "$scratch"/*.files >"$scratch/parts"
 mkdir "$scratch/packages/whole"
 check "DESTDIR takes everything" env DESTDIR="$scratch/packages/whole" cmake --install "$build" --prefix /usr

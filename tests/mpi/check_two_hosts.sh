@@ -44,7 +44,7 @@ make_hosts()
         ip -n $a link set lo up && ip -n $b link set lo up && ip -n $a link set rn0 up && ip -n $b link set rn1 up
 }
 
-"$mpirun" --version 2>&1 | grep -q "Open MPI" || { skip "two hosts: mpirun is not Open MPI's"; end; }
+"$mpirun" --version 2>&1 | grep -qE "Open MPI|OpenRTE" || { skip "two hosts: mpirun is not Open MPI's"; end; }
 make_hosts >"$scratch/log" 2>&1 || { skip "two hosts: no network namespaces here"; end; }
 
 # What mpirun calls in the place of ssh: [options] HOST COMMAND...

@@ -91,6 +91,55 @@ static void it_is_resumed_by_another_number_of_processes(void **state)
     assert_true(cancel_at > 5);
 }
 
+/* A network of the zoo, with features kept in the phase of the head alone. */
+static rn_status train_cifar_resnet(rn_test_process *process)
+{
+    rn_test_run *const run = &process->run;
+    rn_status status;
+
+    rn_model_destroy(run->model);
+    run->model = NULL;
+    status = rn_model_create(&run->model, run->context, "cifar_resnet20",
+                             RN_OPTIONS(rn_model, .classes = rn_dataset_classes(run->train), .seed = 5));
+    if (status == RN_OK)
+        status = rn_trainer_create(&run->trainer, run->model, run->train, run->valid, &process->options);
+    if (status == RN_OK)
+        status = rn_model_freeze_backbone(run->model);
+    if (status == RN_OK)
+        status = rn_trainer_fit(run->trainer, RN_OPTIONS(rn_fit, .phase = "head", .epochs = 2, .lr = 1e-2));
+    if (status == RN_OK)
+        status = rn_model_unfreeze(run->model, "*");
+    return status == RN_OK ? rn_trainer_fit(run->trainer,
+                                            RN_OPTIONS(rn_fit, .phase = "all", .epochs = 1,
+                                                       .optimizer = RN_OPTIMIZER_SGD, .momentum = 0.9, .clip_norm = 1))
+                           : status;
+}
+
+static void so_does_a_network_of_the_zoo(void **state)
+{
+    const char *const folder = rn_test_directory(), *directory[4];
+
+    (void)state;
+    rn_test_photos(folder, "train", 2, 9, 32, 1);
+    rn_test_photos(folder, "valid", 2, 3, 32, 2);
+    for (int i = 0; i < 4; i++) {
+        const int count = 1 << i;
+        rn_trainer_options options;
+        rn_test_process process[PROCESSES];
+        rn_test_wire wire = { 0 };
+
+        directory[i] = rn_test_new_directory();
+        options = options_for(directory[i], 0);
+        options.batch_size = 16; /* and 2: most slices are empty */
+        rn_test_processes_open(process, count, folder, &options);
+        rn_test_processes_run(process, count, &wire, train_cifar_resnet);
+        for (int j = 0; j < count; j++)
+            require_ok(process[j].run.context, process[j].status);
+        rn_test_processes_close(process, count);
+        rn_test_same_results(directory[i], directory[0]);
+    }
+}
+
 /* ---- what slices mean --------------------------------------------------------------------------------------------- */
 
 /* One slice is a batch in one piece: where every photo decodes, weights and history are those of a run without slices. */
@@ -231,6 +280,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_processes_ends_in_the_same_bytes),
+        cmocka_unit_test(so_does_a_network_of_the_zoo),
         cmocka_unit_test(a_run_in_slices_is_resumed_in_as_many),
         cmocka_unit_test(it_is_resumed_by_another_number_of_processes),
         cmocka_unit_test(one_slice_is_a_batch_in_one_piece),
