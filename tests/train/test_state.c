@@ -48,14 +48,14 @@ static void another_run_is_told_by_what_differs(void **unused)
                                   .train_photos = 2,
                                   .valid_photos = 3,
                                   .batch_size = 8 };
-    rn_train_state theirs[8];
+    rn_train_state theirs[9];
     static const char *const words[] = { "network",           "seed",          "batches",
                                          "preprocessing",     "preprocessing", "training photos",
-                                         "validation photos", "bfloat16" };
+                                         "validation photos", "bfloat16",      "8 slices" };
     rn_message message;
 
     (void)unused;
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 9; i++)
         theirs[i] = ours;
     assert_int_equal(rn_train_state_same_run(&ours, &theirs[0], "f", &message), RN_OK);
     theirs[0].network = (char *)"m";
@@ -66,7 +66,8 @@ static void another_run_is_told_by_what_differs(void **unused)
     theirs[5].train_photos = 9;
     theirs[6].valid_photos = 9;
     theirs[7].bfloat16 = true;
-    for (int i = 0; i < 8; i++) {
+    theirs[8].slices = 8;
+    for (int i = 0; i < 9; i++) {
         assert_int_equal(rn_train_state_same_run(&ours, &theirs[i], "the/file", &message), RN_STATE);
         assert_non_null(strstr(message.text, words[i]));
         assert_non_null(strstr(message.text, "the/file"));

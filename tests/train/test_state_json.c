@@ -39,6 +39,7 @@ static void fill(rn_train_state *state, const rn_allocator *allocator)
     state->valid_photos = UINT64_MAX;
     state->batch_size = 8;
     state->bfloat16 = true;
+    state->slices = 16;
     assert_int_equal(rn_train_state_add_phase(state, &one, allocator, NULL), RN_OK);
     assert_int_equal(rn_train_state_add_phase(state, &two, allocator, NULL), RN_OK);
     assert_int_equal(rn_train_state_add_row(state, &row, allocator, NULL), RN_OK);
@@ -66,6 +67,7 @@ static void a_state_comes_back_exactly(void **unused)
                 back.valid_photos == state.valid_photos);
     assert_int_equal(back.batch_size, state.batch_size);
     assert_true(back.bfloat16);
+    assert_int_equal(back.slices, 16);
     assert_int_equal(back.phase_count, 2);
     assert_string_equal(back.phase[0].name, state.phase[0].name);
     assert_true(back.phase[0].lr == state.phase[0].lr && back.phase[1].lr_gamma == state.phase[1].lr_gamma);
