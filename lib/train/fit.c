@@ -254,9 +254,9 @@ static rn_status train_epoch(fit *f)
             untouched = true;
         else
             status = train_batch(f, batch);
-        if (status == RN_OK)
-            status = report(f, NULL);
-        if (untouched || status == RN_CANCELLED) /* a photo that does not decode costs no training that was done */
+        if (untouched)
+            return interrupt(f, status); /* a photo that does not decode costs no training that was done */
+        if (status == RN_OK && (status = report(f, NULL)) == RN_CANCELLED)
             return interrupt(f, status);
     }
     f->training_seconds = clock_seconds() - f->epoch_begun;
