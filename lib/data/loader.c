@@ -97,6 +97,7 @@ static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thre
         const rn_sample_source source = { .name = photo->name,
                                           .read = loader->dataset->read,
                                           .payload = loader->dataset->payload,
+                                          .index = photo->index,
                                           .pipeline = loader->pipeline,
                                           .draw = { loader->options.seed, loader->epoch, s->index },
                                           .height = loader->height,
@@ -110,10 +111,12 @@ static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thre
 /* What torchvision would have made of them is white but for the darkest 1/256: worth a word, once a dataset. */
 static void say_deep_greys(const rn_loader *loader)
 {
-    for (int32_t i = 0; i < loader->context->pool.threads && !loader->dataset->said_deep_grey; i++) {
+    rn_dataset *const whole = loader->dataset->parent != NULL ? loader->dataset->parent : loader->dataset;
+
+    for (int32_t i = 0; i < loader->context->pool.threads && !whole->said_deep_grey; i++) {
         if (!loader->decoders[i].saw_deep_grey)
             continue;
-        loader->dataset->said_deep_grey = true;
+        whole->said_deep_grey = true;
         rn_context_log(loader->context, RN_LOG_WARNING,
                        "pictures of 16-bit greys are read by their upper bytes; Pillow's convert('RGB') cuts them off "
                        "at 255, so that torchvision sees them nearly white");

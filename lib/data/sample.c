@@ -127,7 +127,7 @@ rn_status rn_sample_fail(rn_sample *sample, rn_status status, const char *why)
 static rn_status load_given(rn_sample *sample)
 {
     const rn_sample_source *const source = sample->source;
-    rn_status answer = source->read(sample, (size_t)source->draw.sample, source->payload);
+    rn_status answer = source->read(sample, source->index, source->payload);
 
     answer = answer == RN_END ? RN_IO : answer;
     if (sample->status != RN_OK)
