@@ -115,6 +115,11 @@ RN_API const char *rn_dataset_sample_name(const rn_dataset *dataset, size_t inde
 RN_API const char *rn_dataset_path(const rn_dataset *dataset, size_t index);
 /* -1 if out of range. */
 RN_API int64_t rn_dataset_label(const rn_dataset *dataset, size_t index);
+/* How many samples each class has, into `counts` of as many entries as there are classes (`size`, else RN_SHAPE). */
+RN_API rn_status rn_dataset_class_counts(size_t *counts, size_t size, const rn_dataset *dataset);
+/* For rn_loss_options.class_weights: samples / (classes * samples of the class), which scikit-learn calls "balanced",
+ * as float32 (classes). RN_SHAPE: a class has no sample (named in the message). RN_NO_MEMORY. The caller destroys. */
+RN_API rn_status rn_dataset_class_weights(rn_tensor **weights, const rn_dataset *dataset);
 /* NULL is fine. */
 RN_API void rn_dataset_destroy(rn_dataset *dataset);
 
@@ -166,10 +171,16 @@ typedef struct rn_loader_options {
                              on one value */
     int32_t height, width; /* of the images, where the pipeline leaves it to the photo; 0: the pipeline fixes it */
     int64_t max_pixels;    /* of a photo; 0: as rn_image_options */
+    const double *weights; /* of each sample, none negative, their sum above 0; copied. Not NULL: samples are drawn with
+                              replacement, each as often as its weight says, as WeightedRandomSampler does */
+    size_t draws;          /* the length of an epoch of draws; 0: as many as the dataset has samples */
+    int32_t balanced;      /* 1: drawn by the weights 1 / (samples of the class), so that each class is as frequent */
+    int32_t reserved;
 } rn_loader_options;
 
 /* Batches of `dataset` prepared by `pipeline` (copied), whose output size is fixed by it or by the options:
- * RN_INVALID_ARGUMENT, or RN_SHAPE if the two differ. Keeps the dataset alive. */
+ * RN_INVALID_ARGUMENT, or RN_SHAPE if the two differ. Where samples are drawn by weights, `shuffle` has nothing to add,
+ * and the draw and the augmentation at a place of the epoch depend on (seed, epoch, place). Keeps the dataset alive. */
 RN_API rn_status rn_loader_create(rn_loader **loader, rn_dataset *dataset, const rn_pipeline *pipeline,
                                   const rn_loader_options *options);
 /* Begins epoch `epoch` at its first batch; the epoch decides order and augmentation. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Datasets from files of known layouts: a list of photos with their labels.
+ * Datasets from files of known layouts: a list of photos with their labels, IDX (MNIST and its family), CIFAR's binary
+ * version.
  *
  * What these calls make is an rn_dataset (<resnet/dataset.h>) like any other, under the context that they are given,
  * and the caller destroys it. Everything in such files is checked: a message names the file, and the line or the
@@ -62,6 +63,47 @@ typedef struct rn_image_list_options {
  */
 RN_API rn_status rn_image_list_open(rn_dataset **dataset, rn_context *context, const char *path,
                                     const rn_image_list_options *options);
+
+/* ---- pictures in one file ---------------------------------------------------------------------------------------- */
+
+/*
+ * The pictures of these are kept in memory, as the files have them, and handed out as RGB. A sample is called after its
+ * file and its number in it, "train-images-idx3-ubyte[17]". Files have at most 2^31 bytes, all together 2^24 pictures.
+ * RN_IO: a file cannot be read. RN_FORMAT: one is not of the layout or not of the length that it claims. RN_SHAPE: a
+ * label that the table lacks, or not as many labels as pictures. RN_INVALID_ARGUMENT. RN_NO_MEMORY.
+ */
+
+typedef struct rn_idx_options {
+    size_t struct_size;
+    const rn_classes *classes; /* what labels mean. Copied. NULL: "0", "1", ... up to the highest label */
+} rn_idx_options;
+
+/*
+ * Grey pictures (three dimensions) and their labels (one), both of unsigned bytes, in files of the format IDX
+ * (http://yann.lecun.com/exdb/mnist/), also packed by gzip.
+ */
+RN_API rn_status rn_idx_open(rn_dataset **dataset, rn_context *context, const char *images, const char *labels,
+                             const rn_idx_options *options);
+
+typedef enum rn_cifar {
+    RN_CIFAR_10 = 0,
+    RN_CIFAR_100 = 1,       /* by fine labels */
+    RN_CIFAR_100_COARSE = 2 /* by coarse ones */
+} rn_cifar;
+
+typedef struct rn_cifar_options {
+    size_t struct_size;
+    const rn_classes *classes; /* what labels mean. Copied. NULL: of CIFAR-10 "airplane" to "truck"; else as IDX */
+    int32_t kind;              /* an rn_cifar */
+    int32_t reserved;
+} rn_cifar_options;
+
+/*
+ * `count` files of the binary version of CIFAR (https://www.cs.toronto.edu/~kriz/cifar.html), one after the other:
+ * records of a label (CIFAR-100: a coarse and a fine one) and the planes R, G, B of 32 x 32 pixels.
+ */
+RN_API rn_status rn_cifar_open(rn_dataset **dataset, rn_context *context, const char *const *paths, size_t count,
+                               const rn_cifar_options *options);
 
 #ifdef __cplusplus
 }

@@ -37,4 +37,7 @@ typedef struct rn_sample_source {
  */
 rn_status rn_sample_load(float *floats, rn_decoder *decoder, const rn_sample_source *source, rn_message *message);
 
+/* Gives a sample as rn_sample_give_pixels does, from planes without gaps: one of greys, or three. */
+rn_status rn_sample_give_planes(rn_sample *sample, int32_t width, int32_t height, int32_t planes, const uint8_t *bytes);
+
 #endif
