@@ -43,6 +43,21 @@ typedef struct rn_image_folder_options {
 RN_API rn_status rn_image_folder_open(rn_dataset **dataset, rn_context *context, const char *path,
                                       const rn_image_folder_options *options);
 
+/* Parts of a folder of photos, by the names that people give them, in any case. */
+typedef enum rn_split {
+    RN_SPLIT_TRAIN = 0, /* train, training */
+    RN_SPLIT_VALID = 1, /* val, valid, validation; where none of these is there, test */
+    RN_SPLIT_TEST = 2   /* test, testing */
+} rn_split;
+
+/*
+ * Finds a part of the folder `root` and writes its path, root/name, into `path` of `size` bytes. RN_FORMAT: no folder
+ * of that name is there, or several, such as val and valid, are: the message names them. RN_IO. RN_INVALID_ARGUMENT:
+ * also if the path does not fit; `path` is empty after every failure.
+ */
+RN_API rn_status rn_image_folder_find_split(char *path, size_t size, rn_context *context, const char *root,
+                                            rn_split split);
+
 /* ---- datasets of one's own -------------------------------------------------------------------------------------- */
 
 /* Where a function that reads samples puts one. Valid during its call. */
@@ -92,7 +107,7 @@ RN_API rn_status rn_dataset_load_labels(rn_dataset *dataset, const char *json_pa
 /* Borrowed; valid until labels are loaded or the dataset is destroyed. */
 RN_API const rn_classes *rn_dataset_classes(const rn_dataset *dataset);
 RN_API size_t rn_dataset_count(const rn_dataset *dataset);
-/* Files that were passed over because their names end as those of pictures that no decoder here reads. */
+/* Files that were passed over because their names end as those of pictures that no decoder here reads; 0 of a subset. */
 RN_API size_t rn_dataset_ignored(const rn_dataset *dataset);
 /* What messages call a sample: its path, or the name it was given. Borrowed; NULL if out of range. */
 RN_API const char *rn_dataset_sample_name(const rn_dataset *dataset, size_t index);
@@ -100,8 +115,44 @@ RN_API const char *rn_dataset_sample_name(const rn_dataset *dataset, size_t inde
 RN_API const char *rn_dataset_path(const rn_dataset *dataset, size_t index);
 /* -1 if out of range. */
 RN_API int64_t rn_dataset_label(const rn_dataset *dataset, size_t index);
+/* How many samples each class has, into `counts` of as many entries as there are classes (`size`, else RN_SHAPE). */
+RN_API rn_status rn_dataset_class_counts(size_t *counts, size_t size, const rn_dataset *dataset);
+/* For rn_loss_options.class_weights: samples / (classes * samples of the class), which scikit-learn calls "balanced",
+ * as float32 (classes). RN_SHAPE: a class has no sample (named in the message). RN_NO_MEMORY. The caller destroys. */
+RN_API rn_status rn_dataset_class_weights(rn_tensor **weights, const rn_dataset *dataset);
 /* NULL is fine. */
 RN_API void rn_dataset_destroy(rn_dataset *dataset);
+
+/* ---- parts of a dataset ----------------------------------------------------------------------------------------- */
+
+/*
+ * The samples `indices[0]`, `indices[1]`, ... of a dataset, as a dataset of its own with the same classes; an index may
+ * come several times. It keeps what it was taken from alive, and shares it. RN_INVALID_ARGUMENT: no index, over 2^24 of
+ * them, or one out of range. RN_NO_MEMORY. The caller destroys.
+ */
+RN_API rn_status rn_dataset_subset(rn_dataset **subset, rn_dataset *dataset, const size_t *indices, size_t count);
+
+typedef struct rn_dataset_split_options {
+    size_t struct_size;
+    uint64_t seed;   /* 0: the context's */
+    double fraction; /* of each class that goes into `valid`, above 0 and below 1; 0: 0.2 */
+    int32_t folds;   /* 0: by fraction; from 2 on: in so many parts, `valid` being one of them */
+    int32_t fold;    /* which, below folds */
+} rn_dataset_split_options;
+
+/*
+ * Splits a dataset in two, class by class. By fraction, `valid` gets of n samples of a class the whole number nearest
+ * to fraction * n, but at least one and at most n - 1; by folds it gets n / folds, rounded up or down, and each sample
+ * is in one fold. The only sample of a class is always in `train`. Both keep the order of the dataset.
+ *
+ * What becomes of a sample depends on the seed, its class's folder and its name (of a file without its folders; files
+ * of one name within a class are counted), not on its place: photos that are added or removed later move few others.
+ *
+ * RN_INVALID_ARGUMENT: options out of range, or a fraction together with folds. RN_SHAPE: nothing to put into `valid`.
+ * RN_NO_MEMORY. The caller destroys both, each of which is an rn_dataset_subset.
+ */
+RN_API rn_status rn_dataset_split(rn_dataset **train, rn_dataset **valid, rn_dataset *dataset,
+                                  const rn_dataset_split_options *options);
 
 /* ---- batches ---------------------------------------------------------------------------------------------------- */
 
@@ -120,10 +171,16 @@ typedef struct rn_loader_options {
                              on one value */
     int32_t height, width; /* of the images, where the pipeline leaves it to the photo; 0: the pipeline fixes it */
     int64_t max_pixels;    /* of a photo; 0: as rn_image_options */
+    const double *weights; /* of each sample, none negative, their sum above 0; copied. Not NULL: samples are drawn with
+                              replacement, each as often as its weight says, as WeightedRandomSampler does */
+    size_t draws;          /* the length of an epoch of draws; 0: as many as the dataset has samples */
+    int32_t balanced;      /* 1: drawn by the weights 1 / (samples of the class), so that each class is as frequent */
+    int32_t reserved;
 } rn_loader_options;
 
 /* Batches of `dataset` prepared by `pipeline` (copied), whose output size is fixed by it or by the options:
- * RN_INVALID_ARGUMENT, or RN_SHAPE if the two differ. Keeps the dataset alive. */
+ * RN_INVALID_ARGUMENT, or RN_SHAPE if the two differ. Where samples are drawn by weights, `shuffle` has nothing to add,
+ * and the draw and the augmentation at a place of the epoch depend on (seed, epoch, place). Keeps the dataset alive. */
 RN_API rn_status rn_loader_create(rn_loader **loader, rn_dataset *dataset, const rn_pipeline *pipeline,
                                   const rn_loader_options *options);
 /* Begins epoch `epoch` at its first batch; the epoch decides order and augmentation. */
