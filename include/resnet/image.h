@@ -110,6 +110,36 @@ RN_API void rn_image_destroy(rn_image *image);
 
 /* Understands the text above. RN_FORMAT: which step is wrong, and why, is in the message. */
 RN_API rn_status rn_pipeline_create(rn_pipeline **pipeline, rn_context *context, const char *text);
+/*
+ * A pair of pipelines by name, for training and for validation at the same scale, whose results are `height` x `width`
+ * (1 to 14336). With c for "height, width" (or "height", where they are equal) and r for 256/224 of the longer one:
+ *
+ *   name        training                                                validation
+ *   tutorial    Resize(r), RandomRotation(45), CenterCrop(c),           Resize(r), CenterCrop(c)
+ *               RandomHorizontalFlip(), RandomVerticalFlip(),
+ *               ColorJitter(0.2, 0.1, 0.1, 0.1), RandomGrayscale(0.025)
+ *   reference   RandomResizedCrop(c), RandomHorizontalFlip()            Resize(r), CenterCrop(c)
+ *   light       RandomResizedCrop(c, scale 0.5 1),                      Resize(r), CenterCrop(c)
+ *               RandomHorizontalFlip()
+ *   strong      RandomResizedCrop(c), RandomHorizontalFlip(),           Resize(r), CenterCrop(c)
+ *               TrivialAugmentWide(); RandomErasing(0.1) at the end
+ *   none        Resize(r), CenterCrop(c)                                Resize(r), CenterCrop(c)
+ *   cifar       RandomCrop(c, padding height/8),                        nothing: photos have the size
+ *               RandomHorizontalFlip()
+ *   mirrored    RandomHorizontalFlip(): photos have the size            nothing
+ *
+ * and ToTensor() and the Normalize of `like` (none if it has none; `like` NULL: ImageNet's, 0.485 0.456 0.406, 0.229
+ * 0.224 0.225) in both. "tutorial" is what the zoo's networks for ImageNet begin with, "mirrored" those for CIFAR;
+ * "reference" is torchvision's first training recipe, "strong" its second one (references/classification) without that
+ * one's smaller training photos; "cifar" is of He et al., "Deep residual learning", 4.2.
+ *
+ * RN_INVALID_ARGUMENT: no such name, or another size. RN_UNSUPPORTED: RandomResizedCrop, whose shapes are those of
+ * square results, for a size that is not square. Both are set or, on failure, NULL; the caller destroys them.
+ */
+RN_API rn_status rn_pipeline_preset(rn_pipeline **training, rn_pipeline **validation, rn_context *context,
+                                    const char *name, int32_t height, int32_t width, const rn_pipeline *like);
+/* The names, in this order; NULL past the last. Static. */
+RN_API const char *rn_pipeline_preset_name(size_t index);
 /* The canonical text: parsing it gives an equal pipeline. Borrowed. */
 RN_API const char *rn_pipeline_text(const rn_pipeline *pipeline);
 /* True if some step draws random numbers. */
