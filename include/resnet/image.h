@@ -9,7 +9,8 @@
  * Steps, separated by commas, each torchvision.transforms' class of that name, on 8-bit pixels until ToTensor; given
  * the same parameters, the same bytes. Behind numbers may stand words, some with numbers of their own ("padding 4" or
  * "padding=4"). FILTER is nearest, bilinear, bicubic, box, hamming or lanczos, all but the first with antialiasing, as
- * Pillow computes them; MIX is nearest or bilinear; what lies outside a picture is black, or "fill R G B" (0 to 255); p
+ * Pillow computes them; MIX is nearest or bilinear; what lies outside a picture is black, or "fill R G B" (0 to 255),
+ * or in BEYOND's place its border (edge) or the picture mirrored (reflect: without its border, symmetric: with it); p
  * is a probability, 0.5 if left out. A list out of a Python program is understood as far as it says no more:
  * "transforms.CenterCrop((224, 224)), transforms.RandomResizedCrop(224, scale=(0.2, 1.0))".
  *
@@ -18,20 +19,25 @@
  *   Resize(s)                 the shorter side to s; FILTER (bilinear); "max_size m": the longer side at most m
  *   Resize(h, w)              FILTER (bilinear)
  *   CenterCrop(s) or (h, w)   pads with black where the photo is smaller
- *   RandomCrop(s) or (h, w)   "padding n" on all sides before; "pad_if_needed" (else a smaller photo is RN_SHAPE); fill
+ *   RandomCrop(s) or (h, w)   "padding n" on all sides before; "pad_if_needed" (else a smaller photo is RN_SHAPE); fill,
+ *                             BEYOND
  *   RandomResizedCrop(s) or (h, w)
  *                             a part of the photo, resized: "scale a b" of the area (0.08 1), "ratio a b" of width to
  *                             height (0.75 1.33333333333333), FILTER (bilinear)
  *   Pad(all), Pad(x, y) or Pad(left, top, right, bottom)
- *                             fill
+ *                             fill, BEYOND
  *   RandomRotation(d) or (a, b)
- *                             by an angle in [-d, d] or [a, b] degrees; MIX (nearest), "expand", fill
+ *                             by an angle in [-d, d] or [a, b] degrees; MIX (nearest), "expand", "center x y" in pixels from
+ *                             the upper left corner (the middle), fill
  *   RandomAffine(d) or (a, b)
  *                             turned, "translate x y" at most (parts of the sides), "scale a b", "shear a b c d"
  *                             (degrees along x and y), MIX (nearest), fill
  *   RandomPerspective(d, p)   corners moved inwards by up to d / 2 of a side (0.5); MIX (bilinear), fill
  *   RandomHorizontalFlip(p), RandomVerticalFlip(p)
  *   ColorJitter(b, c, s, h)   brightness, contrast, saturation, hue, in a random order; those left out are 0
+ *   GaussianBlur(k) or (x, y) sides of the kernel, odd; "sigma a b", drawn for both directions (0.1 2). In torch's own
+ *                             arithmetic: what its exp rounds otherwise moves one value in some 30 million by 1. A
+ *                             photo of no more than half a side is RN_SHAPE
  *   Grayscale(), RandomGrayscale(p)
  *                             three equal channels; p is 0.1 if left out
  *   RandomInvert(p), RandomAutocontrast(p), RandomEqualize(p)
@@ -41,7 +47,8 @@
  *   ToTensor()                to float in [0, 1]; required, once
  *   Normalize(m m m, d d d)   (x - mean) / deviation for each channel; after ToTensor
  *   RandomErasing(p)          the last step: a rectangle of the floats, "scale a b" of the area (0.02 0.33), "ratio a
- *                             b" of height to width (0.3 3.3), "value r g b" (0 0 0)
+ *                             b" of height to width (0.3 3.3), "value r g b" (0 0 0) or "random": a draw of the
+ *                             standard normal distribution for each float
  *
  * Every random draw is a pure function of (seed, epoch, sample): the same on any machine, for any number of threads.
  * Source: https://pytorch.org/vision/stable/transforms.html; Pillow's ImagingResample.
@@ -103,6 +110,36 @@ RN_API void rn_image_destroy(rn_image *image);
 
 /* Understands the text above. RN_FORMAT: which step is wrong, and why, is in the message. */
 RN_API rn_status rn_pipeline_create(rn_pipeline **pipeline, rn_context *context, const char *text);
+/*
+ * A pair of pipelines by name, for training and for validation at the same scale, whose results are `height` x `width`
+ * (1 to 14336). With c for "height, width" (or "height", where they are equal) and r for 256/224 of the longer one:
+ *
+ *   name        training                                                validation
+ *   tutorial    Resize(r), RandomRotation(45), CenterCrop(c),           Resize(r), CenterCrop(c)
+ *               RandomHorizontalFlip(), RandomVerticalFlip(),
+ *               ColorJitter(0.2, 0.1, 0.1, 0.1), RandomGrayscale(0.025)
+ *   reference   RandomResizedCrop(c), RandomHorizontalFlip()            Resize(r), CenterCrop(c)
+ *   light       RandomResizedCrop(c, scale 0.5 1),                      Resize(r), CenterCrop(c)
+ *               RandomHorizontalFlip()
+ *   strong      RandomResizedCrop(c), RandomHorizontalFlip(),           Resize(r), CenterCrop(c)
+ *               TrivialAugmentWide(); RandomErasing(0.1) at the end
+ *   none        Resize(r), CenterCrop(c)                                Resize(r), CenterCrop(c)
+ *   cifar       RandomCrop(c, padding height/8),                        nothing: photos have the size
+ *               RandomHorizontalFlip()
+ *   mirrored    RandomHorizontalFlip(): photos have the size            nothing
+ *
+ * and ToTensor() and the Normalize of `like` (none if it has none; `like` NULL: ImageNet's, 0.485 0.456 0.406, 0.229
+ * 0.224 0.225) in both. "tutorial" is what the zoo's networks for ImageNet begin with, "mirrored" those for CIFAR;
+ * "reference" is torchvision's first training recipe, "strong" its second one (references/classification) without that
+ * one's smaller training photos; "cifar" is of He et al., "Deep residual learning", 4.2.
+ *
+ * RN_INVALID_ARGUMENT: no such name, or another size. RN_UNSUPPORTED: RandomResizedCrop, whose shapes are those of
+ * square results, for a size that is not square. Both are set or, on failure, NULL; the caller destroys them.
+ */
+RN_API rn_status rn_pipeline_preset(rn_pipeline **training, rn_pipeline **validation, rn_context *context,
+                                    const char *name, int32_t height, int32_t width, const rn_pipeline *like);
+/* The names, in this order; NULL past the last. Static. */
+RN_API const char *rn_pipeline_preset_name(size_t index);
 /* The canonical text: parsing it gives an equal pipeline. Borrowed. */
 RN_API const char *rn_pipeline_text(const rn_pipeline *pipeline);
 /* True if some step draws random numbers. */

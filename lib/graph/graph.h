@@ -169,6 +169,8 @@ struct rn_model {
 rn_status rn_model_build_without_values(rn_model **model, rn_graph *graph, const char *name,
                                         const rn_model_options *options);
 void rn_model_retain(rn_model *model);
+/* Takes one of the two over, also on failure: it lives as long as the model. */
+rn_status rn_model_keep(rn_model *model, rn_classes *classes, rn_pipeline *pipeline);
 /* Who uses the companion takes it out meanwhile, so that nobody else can release it. NULL: there is none. */
 rn_companion *rn_model_take_companion(rn_model *model);
 /* Leaves it (taken over; NULL: none) with the model; one that is there is released. Any thread, as all three. */

@@ -21,6 +21,7 @@ typedef enum rn_transform_kind {
     RN_TRANSFORM_RANDOM_HORIZONTAL_FLIP,
     RN_TRANSFORM_RANDOM_VERTICAL_FLIP,
     RN_TRANSFORM_COLOR_JITTER,
+    RN_TRANSFORM_GAUSSIAN_BLUR,
     RN_TRANSFORM_GRAYSCALE,
     RN_TRANSFORM_RANDOM_GRAYSCALE,
     RN_TRANSFORM_RANDOM_INVERT,
@@ -47,13 +48,17 @@ enum {
     RN_CROP_PADDING = 2,  /* on all sides */
     RN_CROP_IF_NEEDED = 3,
     RN_CROP_FILL = 4,
+    RN_CROP_BEYOND = 7,   /* an rn_beyond */
     RN_RESIZED_SCALE = 2, /* parts of the area */
     RN_RESIZED_RATIO = 4, /* width to height */
     RN_RESIZED_FILTER = 6,
     RN_PAD_FILL = 4,
+    RN_PAD_BEYOND = 7,
     RN_ROTATION_FILTER = 2,
     RN_ROTATION_EXPANDS = 3,
     RN_ROTATION_FILL = 4,
+    RN_ROTATION_CENTRE = 7, /* x and y; RN_NO_CENTRE: the middle */
+    RN_NO_CENTRE = -1000000,
     RN_AFFINE_TRANSLATE = 2, /* parts of width and height */
     RN_AFFINE_SCALE = 4,
     RN_AFFINE_SHEAR = 6, /* ranges along x and along y */
@@ -64,6 +69,8 @@ enum {
     RN_ERASING_SCALE = 1,
     RN_ERASING_RATIO = 3, /* height to width */
     RN_ERASING_VALUE = 5,
+    RN_ERASING_NORMAL = 8, /* draws in its place */
+    RN_BLUR_SIGMA = 2,
     RN_PIPELINE_STEPS = 32,
     RN_TRANSFORM_NUMBERS = 14
 };

@@ -91,6 +91,16 @@ rn_crop rn_crop_centre(int32_t height, int32_t width, int32_t wanted_height, int
 /* Black outside, or of that colour (three numbers from 0 to 255). */
 rn_status rn_pixels_crop(rn_pixels *pixels, const rn_crop *crop, rn_message *message);
 rn_status rn_pixels_crop_filled(rn_pixels *pixels, const rn_crop *crop, const double *fill, rn_message *message);
+
+/* What lies beyond a picture: one colour; its border; the picture mirrored, without its border or with it. As numpy.pad
+ * has it, so torchvision on Pillow's pictures: mirrored again and again. */
+typedef enum rn_beyond { RN_BEYOND_FILL, RN_BEYOND_EDGE, RN_BEYOND_REFLECT, RN_BEYOND_SYMMETRIC } rn_beyond;
+
+/* Where position `at` of a line of `count` lies in it, however far beyond it is; not for RN_BEYOND_FILL. */
+int32_t rn_position_within(int64_t at, int64_t count, rn_beyond beyond);
+/* A crop of a picture that was padded before by so many rows (above and below) and columns; not for RN_BEYOND_FILL. */
+rn_status rn_pixels_crop_extended(rn_pixels *pixels, const rn_crop *crop, rn_beyond beyond, int32_t rows,
+                                  int32_t columns, rn_message *message);
 void rn_pixels_flip_horizontal(rn_pixels *pixels);
 void rn_pixels_flip_vertical(rn_pixels *pixels);
 /* Turns and mirrors what has that orientation so that it is upright. */
@@ -110,6 +120,11 @@ static inline uint8_t rn_byte_blend(int32_t degenerate, int32_t value, float fac
 
     return mixed <= 0 ? 0 : mixed >= 255 ? 255 : (uint8_t)mixed;
 }
+
+/* blur.c: torchvision's gaussian_blur, sides odd, each with its deviation in pixels. RN_SHAPE: half a side of the kernel
+ * is not less than that of the picture. */
+rn_status rn_pixels_gaussian_blur(rn_pixels *pixels, int32_t width, int32_t height, double sigma_x, double sigma_y,
+                                  rn_message *message);
 
 /* tone.c: Pillow's ImageOps. */
 void rn_pixels_posterize(rn_pixels *pixels, int32_t bits); /* 1 to 8 are kept */

@@ -105,6 +105,10 @@ int main(int count, char **arguments)
     write_text(place(arguments[1], "fuzz_pipeline", "decimals"),
                "ToTensor(), Normalize(-.123456789012345 0000000000000000007 123456.789012345, .666666444444662 1 "
                "0.000000000000001)");
+    write_text(
+        place(arguments[1], "fuzz_pipeline", "words"),
+        "GaussianBlur(3, 5, sigma=(0.1, 2)), RandomCrop(9, padding=2, padding_mode='reflect'), Pad(1, symmetric), "
+        "RandomRotation(9, center 0 3.5, expand), ToTensor(), RandomErasing(1, value=\"random\")");
     write_text(place(arguments[1], "fuzz_labels", "object"),
                "{\"1\": \"daisy\", \"2\": \"rose \\u00e9\", \"x\": \"\"}");
     write_text(place(arguments[1], "fuzz_list", "csv"), "\x08path,label\n99,cat\r\n\"99\",\"cat\"\n\nabsent,dog\n");

@@ -59,7 +59,8 @@ static rn_status apply_pipeline(void *context)
     if (status == RN_OK)
         status = rn_pipeline_create(&pipeline, context,
                                     "Resize(15), RandomRotation(45), CenterCrop(16), RandomVerticalFlip(1), "
-                                    "ColorJitter(0.1, 0.1, 0.1, 0.1), Resize(9, 16), CenterCrop(5), ToTensor()");
+                                    "ColorJitter(0.1, 0.1, 0.1, 0.1), GaussianBlur(3), Pad(2, reflect), Resize(9, 16), "
+                                    "CenterCrop(5), ToTensor()");
     if (status == RN_OK)
         status = rn_pipeline_apply(&tensor, context, pipeline, image, &draw);
     if (status != RN_OK)
@@ -81,7 +82,7 @@ static void every_failed_allocation_is_survived(void **state)
     rn_test_fail_each(&allocator, read_short_palette, context, 4);
     rn_test_fail_each(&allocator, read_bmp, context, 3);
     rn_test_fail_each(&allocator, create_pipeline, context, 2);
-    rn_test_fail_each(&allocator, apply_pipeline, context, 12);
+    rn_test_fail_each(&allocator, apply_pipeline, context, 16);
     rn_context_destroy(context);
     assert_int_equal(allocator.live, 0);
 }
