@@ -7,6 +7,7 @@
 #include <resnet/classes.h>
 #include <resnet/context.h>
 #include <resnet/dataset.h>
+#include <resnet/evaluation.h>
 #include <resnet/graph.h>
 #include <resnet/image.h>
 #include <resnet/model.h>

@@ -205,8 +205,8 @@ static rn_status validate(fit *f, rn_history_row *row)
 {
     rn_trainer *trainer = f->trainer;
     rn_metrics metrics;
-    const rn_status status = rn_evaluate_session(&metrics, trainer->inference, trainer->valid, NULL, report_validation,
-                                                 f, &trainer->context->message);
+    const rn_status status = rn_evaluate_session(&metrics, trainer->inference, trainer->valid, report_validation, f,
+                                                 &trainer->context->message);
 
     if (status != RN_OK)
         return interrupt(f, status); /* all of the epoch's batches are done: a resumed run begins with its validation */
