@@ -8,6 +8,7 @@
 #include <resnet/context.h>
 #include <resnet/dataset.h>
 #include <resnet/dataset_files.h>
+#include <resnet/evaluation.h>
 #include <resnet/graph.h>
 #include <resnet/image.h>
 #include <resnet/model.h>

@@ -23,6 +23,7 @@
 #define RESNET_TRAINER_H
 
 #include <resnet/dataset.h>
+#include <resnet/evaluation.h>
 #include <resnet/model.h>
 #include <resnet/optimizer.h>
 
@@ -139,27 +140,6 @@ RN_API rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *optio
 
 /* The best validation accuracy so far over all phases; NaN before the first epoch. */
 RN_API double rn_trainer_best_accuracy(const rn_trainer *trainer);
-
-typedef struct rn_evaluation {
-    size_t struct_size; /* set by the caller */
-    double loss;        /* mean cross entropy */
-    double accuracy;    /* 0 to 1 */
-    int64_t count;      /* photos */
-    int64_t skipped;
-} rn_evaluation;
-
-typedef struct rn_evaluate_options {
-    size_t struct_size;
-    float *logits;       /* if not NULL: receives count x classes numbers, row by row in the dataset's order */
-    size_t logits_count; /* how many floats fit there: RN_SHAPE if not exactly count x classes */
-    int32_t batch_size;  /* 0: 8 */
-    int32_t bad_photos;  /* an rn_bad_photo; skipped photos leave NaN in logits */
-} rn_evaluate_options;
-
-/* Loss and accuracy of a model over a dataset, in inference mode, through the model's pipeline. RN_SHAPE: another
- * number of classes, or a model's class table with other folders. RN_STATE: the model has no preprocessing. */
-RN_API rn_status rn_evaluate(rn_evaluation *evaluation, rn_model *model, rn_dataset *dataset,
-                             const rn_evaluate_options *options);
 
 #ifdef __cplusplus
 }

@@ -214,7 +214,7 @@ static rn_status validate(fit *f, rn_history_row *row)
 
     if (status != RN_OK)
         return status;
-    status = rn_evaluate_session(&metrics, trainer->inference, trainer->valid, trainer->valid_features, NULL,
+    status = rn_evaluate_session(&metrics, trainer->inference, trainer->valid, trainer->valid_features,
                                  report_validation, f, &trainer->context->message);
     if (status != RN_OK)
         return interrupt(f, status); /* all of the epoch's batches are done: a resumed run begins with its validation */

@@ -21,6 +21,8 @@ typedef struct rn_metrics {
     int64_t correct, count;
 } rn_metrics;
 
+/* The first largest of numbers `stride` apart; -1 if there is none because of NaN. */
+int64_t rn_row_argmax(const float *row, int64_t count, int64_t stride);
 /* Adds a batch: its mean loss, and how many rows of logits (N, classes) have their first largest number at the label
  * (int64, N). */
 void rn_metrics_add(rn_metrics *metrics, double mean_loss, const rn_tensor *logits, const rn_tensor *labels);
@@ -127,10 +129,10 @@ rn_status rn_history_write(const rn_train_state *state, const char *path, const 
 /* Called after each batch; anything but RN_OK stops and is given back. */
 typedef rn_status (*rn_batch_function)(void *payload);
 
-/* One pass of an inference session over a loader, or over `features` (or NULL) of it. `logits` (or NULL) receives a row of logits for each sample; `after`
- * may be NULL. RN_FORMAT: no photo at all decodes. */
+/* One pass of an inference session over a loader, or over `features` (or NULL) of it; `after` may be NULL. RN_FORMAT: no
+ * photo at all decodes. */
 rn_status rn_evaluate_session(rn_metrics *metrics, rn_session *session, rn_loader *loader, rn_features *features,
-                              float *logits, rn_batch_function after, void *payload, rn_message *message);
+                              rn_batch_function after, void *payload, rn_message *message);
 
 /* ---- the trainer ----------------------------------------------------------------------------------------------- */
 
