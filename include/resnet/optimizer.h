@@ -53,6 +53,15 @@ typedef struct rn_adam_options {
  */
 RN_API rn_status rn_adam_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_adam_options *options);
 
+typedef rn_adam_options rn_adamw_options;
+
+/*
+ * torch.optim.AdamW: Adam whose decay is decoupled (arXiv:1711.05101). Before the step the parameter is multiplied by
+ * 1 - lr * weight_decay; the gradient is left alone. Options and errors are Adam's, but weight_decay 0 is PyTorch's
+ * 1e-2; RN_ZERO for none.
+ */
+RN_API rn_status rn_adamw_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_adamw_options *options);
+
 typedef struct rn_sgd_options {
     size_t struct_size;
     double lr;       /* 0: 1e-3 */
@@ -68,6 +77,25 @@ typedef struct rn_sgd_options {
 
 /* torch.optim.SGD */
 RN_API rn_status rn_sgd_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_sgd_options *options);
+
+typedef struct rn_rmsprop_options {
+    size_t struct_size;
+    double lr;                        /* 0: 1e-2 */
+    double alpha;                     /* what is kept of the mean of squares; 0: 0.99; RN_ZERO for none */
+    double eps;                       /* 0: 1e-8; RN_ZERO for none */
+    double momentum;                  /* 0: none */
+    double weight_decay;              /* added to the gradient (L2) */
+    const char *pattern, *except;     /* as in rn_adam_options */
+    const rn_parameter_group *groups; /* likewise */
+    size_t group_count;
+    int32_t centered; /* 1: divides by the root of an estimate of the gradient's variance */
+    int32_t reserved; /* 0 */
+} rn_rmsprop_options;
+
+/* torch.optim.RMSprop; where rounding makes the variance of a centred rule negative it is 0 here, and NaN there.
+ * RN_INVALID_ARGUMENT: alpha outside [0, 1), and as rn_adam_create. */
+RN_API rn_status rn_rmsprop_create(rn_optimizer **optimizer, rn_parameters *parameters,
+                                   const rn_rmsprop_options *options);
 
 /* One parameter of a step, or a part of one, for a rule of one's own. Numbers lie in the parameter's storage order (the
  * strides of rn_parameters_value tell it); an element-wise rule need not care. */
@@ -94,7 +122,8 @@ enum { RN_RULE_STATES = 4 };
 
 typedef struct rn_rule_options {
     size_t struct_size;
-    const char *name;               /* of the rule, for state dicts: letters, digits and '_', not "adam" or "sgd" */
+    const char *name;               /* of the rule, for state dicts: letters, digits and '_', none of "adam", "adamw",
+                                       "rmsprop", "sgd" */
     const char *const *state_names; /* of what is kept for each parameter, such as "momentum_buffer": likewise, at most
                                        4, each once */
     size_t state_count;
@@ -147,15 +176,15 @@ typedef struct rn_optimizer_load_options {
                            at the top. NULL: a state of this library if there is one, else found by what it holds */
     const char *pattern, *except; /* which parameters PyTorch's optimizer was given, as in rn_adam_options, in the
                                      network's order and in one group. NULL, NULL: found (below) */
-    int32_t hyperparameters;      /* 1: rates, weight decays, betas, eps, momentum, dampening and nesterov become the
-                                     file's, too. 0: they stay the caller's */
+    int32_t hyperparameters;      /* 1: rates, weight decays, betas, alpha, eps, momentum, dampening, nesterov and
+                                     centered become the file's, too. 0: they stay the caller's */
     int32_t reserved;             /* 0 */
 } rn_optimizer_load_options;
 
 /*
  * Takes a state back, all or nothing; what it does not name is as before its first step. It is one that
  * rn_optimizer_state_dict wrote (the rates of the groups are restored, too, whatever the options say), or one of
- * PyTorch's Adam or SGD as torch.save writes it beside the weights: {'optimizer': optimizer.state_dict(), ...}.
+ * PyTorch's Adam, AdamW, RMSprop or SGD as torch.save writes it beside the weights: {'optimizer': optimizer.state_dict(), ...}.
  *
  * PyTorch numbers parameters instead of naming them, in the order of model.parameters(), group by group. If its groups
  * have as many parameters as this optimizer's, they are those. Otherwise, if it has one group, it is the run of
@@ -166,8 +195,8 @@ typedef struct rn_optimizer_load_options {
  * What the groups say can be read as metadata of the checkpoint, whosever hyperparameters are used:
  * "optimizer.param_groups.0.lr", ".betas.0", ".weight_decay", ".params.0" and so on.
  *
- * RN_FORMAT: no such state, or one that is incomplete. RN_STATE: of another rule (AdamW with weight decay, amsgrad,
- * RAdam, ...: the message says what gave it away) or other groups, of parameters that this optimizer does not cover, or
+ * RN_FORMAT: no such state, or one that is incomplete. RN_STATE: of another rule (AdamW for Adam where there is weight
+ * decay, amsgrad, RAdam, ...: the message says what gave it away) or other groups, of parameters that this optimizer does not cover, or
  * several runs fit. RN_SHAPE names the parameter. RN_UNSUPPORTED: hyperparameters that an optimizer has once differ
  * among the file's groups. RN_INVALID_ARGUMENT: several states and no prefix (the message lists them), nothing at the
  * prefix, a pattern that matches nothing or for a state of this library. RN_NO_MEMORY.
@@ -256,7 +285,7 @@ typedef struct rn_training_export_options {
  * torch.load(weights_only=True) of PyTorch 2 reads it: nothing but dictionaries, lists, tuples, text, numbers, None and
  * tensors (1.13 with weights_only takes no file with a number that is not whole; without it takes this one).
  * model.load_state_dict(c['state_dict']) takes it strictly; optimizer.load_state_dict and scheduler.load_state_dict
- * (Adam, SGD, StepLR) of an optimizer over the same parameters in the same groups go on where this one stood. What the
+ * (Adam, AdamW, RMSprop, SGD, StepLR) of an optimizer over the same parameters in the same groups go on where this one stood. What the
  * checkpoint does not hold is left out. 'mapping' is torchvision's class_to_idx, 'best_acc' what a trainer recorded.
  *
  * Metadata of the caller's own (no key that begins with "rn.") stands beside them, its key as it is, dots included:

@@ -106,15 +106,20 @@ RN_API rn_status rn_trainer_create(rn_trainer **trainer, rn_model *model, rn_dat
 /* NULL is fine. */
 RN_API void rn_trainer_destroy(rn_trainer *trainer);
 
-typedef enum rn_optimizer_kind { RN_OPTIMIZER_ADAM = 0, RN_OPTIMIZER_SGD = 1 } rn_optimizer_kind;
+typedef enum rn_optimizer_kind {
+    RN_OPTIMIZER_ADAM = 0,
+    RN_OPTIMIZER_SGD = 1,
+    RN_OPTIMIZER_ADAMW = 2,
+    RN_OPTIMIZER_RMSPROP = 3
+} rn_optimizer_kind;
 
 typedef struct rn_fit_options {
     size_t struct_size;
-    const char *phase; /* a name, unique in the run; NULL: "fit" */
-    double lr;         /* 0: 1e-3 */
-    double lr_gamma;   /* 0: 0.1 */
-    double weight_decay;
-    double momentum;        /* SGD only */
+    const char *phase;      /* a name, unique in the run; NULL: "fit" */
+    double lr;              /* 0: 1e-3 */
+    double lr_gamma;        /* 0: 0.1 */
+    double weight_decay;    /* 0: none, but AdamW's 1e-2; RN_ZERO for none */
+    double momentum;        /* SGD and RMSprop only */
     int64_t lr_step_epochs; /* 0: 7 */
     int32_t epochs;         /* 0: 20 */
     int32_t optimizer;      /* an rn_optimizer_kind */

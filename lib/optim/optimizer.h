@@ -9,14 +9,14 @@
 #include "params/parameters.h"
 #include <resnet/optimizer.h>
 
-/* Slots of state of one parameter: Adam exp_avg and exp_avg_sq, SGD momentum_buffer. */
+/* Slots of state of one parameter: Adam exp_avg and exp_avg_sq, SGD momentum_buffer; rule.h has them all. */
 typedef struct rn_optimizer_state {
     rn_storage *storage[RN_RULE_STATES]; /* NULL until the parameter's first step */
     float *slot[RN_RULE_STATES];         /* its memory, in the parameter's storage order */
     int64_t steps;
 } rn_optimizer_state;
 
-typedef struct rn_optimizer_rule rn_optimizer_rule; /* adam.c, sgd.c */
+typedef struct rn_optimizer_rule rn_optimizer_rule; /* adam.c, rmsprop.c, sgd.c */
 
 typedef struct rn_optimizer_group {
     double lr, weight_decay;
@@ -27,8 +27,8 @@ struct rn_optimizer {
     rn_references references;
     rn_parameters *parameters; /* retained */
     const rn_optimizer_rule *rule;
-    double beta1, beta2, eps, momentum, dampening;
-    bool nesterov;
+    double beta1, beta2, eps, momentum, dampening, alpha;
+    bool nesterov, centered;
     rn_optimizer_group *group; /* at least one */
     size_t group_count;
     int32_t *group_of; /* by index of the parameter; -1: not covered */
@@ -40,10 +40,10 @@ struct rn_optimizer {
     rn_optimizer_state *state;          /* by index of the parameter */
 };
 
-/* How many state slots the rule has, and what PyTorch calls slot i ("exp_avg"). */
+/* How many state slots it keeps with the numbers that it has, and what PyTorch calls slot i ("exp_avg"). */
 int32_t rn_optimizer_slot_count(const rn_optimizer *optimizer);
 const char *rn_optimizer_slot_name(const rn_optimizer *optimizer, int32_t slot);
-const char *rn_optimizer_rule_name(const rn_optimizer *optimizer); /* "adam", "sgd" */
+const char *rn_optimizer_rule_name(const rn_optimizer *optimizer); /* "adam", "adamw", "rmsprop", "sgd" */
 /*
  * A slot as a tensor of the parameter's shape and strides over the state's memory, which stays as it is while the
  * tensor holds it; *tensor NULL if it has none yet. The caller destroys it.

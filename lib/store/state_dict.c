@@ -81,7 +81,8 @@ static bool write_rule_numbers(rn_json *json, const rn_optimizer *optimizer)
 
     for (size_t i = 0; fine && (number = rn_rule_number_at(rule, i)) != NULL; i++)
         fine = rn_json_set_number(json, number->name, rn_rule_number_get(optimizer, number));
-    return fine && (!optimizer->nesterov || rn_json_set_number(json, "nesterov", 1));
+    return fine &&
+           (!(optimizer->nesterov || optimizer->centered) || rn_json_set_number(json, rn_rule_flag_name(rule), 1));
 }
 
 /* [["conv1.weight", ...], ...]: what each group covers, in the network's order. */

@@ -35,7 +35,7 @@ rn_status rn_phase_read(rn_phase *phase, const rn_fit_options *given, rn_message
             (char *)(options.phase != NULL ? options.phase : "fit"), /* the caller's until it is added to the state */
         .lr = rn_option_number(options.lr, 1e-3),
         .lr_gamma = rn_option_number(options.lr_gamma, 0.1),
-        .weight_decay = rn_option_number(options.weight_decay, 0),
+        .weight_decay = rn_option_number(options.weight_decay, options.optimizer == RN_OPTIMIZER_ADAMW ? 1e-2 : 0),
         .momentum = rn_option_number(options.momentum, 0),
         .clip_norm = rn_option_number(options.clip_norm, 0),
         .lr_step_epochs = options.lr_step_epochs != 0 ? options.lr_step_epochs : 7,
@@ -47,12 +47,12 @@ rn_status rn_phase_read(rn_phase *phase, const rn_fit_options *given, rn_message
     if (phase->lr_step_epochs < 0 || phase->lr_step_epochs > EPOCHS_LIMIT)
         return rn_fail(message, RN_INVALID_ARGUMENT, "lr_step_epochs %lld makes no sense",
                        (long long)phase->lr_step_epochs);
-    if (phase->optimizer != RN_OPTIMIZER_ADAM && phase->optimizer != RN_OPTIMIZER_SGD)
+    if (phase->optimizer < RN_OPTIMIZER_ADAM || phase->optimizer > RN_OPTIMIZER_RMSPROP)
         return rn_fail(message, RN_INVALID_ARGUMENT, "%d is no rn_optimizer_kind", phase->optimizer);
     if (!isfinite(phase->clip_norm) || phase->clip_norm < 0)
         return rn_fail(message, RN_INVALID_ARGUMENT, "gradients cannot be clipped to %g", phase->clip_norm);
-    if (phase->momentum != 0 && phase->optimizer != RN_OPTIMIZER_SGD)
-        return rn_fail(message, RN_INVALID_ARGUMENT, "momentum is for RN_OPTIMIZER_SGD only");
+    if (phase->momentum != 0 && phase->optimizer != RN_OPTIMIZER_SGD && phase->optimizer != RN_OPTIMIZER_RMSPROP)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "momentum is for RN_OPTIMIZER_SGD and RN_OPTIMIZER_RMSPROP only");
     return check_name(phase->name, message);
 }
 
@@ -133,15 +133,20 @@ static rn_status make_optimizer(rn_trainer *trainer, const rn_phase *phase)
 {
     rn_parameters *parameters = rn_model_parameters(trainer->model);
     const double lr = phase->lr != 0 ? phase->lr : RN_ZERO; /* here 0 is a rate, in options the default */
+    const double decay = phase->weight_decay != 0 ? phase->weight_decay : RN_ZERO;
+    rn_optimizer **const made = &trainer->optimizer;
     rn_status status;
 
     if (phase->optimizer == RN_OPTIMIZER_SGD)
-        status = rn_sgd_create(
-            &trainer->optimizer, parameters,
-            RN_OPTIONS(rn_sgd, .lr = lr, .momentum = phase->momentum, .weight_decay = phase->weight_decay));
+        status = rn_sgd_create(made, parameters,
+                               RN_OPTIONS(rn_sgd, .lr = lr, .momentum = phase->momentum, .weight_decay = decay));
+    else if (phase->optimizer == RN_OPTIMIZER_RMSPROP)
+        status = rn_rmsprop_create(
+            made, parameters, RN_OPTIONS(rn_rmsprop, .lr = lr, .momentum = phase->momentum, .weight_decay = decay));
+    else if (phase->optimizer == RN_OPTIMIZER_ADAMW)
+        status = rn_adamw_create(made, parameters, RN_OPTIONS(rn_adamw, .lr = lr, .weight_decay = decay));
     else
-        status = rn_adam_create(&trainer->optimizer, parameters,
-                                RN_OPTIONS(rn_adam, .lr = lr, .weight_decay = phase->weight_decay));
+        status = rn_adam_create(made, parameters, RN_OPTIONS(rn_adam, .lr = lr, .weight_decay = decay));
     if (status == RN_OK)
         status = rn_step_lr_create(&trainer->scheduler, trainer->optimizer,
                                    RN_OPTIONS(rn_step_lr, .step_size = phase->lr_step_epochs,

@@ -251,7 +251,7 @@ static bool read_phase(rn_phase *phase, const rn_json *item)
         .clip_norm = take_double(&r, "clip_norm"),
         .lr_step_epochs = take_count(&r, "lr_step_epochs", EPOCHS_LIMIT),
         .epochs = (int32_t)take_count(&r, "epochs", EPOCHS_LIMIT),
-        .optimizer = (int32_t)take_count(&r, "optimizer", RN_OPTIMIZER_SGD),
+        .optimizer = (int32_t)take_count(&r, "optimizer", RN_OPTIMIZER_RMSPROP),
         .trainable = take_bits(&r, "trainable"),
         .complete = take_count(&r, "complete", 1) != 0,
         .done = (int32_t)take_count(&r, "done", EPOCHS_LIMIT),

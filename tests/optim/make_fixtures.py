@@ -15,6 +15,12 @@ CASES = (
     ("adam_step_lr", "Adam", dict(lr=1e-2), (7, 0.3)),
     ("adam_weight_decay", "Adam", dict(lr=1e-3, betas=(0.8, 0.99), eps=1e-3, weight_decay=0.1), None),
     ("adam_without_momentum", "Adam", dict(lr=1e-3, betas=(0.0, 0.5)), None),
+    ("adamw", "AdamW", dict(lr=1e-2), (7, 0.3)),
+    ("adamw_weight_decay", "AdamW", dict(lr=1e-2, betas=(0.8, 0.99), eps=1e-3, weight_decay=0.3), None),
+    ("rmsprop", "RMSprop", dict(), None),
+    ("rmsprop_momentum", "RMSprop", dict(lr=1e-3, alpha=0.9, momentum=0.8, weight_decay=0.05), (7, 0.3)),
+    ("rmsprop_centered", "RMSprop", dict(lr=1e-3, eps=1e-3, centered=True), None),
+    ("rmsprop_all", "RMSprop", dict(lr=1e-3, alpha=0.95, momentum=0.5, centered=True, weight_decay=0.01), None),
     ("sgd", "SGD", dict(lr=0.1), None),
     ("sgd_momentum", "SGD", dict(lr=1e-2, momentum=0.9), (10, 0.1)),
     ("sgd_dampening", "SGD", dict(lr=1e-2, momentum=0.9, dampening=0.4, weight_decay=0.05), None),
@@ -52,7 +58,8 @@ def run(rule, options, schedule):
             scheduler.step()
         if step == 0:
             early = [p.detach().clone() for p in parameters]
-    slots = ("exp_avg", "exp_avg_sq") if rule == "Adam" else ("momentum_buffer",)
+    slots = {"SGD": ("momentum_buffer",), "RMSprop": ("square_avg", "momentum_buffer", "grad_avg")}
+    slots = slots.get(rule, ("exp_avg", "exp_avg_sq"))
     states = []
     for slot in slots:
         values = [optimizer.state[p].get(slot) for p in parameters]

@@ -74,7 +74,7 @@ static void require_text(const rn_checkpoint *file, const char *key, const char 
 
 /* ---- going on ---------------------------------------------------------------------------------------------------- */
 
-typedef enum rule { ADAM, SGD, SGD_PLAIN, RULES } rule;
+typedef enum rule { ADAM, SGD, SGD_PLAIN, ADAMW, RMSPROP, RMSPROP_PLAIN, RULES } rule;
 
 static void begin(training *t, rule which, bool defaults)
 {
@@ -85,6 +85,17 @@ static void begin(training *t, rule which, bool defaults)
                                               defaults ? NULL
                                                        : RN_OPTIONS(rn_adam, .lr = 0.02, .beta1 = 0.8, .beta2 = 0.9,
                                                                     .eps = 1e-4, .weight_decay = 0.01)));
+    else if (which == ADAMW)
+        require_ok(t->context, rn_adamw_create(&t->adam, rn_model_parameters(t->model),
+                                               defaults ? NULL : RN_OPTIONS(rn_adamw, .lr = 0.02, .beta1 = 0.8)));
+    else if (which == RMSPROP)
+        require_ok(t->context, rn_rmsprop_create(&t->adam, rn_model_parameters(t->model),
+                                                 defaults ? NULL
+                                                          : RN_OPTIONS(rn_rmsprop, .lr = 0.002, .alpha = 0.8,
+                                                                       .momentum = 0.5, .centered = 1)));
+    else if (which == RMSPROP_PLAIN)
+        require_ok(t->context, rn_rmsprop_create(&t->adam, rn_model_parameters(t->model),
+                                                 defaults ? NULL : RN_OPTIONS(rn_rmsprop, .lr = 0.002)));
     else
         require_ok(t->context,
                    rn_sgd_create(&t->adam, rn_model_parameters(t->model),

@@ -3,10 +3,12 @@
  * What torch_trip.py has done on this side of the border:
  *
  *   torch_trip copy IN OUT FORMAT                    opens a file and saves it, in format 0 or 1 of rn_format
- *   torch_trip resume adam|sgd IN OUT STEPS          takes a training checkpoint of trained.h's parameters, trains on,
+ *   torch_trip resume RULE IN OUT STEPS              takes a training checkpoint of trained.h's parameters, trains on,
  *                                                    and writes one
- *   torch_trip model adam|sgd NETWORK IN OUT WEIGHTS takes one of a network of the zoo, and writes it, and the weights
+ *   torch_trip model RULE NETWORK IN OUT WEIGHTS     takes one of a network of the zoo, and writes it, and the weights
  *                                                    alone
+ *
+ * RULE is adam, adamw, rmsprop or sgd.
  */
 #include "optim/trained.h"
 #include "support/support.h"
@@ -35,8 +37,13 @@ static void copy(const char *from, const char *to, rn_format format)
 static void begin(rn_optimizer **optimizer, rn_scheduler **scheduler, rn_parameters *parameters, const char *rule,
                   const rn_checkpoint *file)
 {
-    require_ok(context, strcmp(rule, "adam") == 0 ? rn_adam_create(optimizer, parameters, NULL)
-                                                  : rn_sgd_create(optimizer, parameters, NULL));
+    if (strcmp(rule, "sgd") == 0)
+        require_ok(context, rn_sgd_create(optimizer, parameters, NULL));
+    else if (strcmp(rule, "rmsprop") == 0)
+        require_ok(context, rn_rmsprop_create(optimizer, parameters, NULL));
+    else
+        require_ok(context,
+                   (strcmp(rule, "adam") == 0 ? rn_adam_create : rn_adamw_create)(optimizer, parameters, NULL));
     require_ok(context, rn_step_lr_create(scheduler, *optimizer, NULL));
     require_ok(context,
                rn_optimizer_load_state_dict(*optimizer, file, RN_OPTIONS(rn_optimizer_load, .hyperparameters = 1)));

@@ -101,6 +101,7 @@ def bytes_come_back(folder):
 
 
 def same_of_names(a, b):
+    a = {k: torch.tensor(float(v)) if k == "step" else v for k, v in a.items()}  # RMSprop of 1.13 counts in an int
     return same(dict(sorted(a.items())), dict(sorted(b.items())))
 
 
@@ -191,6 +192,9 @@ def network_comes_back(folder, rule, make, name, build):
         if fault is not None:
             return f"state of {index}: {fault}"
     mine, theirs = scheduler.state_dict(), out["scheduler"]
+    for of_a_version in ("verbose", "_is_initial"):
+        mine.pop(of_a_version, None)
+        theirs.pop(of_a_version, None)
     return None if mine == theirs else f"scheduler {theirs} instead of {mine}"
 
 
@@ -201,20 +205,25 @@ def main():
         torchvision = None
     adam = lambda p: torch.optim.Adam(p, lr=0.01, betas=(0.8, 0.99), eps=1e-3, weight_decay=0.01)
     sgd = lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.7, nesterov=True, weight_decay=0.01)
+    adamw = lambda p: torch.optim.AdamW(p, lr=0.01, betas=(0.8, 0.99), eps=1e-3, weight_decay=0.1)
+    rmsprop = lambda p: torch.optim.RMSprop(p, lr=1e-3, alpha=0.9, momentum=0.7, centered=True, weight_decay=0.01)
+    rmsprop_plain = lambda p: torch.optim.RMSprop(p, lr=1e-3)
     sgd_plain = lambda p: torch.optim.SGD(p, lr=0.01)
     with tempfile.TemporaryDirectory() as folder:
         bytes_come_back(folder)
-        rules = (("Adam", "adam", adam), ("SGD", "sgd", sgd), ("SGD without momentum", "sgd", sgd_plain))
+        rules = (("Adam", "adam", adam), ("SGD", "sgd", sgd), ("SGD without momentum", "sgd", sgd_plain),
+                 ("AdamW", "adamw", adamw), ("RMSprop", "rmsprop", rmsprop),
+                 ("RMSprop, plain", "rmsprop", rmsprop_plain))
         for name, rule, make in rules:
             verdict(f"{name}: training goes on across the border and back", training_goes_on(folder, rule, make))
         for name in ("resnet18", "squeezenet1_0") if torchvision is not None else ():
             build = lambda: getattr(torchvision.models, name)(weights=None, num_classes=3)
-            for rule, make in (("adam", adam), ("sgd", sgd)):
+            for rule, make in (("adam", adam), ("sgd", sgd), ("adamw", adamw), ("rmsprop", rmsprop)):
                 verdict(f"{name}, {rule}: model, optimizer and scheduler come back as they went",
                         network_comes_back(folder, rule, make, name, build))
     if torchvision is None:
         print("skipped: networks (no torchvision)")
-        print("[  SKIPPED ] 4 test(s)")
+        print("[  SKIPPED ] 8 test(s)")
     return failed
 
 

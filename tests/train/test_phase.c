@@ -27,7 +27,7 @@ static void options_that_make_no_sense_are_refused(void **state)
     const rn_fit_options wrong[] = {
         { .struct_size = sizeof wrong[0], .epochs = -1 },
         { .struct_size = sizeof wrong[0], .lr_step_epochs = -1 },
-        { .struct_size = sizeof wrong[0], .optimizer = 2 },
+        { .struct_size = sizeof wrong[0], .optimizer = 4 },
         { .struct_size = sizeof wrong[0], .momentum = 0.9 }, /* of Adam */
         { .struct_size = sizeof wrong[0], .clip_norm = -1 },
         { .struct_size = sizeof wrong[0], .clip_norm = INFINITY },
