@@ -230,11 +230,11 @@ int main(int argc, char **argv)
         { "json", ARGS_FLAG, &s.json, NULL, "one JSON object: images_per_second, peak_mib, ..." },
     };
     const args_program program = {
-        "bench",
-        "--arch A --mode M [options]",
-        "Measures images a second and peak memory, with random weights and images.",
-        options,
-        sizeof options / sizeof options[0],
+        .name = "bench",
+        .usage = "--arch A --mode M [options]",
+        .about = "Measures images a second and peak memory, with random weights and images.",
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
     };
     const int answer = args_read(&program, &argc, argv);
 

@@ -102,14 +102,16 @@ int main(int argc, char **argv)
           "JSON: a line a file, a conversion, or a difference and the verdict" },
     };
     const args_program program = {
-        "checkpoint",
-        "list FILE... [options]\nconvert FROM TO [options]\ndiff A B [options]",
-        "Lists, converts and compares files of weights: safetensors and those of torch.save. Checksums are BLAKE2b\n"
-        "(b2sum -l 64) of the type's name and the elements in row-major order. diff exits with 0 if the two are "
-        "equal,\n"
-        "1 if they differ, 2 for trouble; with --tolerance other types alone are no difference.",
-        options,
-        sizeof options / sizeof options[0],
+        .name = "checkpoint",
+        .usage = "list FILE... [options]\nconvert FROM TO [options]\ndiff A B [options]",
+        .about =
+            "Lists, converts and compares files of weights: safetensors and those of torch.save. Checksums are "
+            "BLAKE2b\n"
+            "(b2sum -l 64) of the type's name and the elements in row-major order. diff exits with 0 if the two are "
+            "equal,\n"
+            "1 if they differ, 2 for trouble; with --tolerance other types alone are no difference.",
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
     };
     int answer = args_read(&program, &argc, argv), is_diff;
     const char *what;

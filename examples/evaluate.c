@@ -230,11 +230,11 @@ int main(int argc, char **argv)
         { "json", ARGS_FLAG, &s.json, NULL, "one JSON object: accuracy, loss, count, ..." },
     };
     const args_program program = {
-        "evaluate",
-        "CHECKPOINT DIR [options]\n--arch A --weights FILE DIR [options]",
-        "Loss and accuracy over the photos in DIR/CLASS. CHECKPOINT is a file that finetune wrote.",
-        options,
-        sizeof options / sizeof options[0],
+        .name = "evaluate",
+        .usage = "CHECKPOINT DIR [options]\n--arch A --weights FILE DIR [options]",
+        .about = "Loss and accuracy over the photos in DIR/CLASS. CHECKPOINT is a file that finetune wrote.",
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
     };
     rn_context *context = NULL;
     int answer = args_read(&program, &argc, argv);

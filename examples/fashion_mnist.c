@@ -187,11 +187,11 @@ int main(int argc, char **argv)
         { "valid", ARGS_COUNT, &wanted[1], "N", "validation pictures of each class (100)" },
     };
     const args_program program = {
-        "fashion_mnist",
-        "OUT [options]",
-        "Writes Fashion-MNIST as OUT/train/CLASS/*.png and OUT/valid/CLASS/*.png.",
-        options,
-        sizeof options / sizeof options[0],
+        .name = "fashion_mnist",
+        .usage = "OUT [options]",
+        .about = "Writes Fashion-MNIST as OUT/train/CLASS/*.png and OUT/valid/CLASS/*.png.",
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
     };
     const int answer = args_read(&program, &argc, argv);
 

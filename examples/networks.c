@@ -76,13 +76,14 @@ int main(int argc, char **argv)
         { "json", ARGS_FLAG, &s.json, NULL, "one JSON object a network" },
     };
     const args_program program = {
-        "networks",
-        "[NAME...] [options]",
-        "Lists the networks that the other programs know by name. Multiply-adds are those of the convolutions and "
-        "linear\n"
-        "layers for one photo, as papers count them.",
-        options,
-        sizeof options / sizeof options[0],
+        .name = "networks",
+        .usage = "[NAME...] [options]",
+        .about =
+            "Lists the networks that the other programs know by name. Multiply-adds are those of the convolutions and "
+            "linear\n"
+            "layers for one photo, as papers count them.",
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
     };
     rn_context *context = NULL;
     rn_status status;

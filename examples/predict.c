@@ -119,11 +119,11 @@ int main(int argc, char **argv)
         { "json", ARGS_FLAG, &s.json, NULL, "one JSON object a photo" },
     };
     const args_program program = {
-        "predict",
-        "CHECKPOINT PHOTO... [options]",
-        "Names what is on the photos. CHECKPOINT is a file that finetune wrote.",
-        options,
-        sizeof options / sizeof options[0],
+        .name = "predict",
+        .usage = "CHECKPOINT PHOTO... [options]",
+        .about = "Names what is on the photos. CHECKPOINT is a file that finetune wrote.",
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
     };
     rn_context *context = NULL;
     rn_model *model = NULL;

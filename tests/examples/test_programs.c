@@ -116,28 +116,65 @@ static void what_fails_is_one_line_and_1(void **state)
                     "the limit is 262144");
 }
 
-/* JSON lines of a run of finetune; the last validation accuracy and the best. */
+/* Takes a line of JSON from the text. */
+static rn_json *next_object(const char **text)
+{
+    const char *const end = strchr(*text, '\n');
+    rn_json *json;
+
+    assert_non_null(end);
+    json = parse(*text, (size_t)(end - *text));
+    *text = end + 1;
+    return json;
+}
+
+static void require_event(const rn_json *json, const char *event)
+{
+    assert_string_equal(rn_json_string(rn_json_member(json, "event")), event);
+}
+
+static void check_start(const char **text)
+{
+    rn_json *json = next_object(text);
+
+    require_event(json, "start");
+    assert_string_equal(rn_json_string(rn_json_member(json, "network")), "cifar_resnet20");
+    assert_string_equal(rn_json_string(rn_json_member(json, "weights")), "base.safetensors");
+    assert_true(rn_test_member(json, "train_photos") == CLASSES * TRAIN &&
+                rn_test_member(json, "valid_photos") == CLASSES * VALID && rn_test_member(json, "classes") == CLASSES);
+    assert_true(rn_test_member(json, "head_parameters") == 195 && rn_test_member(json, "threads") == 1);
+    rn_json_destroy(json);
+}
+
+/* JSON lines of a run of finetune; the best validation accuracy. */
 static double check_history(const char *text, int lines)
 {
     double best = 0;
+    rn_json *json;
 
+    check_start(&text);
     for (int i = 0; i < lines; i++) {
-        const char *end = strchr(text, '\n');
-        rn_json *json;
-
-        assert_non_null(end);
-        json = parse(text, (size_t)(end - text));
+        json = next_object(&text);
+        require_event(json, "epoch");
         assert_string_equal(rn_json_string(rn_json_member(json, "phase")), i < 1 ? "frozen" : "all");
-        assert_true(rn_test_member(json, "epoch") == (i < 1 ? 0 : i - 1));
+        assert_true(rn_test_member(json, "epoch") == (i < 1 ? 1 : i)); /* counted from 1 */
+        assert_true(rn_test_member(json, "epochs") == (i < 1 ? 1 : lines - 1));
         assert_true(rn_test_member(json, "train_loss") > 0 && rn_test_member(json, "valid_loss") > 0 &&
                     rn_test_member(json, "seconds") >= 0);
         assert_true(rn_test_member(json, "images_per_second") > 0 && rn_test_member(json, "train_accuracy") <= 1);
         assert_true(fabs(rn_test_member(json, "lr") - (i < 1 ? 1e-2 : 3e-3)) < 1e-12);
         if (rn_test_member(json, "valid_accuracy") > best)
             best = rn_test_member(json, "valid_accuracy");
+        assert_true(fabs(rn_test_member(json, "best_accuracy") - best) < 1e-9);
         rn_json_destroy(json);
-        text = end + 1;
     }
+    json = next_object(&text);
+    require_event(json, "end");
+    assert_string_equal(rn_json_string(rn_json_member(json, "outcome")), "done");
+    assert_string_equal(rn_json_string(rn_json_member(json, "checkpoint")), "run/best.safetensors");
+    assert_true(fabs(rn_test_member(json, "best_accuracy") - best) < 1e-9 &&
+                rn_test_member(json, "epochs_trained") == lines && rn_test_member(json, "images_per_second") > 0);
+    rn_json_destroy(json);
     assert_string_equal(text, "");
     return best;
 }

@@ -132,6 +132,8 @@ static void finetune_says_what_it_understood(void **state)
                        "3 classes; 12 photos for training in photos/train, 6 for validation in photos/valid",
                        "1 epoch of the head (195 of 269");
     rn_test_output_has(work, "err", "then 2 epochs of everything");
+    rn_test_output_has(work, "err", "computing: on this CPU, 1 thread, ");
+    rn_test_output_has(work, "err", "directory: run\n");
     assert_int_equal(warnings(), 0);
     text = output("out");
     assert_int_equal(text[0], '{');

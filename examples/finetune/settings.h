@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* What finetune.c reads from the command line, and what it says of it. */
+#ifndef EXAMPLES_FINETUNE_SETTINGS_H
+#define EXAMPLES_FINETUNE_SETTINGS_H
+
+#include "common/args.h"
+#include "common/progress.h"
+#include "common/weights.h"
+
+enum { PATH_SIZE = 4096 };
+
+typedef struct settings {
+    const char *data, *valid, *arch, *labels, *directory, *pipeline, *training_pipeline, *phase;
+    const char *command; /* that goes on with this run */
+    weights weights;
+    double frozen_lr, lr, lr_gamma;
+    uint64_t seed;
+    int32_t frozen_epochs, epochs, lr_step, batch, threads;
+    rn_precision precision;
+    size_t memory;
+    int from_scratch, new_head, measure_before, skip_bad_photos, resume, json;
+} settings;
+
+/* All that is known before the first batch. */
+typedef struct outlook {
+    const rn_context *context;
+    rn_model *model;
+    const rn_dataset *train, *valid;
+    const settings *settings;
+    int64_t head_parameters; /* what a frozen phase trains; 0 if there is none */
+} outlook;
+
+/* Lines, and with --json an object on standard output as well. RN_NO_MEMORY. */
+rn_status say_start(outlook *o);
+/* What became of the run, in one line (and an object with --json); gives the exit status. */
+int say_end(const args_program *program, const settings *s, rn_status status, const outlook *o, progress *shown,
+            double accuracy);
+
+#endif
