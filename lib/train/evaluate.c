@@ -41,8 +41,8 @@ static rn_status end_pass(const rn_metrics *metrics, rn_status status, rn_messag
     return metrics->count > 0 ? RN_OK : rn_fail(message, RN_FORMAT, "no photo of the whole folder decodes");
 }
 
-rn_status rn_evaluate_session(rn_metrics *metrics, rn_session *session, rn_loader *loader, rn_batch_function after,
-                              void *payload, rn_message *message)
+rn_status rn_evaluate_session(rn_metrics *metrics, rn_session *session, rn_loader *loader, rn_features *features,
+                              rn_batch_function after, void *payload, rn_message *message)
 {
     const rn_batch *batch;
     rn_status status = rn_loader_start(loader, 0);
