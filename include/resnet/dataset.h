@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rn_dataset: photos with labels, from a folder that has one folder a class or from wherever a caller's function takes
- * them. rn_loader: its batches.
+ * rn_dataset: photos with labels, from a folder that has one folder a class, from files of other layouts
+ * (<resnet/dataset_files.h>), or from wherever a caller's function takes them. rn_loader: its batches.
  *
  * The loader decodes several batches ahead with the context's own threads while no network runs: decoding and computing
  * take turns, each with all cores, instead of fighting over them. Every random draw is a pure function of (seed, epoch,
  * sample).
  *
- * Thread safety: a dataset may be read from several threads; making it, labels and a loader belong to the thread of
- * the context. A batch is read by whoever has it until the loader's next call.
+ * Thread safety: a dataset may be read from several threads; making it, parts of it, labels, scans and a loader belong
+ * to the thread of the context. A batch is read by whoever has it until the loader's next call.
  */
 #ifndef RESNET_DATASET_H
 #define RESNET_DATASET_H
@@ -108,11 +108,12 @@ RN_API rn_status rn_dataset_load_labels(rn_dataset *dataset, const char *json_pa
 /* Borrowed; valid until labels are loaded or the dataset is destroyed. */
 RN_API const rn_classes *rn_dataset_classes(const rn_dataset *dataset);
 RN_API size_t rn_dataset_count(const rn_dataset *dataset);
-/* Files that were passed over because their names end as those of pictures that no decoder here reads; 0 of a subset. */
+/* Files that were passed over because their names end as those of pictures that no decoder here reads; of a subset,
+ * 0. */
 RN_API size_t rn_dataset_ignored(const rn_dataset *dataset);
 /* What messages call a sample: its path, or the name it was given. Borrowed; NULL if out of range. */
 RN_API const char *rn_dataset_sample_name(const rn_dataset *dataset, size_t index);
-/* The file of a sample. Borrowed; NULL if out of range, or not of an image folder. */
+/* The file of a sample, in a folder or a list. Borrowed; NULL if out of range, or if samples have no file each. */
 RN_API const char *rn_dataset_path(const rn_dataset *dataset, size_t index);
 /* -1 if out of range. */
 RN_API int64_t rn_dataset_label(const rn_dataset *dataset, size_t index);
@@ -147,7 +148,8 @@ typedef struct rn_dataset_split_options {
  * is in one fold. The only sample of a class is always in `train`. Both keep the order of the dataset.
  *
  * What becomes of a sample depends on the seed, its class's folder and its name (of a file without its folders; files
- * of one name within a class are counted), not on its place: photos that are added or removed later move few others.
+ * of one name within a class are counted), not on its place: photos that are added or removed later move few others. A
+ * sample that the dataset has several times may get into both.
  *
  * RN_INVALID_ARGUMENT: options out of range, or a fraction together with folds. RN_SHAPE: nothing to put into `valid`.
  * RN_NO_MEMORY. The caller destroys both, each of which is an rn_dataset_subset.
