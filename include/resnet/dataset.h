@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rn_dataset: photos with labels, from a folder that has one folder a class or from wherever a caller's function takes
- * them. rn_loader: its batches.
+ * rn_dataset: photos with labels, from a folder that has one folder a class, from files of other layouts
+ * (<resnet/dataset_files.h>), or from wherever a caller's function takes them. rn_loader: its batches.
  *
  * The loader decodes several batches ahead with the context's own threads while no network runs: decoding and computing
  * take turns, each with all cores, instead of fighting over them. Every random draw is a pure function of (seed, epoch,
  * sample).
  *
- * Thread safety: a dataset may be read from several threads; making it, labels and a loader belong to the thread of
- * the context. A batch is read by whoever has it until the loader's next call.
+ * Thread safety: a dataset may be read from several threads; making it, parts of it, labels, scans and a loader belong
+ * to the thread of the context. A batch is read by whoever has it until the loader's next call.
  */
 #ifndef RESNET_DATASET_H
 #define RESNET_DATASET_H
@@ -32,11 +32,12 @@ typedef struct rn_image_folder_options {
 
 /*
  * Opens a folder as torchvision.datasets.ImageFolder does: classes are the sub-folders sorted by byte (a name that is
- * not UTF-8 gets a text that is, see <resnet/classes.h>), photos are the
- * files below them whose names end in .jpg .jpeg .jpe .jfif .jif .png .bmp (any case), sorted by path. Hidden files are
- * passed over; so are pictures that no decoder here reads (.webp .tif .gif and others), which one warning of the
- * context's log counts and rn_dataset_ignored tells. Links are followed; in each class a directory that links reach
- * again counts once, and a circle ends.
+ * not UTF-8 gets a text that is, see <resnet/classes.h>), photos are the files below them whose names end in .jpg .jpeg
+ * .jpe .jfif .jif .png .bmp (any case), sorted by path. Unlike there, hidden folders are no classes, nor are those that
+ * systems leave: __MACOSX, @eaDir, $RECYCLE.BIN, System Volume Information, lost+found; nothing in them counts. Hidden
+ * files are passed over; so are pictures that no decoder here reads (.webp .tif .gif and others), which one warning of
+ * the context's log counts and rn_dataset_ignored tells. Links are followed; in each class a directory that links reach
+ * again counts once, and a circle ends. No photo is opened yet: rn_dataset_scan does that.
  * RN_IO; RN_FORMAT: no class folder, one without a photo, folders more than 32 deep, over 2^20 folders in one class,
  * or over 2^24 photos in all.
  */
@@ -102,16 +103,17 @@ RN_API rn_status rn_dataset_create(rn_dataset **dataset, rn_context *context, co
 
 /* ---- what every dataset has ------------------------------------------------------------------------------------- */
 
-/* Display names from a JSON object {"folder": "name"}; rn_classes_label. */
+/* Display names from a JSON file, as rn_classes_label. */
 RN_API rn_status rn_dataset_load_labels(rn_dataset *dataset, const char *json_path);
 /* Borrowed; valid until labels are loaded or the dataset is destroyed. */
 RN_API const rn_classes *rn_dataset_classes(const rn_dataset *dataset);
 RN_API size_t rn_dataset_count(const rn_dataset *dataset);
-/* Files that were passed over because their names end as those of pictures that no decoder here reads; 0 of a subset. */
+/* Files that were passed over because their names end as those of pictures that no decoder here reads; of a subset,
+ * 0. */
 RN_API size_t rn_dataset_ignored(const rn_dataset *dataset);
 /* What messages call a sample: its path, or the name it was given. Borrowed; NULL if out of range. */
 RN_API const char *rn_dataset_sample_name(const rn_dataset *dataset, size_t index);
-/* The file of a sample. Borrowed; NULL if out of range, or not of an image folder. */
+/* The file of a sample, in a folder or a list. Borrowed; NULL if out of range, or if samples have no file each. */
 RN_API const char *rn_dataset_path(const rn_dataset *dataset, size_t index);
 /* -1 if out of range. */
 RN_API int64_t rn_dataset_label(const rn_dataset *dataset, size_t index);
@@ -146,13 +148,49 @@ typedef struct rn_dataset_split_options {
  * is in one fold. The only sample of a class is always in `train`. Both keep the order of the dataset.
  *
  * What becomes of a sample depends on the seed, its class's folder and its name (of a file without its folders; files
- * of one name within a class are counted), not on its place: photos that are added or removed later move few others.
+ * of one name within a class are counted), not on its place: photos that are added or removed later move few others. A
+ * sample that the dataset has several times may get into both.
  *
  * RN_INVALID_ARGUMENT: options out of range, or a fraction together with folds. RN_SHAPE: nothing to put into `valid`.
  * RN_NO_MEMORY. The caller destroys both, each of which is an rn_dataset_subset.
  */
 RN_API rn_status rn_dataset_split(rn_dataset **train, rn_dataset **valid, rn_dataset *dataset,
                                   const rn_dataset_split_options *options);
+
+/* ---- looking at all samples -------------------------------------------------------------------------------------- */
+
+/* Which samples of a dataset cannot be had, and why. Reading it is thread safe. */
+typedef struct rn_scan rn_scan;
+
+typedef struct rn_scan_options {
+    size_t struct_size;
+    int64_t max_pixels; /* of a photo; 0: as rn_image_options */
+    /* If not NULL: called now and then on the caller's thread, with how many samples have been looked at; an answer
+       other than 0 ends the scan as RN_CANCELLED. It must not use the dataset's context. */
+    int32_t (*progress)(size_t done, size_t count, void *payload);
+    void *payload;
+    int32_t quick; /* 1: decoding ends when a picture's size is known: finds files that are missing, unreadable or none
+                      of the formats, not those that are damaged further on */
+    int32_t reserved;
+} rn_scan_options;
+
+/*
+ * Reads and decodes every sample, with the threads of the dataset's context, as a loader does before its pipeline: what
+ * would stop an epoch is known beforehand. Failures are in the report, in the order of the samples, the same for any
+ * number of threads. RN_INVALID_ARGUMENT. RN_CANCELLED. RN_NO_MEMORY, also if a sample failed for it. The caller
+ * destroys the report, which keeps the dataset alive.
+ */
+RN_API rn_status rn_dataset_scan(rn_scan **scan, rn_dataset *dataset, const rn_scan_options *options);
+/* Of samples that failed: how many; which (SIZE_MAX if out of range); with which status (RN_OK); and the message that
+ * the loader would give, naming the sample (borrowed; NULL). */
+RN_API size_t rn_scan_count(const rn_scan *scan);
+RN_API size_t rn_scan_sample(const rn_scan *scan, size_t index);
+RN_API rn_status rn_scan_status(const rn_scan *scan, size_t index);
+RN_API const char *rn_scan_message(const rn_scan *scan, size_t index);
+/* The subset of all other samples. RN_SHAPE: there is none. RN_NO_MEMORY. The caller destroys. */
+RN_API rn_status rn_scan_good(rn_dataset **good, const rn_scan *scan);
+/* NULL is fine. */
+RN_API void rn_scan_destroy(rn_scan *scan);
 
 /* ---- batches ---------------------------------------------------------------------------------------------------- */
 

@@ -58,8 +58,8 @@ typedef struct rn_image_list_options {
  * warning of the log says so. With a table a label is the class of that folder; if no folder of the table is a number,
  * a number is the class of that index. Texts of classes are made of labels as of folders' names (<resnet/classes.h>).
  *
- * RN_IO: the list, or a photo. RN_FORMAT: no row, an over-long path, over 2^24 rows, 1,000,000 classes or 2^30 bytes, and
- * what the rules above leave. RN_SHAPE: a label that the table lacks. RN_INVALID_ARGUMENT. RN_NO_MEMORY.
+ * RN_IO: the list, or a photo. RN_FORMAT: no row, an over-long path, over 2^24 rows, 1,000,000 classes or 2^30 bytes,
+ * and what the rules above leave. RN_SHAPE: a label that the table lacks. RN_INVALID_ARGUMENT. RN_NO_MEMORY.
  */
 RN_API rn_status rn_image_list_open(rn_dataset **dataset, rn_context *context, const char *path,
                                     const rn_image_list_options *options);

@@ -37,6 +37,18 @@ int rn_other_ending(const char *name)
     return find_ending(name, others, RN_OTHER_ENDINGS);
 }
 
+bool rn_is_hidden(const char *name)
+{
+    /* macOS's zips, Synology's thumbnails (which end in .jpg), Windows, ext4 */
+    static const char *const systems[] = { "__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information",
+                                           "lost+found" };
+
+    for (size_t i = 0; i < sizeof systems / sizeof *systems; i++)
+        if (strcmp(name, systems[i]) == 0)
+            return true;
+    return name[0] == '.';
+}
+
 size_t rn_passed_over_total(const rn_passed_over *passed)
 {
     size_t total = 0;

@@ -16,6 +16,9 @@ bool rn_is_photo(const char *name);
 /* Which of the endings without a decoder a name has, or -1. */
 int rn_other_ending(const char *name);
 
+/* What no person put there: a hidden file or folder, or a folder that a system keeps its own things in. */
+bool rn_is_hidden(const char *name);
+
 /* Files of each such ending that were passed over. */
 typedef struct rn_passed_over {
     size_t count[RN_OTHER_ENDINGS];

@@ -117,7 +117,7 @@ static rn_status add_label(listing *l, const char *text, size_t line)
 }
 
 /* Of the row's photo. RN_END: it is not there, and is to be left out. */
-static rn_status find_photo(char path[PATH_MAX], listing *l, const rn_list_row *row)
+static rn_status find_photo(char path[PATH_MAX], const listing *l, const rn_list_row *row)
 {
     const rn_image_list_options *const o = l->options;
     const char *const given = row->field[l->path];

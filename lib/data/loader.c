@@ -4,8 +4,9 @@
  * network is not running; then the batches are handed out one by one. No thread decodes while others compute: on a few
  * cores a third busy thread makes every parallel layer wait for a time slice.
  *
- * What a sample becomes depends on (seed, epoch, sample) only (of samples that are drawn, their place in the epoch), and errors are kept by sample, so that nothing depends
- * on the threads. Decoding takes its memory from a cache of its thread; all else is allocated when the loader is made.
+ * What a sample becomes depends on (seed, epoch, sample) only (for samples that are drawn by weights, on their place in
+ * the epoch instead), and errors are kept by sample, so that nothing depends on the threads. Decoding takes its memory
+ * from a cache of its thread; all else is allocated when the loader is made.
  */
 #include "base/options.h"
 #include "data/dataset.h"

@@ -33,6 +33,10 @@ static rn_status prepare(const rn_sample *sample, rn_pixels *pixels)
     rn_status status;
 
     sample->decoder->saw_deep_grey = sample->decoder->saw_deep_grey || pixels->is_deep_grey;
+    if (source->pipeline == NULL) {
+        rn_pixels_release(pixels);
+        return RN_OK;
+    }
     status = rn_pipeline_transform(source->pipeline, pixels, &source->draw, &reason);
 
     if (status != RN_OK)

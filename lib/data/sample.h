@@ -24,8 +24,8 @@ typedef struct rn_sample_source {
     const char *name;        /* for messages; the path of a file */
     rn_sample_function read; /* NULL: a file */
     void *payload;
-    size_t index; /* that it is asked for */
-    const rn_pipeline *pipeline;
+    size_t index;                /* that it is asked for */
+    const rn_pipeline *pipeline; /* NULL: decoded, and nothing else */
     rn_draw draw;
     int32_t height, width; /* that must come out */
 } rn_sample_source;
