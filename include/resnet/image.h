@@ -81,14 +81,17 @@ typedef struct rn_image_options {
 } rn_image_options;
 
 /*
- * Decodes a JPEG, PNG or BMP file, told apart by content; a BMP of any kind but those that hold a JPEG or a PNG. Grey
- * becomes RGB, alpha is dropped (not blended), 16 bits become 8 (the upper ones; Pillow cuts 16-bit greys off at 255),
- * CMYK becomes RGB as Pillow's convert('RGB') has it. The EXIF orientation is not applied (rn_image_orientation).
+ * Decodes a picture file, told apart by content: JPEG, PNG, BMP (of any kind but those that hold a JPEG or a PNG),
+ * PBM, PGM and PPM, and, where the build found libwebp and libtiff, WebP (of an animation the first frame) and TIFF (the
+ * first picture; 1 to 16 bits of grey, palette, RGB or CMYK, in strips or tiles, YCbCr within JPEG, in every
+ * compression that this libtiff has). Grey becomes RGB, alpha is dropped (not blended), 16 bits become 8 (the upper
+ * ones; Pillow cuts 16-bit greys off at 255), CMYK becomes RGB as Pillow's convert('RGB') has it. A JPEG's EXIF
+ * orientation is not applied (rn_image_orientation), a TIFF's is, as Pillow does.
  * RN_IO: cannot be read. RN_FORMAT: not such a picture, or damaged or cut short: a half-decoded picture is never given.
  * RN_UNSUPPORTED: more pixels than the options allow. RN_NO_MEMORY: never because of the file alone: a picture that
  * asks for more memory than its size and its bytes can need (28 bytes a pixel, 4 a byte of the file and 1 MiB; a JPEG
- * of arithmetic coding 2^24 pixels and 4096 for each byte; a progressive one 100 scans) is RN_FORMAT. The caller
- * destroys the image.
+ * of arithmetic coding, a WebP and a compressed TIFF 2^24 pixels and 4096 for each byte; a progressive JPEG 100 scans)
+ * is RN_FORMAT, with libwebp's and libtiff's own want of memory. The caller destroys the image.
  */
 RN_API rn_status rn_image_read(rn_image **image, rn_context *context, const char *path,
                                const rn_image_options *options);

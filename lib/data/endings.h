@@ -7,9 +7,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define RN_PHOTO_ENDINGS ".jpg .jpeg .jpe .jfif .jif .png .bmp"
+#ifdef RN_WITH_WEBP
+#define RN_WEBP_ENDINGS " .webp"
+#else
+#define RN_WEBP_ENDINGS ""
+#endif
+#ifdef RN_WITH_TIFF
+#define RN_TIFF_ENDINGS " .tif .tiff"
+#else
+#define RN_TIFF_ENDINGS ""
+#endif
+#define RN_PHOTO_ENDINGS ".jpg .jpeg .jpe .jfif .jif .png .bmp .ppm .pgm .pbm .pnm" RN_WEBP_ENDINGS RN_TIFF_ENDINGS
 
-enum { RN_OTHER_ENDINGS = 24 }; /* pictures without a decoder */
+enum { RN_OTHER_ENDINGS = 20 }; /* pictures without a decoder, in one build or another */
 
 /* Of names in any case; hidden files have no ending. */
 bool rn_is_photo(const char *name);

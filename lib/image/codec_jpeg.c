@@ -73,14 +73,6 @@ static void be_silent(j_common_ptr jpeg)
     (void)jpeg;
 }
 
-/* a * b / 255, rounded, as Pillow has it. */
-static uint32_t multiply_255(uint32_t a, uint32_t b)
-{
-    const uint32_t product = a * b + 128;
-
-    return ((product >> 8) + product) >> 8;
-}
-
 /* Inks come inverted: v means 255 - ink. */
 static void cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, int32_t width)
 {
@@ -88,7 +80,7 @@ static void cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, int32_t width)
         const uint32_t light = cmyk[4 * x + 3];
 
         for (int i = 0; i < 3; i++)
-            rgb[3 * x + i] = (uint8_t)(light - multiply_255(255u - cmyk[4 * x + i], light));
+            rgb[3 * x + i] = rn_light_of_inks(255u - cmyk[4 * x + i], light);
     }
 }
 

@@ -26,7 +26,7 @@ typedef struct rn_pixels {
     uint8_t *rgb; /* RN_PIXEL_SLACK bytes more than the pixels; NULL: none */
     int32_t width, height;
     int32_t orientation; /* of EXIF, 1 to 8, in which a JPEG has them; 0: nothing is known */
-    bool is_deep_grey;   /* of a PNG of 16-bit greys: their upper bytes, where Pillow cuts off at 255 */
+    bool is_deep_grey;   /* of 16-bit greys: their upper bytes, where Pillow cuts off at 255 */
 } rn_pixels;
 
 /* A part of a picture, which may reach beyond it. */
@@ -53,7 +53,7 @@ void rn_pixels_release(rn_pixels *pixels);
 /* `pixels` takes over `other`'s memory; its own is released. */
 void rn_pixels_replace(rn_pixels *pixels, rn_pixels *other);
 
-/* codec.c: a JPEG, PNG or BMP file in memory. `name` is for messages. On failure rgb is NULL. */
+/* codec.c: a picture file in memory, of any format that is read. `name` is for messages. On failure rgb is NULL. */
 rn_status rn_pixels_decode(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                            const char *name, rn_message *message);
 /* exif.c: of a JPEG file; 1 if it does not say. */
@@ -61,12 +61,28 @@ int32_t rn_exif_orientation(const uint8_t *jpeg, size_t nbytes);
 /* RN_FORMAT: no pixels; RN_UNSUPPORTED: over the bench's max_pixels. */
 rn_status rn_check_picture_size(const rn_workbench *bench, int64_t width, int64_t height, const char *name,
                                 rn_message *message);
+/* What black ink leaves of light, less what an ink takes of that, rounded as Pillow's convert('RGB') does. */
+static inline uint8_t rn_light_of_inks(uint32_t ink, uint32_t light)
+{
+    const uint32_t product = ink * light + 128;
+
+    return (uint8_t)(light - (((product >> 8) + product) >> 8));
+}
+
 /* codec_jpeg.c, or codec_jpeg_stb.c in builds without libjpeg-turbo */
 rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                                 const char *name, rn_message *message);
 /* codec_bmp.c */
 rn_status rn_pixels_decode_bmp(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                                const char *name, rn_message *message);
+/* codec_pnm.c: PBM, PGM and PPM; bytes begin with "P", a digit from 1 to 6 and a space */
+rn_status rn_pixels_decode_pnm(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
+                               const char *name, rn_message *message);
+/* codec_webp.c and codec_tiff.c, in builds with these libraries */
+rn_status rn_pixels_decode_webp(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
+                                const char *name, rn_message *message);
+rn_status rn_pixels_decode_tiff(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
+                                const char *name, rn_message *message);
 /* codec_stb.c */
 rn_status rn_pixels_decode_stb(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                                const char *name, rn_message *message);
