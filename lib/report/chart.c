@@ -6,6 +6,7 @@
  */
 #include "report/chart.h"
 
+#include <inttypes.h>
 #include <math.h>
 
 enum { LEFT = 50, RIGHT = 16, TOP = 44, BOTTOM = 36, TICKS = 5, CIRCLE = 3, PHASES = 100, NAMED = 50, CHARACTER = 7 };
@@ -93,15 +94,6 @@ static double y_of(const axis *a, double value)
     return RN_CHART_HEIGHT - BOTTOM - room * (at - a->low) / (a->high - a->low);
 }
 
-static void put_attribute(rn_page *page, const char *name, double value)
-{
-    rn_put(page, " ");
-    rn_put(page, name);
-    rn_put(page, "=\"");
-    rn_put_number(page, value, 1);
-    rn_put(page, "\"");
-}
-
 static void put_value(rn_page *page, const rn_chart *chart, double value)
 {
     if (chart->is_part)
@@ -114,12 +106,7 @@ static void put_value(rn_page *page, const rn_chart *chart, double value)
 
 static void put_word(rn_page *page, const char *anchor, double x, double y, const char *text, size_t characters)
 {
-    rn_put(page, "<text class=\"t ");
-    rn_put(page, anchor);
-    rn_put(page, "\"");
-    put_attribute(page, "x", x);
-    put_attribute(page, "y", y);
-    rn_put(page, ">");
+    rn_print(page, "<text class=\"t %s\" x=\"%.1f\" y=\"%.1f\">", anchor, x, y);
     rn_put_cut(page, text, characters);
     rn_put(page, "</text>\n");
 }
@@ -128,14 +115,7 @@ static void put_word(rn_page *page, const char *anchor, double x, double y, cons
 
 static void draw_rule(rn_page *page, const char *class, double x1, double y1, double x2, double y2)
 {
-    rn_put(page, "<line class=\"");
-    rn_put(page, class);
-    rn_put(page, "\"");
-    put_attribute(page, "x1", x1);
-    put_attribute(page, "y1", y1);
-    put_attribute(page, "x2", x2);
-    put_attribute(page, "y2", y2);
-    rn_put(page, "/>");
+    rn_print(page, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", class, x1, y1, x2, y2);
 }
 
 /* As many digits as tell one tick from the next; of small numbers as "2.5e-4". */
@@ -148,8 +128,7 @@ static void put_tick(rn_page *page, const rn_chart *chart, const axis *a, double
     if (a->is_logarithmic || (is_small && value != 0)) {
         if (!a->is_logarithmic)
             rn_put_number(page, value / pow(10, power), 1);
-        rn_put(page, a->is_logarithmic ? "1e" : "e");
-        rn_put_count(page, llround(power));
+        rn_print(page, "%se%.0f", a->is_logarithmic ? "1" : "", power);
     } else {
         rn_put_number(page, times * value, step >= 1 || value == 0 ? 0 : (int32_t)fmin(6, ceil(-log10(step) - 1e-9)));
     }
@@ -167,21 +146,13 @@ static void draw_ticks(rn_page *page, const rn_chart *chart, const axis *a, cons
                          (RN_CHART_HEIGHT - TOP - BOTTOM) * (value - a->low) / (a->high - a->low);
 
         draw_rule(page, "g", LEFT, y, RN_CHART_WIDTH - RIGHT, y);
-        rn_put(page, "<text class=\"t e\"");
-        put_attribute(page, "x", LEFT - 6);
-        put_attribute(page, "y", y + 4);
-        rn_put(page, ">");
+        rn_print(page, "<text class=\"t e\" x=\"%d\" y=\"%.1f\">", LEFT - 6, y + 4);
         put_tick(page, chart, a, value);
         rn_put(page, "</text>\n");
     }
-    for (size_t i = step - 1; i < run->count; i += step) {
-        rn_put(page, "<text class=\"t m\"");
-        put_attribute(page, "x", x_of(run, i));
-        put_attribute(page, "y", RN_CHART_HEIGHT - BOTTOM + 17);
-        rn_put(page, ">");
-        rn_put_count(page, (int64_t)i + 1);
-        rn_put(page, "</text>\n");
-    }
+    for (size_t i = step - 1; i < run->count; i += step)
+        rn_print(page, "<text class=\"t m\" x=\"%.1f\" y=\"%d\">%zu</text>\n", x_of(run, i),
+                 RN_CHART_HEIGHT - BOTTOM + 17, i + 1);
     put_word(page, "e", RN_CHART_WIDTH - RIGHT, RN_CHART_HEIGHT - 4, "epoch", SIZE_MAX);
 }
 
@@ -206,9 +177,7 @@ static void draw_legend(rn_page *page, const rn_chart *chart)
 {
     double x = LEFT;
 
-    rn_put(page, "<text class=\"h s\" x=\"0\" y=\"15\">");
-    rn_put_text(page, chart->title);
-    rn_put(page, "</text>\n");
+    rn_print(page, "<text class=\"h s\" x=\"0\" y=\"15\">%s</text>\n", chart->title);
     for (int32_t k = 0; k < chart->lines && chart->lines > 1; k++) {
         x = RN_CHART_WIDTH - RIGHT - 110 * (chart->lines - k);
         draw_rule(page, k == 0 ? "l0" : "l1", x, 11, x + 24, 11);
@@ -233,26 +202,16 @@ static void draw_line(rn_page *page, const rn_chart *chart, int32_t line, const 
 
         if (!rn_run_shows(run, i))
             continue;
-        if (can_show(a, value)) {
-            rn_put(page, drawing ? "L" : "M");
-            rn_put_number(page, x_of(run, i), 1);
-            rn_put(page, " ");
-            rn_put_number(page, y_of(a, value), 1);
-        }
+        if (can_show(a, value))
+            rn_print(page, "%s%.1f %.1f", drawing ? "L" : "M", x_of(run, i), y_of(a, value));
         drawing = can_show(a, value);
     }
     rn_put(page, "\"/>\n");
 }
 
-static void draw_circle(rn_page *page, const char *class, double x, double y, double radius)
+static void draw_circle(rn_page *page, const char *class, double x, double y, int radius)
 {
-    rn_put(page, "<circle class=\"");
-    rn_put(page, class);
-    rn_put(page, "\"");
-    put_attribute(page, "cx", x);
-    put_attribute(page, "cy", y);
-    put_attribute(page, "r", radius);
-    rn_put(page, "/>");
+    rn_print(page, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%d\"/>", class, x, y, radius);
 }
 
 /* The column of an epoch: its tooltip, and what appears with it. */
@@ -262,22 +221,14 @@ static void draw_column(rn_page *page, const rn_chart *chart, const axis *a, con
     const double width =
         fmax(2, (double)(RN_CHART_WIDTH - LEFT - RIGHT) * (double)rn_run_stride(run) / (double)run->count);
 
-    rn_put(page, "<g class=\"c\"><title>");
-    rn_put_name(page, run->phase[epoch->phase].name);
-    rn_put(page, " ");
-    rn_put_count(page, epoch->epoch + 1);
+    rn_print(page, "<g class=\"c\"><title>%s %" PRId64, run->phase[epoch->phase].name, epoch->epoch + 1);
     for (int32_t k = 0; k < chart->lines; k++) {
-        rn_put(page, k == 0 ? ": " : ", ");
-        rn_put(page, chart->line[k].name);
-        rn_put(page, " ");
+        rn_print(page, "%s %s ", k == 0 ? ":" : ",", chart->line[k].name);
         put_value(page, chart, value_of(chart, k, epoch));
     }
-    rn_put(page, index == run->best ? " (best)</title><rect" : "</title><rect");
-    put_attribute(page, "x", x_of(run, index) - width / 2);
-    put_attribute(page, "y", TOP);
-    put_attribute(page, "width", width);
-    put_attribute(page, "height", RN_CHART_HEIGHT - TOP - BOTTOM);
-    rn_put(page, "/>");
+    rn_print(page, "%s</title><rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>",
+             index == run->best ? " (best)" : "", x_of(run, index) - width / 2, TOP, width,
+             RN_CHART_HEIGHT - TOP - BOTTOM);
     for (int32_t k = 0; k < chart->lines; k++) {
         const double value = value_of(chart, k, epoch);
 

@@ -2,6 +2,7 @@
 /* Scores of classes, a row each. Its rows also tell the script the names of the classes. */
 #include "report/sections.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 enum { ROWS = 1000 };
@@ -29,23 +30,11 @@ static int by_class(const void *a, const void *b)
 
 static void put_scores(rn_page *page, const rn_class_scores *scores)
 {
-    rn_put_cell(page, (double)scores->support, 0);
-    rn_put_cell(page, (double)scores->predicted, 0);
-    rn_put_cell(page, (double)scores->correct, 0);
-    rn_put_cell(page, 100 * scores->precision, 1);
-    rn_put_cell(page, 100 * scores->recall, 1);
-    rn_put_cell(page, 100 * scores->f1, 1);
-}
-
-static void put_row(rn_page *page, const rn_report *report, const row *r)
-{
-    rn_put(page, "<tr data-c=\"");
-    rn_put_count(page, (int64_t)r->class);
-    rn_put(page, "\"><th scope=\"row\">");
-    rn_put_name(page, rn_report_class(report, (int64_t)r->class));
-    rn_put(page, "</th>");
-    put_scores(page, &r->scores);
-    rn_put(page, "</tr>\n");
+    rn_print(page,
+             "<td>%" PRId64 "</td><td>%" PRId64 "</td><td>%" PRId64
+             "</td><td>%.1f</td><td>%.1f</td><td>%.1f</td></tr>\n",
+             scores->support, scores->predicted, scores->correct, 100 * scores->precision, 100 * scores->recall,
+             100 * scores->f1);
 }
 
 static void put_average(rn_page *page, const rn_report *report, const char *name, int32_t average)
@@ -53,11 +42,8 @@ static void put_average(rn_page *page, const rn_report *report, const char *name
     rn_class_scores scores = { .struct_size = sizeof scores };
 
     rn_evaluation_average(&scores, report->result, average);
-    rn_put(page, "<tr><th scope=\"row\">");
-    rn_put(page, name);
-    rn_put(page, "</th>");
+    rn_print(page, "<tr><th scope=\"row\">%s</th>", name);
     put_scores(page, &scores);
-    rn_put(page, "</tr>\n");
 }
 
 rn_status rn_report_classes(rn_page *page, const rn_report *report)
@@ -76,16 +62,19 @@ rn_status rn_report_classes(rn_page *page, const rn_report *report)
         qsort(rows, classes, sizeof *rows, by_f1);
         qsort(rows, shown, sizeof *rows, by_class);
     }
-    rn_put(page,
-           "<div class=\"scroll tall\" role=\"region\" tabindex=\"0\" aria-label=\"Scores of the classes\"><table "
-           "class=\"sort\" id=\"classes\"><caption>Scores of the classes");
-    rn_put(page, shown < classes ? ": the 1000 with the lowest F1" : "");
-    rn_put(page,
-           "</caption><thead><tr><th scope=\"col\">Class</th><th scope=\"col\">Photos</th><th scope=\"col\">Taken "
-           "for it</th><th scope=\"col\">Right</th><th scope=\"col\">Precision, %</th><th scope=\"col\">Recall, "
-           "%</th><th scope=\"col\">F1, %</th></tr></thead><tbody>\n");
-    for (size_t i = 0; i < shown; i++)
-        put_row(page, report, &rows[i]);
+    rn_print(
+        page,
+        "<div class=\"scroll tall\" role=\"region\" tabindex=\"0\" aria-label=\"Scores of the classes\"><table "
+        "class=\"sort\" id=\"classes\"><caption>Scores of the classes%s</caption><thead><tr><th scope=\"col\">Class"
+        "</th><th scope=\"col\">Photos</th><th scope=\"col\">Taken for it</th><th scope=\"col\">Right</th><th scope="
+        "\"col\">Precision, %%</th><th scope=\"col\">Recall, %%</th><th scope=\"col\">F1, "
+        "%%</th></tr></thead><tbody>\n",
+        shown < classes ? ": the 1000 with the lowest F1" : "");
+    for (size_t i = 0; i < shown; i++) {
+        rn_print(page, "<tr data-c=\"%zu\"><th scope=\"row\">%s</th>", rows[i].class,
+                 rn_report_class(report, (int64_t)rows[i].class));
+        put_scores(page, &rows[i].scores);
+    }
     rn_put(page, "</tbody><tfoot>\n");
     put_average(page, report, "Mean of the classes", RN_AVERAGE_MACRO);
     put_average(page, report, "Weighted by photos", RN_AVERAGE_WEIGHTED);

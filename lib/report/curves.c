@@ -3,6 +3,7 @@
 #include "report/chart.h"
 #include "report/sections.h"
 
+#include <inttypes.h>
 #include <math.h>
 
 enum { CHARTS = 4, IN_A_FILE = 2 };
@@ -28,13 +29,11 @@ static void put_chart(rn_page *page, const rn_chart *chart, const rn_run *run)
 {
     if (!rn_chart_has_numbers(chart, run))
         return;
-    rn_put(page, "<svg class=\"chart\" role=\"img\" viewBox=\"0 0 440 260\" aria-labelledby=\"c-");
-    rn_put(page, chart->id);
-    rn_put(page, "\"><desc id=\"c-");
-    rn_put(page, chart->id);
-    rn_put(page, "\">");
-    rn_put(page, chart->title);
-    rn_put(page, " of each epoch; the table below has the numbers</desc>\n");
+    rn_print(
+        page,
+        "<svg class=\"chart\" role=\"img\" viewBox=\"0 0 440 260\" aria-labelledby=\"c-%s\"><desc id=\"c-%s\">%s of "
+        "each epoch; the table below has the numbers</desc>\n",
+        chart->id, chart->id, chart->title);
     rn_chart_draw(page, chart, run);
     rn_put(page, "</svg>\n");
 }
@@ -42,24 +41,15 @@ static void put_chart(rn_page *page, const rn_chart *chart, const rn_run *run)
 static void put_row(rn_page *page, const rn_run *run, size_t index)
 {
     const rn_epoch *const epoch = &run->epoch[index];
+    const bool is_best = index == run->best;
 
-    rn_put(page, index == run->best ? "<tr class=\"best\"><th scope=\"row\">" : "<tr><th scope=\"row\">");
-    rn_put_count(page, (int64_t)index + 1);
-    rn_put(page, index == run->best ? " (best)</th><td class=\"w\">" : "</th><td class=\"w\">");
-    rn_put_name(page, run->phase[epoch->phase].name);
-    rn_put(page, " ");
-    rn_put_count(page, epoch->epoch + 1);
-    rn_put(page, "</td>");
-    rn_put_cell(page, epoch->train_loss, 4);
-    rn_put_cell(page, 100 * epoch->train_accuracy, 1);
-    rn_put_cell(page, epoch->valid_loss, 4);
-    rn_put_cell(page, 100 * epoch->valid_accuracy, 1);
-    rn_put(page, "<td>");
-    rn_put_shortest(page, epoch->lr);
-    rn_put(page, "</td>");
-    rn_put_cell(page, epoch->rate, 1);
-    rn_put_cell(page, epoch->seconds, 1);
-    rn_put(page, "</tr>\n");
+    rn_print(page,
+             "<tr class=\"%s\"><th scope=\"row\">%zu%s</th><td class=\"w\">%s %" PRId64
+             "</td><td>%.4f</td><td>%.1f</td>"
+             "<td>%.4f</td><td>%.1f</td><td>%g</td><td>%.1f</td><td>%.1f</td></tr>\n",
+             is_best ? "best" : "other", index + 1, is_best ? " (best)" : "", run->phase[epoch->phase].name,
+             epoch->epoch + 1, epoch->train_loss, 100 * epoch->train_accuracy, epoch->valid_loss,
+             100 * epoch->valid_accuracy, epoch->lr, epoch->rate, epoch->seconds);
 }
 
 static void put_table(rn_page *page, const rn_run *run)
@@ -67,11 +57,8 @@ static void put_table(rn_page *page, const rn_run *run)
     rn_put(page,
            "<details><summary>Numbers of the epochs</summary>\n<div class=\"scroll\" role=\"region\" tabindex=\"0\" "
            "aria-label=\"Numbers of the epochs\"><table><caption>Epochs");
-    if (rn_run_stride(run) > 1) {
-        rn_put(page, ": one of ");
-        rn_put_count(page, (int64_t)rn_run_stride(run));
-        rn_put(page, " is shown, here and in the curves, and the best");
-    }
+    if (rn_run_stride(run) > 1)
+        rn_print(page, ": one of %zu is shown, here and in the curves, and the best", rn_run_stride(run));
     rn_put(page,
            "</caption><thead><tr><th scope=\"col\">Epoch</th><th scope=\"col\" class=\"w\">Phase</th><th scope=\"col\">"
            "Training loss</th><th scope=\"col\">Training accuracy, %</th><th scope=\"col\">Validation loss</th>"
@@ -102,7 +89,7 @@ void rn_report_curves(rn_page *page, const rn_report *report)
 
 void rn_report_curves_file(rn_page *page, const rn_run *run)
 {
-    int64_t y = 0;
+    int y = 0;
 
     rn_put(page, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-12 -12 464 564\" width=\"696\" height=\"846\">\n"
                  "<title>Loss and accuracy</title><style>");
@@ -112,9 +99,7 @@ void rn_report_curves_file(rn_page *page, const rn_run *run)
     for (int i = 0; i < IN_A_FILE; i++) {
         if (!rn_chart_has_numbers(&charts[i], run))
             continue;
-        rn_put(page, "<g transform=\"translate(0 ");
-        rn_put_count(page, y);
-        rn_put(page, ")\">\n");
+        rn_print(page, "<g transform=\"translate(0 %d)\">\n", y);
         rn_chart_draw(page, &charts[i], run);
         rn_put(page, "</g>\n");
         y += RN_CHART_HEIGHT + 20;

@@ -6,6 +6,7 @@
  */
 #include "report/sections.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -64,13 +65,9 @@ static void put_list(rn_page *page, const rn_report *report)
                  "\"col\" class=\"w\">Taken for</th><th scope=\"col\">Photos</th><th scope=\"col\">Of the class</th>"
                  "</tr></thead><tbody>\n");
     for (size_t i = 0; i < count; i++) {
-        rn_put(page, "<tr><th scope=\"row\">");
-        rn_put_name(page, rn_report_class(report, largest[i]->label));
-        rn_put(page, "</th><td class=\"w\">");
-        rn_put_name(page, rn_report_class(report, largest[i]->predicted));
-        rn_put(page, "</td>");
-        rn_put_cell(page, (double)largest[i]->count, 0);
-        rn_put(page, "<td>");
+        rn_print(page, "<tr><th scope=\"row\">%s</th><td class=\"w\">%s</td><td>%" PRId64 "</td><td>",
+                 rn_report_class(report, largest[i]->label), rn_report_class(report, largest[i]->predicted),
+                 largest[i]->count);
         rn_put_part(page, (double)largest[i]->count / (double)report->result->class[largest[i]->label].support);
         rn_put(page, "</td></tr>\n");
     }
@@ -84,15 +81,11 @@ static void put_table_cell(rn_page *page, const rn_evaluation_result *result, si
     const rn_cell cell = { (int32_t)label, (int32_t)predicted,
                            rn_evaluation_confusion(result, (int64_t)label, (int64_t)predicted) };
 
-    rn_put(page, "<td");
-    if (cell.count > 0) {
-        rn_put(page, label == predicted ? " class=\"r q" : " class=\"x q");
-        rn_put_count(page, level_of(result, &cell));
-        rn_put(page, "\"");
-    }
-    rn_put(page, ">");
-    rn_put_count(page, cell.count);
-    rn_put(page, "</td>");
+    if (cell.count > 0)
+        rn_print(page, "<td class=\"%s q%d\">%" PRId64 "</td>", label == predicted ? "r" : "x", level_of(result, &cell),
+                 cell.count);
+    else
+        rn_put(page, "<td>0</td>");
 }
 
 static void put_table(rn_page *page, const rn_report *report)
@@ -102,16 +95,11 @@ static void put_table(rn_page *page, const rn_report *report)
     rn_put(page, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Confusion matrix\"><table class=\""
                  "matrix\"><caption>Confusion matrix: a row a class, a column an answer</caption>"
                  "<thead><tr><th scope=\"col\">Class</th>");
-    for (size_t c = 0; c < classes; c++) {
-        rn_put(page, "<th scope=\"col\">");
-        rn_put_name(page, rn_report_class(report, (int64_t)c));
-        rn_put(page, "</th>");
-    }
+    for (size_t c = 0; c < classes; c++)
+        rn_print(page, "<th scope=\"col\">%s</th>", rn_report_class(report, (int64_t)c));
     rn_put(page, "</tr></thead><tbody>\n");
     for (size_t label = 0; label < classes; label++) {
-        rn_put(page, "<tr><th scope=\"row\">");
-        rn_put_name(page, rn_report_class(report, (int64_t)label));
-        rn_put(page, "</th>");
+        rn_print(page, "<tr><th scope=\"row\">%s</th>", rn_report_class(report, (int64_t)label));
         for (size_t predicted = 0; predicted < classes; predicted++)
             put_table_cell(page, report->result, label, predicted);
         rn_put(page, "</tr>\n");
@@ -170,18 +158,11 @@ static void draw_cells(rn_page *page, const drawn *cell, size_t count)
         const bool is_right = cell[i].level > LEVELS;
 
         if (i == 0 || cell[i].level != cell[i - 1].level || cell[i].count != cell[i - 1].count) {
-            rn_put(page, i > 0 ? "\"/>\n<path class=\"" : "<path class=\"");
-            rn_put(page, is_right ? "r o" : "x o");
-            rn_put_count(page, cell[i].level - (is_right ? LEVELS : 0));
-            rn_put(page, "\" data-n=\"");
-            rn_put_count(page, cell[i].count);
-            rn_put(page, "\" d=\"");
+            rn_put(page, i > 0 ? "\"/>\n" : "");
+            rn_print(page, "<path class=\"%s o%d\" data-n=\"%" PRId64 "\" d=\"", is_right ? "r" : "x",
+                     cell[i].level - (is_right ? LEVELS : 0), cell[i].count);
         }
-        rn_put(page, "M");
-        rn_put_count(page, cell[i].predicted);
-        rn_put(page, " ");
-        rn_put_count(page, cell[i].label);
-        rn_put(page, "h1");
+        rn_print(page, "M%d %dh1", cell[i].predicted, cell[i].label);
     }
     rn_put(page, count > 0 ? "\"/>\n" : "");
 }
@@ -194,24 +175,12 @@ static void draw_names(rn_page *page, const rn_report *report, int64_t side)
     for (size_t c = 0; c < report->result->classes; c++) {
         const int64_t at = MARGIN + (int64_t)c * side + side / 2 + side / 4;
 
-        rn_put(page, "<text class=\"t e\" x=\"116\" y=\"");
-        rn_put_count(page, at);
-        rn_put(page, "\">");
+        rn_print(page, "<text class=\"t e\" x=\"116\" y=\"%" PRId64 "\">", at);
         rn_put_cut(page, rn_report_class(report, (int64_t)c), CHARACTERS);
-        rn_put(page, "</text><text class=\"t s\" transform=\"translate(");
-        rn_put_count(page, at);
-        rn_put(page, " 116) rotate(-90)\">");
+        rn_print(page, "</text><text class=\"t s\" transform=\"translate(%" PRId64 " 116) rotate(-90)\">", at);
         rn_put_cut(page, rn_report_class(report, (int64_t)c), CHARACTERS);
         rn_put(page, "</text>\n");
     }
-}
-
-/* `before`, a number, `after`. */
-static void put_around(rn_page *page, const char *before, int64_t value, const char *after)
-{
-    rn_put(page, before);
-    rn_put_count(page, value);
-    rn_put(page, after);
 }
 
 static void put_drawing(rn_page *page, const rn_report *report, const drawn *cell, size_t count)
@@ -231,22 +200,16 @@ static void put_drawing(rn_page *page, const rn_report *report, const drawn *cel
         rn_put(page, " The 20,000 cells with the most photos are drawn.");
     rn_put(page, "</figcaption>\n<div class=\"scroll heat\" role=\"region\" tabindex=\"0\" aria-label=\"Confusion "
                  "matrix\"><svg id=\"heat\" role=\"img\" aria-label=\"Confusion matrix\"");
-    put_around(page, " width=\"", is_named ? size : 1000, "\"");
-    put_around(page, " viewBox=\"0 0 ", size, " ");
-    put_around(page, "", size, "\"");
-    rn_put(page, is_named ? "" : " class=\"tiny\"");
-    put_around(page, " data-m=\"", margin, "\"");
-    put_around(page, " data-s=\"", side, "\"");
-    put_around(page, " data-c=\"", classes, "\">\n");
+    rn_print(page,
+             " class=\"%s\" width=\"%" PRId64 "\" viewBox=\"0 0 %" PRId64 " %" PRId64 "\" data-m=\"%" PRId64
+             "\" data-s=\"%" PRId64 "\" data-c=\"%" PRId64 "\">\n",
+             is_named ? "named" : "tiny", is_named ? size : 1000, size, size, margin, side, classes);
     if (is_named)
         draw_names(page, report, side);
-    put_around(page, "<rect class=\"frame\" x=\"", margin, "\"");
-    put_around(page, " y=\"", margin, "\"");
-    put_around(page, " width=\"", classes * side, "\"");
-    put_around(page, " height=\"", classes * side, "\"/>\n");
-    put_around(page, "<g transform=\"translate(", margin, " ");
-    put_around(page, "", margin, ") ");
-    put_around(page, "scale(", side, ") translate(0 .5)\">\n");
+    rn_print(page,
+             "<rect class=\"frame\" x=\"%" PRId64 "\" y=\"%" PRId64 "\" width=\"%" PRId64 "\" height=\"%" PRId64
+             "\"/>\n<g transform=\"translate(%" PRId64 " %" PRId64 ") scale(%" PRId64 ") translate(0 .5)\">\n",
+             margin, margin, classes * side, classes * side, margin, margin, side);
     draw_cells(page, cell, count);
     rn_put(page, "</g></svg></div></figure>\n");
 }

@@ -84,16 +84,9 @@ void rn_put_cut(rn_page *page, const char *text, size_t characters)
     rn_put(page, "\xe2\x80\xa6"); /* an ellipsis */
 }
 
-void rn_put_name(rn_page *page, const char *text)
-{
-    enum { CHARACTERS = 80 };
-
-    rn_put_cut(page, text, CHARACTERS);
-}
-
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
-void rn_put_count(rn_page *page, int64_t value)
+static void put_count(rn_page *page, int64_t value)
 {
     char text[32];
 
@@ -139,7 +132,7 @@ void rn_put_shortest(rn_page *page, double value)
         rn_decimal_print(text, sizeof text, round(1e6 * (value / pow(10, fmax(power, -300)))) / 1e6);
         rn_put(page, text);
         rn_put(page, "e");
-        rn_put_count(page, (int64_t)fmax(power, -300));
+        put_count(page, (int64_t)fmax(power, -300));
     } else {
         rn_decimal_print(text, sizeof text, value);
         rn_put(page, text);
@@ -153,11 +146,49 @@ void rn_put_part(rn_page *page, double part)
         rn_put(page, "\xc2\xa0%"); /* they stay on one line */
 }
 
-void rn_put_cell(rn_page *page, double value, int32_t digits)
+/* ---- both -------------------------------------------------------------------------------------------------------- */
+
+/* What a directive asks for; gives what follows it. */
+static const char *put_argument(rn_page *page, const char *directive, va_list *arguments)
 {
-    rn_put(page, "<td>");
-    rn_put_number(page, value, digits);
-    rn_put(page, "</td>");
+    enum { CHARACTERS = 80 };
+    int32_t longs = 0, digits = 0;
+
+    for (; *directive == 'l' || *directive == 'z'; directive++)
+        longs += *directive == 'l' ? 1 : 3;
+    if (directive[0] == '.') {
+        digits = directive[1] - '0';
+        directive += 2;
+    }
+    switch (*directive) {
+    case 's': rn_put_cut(page, va_arg(*arguments, const char *), CHARACTERS); break;
+    case 'd':
+        put_count(page, longs == 0   ? va_arg(*arguments, int)
+                        : longs == 1 ? va_arg(*arguments, long)
+                                     : va_arg(*arguments, long long));
+        break;
+    case 'u': put_count(page, (int64_t)va_arg(*arguments, size_t)); break;
+    case 'f': rn_put_number(page, va_arg(*arguments, double), digits); break;
+    case 'g': rn_put_shortest(page, va_arg(*arguments, double)); break;
+    default: rn_put(page, "%"); break;
+    }
+    return directive + 1;
+}
+
+void rn_print(rn_page *page, const char *markup, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, markup);
+    while (*markup != '\0') {
+        const size_t length = strcspn(markup, "%");
+
+        rn_file_replace_write(page->file, markup, length);
+        markup += length;
+        if (*markup == '%')
+            markup = put_argument(page, markup + 1, &arguments);
+    }
+    va_end(arguments);
 }
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------- */

@@ -16,20 +16,25 @@ typedef struct rn_page {
 
 /* Markup as it is. */
 void rn_put(rn_page *page, const char *markup);
-/* Text, whole; at most so many characters, the last an ellipsis if there are more; at most 80. */
+/*
+ * Markup with what is put into it, as printf, of which it has: %s, text, escaped, of at most 80 characters (the last an
+ * ellipsis if there are more); %d, %zu and % PRId64; %.Nf, a number with N digits behind the point; %g, the shortest
+ * number that reads back as the same; %%. A number that is none is a dash.
+ */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+void
+rn_print(rn_page *page, const char *markup, ...);
+/* Text of any length, and of so many characters. */
 void rn_put_text(rn_page *page, const char *text);
 void rn_put_cut(rn_page *page, const char *text, size_t characters);
-void rn_put_name(rn_page *page, const char *text);
 /* Numbers with a point, whatever the locale; a dash for what is none. */
-void rn_put_count(rn_page *page, int64_t value);
-void rn_put_number(rn_page *page, double value, int32_t digits); /* behind the point, at most 6 */
+void rn_put_number(rn_page *page, double value, int32_t digits);
 void rn_put_shortest(rn_page *page, double value);
 /* A part of 1 as "93.4 %". */
 void rn_put_part(rn_page *page, double part);
 /* Bytes as base64. */
 void rn_put_base64(rn_page *page, const unsigned char *bytes, size_t nbytes);
-
-/* A cell of a table. */
-void rn_put_cell(rn_page *page, double value, int32_t digits);
 
 #endif

@@ -67,9 +67,8 @@ static rn_status put_picture(album *a, size_t photo)
         rn_put(a->page, "<div class=\"none\">cannot be read</div>");
     } else {
         a->left -= written;
-        rn_put(a->page, "<img width=\"112\" height=\"112\" loading=\"lazy\" alt=\"\" src=\"data:");
-        rn_put(a->page, rn_thumbnail_type);
-        rn_put(a->page, ";base64,");
+        rn_print(a->page, "<img width=\"112\" height=\"112\" loading=\"lazy\" alt=\"\" src=\"data:%s;base64,",
+                 rn_thumbnail_type);
         rn_put_base64(a->page, a->file, nbytes);
         rn_put(a->page, "\"/>");
     }
@@ -86,23 +85,17 @@ static void put_caption(album *a, size_t photo)
     const bool is_right = answer->predicted == label;
     const char *const name = result->dataset->photo[photo].name, *const slash = strrchr(name, '/');
 
-    rn_put(a->page,
-           is_right ? "<figcaption><b class=\"right\">\xe2\x9c\x93 " : "<figcaption><b class=\"wrong\">\xe2\x9c\x97 ");
-    rn_put_name(a->page, answer->counted ? rn_report_class(a->report, answer->predicted) : "skipped");
-    rn_put(a->page, "</b> ");
+    rn_print(a->page, "<figcaption><b class=\"%s\">%s %s</b> ", is_right ? "right" : "wrong",
+             is_right ? "\xe2\x9c\x93" : "\xe2\x9c\x97",
+             answer->counted ? rn_report_class(a->report, answer->predicted) : "skipped");
     if (answer->predicted >= 0)
         rn_put_part(a->page, answer->probability);
-    if (!is_right) {
-        rn_put(a->page, "<br/>is ");
-        rn_put_name(a->page, rn_report_class(a->report, label));
-        if (answer->predicted >= 0) {
-            rn_put(a->page, " ");
-            rn_put_part(a->page, answer->label_probability);
-        }
-    }
-    rn_put(a->page, "<small>");
-    rn_put_name(a->page, slash != NULL && a->report->result->dataset->read == NULL ? slash + 1 : name);
-    rn_put(a->page, "</small></figcaption>");
+    if (!is_right)
+        rn_print(a->page, "<br/>is %s ", rn_report_class(a->report, label));
+    if (!is_right && answer->predicted >= 0)
+        rn_put_part(a->page, answer->label_probability);
+    rn_print(a->page, "<small>%s</small></figcaption>",
+             slash != NULL && result->dataset->read == NULL ? slash + 1 : name);
 }
 
 static rn_status put_photo(album *a, size_t photo)
@@ -123,11 +116,11 @@ static rn_status put_photo(album *a, size_t photo)
 static void end_grid(album *a)
 {
     rn_put(a->page, "</div>\n");
-    if (a->left_out > 0) {
-        rn_put(a->page, "<p class=\"note\">");
-        rn_put_count(a->page, (int64_t)a->left_out);
-        rn_put(a->page, " pictures were left out, so that the page does not grow too large (picture_bytes).</p>\n");
-    }
+    if (a->left_out > 0)
+        rn_print(a->page,
+                 "<p class=\"note\">%zu pictures were left out, so that the page does not grow too large "
+                 "(picture_bytes).</p>\n",
+                 a->left_out);
     rn_put(a->page, "</section>\n");
     a->left_out = 0;
 }
@@ -141,12 +134,11 @@ static rn_status put_mistakes(album *a)
 
     if (count == 0)
         return RN_OK;
-    rn_put(a->page, "<section id=\"mistakes\"><h2>Surest mistakes</h2>\n<p>");
-    rn_put_count(a->page, (int64_t)count);
-    rn_put(a->page, " of ");
-    rn_put_count(a->page, (int64_t)result->mistake_count);
-    rn_put(a->page, " photos that were taken for another class, those that the network was surest about first.</p>\n"
-                    "<div class=\"grid\">\n");
+    rn_print(
+        a->page,
+        "<section id=\"mistakes\"><h2>Surest mistakes</h2>\n<p>%zu of %zu photos that were taken for another class, "
+        "those that the network was surest about first.</p>\n<div class=\"grid\">\n",
+        count, result->mistake_count);
     for (size_t i = 0; i < count && status == RN_OK; i++)
         status = put_photo(a, result->mistake[i]);
     end_grid(a);

@@ -8,6 +8,7 @@
 #include "graph/graph.h"
 #include <resnet/version.h>
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,19 +22,19 @@ enum { PHOTOS = 24, MAX_PHOTOS = 1000 };
 
 static void put_head(rn_page *page, const char *title)
 {
-    rn_put(page, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\n"
-                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
-                 "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src "
-                 "'unsafe-inline'; script-src 'unsafe-inline'\"/>\n<link rel=\"icon\" href=\"data:,\"/>\n<title>");
-    rn_put_text(page, title);
-    rn_put(page, "</title>\n<style>\n");
+    rn_print(
+        page,
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\n"
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src "
+        "'unsafe-inline'; script-src 'unsafe-inline'\"/>\n<link rel=\"icon\" href=\"data:,\"/>\n<title>%s</title>\n"
+        "<style>\n",
+        title);
     rn_put(page, rn_report_colours);
     rn_put(page, rn_report_style);
     rn_put(page, rn_report_chart_style);
     rn_put(page, rn_report_more_style);
-    rn_put(page, "</style></head>\n<body>\n<header><h1>");
-    rn_put_text(page, title);
-    rn_put(page, "</h1>\n");
+    rn_print(page, "</style></head>\n<body>\n<header><h1>%s</h1>\n", title);
 }
 
 /* How far the last phase is, by the trainer's state. */
@@ -48,38 +49,18 @@ static void put_progress(rn_page *page, const rn_run *run)
         return;
     rn_json_number(&epochs, rn_json_member(phase, "epochs"));
     rn_json_number(&done, rn_json_member(run->state, "epoch"));
-    rn_put(page, "<p class=\"sub\">Phase ");
-    rn_put_name(page, rn_json_string(rn_json_member(phase, "name")));
     rn_json_number(&complete, rn_json_member(phase, "complete"));
-    if (complete != 0) {
+    rn_print(page, "<p class=\"sub\">Phase %s", rn_json_string(rn_json_member(phase, "name")));
+    if (complete != 0)
         rn_put(page, ", the last one, is complete.</p>\n");
-        return;
-    }
-    rn_put(page, ": epoch ");
-    rn_put_shortest(page, done);
-    rn_put(page, " of ");
-    rn_put_shortest(page, epochs);
-    rn_put(page, " is done.</p>\n");
+    else
+        rn_print(page, ": epoch %g of %g is done.</p>\n", done, epochs);
 }
 
-static void put_network(rn_page *page, const rn_report *report)
+static void put_figure(rn_page *page, const char *label, double part)
 {
-    rn_put(page, "<p class=\"sub\">");
-    rn_put_name(page, rn_model_name(report->model));
-    rn_put(page, ", ");
-    rn_put_count(page, rn_model_class_count(report->model));
-    rn_put(page, " classes</p>\n");
-}
-
-static void begin_figure(rn_page *page, const char *label)
-{
-    rn_put(page, "<div><dt>");
-    rn_put(page, label);
-    rn_put(page, "</dt><dd>");
-}
-
-static void end_figure(rn_page *page)
-{
+    rn_print(page, "<div><dt>%s</dt><dd>", label);
+    rn_put_part(page, part);
     rn_put(page, "</dd></div>\n");
 }
 
@@ -91,31 +72,16 @@ static void put_figures(rn_page *page, const rn_report *report)
 
     rn_put(page, "<dl class=\"figures\">\n");
     if (run != NULL && run->best != SIZE_MAX) {
-        begin_figure(page, "Best validation accuracy");
-        rn_put_part(page, run->epoch[run->best].valid_accuracy);
-        end_figure(page);
-        begin_figure(page, "Best epoch");
-        rn_put_count(page, (int64_t)run->best + 1);
-        rn_put(page, " of ");
-        rn_put_count(page, (int64_t)run->count);
-        end_figure(page);
+        put_figure(page, "Best validation accuracy", run->epoch[run->best].valid_accuracy);
+        rn_print(page, "<div><dt>Best epoch</dt><dd>%zu of %zu</dd></div>\n", run->best + 1, run->count);
     }
     if (result != NULL) {
-        begin_figure(page, "Accuracy of the evaluation");
-        rn_put_part(page, rn_evaluation_top(result, 1));
-        end_figure(page);
-        if (result->classes > 5) {
-            begin_figure(page, "Among the first five");
-            rn_put_part(page, rn_evaluation_top(result, 5));
-            end_figure(page);
-        }
+        put_figure(page, "Accuracy of the evaluation", rn_evaluation_top(result, 1));
+        if (result->classes > 5)
+            put_figure(page, "Among the first five", rn_evaluation_top(result, 5));
         rn_evaluation_average(&mean, result, RN_AVERAGE_MACRO);
-        begin_figure(page, "Mean F1 of the classes");
-        rn_put_part(page, mean.f1);
-        end_figure(page);
-        begin_figure(page, "Photos");
-        rn_put_count(page, result->counted);
-        end_figure(page);
+        put_figure(page, "Mean F1 of the classes", mean.f1);
+        rn_print(page, "<div><dt>Photos</dt><dd>%" PRId64 "</dd></div>\n", result->counted);
     }
     rn_put(page, "</dl>\n");
 }
@@ -153,8 +119,7 @@ static void put_cpu(rn_page *page)
         if (strncmp(line, "model name", 10) != 0 || colon == NULL)
             continue;
         line[strcspn(line, "\n")] = '\0';
-        rn_put(page, ", ");
-        rn_put_text(page, colon + 1 + (colon[1] == ' '));
+        rn_print(page, ", %s", colon + 1 + (colon[1] == ' '));
         break;
     }
     if (file != NULL)
@@ -169,14 +134,9 @@ static void put_foot(rn_page *page, const rn_context *context)
 
     if (gmtime_r(&now, &utc) != NULL)
         strftime(when, sizeof when, "%Y-%m-%d %H:%M UTC", &utc);
-    rn_put(page, "</main>\n<footer>Written ");
-    rn_put_text(page, when);
-    rn_put(page, " by libresnet ");
-    rn_put_text(page, rn_version());
-    rn_put(page, " on ");
-    rn_put_count(page, rn_context_threads(context));
-    rn_put(page, rn_context_threads(context) == 1 ? " thread, " : " threads, ");
-    rn_put_text(page, rn_isa_name(rn_context_isa(context)));
+    rn_print(page, "</main>\n<footer>Written %s by libresnet %s on %d thread%s, %s", when, rn_version(),
+             rn_context_threads(context), rn_context_threads(context) == 1 ? "" : "s",
+             rn_isa_name(rn_context_isa(context)));
     put_cpu(page);
     rn_put(page, "</footer>\n<script>\n");
     rn_put(page, rn_report_script);
@@ -192,16 +152,14 @@ static void put_skipped(rn_page *page, const rn_evaluation_result *result)
 
     for (size_t i = 0; i < result->cell_count; i++)
         unanswered += result->cell[i].predicted < 0 ? result->cell[i].count : 0;
-    if (skipped > 0) {
-        rn_put(page, "<p class=\"note\">");
-        rn_put_count(page, skipped);
-        rn_put(page, " photos could not be read and count nowhere.</p>\n");
-    }
-    if (unanswered > 0) {
-        rn_put(page, "<p class=\"note\">");
-        rn_put_count(page, unanswered);
-        rn_put(page, " photos have no answer, since their logits are no numbers: they count as wrong.</p>\n");
-    }
+    if (skipped > 0)
+        rn_print(page, "<p class=\"note\">%" PRId64 " photos could not be read and count nowhere.</p>\n", skipped);
+    if (unanswered > 0)
+        rn_print(page,
+                 "<p class=\"note\">%" PRId64
+                 " photos have no answer, since their logits are no numbers: they count as "
+                 "wrong.</p>\n",
+                 unanswered);
 }
 
 static rn_status put_evaluation(rn_page *page, const rn_report *report)
@@ -226,7 +184,8 @@ static rn_status put_page(rn_page *page, const rn_report *report)
 
     put_head(page, report->options.title != NULL ? report->options.title : "Training report");
     if (report->model != NULL)
-        put_network(page, report);
+        rn_print(page, "<p class=\"sub\">%s, %" PRId64 " classes</p>\n", rn_model_name(report->model),
+                 rn_model_class_count(report->model));
     if (report->run != NULL)
         put_progress(page, report->run);
     put_figures(page, report);

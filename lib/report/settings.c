@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { COLUMNS = 32, PHASES_SHOWN = 100 };
+enum { COLUMNS = 32, PHASES_SHOWN = 100, LONGEST = 4000 };
 
 static void put_value(rn_page *page, const char *name, const rn_json *value)
 {
@@ -15,7 +15,7 @@ static void put_value(rn_page *page, const char *name, const rn_json *value)
     double number;
 
     if (rn_json_string(value) != NULL) {
-        rn_put_text(page, rn_json_string(value));
+        rn_put_cut(page, rn_json_string(value), LONGEST);
     } else if (!rn_json_number(&number, value)) {
         rn_put(page, value != NULL ? "?" : "\xe2\x80\x93");
     } else if (strcmp(name, "optimizer") == 0 && (number == 0 || number == 1)) {
@@ -34,16 +34,14 @@ static void put_label(rn_page *page, const char *name)
     for (; name[length] != '\0' && length + 1 < sizeof text; length++)
         text[length] = name[length] == '_' ? ' ' : name[length];
     text[length] = '\0';
-    rn_put_name(page, text);
+    rn_print(page, "<th scope=\"col\">%s</th>", text);
 }
 
 static void put_setting(rn_page *page, const char *label, const rn_json *value)
 {
     if (value == NULL)
         return;
-    rn_put(page, "<tr><th scope=\"row\">");
-    rn_put(page, label);
-    rn_put(page, "</th><td class=\"w\">");
+    rn_print(page, "<tr><th scope=\"row\">%s</th><td class=\"w\">", label);
     put_value(page, "", value);
     rn_put(page, "</td></tr>\n");
 }
@@ -60,12 +58,11 @@ static void put_run(rn_page *page, const rn_json *state)
         { "seed", "Seed (hexadecimal)" },
     };
 
-    rn_put(page, "<table class=\"plain\"><caption>The run</caption><tbody>\n");
+    rn_put(page, "<table class=\"run\"><caption>The run</caption><tbody>\n");
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         put_setting(page, settings[i].label, rn_json_member(state, settings[i].name));
-    rn_put(page, "<tr><th scope=\"row\">Numbers</th><td class=\"w\">");
-    rn_put(page, rn_json_member(state, "bfloat16") != NULL ? "products of bfloat16" : "float32");
-    rn_put(page, "</td></tr>\n</tbody></table>\n");
+    rn_print(page, "<tr><th scope=\"row\">Numbers</th><td class=\"w\">%s</td></tr>\n</tbody></table>\n",
+             rn_json_member(state, "bfloat16") != NULL ? "products of bfloat16" : "float32");
 }
 
 /* What a reader of the report has no use for, or has in a column of its own. */
@@ -102,9 +99,7 @@ static void put_phase(rn_page *page, const rn_json *phase, const char *const *co
     const char *const name = rn_json_string(rn_json_member(phase, "name"));
     double complete = 0;
 
-    rn_put(page, "<tr><th scope=\"row\">");
-    rn_put_name(page, name != NULL ? name : "?");
-    rn_put(page, "</th>");
+    rn_print(page, "<tr><th scope=\"row\">%s</th>", name != NULL ? name : "?");
     for (size_t i = 0; i < columns; i++) {
         rn_put(page, "<td>");
         put_value(page, column[i], rn_json_member(phase, column[i]));
@@ -124,11 +119,8 @@ static void put_phases(rn_page *page, const rn_json *phases)
     if (rn_json_count(phases) > PHASES_SHOWN)
         rn_put(page, " (the first 100)");
     rn_put(page, "</caption><thead><tr><th scope=\"col\">Phase</th>");
-    for (size_t i = 0; i < columns; i++) {
-        rn_put(page, "<th scope=\"col\">");
+    for (size_t i = 0; i < columns; i++)
         put_label(page, column[i]);
-        rn_put(page, "</th>");
-    }
     rn_put(page, "<th scope=\"col\">State</th></tr></thead><tbody>\n");
     for (const rn_json *phase = rn_json_first(phases); phase != NULL && shown < PHASES_SHOWN;
          phase = rn_json_next(phase), shown++)

@@ -46,7 +46,7 @@ const char rn_report_style[] =
     "th,td{padding:.3rem .75rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line);font-weight:400}"
     "tr>:first-child{padding-left:0}thead th{color:var(--mut);vertical-align:bottom}"
     "th:first-child,.w{text-align:left}.best{font-weight:600}.best *{font-weight:600}"
-    ".plain td{white-space:normal;overflow-wrap:anywhere}.plain th{color:var(--mut);vertical-align:top}"
+    ".run td{white-space:normal;overflow-wrap:anywhere}.run th{color:var(--mut);vertical-align:top}"
     ".tall thead th{position:sticky;top:0;background:var(--bg)}tfoot *{color:var(--mut)}"
     "th button{all:unset;cursor:pointer}th button:hover{color:var(--fg)}th button:focus-visible{outline:2px solid rgb(var(--p))}"
     "th[aria-sort] button::after{content:' \\2191'}th[aria-sort=descending] button::after{content:' \\2193'}"

@@ -3,6 +3,7 @@
 #include "report/page.h"
 #include "report/pages.h"
 
+#include <inttypes.h>
 #include <locale.h>
 
 static rn_context *context;
@@ -61,6 +62,18 @@ static void text_is_escaped(void **state)
     ends_as(&page, file, "<b>a&lt;b&gt;&amp;&quot;c&quot;&#39;d\xc3\xa9</b>?[31m?????????|");
 }
 
+static void what_is_printed_is_escaped_or_a_number(void **state)
+{
+    const char *const file = path();
+    rn_page page = begin(file);
+
+    (void)state;
+    rn_print(&page, "<b>%s</b>%d %zu %" PRId64 " %.0f %.3f %g %% %s", "<i>&", -7, (size_t)8, (int64_t)9 << 40, 2.5, NAN,
+             0.125, "");
+    rn_print(&page, "100%%");
+    ends_as(&page, file, "<b>&lt;i&gt;&amp;</b>-7 8 9895604649984 3 \xe2\x80\x93 0.125 % 100%");
+}
+
 static void names_are_cut_between_characters(void **state)
 {
     const char *const file = path();
@@ -98,8 +111,7 @@ static void put_numbers(rn_page *page)
     rn_put_part(page, 0.12345);
     rn_put_part(page, NAN);
     rn_put_shortest(page, 1e-5);
-    rn_put_count(page, INT64_MIN);
-    rn_put_cell(page, 1.5, 1);
+    rn_print(page, "%" PRId64 "<td>%.1f</td>", INT64_MIN, 1.5);
 }
 
 static const char numbers_text[] =
@@ -151,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_escaped),
+        cmocka_unit_test(what_is_printed_is_escaped_or_a_number),
         cmocka_unit_test(names_are_cut_between_characters),
         cmocka_unit_test(numbers_have_points),
         cmocka_unit_test(numbers_have_points_in_every_locale),
