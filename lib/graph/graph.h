@@ -180,4 +180,15 @@ bool rn_model_in_head(const rn_model *model, const char *name);
 /* The value of an output or layer name, or -1. */
 int32_t rn_model_find_value(const rn_model *model, const char *name);
 
+/* ---- summary.c --------------------------------------------------------------------------------------------------- */
+
+/* What the summary says of a layer. */
+typedef struct rn_layer_summary {
+    const char *name, *kind, *trainable; /* the model's; static; "yes", "no", "partly", "-" */
+    char shape[80];
+    int64_t parameters, trained; /* elements; those that are trainable */
+} rn_layer_summary;
+
+void rn_layer_summarise(rn_layer_summary *summary, const rn_model *model, int32_t layer);
+
 #endif
