@@ -46,7 +46,7 @@ typedef struct rn_progress {
     double valid_loss; /* when epoch_ended: over the validation set, in inference mode; NaN before */
     double valid_accuracy;
     double best_accuracy;     /* the best validation accuracy so far, over all phases; NaN before the first */
-    double lr;                /* the rate of this epoch */
+    double lr;                /* the rate of this epoch; of a schedule by batch, that of the next step */
     double images_per_second; /* of training, this epoch */
     double elapsed;           /* seconds since this fit began */
     int64_t batch, batches;   /* batches done in this epoch, and in all */
@@ -113,17 +113,44 @@ typedef enum rn_optimizer_kind {
     RN_OPTIMIZER_RMSPROP = 3
 } rn_optimizer_kind;
 
+/* How the learning rate goes (optimizer.h has each in full). A step of it is an epoch, or with schedule_by_batch a step
+ * of the optimizer. */
+typedef enum rn_schedule_kind {
+    RN_SCHEDULE_STEP = 0,        /* StepLR: times lr_gamma after every lr_step_epochs steps */
+    RN_SCHEDULE_MULTI_STEP = 1,  /* MultiStepLR: times lr_gamma after each of lr_milestones steps */
+    RN_SCHEDULE_EXPONENTIAL = 2, /* ExponentialLR: times lr_gamma after every step; lr_gamma 0 is 0.95 */
+    RN_SCHEDULE_COSINE = 3,      /* CosineAnnealingLR: from lr to lr_min at the end of the last epoch */
+    RN_SCHEDULE_ONE_CYCLE = 4, /* OneCycleLR, always by batch: from lr / 25 up to lr and down to lr / 250,000; momentum
+                                    (of Adam beta1) goes from 0.95 to 0.85 and back unless `momentum` was given */
+    RN_SCHEDULE_PLATEAU = 5,   /* ReduceLROnPlateau: times lr_gamma, not below lr_min, when what is monitored has been
+                                    no better than its best for more than lr_patience epochs */
+    RN_SCHEDULE_CONSTANT = 6
+} rn_schedule_kind;
+
+/* A figure of validation that is looked at. */
+typedef enum rn_monitor { RN_MONITOR_LOSS = 0, RN_MONITOR_ACCURACY = 1 } rn_monitor;
+
 typedef struct rn_fit_options {
     size_t struct_size;
-    const char *phase;      /* a name, unique in the run; NULL: "fit" */
-    double lr;              /* 0: 1e-3 */
-    double lr_gamma;        /* 0: 0.1 */
-    double weight_decay;    /* 0: none, but AdamW's 1e-2; RN_ZERO for none */
-    double momentum;        /* SGD and RMSprop only */
-    int64_t lr_step_epochs; /* 0: 7 */
-    int32_t epochs;         /* 0: 20 */
-    int32_t optimizer;      /* an rn_optimizer_kind */
-    double clip_norm;       /* gradients are clipped to this norm before each step (optimizer.h); 0: not */
+    const char *phase;         /* a name, unique in the run; NULL: "fit" */
+    double lr;                 /* 0: 1e-3 */
+    double lr_gamma;           /* 0: 0.1 */
+    double weight_decay;       /* 0: none, but AdamW's 1e-2; RN_ZERO for none */
+    double momentum;           /* SGD and RMSprop only */
+    int64_t lr_step_epochs;    /* 0: 7 */
+    int32_t epochs;            /* 0: 20 */
+    int32_t optimizer;         /* an rn_optimizer_kind */
+    double clip_norm;          /* gradients are clipped to this norm before each step (optimizer.h); 0: not */
+    int32_t schedule;          /* an rn_schedule_kind */
+    int32_t schedule_by_batch; /* 1: a step of the schedule is one of the optimizer; lr_step_epochs counts them, too */
+    int64_t warmup;       /* so many steps of the schedule the rate rises to lr in a line (LinearLR), then the schedule
+                             begins (SequentialLR): cosine goes down in the steps that are left. 0: none */
+    double warmup_factor; /* it begins at lr times that; 0: 1/3 */
+    double lr_min;        /* RN_SCHEDULE_COSINE and RN_SCHEDULE_PLATEAU */
+    const int64_t *lr_milestones; /* RN_SCHEDULE_MULTI_STEP: ascending, from 1, counted behind the warm-up */
+    size_t lr_milestone_count;
+    int32_t monitor;     /* an rn_monitor */
+    int32_t lr_patience; /* RN_SCHEDULE_PLATEAU; 0: 10; negative: none */
 } rn_fit_options;
 
 /*
@@ -131,7 +158,8 @@ typedef struct rn_fit_options {
  *
  * A phase that is complete returns at once in a resumed run, with the best weights. If it is the run's last phase and
  * more epochs are asked for than it was begun with, it goes on where its last epoch ended, to the same bytes as if all
- * had been asked for at first (this needs a directory). To train on at another rate, call a phase of another name.
+ * had been asked for at first (this needs a directory; not of cosine and one cycle, which are laid out for the epochs
+ * that there are). To train on at another rate, call a phase of another name.
  *
  * RN_STATE: nothing is trainable, the phase's name was used already, an interrupted phase has not been finished (call
  * it again; its callback may answer RN_FIT_END), or one is called with fewer epochs or other options than it was begun

@@ -20,7 +20,8 @@ typedef struct rn_optimizer_rule rn_optimizer_rule; /* adam.c, rmsprop.c, sgd.c 
 
 typedef struct rn_optimizer_group {
     double lr, weight_decay;
-    double initial_lr; /* the rate that a scheduler found when it was made, for PyTorch's files; NaN without one */
+    double initial_lr; /* the rate that a scheduler found when it was made; NaN without one */
+    double max_lr;     /* of one cycle */
 } rn_optimizer_group;
 
 struct rn_optimizer {
@@ -56,12 +57,5 @@ void rn_optimizer_release_state(const rn_optimizer *optimizer, rn_optimizer_stat
 /* Sets slot and step count from a file. RN_SHAPE. */
 rn_status rn_optimizer_restore(rn_optimizer *optimizer, size_t parameter, int32_t slot, const rn_tensor *value,
                                int64_t steps);
-
-struct rn_scheduler {
-    rn_optimizer *optimizer; /* retained */
-    int64_t step_size;
-    double gamma;
-    int64_t epoch;
-};
 
 #endif

@@ -9,7 +9,7 @@
 #define RN_STORE_STATE_H
 
 #include "checkpoint/checkpoint.h"
-#include "optim/rule.h"
+#include "optim/schedule.h"
 
 /* A number of a rule, of which an optimizer has one for all groups. */
 typedef struct rn_rule_number {

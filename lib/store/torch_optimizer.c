@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Optimizer and scheduler as PyTorch's state_dict() gives them, with the keys that load_state_dict of PyTorch 1.13 and
+ * An optimizer as PyTorch's state_dict() gives it, with the keys that load_state_dict of PyTorch 1.13 and
  * 2 wants.
  */
 #include "store/training_export.h"
@@ -66,12 +66,6 @@ static void put_number(rn_export *file, const char *key, double value)
 {
     rn_pickler_text(&file->pickler, key);
     rn_pickler_number(&file->pickler, value);
-}
-
-static void put_integer(rn_export *file, const char *key, int64_t value)
-{
-    rn_pickler_text(&file->pickler, key);
-    rn_pickler_integer(&file->pickler, value);
 }
 
 static void put_truth(rn_export *file, const char *key, bool value)
@@ -361,51 +355,5 @@ rn_status rn_export_optimizer(rn_export *file)
     rn_pickler_close(&file->pickler, RN_PICKLER_DICT);
     rn_name_index_release(&w.stepped, allocator);
     rn_release(allocator, (void *)(uintptr_t)w.step_of);
-    return status;
-}
-
-/* ---- the scheduler ----------------------------------------------------------------------------------------------- */
-
-/* The rates of all groups, as a list; left out where the checkpoint does not know them. */
-static rn_status put_rates(rn_export *file, const char *key, const char *name)
-{
-    char member[RN_GROUP_NUMBER];
-    double rate = 0;
-    rn_status status = RN_OK;
-
-    if (rn_json_member(file->optimizer, name) == NULL)
-        return RN_OK;
-    rn_pickler_text(&file->pickler, key);
-    rn_pickler_open(&file->pickler, RN_PICKLER_LIST);
-    for (size_t g = 0;
-         status == RN_OK && rn_json_member(file->optimizer, rn_group_number_name(member, name, g)) != NULL; g++) {
-        status = number_of(&rate, file, file->optimizer, member);
-        rn_pickler_number(&file->pickler, rate);
-    }
-    rn_pickler_close(&file->pickler, RN_PICKLER_LIST);
-    return status;
-}
-
-rn_status rn_export_scheduler(rn_export *file)
-{
-    uint64_t epoch, step_size;
-    rn_status status;
-
-    if (!rn_json_size(&epoch, rn_json_member(file->scheduler, "epoch")) ||
-        !rn_json_size(&step_size, rn_json_member(file->scheduler, "step_size")))
-        return rn_fail(&file->context->message, RN_FORMAT,
-                       "the checkpoint's scheduler has no epoch or step_size: perhaps an older version wrote it");
-    rn_pickler_open(&file->pickler, RN_PICKLER_DICT);
-    put_integer(file, "step_size", (int64_t)step_size);
-    status = move_number(file, "gamma", file->scheduler, "gamma");
-    if (status == RN_OK)
-        status = put_rates(file, "base_lrs", "initial_lr");
-    put_integer(file, "last_epoch", (int64_t)epoch);
-    put_integer(file, "_step_count", (int64_t)epoch + 1);
-    put_truth(file, "verbose", false);
-    put_truth(file, "_get_lr_called_within_step", false);
-    if (status == RN_OK)
-        status = put_rates(file, "_last_lr", "lr");
-    rn_pickler_close(&file->pickler, RN_PICKLER_DICT);
     return status;
 }

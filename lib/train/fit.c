@@ -17,6 +17,7 @@
 typedef struct fit {
     rn_trainer *trainer;
     rn_phase *phase;
+    rn_fit_options options;    /* what they point to is the caller's */
     double begun, epoch_begun; /* seconds of the monotonic clock */
     double training_seconds;   /* of this epoch; 0 while it lasts */
     int64_t images;            /* trained in this epoch by this process */
@@ -162,6 +163,8 @@ static rn_status train_batch(fit *f, const rn_batch *batch)
         status = rn_clip_gradient_norm(NULL, rn_model_parameters(trainer->model), f->phase->clip_norm, NULL);
     if (status == RN_OK)
         status = rn_optimizer_step(trainer->optimizer);
+    if (status == RN_OK)
+        status = rn_phase_stepped(trainer, f->phase, &f->options);
     if (status != RN_OK)
         return status;
     f->images += (int64_t)rn_batch_size(batch);
@@ -235,6 +238,11 @@ static bool is_better(const rn_best *best, const rn_history_row *row)
     return row->valid_accuracy == best->accuracy && row->valid_loss < best->loss;
 }
 
+static double monitored(const rn_fit_options *options, const rn_history_row *row)
+{
+    return options->monitor == RN_MONITOR_ACCURACY ? row->valid_accuracy : row->valid_loss;
+}
+
 /* Books the epoch: best, last, history, in this order. */
 static rn_status end_epoch(fit *f, rn_history_row *row)
 {
@@ -252,8 +260,9 @@ static rn_status end_epoch(fit *f, rn_history_row *row)
                                  .exists = true };
         status = rn_trainer_keep_best(trainer);
     }
-    if (status == RN_OK)
-        status = rn_scheduler_step(trainer->scheduler, NULL);
+    if (status == RN_OK && !rn_phase_steps_by_batch(&f->options))
+        status =
+            rn_scheduler_step(trainer->scheduler, RN_OPTIONS(rn_scheduler_step, .metric = monitored(&f->options, row)));
     if (status == RN_OK)
         status = rn_train_state_add_row(state, row, &trainer->context->allocator, message);
     if (status != RN_OK)
@@ -271,11 +280,11 @@ static rn_status end_epoch(fit *f, rn_history_row *row)
 static rn_status run_epoch(fit *f)
 {
     rn_train_state *state = &f->trainer->state;
-    rn_history_row row = { .phase = (size_t)(f->phase - state->phase),
-                           .epoch = state->epoch,
-                           .lr = rn_optimizer_lr(f->trainer->optimizer, 0) };
+    rn_history_row row = { .phase = (size_t)(f->phase - state->phase), .epoch = state->epoch };
     rn_status status = train_epoch(f);
 
+    row.lr =
+        rn_optimizer_lr(f->trainer->optimizer, 0); /* asked here, since a resumed epoch does not see its beginning */
     if (status == RN_OK)
         status = validate(f, &row);
     if (status != RN_OK)
@@ -329,9 +338,9 @@ rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options)
 
     if (trainer == NULL)
         return rn_fail_null("rn_trainer_fit", "trainer");
-    status = rn_phase_read(&wanted, options, &trainer->context->message);
+    status = rn_phase_read(&wanted, &f.options, options, &trainer->context->message);
     if (status == RN_OK)
-        status = rn_phase_decide(&f.phase, trainer, &wanted);
+        status = rn_phase_decide(&f.phase, trainer, &wanted, &f.options);
     if (status == RN_OK && f.phase != NULL && f.phase->complete && wanted.epochs <= f.phase->epochs) {
         f.phase->used = true;
         return RN_OK; /* trained before this process began */
@@ -341,7 +350,7 @@ rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options)
     if (status == RN_OK)
         rn_session_set_step_count(trainer->training, trainer->state.step_count);
     if (status == RN_OK)
-        status = rn_phase_begin(&f.phase, trainer, &wanted);
+        status = rn_phase_begin(&f.phase, trainer, &wanted, &f.options);
     if (status != RN_OK)
         return status;
     f.phase->used = true;

@@ -81,6 +81,8 @@ static writer phase_writer(const rn_train_state *state, size_t index)
     put_bits(&w, "trainable", phase->trainable);
     put_count(&w, "complete", phase->complete);
     put_count(&w, "done", phase->done);
+    if (phase->schedule != 0)
+        put_bits(&w, "schedule", phase->schedule);
     return w;
 }
 
@@ -255,6 +257,7 @@ static bool read_phase(rn_phase *phase, const rn_json *item)
         .trainable = take_bits(&r, "trainable"),
         .complete = take_count(&r, "complete", 1) != 0,
         .done = (int32_t)take_count(&r, "done", EPOCHS_LIMIT),
+        .schedule = rn_json_member(item, "schedule") != NULL ? take_bits(&r, "schedule") : 0,
         .name = (char *)name, /* copied by whoever keeps the phase */
     };
     return r.ok && name != NULL && *name != '\0' && phase->done <= phase->epochs;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Makes tests/optim/fixtures.h: parameters and states after steps of torch.optim (made with torch 1.13).
+"""Makes tests/optim/fixtures.h: parameters and states after steps of torch.optim, and rates of its schedulers (made
+with torch 1.13).
 
 Values and gradients come from formulas that C computes too (trained.c), exactly. The bias has no gradient in its first steps.
 
@@ -84,6 +85,64 @@ def array(name, tensors):
     print("};")
 
 
+# ---- schedulers: the rate of each of two groups, which begin with 1 and 0.25, before and after each step
+
+SCHEDULE_STEPS = 40
+L = torch.optim.lr_scheduler
+METRICS = [round(((i * 37) % 23) / 23 + 4 / (i + 2), 6) for i in range(SCHEDULE_STEPS)]
+SCHEDULES = (
+    ("multi_step", lambda o: L.MultiStepLR(o, [3, 8, 8, 21], 0.3)),
+    ("exponential", lambda o: L.ExponentialLR(o, 0.9)),
+    ("linear", lambda o: L.LinearLR(o, 0.25, 0.75, 9)),
+    ("linear_default", lambda o: L.LinearLR(o)),
+    ("cosine", lambda o: L.CosineAnnealingLR(o, 13)),
+    ("cosine_min", lambda o: L.CosineAnnealingLR(o, 40, 0.05)),
+    ("one_cycle", lambda o: L.OneCycleLR(o, [0.5, 0.125], total_steps=SCHEDULE_STEPS)),
+    ("one_cycle_linear", lambda o: L.OneCycleLR(o, 2.0, total_steps=50, pct_start=0.2, anneal_strategy="linear",
+                                                div_factor=10.0, final_div_factor=100.0, base_momentum=0.5,
+                                                max_momentum=0.9)),
+    ("one_cycle_three", lambda o: L.OneCycleLR(o, 2.0, total_steps=SCHEDULE_STEPS, three_phase=True, cycle_momentum=False)),
+    ("plateau", lambda o: L.ReduceLROnPlateau(o, factor=0.5, patience=2, min_lr=0.02)),
+    ("plateau_rises", lambda o: L.ReduceLROnPlateau(o, "max", 0.7, 0, 0.05, "abs", 3)),
+    ("warm_cosine", lambda o: L.SequentialLR(o, [L.LinearLR(o, 0.01, total_iters=6), L.CosineAnnealingLR(o, 34, 0.01)], [6])),
+    ("three_parts", lambda o: L.SequentialLR(o, [L.LinearLR(o, 0.5, total_iters=4), L.StepLR(o, 3, 0.5),
+                                                 L.ExponentialLR(o, 0.8)], [7, 20])),
+)
+
+
+def rates(make):
+    """Rates of both groups before and after each step; beta1, or the momentum of SGD, which is the same."""
+    p = [torch.nn.Parameter(torch.zeros(1)) for _ in range(2)]
+    optimizer = torch.optim.Adam([{"params": p[:1], "lr": 1.0}, {"params": p[1:], "lr": 0.25}])
+    scheduler = make(optimizer)
+    found, momenta = [], []
+    for step in range(SCHEDULE_STEPS + 1):
+        found += [g["lr"] for g in optimizer.param_groups]
+        momenta.append(optimizer.param_groups[0]["betas"][0])
+        if step == SCHEDULE_STEPS or (isinstance(scheduler, L.OneCycleLR) and step == scheduler.total_steps):
+            break
+        optimizer.step()
+        scheduler.step(*([METRICS[step]] if isinstance(scheduler, L.ReduceLROnPlateau) else []))
+    return found, momenta
+
+
+def doubles(name, numbers):
+    print(f"static const double {name}[] = {{")
+    for i in range(0, len(numbers), 4):
+        print("    " + " ".join(f"{n!r}," for n in numbers[i:i + 4]))
+    print("};")
+
+
+def schedules():
+    print(f"\nenum {{ SCHEDULE_STEPS = {SCHEDULE_STEPS} }};")
+    doubles("schedule_metrics", METRICS)
+    for name, make in SCHEDULES:
+        found, momenta = rates(make)
+        doubles(f"schedule_{name}", found)
+        if name.startswith("one_cycle"):
+            doubles(f"schedule_{name}_momentum", momenta)
+
+
 def main():
     print("/* SPDX-License-Identifier: MIT */")
     print("/* Made by make_fixtures.py: what torch.optim makes of the numbers of trained.c, row-major, entry after entry. */")
@@ -96,6 +155,7 @@ def main():
         for i, state in enumerate(states):
             array(f"{name}_slot{i}", state)
         print(f"static const double {name}_lr = {lr!r};")
+    schedules()
 
 
 main()
