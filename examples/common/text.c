@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Source of the bytes' meaning: RFC 3629 (UTF-8), RFC 8259 (JSON), Unicode TR9 (direction). */
+/* Source of the bytes' meaning: RFC 3629 (UTF-8), RFC 8259 (JSON), RFC 4180 (CSV), Unicode TR9 (direction). */
 #include "common/text.h"
 
 #include <math.h>
@@ -108,6 +108,25 @@ void text_json_string(FILE *stream, const char *text)
         at += bytes;
     }
     fputc('"', stream);
+}
+
+void text_csv(FILE *stream, const char *text)
+{
+    const int quoted =
+        text[strcspn(text, ",\"")] != '\0' || *text == ' ' || (*text != '\0' && text[strlen(text) - 1] == ' ');
+    const unsigned char *at = (const unsigned char *)text;
+    char shown[SHOWN_SIZE];
+
+    if (quoted)
+        fputc('"', stream);
+    while (*at != '\0') {
+        if (*at == '"')
+            fputc('"', stream);
+        at += show(shown, at);
+        fputs(shown, stream);
+    }
+    if (quoted)
+        fputc('"', stream);
 }
 
 void text_json_number(FILE *stream, double number)

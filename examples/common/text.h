@@ -23,6 +23,8 @@ void text_line(FILE *stream, const char *format, ...);
 
 /* A JSON string in quotes: controls as \u00NN, bytes that are no UTF-8 as the text \xNN. */
 void text_json_string(FILE *stream, const char *text);
+/* A field of a CSV file, in quotes where it needs them; a caller ends records with "\r\n" (RFC 4180). */
+void text_csv(FILE *stream, const char *text);
 /* A JSON number, null if it is not finite. */
 void text_json_number(FILE *stream, double number);
 
