@@ -176,6 +176,32 @@ RN_API rn_status rn_image_write_png(const rn_image *image, const char *path);
 /* NULL is fine. */
 RN_API void rn_pipeline_destroy(rn_pipeline *pipeline);
 
+/* ---- contact sheets ---------------------------------------------------------------------------------------------- */
+
+typedef struct rn_contact {
+    const rn_image *image;
+    /* UTF-8; '\n' begins another line, of which there are at most four. The letters are ASCII's; another character is
+     * shown as a hollow box, and of a line that is too long the beginning and "..". NULL: none */
+    const char *caption;
+    uint8_t colour[3]; /* of the caption: red, green, blue */
+} rn_contact;
+
+typedef struct rn_contact_sheet_options {
+    size_t struct_size;
+    int32_t columns;     /* 0: as many as rows, or one more; at most 1024 */
+    int32_t cell_width;  /* pixels that a picture is scaled to fit, larger or smaller; 0: 160; at most 4096 */
+    int32_t cell_height; /* 0: cell_width; at most 4096 */
+    int32_t text_scale;  /* capitals are so many times 7 pixels high, lines 12; 0: 1; at most 16 */
+} rn_contact_sheet_options;
+
+/*
+ * Pictures in rows on white, each in the middle of its cell with its caption below, as one image that
+ * rn_image_write_png writes. Nothing is kept of the contacts. RN_INVALID_ARGUMENT: no picture, one that is NULL, or a
+ * size out of range. RN_UNSUPPORTED: a sheet of over 178,956,970 pixels. RN_NO_MEMORY. The caller destroys the image.
+ */
+RN_API rn_status rn_contact_sheet(rn_image **image, rn_context *context, const rn_contact *contacts, size_t count,
+                                  const rn_contact_sheet_options *options);
+
 #ifdef __cplusplus
 }
 #endif
