@@ -35,8 +35,8 @@ typedef struct rn_image_folder_options {
  * not UTF-8 gets a text that is, see <resnet/classes.h>), photos are the files below them whose names end in .jpg .jpeg
  * .jpe .jfif .jif .png .bmp .ppm .pgm .pbm .pnm, and .webp .tif .tiff where the build reads them (any case), sorted by
  * path. Hidden files are passed over; so are pictures that no decoder here reads (.gif .heic and others), which one
- * warning of the context's log counts and rn_dataset_ignored tells. Links are followed; in each class a directory that links reach
- * again counts once, and a circle ends.
+ * warning of the context's log counts and rn_dataset_ignored tells. Links are followed; in each class a directory that
+ * links reach again counts once, and a circle ends.
  * RN_IO; RN_FORMAT: no class folder, one without a photo, folders more than 32 deep, over 2^20 folders in one class,
  * or over 2^24 photos in all.
  */
@@ -58,8 +58,8 @@ typedef struct rn_sample rn_sample;
  */
 typedef rn_status (*rn_sample_function)(rn_sample *sample, size_t index, void *payload);
 
-/* The bytes of a picture file (image.h); not needed after the call. Errors as rn_image_decode. RN_SHAPE: it comes out of
- * the loader's pipeline in another size. RN_STATE: the sample was given already. */
+/* The bytes of a picture file (image.h); not needed after the call. Errors as rn_image_decode. RN_SHAPE: it comes out
+ * of the loader's pipeline in another size. RN_STATE: the sample was given already. */
 RN_API rn_status rn_sample_give_file(rn_sample *sample, const void *bytes, size_t nbytes);
 /* Pixels as rn_image_create takes them; not needed after the call. RN_INVALID_ARGUMENT, RN_SHAPE, RN_STATE,
  * RN_NO_MEMORY. */
