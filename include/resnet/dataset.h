@@ -75,8 +75,8 @@ typedef struct rn_sample rn_sample;
  */
 typedef rn_status (*rn_sample_function)(rn_sample *sample, size_t index, void *payload);
 
-/* The bytes of a picture file (image.h); not needed after the call. Errors as rn_image_decode. RN_SHAPE: it comes out of
- * the loader's pipeline in another size. RN_STATE: the sample was given already. */
+/* The bytes of a picture file (image.h); not needed after the call. Errors as rn_image_decode. RN_SHAPE: it comes out
+ * of the loader's pipeline in another size. RN_STATE: the sample was given already. */
 RN_API rn_status rn_sample_give_file(rn_sample *sample, const void *bytes, size_t nbytes);
 /* Pixels as rn_image_create takes them; not needed after the call. RN_INVALID_ARGUMENT, RN_SHAPE, RN_STATE,
  * RN_NO_MEMORY. */

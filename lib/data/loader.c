@@ -103,6 +103,7 @@ static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thre
 
     rn_decoder_begin(decoder, loader->context);
     decoder->bench.max_pixels = loader->options.max_pixels;
+    rn_pipeline_draft(loader->pipeline, &decoder->bench.draft_height, &decoder->bench.draft_width);
     for (int64_t slot = begin; slot < end; slot++) {
         sample *const s = &loader->samples[slot];
         const rn_photo *const photo = &loader->dataset->photo[s->index];

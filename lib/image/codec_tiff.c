@@ -34,6 +34,7 @@ typedef struct decoder {
     const uint16_t *palette[3];
     uint8_t *block;     /* one, or of planes as many as there are channels */
     size_t block_bytes; /* of one plane */
+    size_t pitch;       /* bytes of a row of it */
 } decoder;
 
 /* ---- libtiff's view of a file in memory -------------------------------------------------------------------------- */
@@ -157,14 +158,6 @@ static bool is_kind_known(const decoder *d, uint16_t format)
     return d->bits == 8 || (d->bits == 16 && d->colour != PHOTOMETRIC_PALETTE && d->colour != PHOTOMETRIC_MINISWHITE);
 }
 
-/* Bytes of a row of a block. */
-static size_t pitch_of(const decoder *d)
-{
-    const size_t across = d->planes == PLANARCONFIG_SEPARATE ? 1 : d->samples;
-
-    return ((size_t)d->block_width * across * d->bits + 7) / 8;
-}
-
 static rn_status read_tags(decoder *d, const char *name, rn_message *message)
 {
     uint16_t extra_count = 0, format = SAMPLEFORMAT_UINT, *extra = NULL;
@@ -217,8 +210,9 @@ static rn_status prepare(decoder *d, const rn_workbench *bench, const char *name
     d->block_height = d->is_tiled || d->block_height < d->height ? d->block_height : d->height;
     if (d->block_height == 0)
         d->block_height = 1;
+    d->pitch = ((size_t)d->block_width * (d->planes == PLANARCONFIG_SEPARATE ? 1 : d->samples) * d->bits + 7) / 8;
     block = d->is_tiled ? TIFFTileSize64(d->tiff) : TIFFStripSize64(d->tiff);
-    if (block == 0 || d->block_width == 0 || block > 16 * count + free_bytes || block / d->block_height < pitch_of(d))
+    if (block == 0 || d->block_width == 0 || block > 16 * count + free_bytes || block / d->block_height < d->pitch)
         return rn_fail(message, RN_FORMAT, "%s: the TIFF's parts are larger than the picture", name);
     d->block_bytes = (size_t)block;
     if (rn_size_multiply(&all, d->block_bytes, d->planes == PLANARCONFIG_SEPARATE ? (size_t)channels_of(d) : 1))
@@ -233,7 +227,7 @@ static uint32_t sample(const decoder *d, uint32_t y, uint32_t x, int32_t c)
 {
     const bool apart = d->planes == PLANARCONFIG_SEPARATE;
     const size_t index = apart ? x : (size_t)x * d->samples + (size_t)c;
-    const uint8_t *const row = d->block + (apart ? (size_t)c * d->block_bytes : 0) + (size_t)y * pitch_of(d);
+    const uint8_t *const row = d->block + (apart ? (size_t)c * d->block_bytes : 0) + (size_t)y * d->pitch;
     uint16_t wide;
 
     if (d->bits == 8)

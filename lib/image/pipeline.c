@@ -146,6 +146,15 @@ void rn_pipeline_output_size(const rn_pipeline *pipeline, int32_t *height, int32
         *width = w;
 }
 
+void rn_pipeline_draft(const rn_pipeline *pipeline, int32_t *height, int32_t *width)
+{
+    const rn_transform *const resize = rn_pipeline_find(pipeline, RN_TRANSFORM_RESIZE);
+    const bool drafts = resize != NULL && resize->number[RN_RESIZE_DRAFT] != 0;
+
+    *height = drafts ? (int32_t)resize->number[0] : 0;
+    *width = drafts ? (int32_t)resize->number[resize->count - 1] : 0;
+}
+
 /* ---- applying -------------------------------------------------------------------------------------------------- */
 
 static const rn_draw no_draw = { 0, 0, 0 };

@@ -36,6 +36,7 @@ enum { LARGEST = 16384 };
 
 static const rn_step_word of_resize[] = { ALL_FILTERS(RN_RESIZE_FILTER),
                                           { "max_size", RN_RESIZE_MOST, 1, 0, 1, LARGEST, true },
+                                          { "draft", RN_RESIZE_DRAFT, 0, 1, 0, 0, true },
                                           END };
 static const rn_step_word of_crop[] = { { "padding", RN_CROP_PADDING, 1, 0, 0, LARGEST, true },
                                         { "pad_if_needed", RN_CROP_IF_NEEDED, 0, 1, 0, 0, true },
@@ -69,7 +70,7 @@ static const rn_step_word of_erasing[] = { { "scale", RN_ERASING_SCALE, 2, 0, 0,
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
 
 static const double half[] = { 0.5 }, tenth[] = { 0.1 }, no_jitter[] = { 0, 0, 0, 0 },
-                    resize[] = { 0, 0, RN_FILTER_BILINEAR, 0 }, crop[] = { 0, 0, 0, 0, 0, 0, 0, RN_BEYOND_FILL },
+                    resize[] = { 0, 0, RN_FILTER_BILINEAR, 0, 0 }, crop[] = { 0, 0, 0, 0, 0, 0, 0, RN_BEYOND_FILL },
                     resized_crop[] = { 0, 0, 0.08, 1, 0.75, 1.33333333333333, RN_FILTER_BILINEAR },
                     pad[] = { 0, 0, 0, 0, 0, 0, 0, RN_BEYOND_FILL },
                     rotation[] = { 0, 0, RN_FILTER_NEAREST, 0, 0, 0, 0, RN_NO_CENTRE, RN_NO_CENTRE },
@@ -80,7 +81,7 @@ static const double half[] = { 0.5 }, tenth[] = { 0.1 }, no_jitter[] = { 0, 0, 0
 /* name, numbers that stand by themselves, their bounds, whole?, numbers in all, filled from, standards, words */
 static const rn_step_grammar kinds[RN_TRANSFORM_KINDS] = {
     [RN_TRANSFORM_EXIF_TRANSPOSE] = { "ExifTranspose", 0, 0, 0, 0, false, 0, 0, NULL, NULL },
-    [RN_TRANSFORM_RESIZE] = { "Resize", 1, 2, 1, LARGEST, true, 4, 2, resize, of_resize },
+    [RN_TRANSFORM_RESIZE] = { "Resize", 1, 2, 1, LARGEST, true, 5, 2, resize, of_resize },
     [RN_TRANSFORM_CENTER_CROP] = { "CenterCrop", 1, 2, 1, LARGEST, true, 2, 2, NULL, NULL },
     [RN_TRANSFORM_RANDOM_CROP] = { "RandomCrop", 1, 2, 1, LARGEST, true, 8, 2, crop, of_crop },
     [RN_TRANSFORM_RANDOM_RESIZED_CROP] = { "RandomResizedCrop", 1, 2, 1, LARGEST, true, 7, 2, resized_crop,
@@ -198,4 +199,33 @@ rn_status rn_step_check(const rn_transform *step, rn_message *message)
     case RN_TRANSFORM_RANDOM_ERASING: return check_ranges(step, of_erased, 2, message);
     default: return RN_OK;
     }
+}
+
+/* ToTensor once; behind it Normalize, then RandomErasing, each once at most and nothing else. */
+rn_status rn_pipeline_check_order(const rn_pipeline *pipeline, rn_message *message)
+{
+    int32_t tensors = 0, normalised = 0, erased = 0;
+
+    for (int32_t i = 0; i < pipeline->count; i++) {
+        const rn_transform_kind kind = pipeline->step[i].kind;
+
+        if (kind == RN_TRANSFORM_TO_TENSOR)
+            tensors++;
+        else if (kind == RN_TRANSFORM_NORMALIZE)
+            normalised++;
+        else if (kind == RN_TRANSFORM_RANDOM_ERASING)
+            erased++;
+        else if (kind == RN_TRANSFORM_EXIF_TRANSPOSE && i > 0)
+            return rn_fail(message, RN_FORMAT, "ExifTranspose stands in front: it is about the photo as it was taken");
+        else if (tensors > 0)
+            return rn_fail(message, RN_FORMAT, "%s behind ToTensor: it works on 8-bit pixels", kinds[kind].name);
+        if (kind == RN_TRANSFORM_RESIZE && pipeline->step[i].number[RN_RESIZE_DRAFT] != 0 &&
+            i > (pipeline->step[0].kind == RN_TRANSFORM_EXIF_TRANSPOSE))
+            return rn_fail(message, RN_FORMAT, "Resize with draft stands in front: it is about how a file is decoded");
+        if (normalised > tensors || normalised > 1 || (erased > 0 && kind == RN_TRANSFORM_NORMALIZE))
+            return rn_fail(message, RN_FORMAT, "Normalize stands once, behind ToTensor");
+        if (erased > tensors || erased > 1)
+            return rn_fail(message, RN_FORMAT, "RandomErasing stands once, at the end");
+    }
+    return tensors == 1 ? RN_OK : rn_fail(message, RN_FORMAT, "ToTensor stands once in a pipeline");
 }

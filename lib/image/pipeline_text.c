@@ -278,33 +278,6 @@ static rn_status parse_step(rn_transform *step, const char **text, rn_message *m
     return rn_step_check(step, message);
 }
 
-/* ToTensor once; behind it Normalize, then RandomErasing, each once at most and nothing else. */
-static rn_status check_order(const rn_pipeline *pipeline, rn_message *message)
-{
-    int32_t tensors = 0, normalised = 0, erased = 0;
-
-    for (int32_t i = 0; i < pipeline->count; i++) {
-        const rn_transform_kind kind = pipeline->step[i].kind;
-
-        if (kind == RN_TRANSFORM_TO_TENSOR)
-            tensors++;
-        else if (kind == RN_TRANSFORM_NORMALIZE)
-            normalised++;
-        else if (kind == RN_TRANSFORM_RANDOM_ERASING)
-            erased++;
-        else if (kind == RN_TRANSFORM_EXIF_TRANSPOSE && i > 0)
-            return rn_fail(message, RN_FORMAT, "ExifTranspose stands in front: it is about the photo as it was taken");
-        else if (tensors > 0)
-            return rn_fail(message, RN_FORMAT, "%s behind ToTensor: it works on 8-bit pixels",
-                           rn_step_grammar_of(kind)->name);
-        if (normalised > tensors || normalised > 1 || (erased > 0 && kind == RN_TRANSFORM_NORMALIZE))
-            return rn_fail(message, RN_FORMAT, "Normalize stands once, behind ToTensor");
-        if (erased > tensors || erased > 1)
-            return rn_fail(message, RN_FORMAT, "RandomErasing stands once, at the end");
-    }
-    return tensors == 1 ? RN_OK : rn_fail(message, RN_FORMAT, "ToTensor stands once in a pipeline");
-}
-
 rn_status rn_pipeline_parse(rn_pipeline *pipeline, const char *text, rn_message *message)
 {
     pipeline->count = 0;
@@ -319,7 +292,7 @@ rn_status rn_pipeline_parse(rn_pipeline *pipeline, const char *text, rn_message 
         pipeline->count++;
         skip_spaces(&text);
         if (*text == '\0')
-            return check_order(pipeline, message);
+            return rn_pipeline_check_order(pipeline, message);
         if (*text != ',')
             return rn_fail(message, RN_FORMAT, "steps are separated by commas, not by '%c'",
                            isprint((unsigned char)*text) ? *text : '?');

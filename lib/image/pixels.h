@@ -18,7 +18,8 @@ typedef struct rn_workbench {
     rn_allocator allocator;
     const rn_resample_kernels *resample;
     const rn_colour_kernels *colour;
-    int64_t max_pixels; /* of a picture; 0: RN_STANDARD_PIXELS */
+    int64_t max_pixels;                /* of a picture; 0: RN_STANDARD_PIXELS */
+    int32_t draft_height, draft_width; /* what a JPEG need not be larger than; 0: it is decoded as it is */
 } rn_workbench;
 
 typedef struct rn_pixels {
@@ -137,8 +138,8 @@ static inline uint8_t rn_byte_blend(int32_t degenerate, int32_t value, float fac
     return mixed <= 0 ? 0 : mixed >= 255 ? 255 : (uint8_t)mixed;
 }
 
-/* blur.c: torchvision's gaussian_blur, sides odd, each with its deviation in pixels. RN_SHAPE: half a side of the kernel
- * is not less than that of the picture. */
+/* blur.c: torchvision's gaussian_blur, sides odd, each with its deviation in pixels. RN_SHAPE: half a side of the
+ * kernel is not less than that of the picture. */
 rn_status rn_pixels_gaussian_blur(rn_pixels *pixels, int32_t width, int32_t height, double sigma_x, double sigma_y,
                                   rn_message *message);
 

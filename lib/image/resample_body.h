@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loops of resizing and blurring, written once with the compiler's vector extensions. A file that includes this says
- * RN_RESAMPLE_TABLE (the name of the table) and is compiled with the flags of its instruction set.
+ * The loops of resizing and blurring, written once with the compiler's vector extensions. A file that includes this
+ * says RN_RESAMPLE_TABLE (the name of the table) and is compiled with the flags of its instruction set.
  *
  * Columns are not treated apart at the end of a row: what is computed too far is written where the next row will be
  * written later, or into the slack behind the picture.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hot loops of resizing and blurring, compiled once for each instruction set (resample_body.h). All of them give the
- * same bits: they compute with integers, or with fused multiply-adds in the order of the definition.
+ * The hot loops of resizing and blurring, compiled once for each instruction set (resample_body.h). All of them give
+ * the same bits: they compute with integers, or with fused multiply-adds in the order of the definition.
  */
 #ifndef RN_IMAGE_RESAMPLE_KERNELS_H
 #define RN_IMAGE_RESAMPLE_KERNELS_H

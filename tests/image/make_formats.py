@@ -223,10 +223,25 @@ def write(directory, all_layouts):
     return found
 
 
+def drafts(directory):
+    """JPEG, width and height asked for, and the picture after draft; then the shorter side as Resize makes it of that."""
+    from torchvision.transforms import functional as F
+    with open(directory + "/drafts.tsv", "w") as f:
+        for name in ("rgb420.jpg", "rgb444.jpg", "rgb422.jpg", "grey.jpg", "cmyk.jpg", "progressive.jpg"):
+            for size in ((1, 1), (5, 3), (8, 8), (12, 12), (16, 20), (30, 30), (500, 1)):
+                image = Image.open(os.path.join(directory, name))
+                image.draft("RGB", size)
+                image = image.convert("RGB")
+                small = F.resize(image, min(size))
+                f.write("%s\t%d\t%d\t%d\t%d\t%08x\t%d\t%d\t%08x\n" % (name, *size, *image.size, zlib.crc32(image.tobytes()), *small.size,
+                                                                     zlib.crc32(small.tobytes())))
+
+
 if sys.argv[1] == "fixtures":
     lines = write(sys.argv[2] + "/formats", False)
     with open(sys.argv[2] + "/formats.tsv", "w") as f:
         f.writelines("%s\t%s\n" % line for line in lines)
+    drafts(sys.argv[2])
 else:
     lines = write(sys.argv[3], True)
     got = subprocess.run([sys.argv[2]], input="".join(os.path.join(sys.argv[3], n) + "\n" for n, _ in lines), capture_output=True, text=True,

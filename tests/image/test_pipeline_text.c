@@ -60,6 +60,9 @@ static void words_are_printed_in_one_form(void **state)
     require_text("Resize(256, bicubic), ToTensor()", "Resize(256, bicubic), ToTensor()");
     require_text("Resize(256 bilinear), ToTensor()", "Resize(256), ToTensor()");
     require_text("Resize(256, max_size=300, lanczos), ToTensor()", "Resize(256, lanczos, max_size 300), ToTensor()");
+    require_text("Resize(256, draft, max_size 300), ToTensor()", "Resize(256, max_size 300, draft), ToTensor()");
+    require_text("ExifTranspose(), Resize(25, 30, draft), Resize(5), ToTensor()",
+                 "ExifTranspose(), Resize(25, 30, draft), Resize(5), ToTensor()");
     require_text("RandomCrop(32, padding=4), ToTensor()", "RandomCrop(32, padding 4), ToTensor()");
     require_text("RandomCrop(32, 16, fill 1 2 3 pad_if_needed), ToTensor()",
                  "RandomCrop(32, 16, pad_if_needed, fill 1 2 3), ToTensor()");
@@ -210,6 +213,8 @@ static void refusals_say_which_step_and_why(void **state)
         { "Resize(8, max_size 8), ToTensor()", "max_size goes with one size" },
         { "Resize(8, 9, max_size 10), ToTensor()", "max_size goes with one size" },
         { "Resize(8, max_size 10.5), ToTensor()", "Resize: 10.5 is not possible" },
+        { "CenterCrop(9), Resize(8, draft), ToTensor()", "Resize with draft stands in front" },
+        { "Resize(9), Resize(8, draft), ToTensor()", "Resize with draft stands in front" },
         { "Pad(1, 2, 3), ToTensor()", "Pad takes 1, 2 or 4 numbers, not 3" },
         { "Pad(1, fill 0 0), ToTensor()", "Pad: a number" },
         { "Pad(1, fill 0 0 256), ToTensor()", "Pad: 256 is not possible" },
