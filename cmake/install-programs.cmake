@@ -2,7 +2,7 @@
 # Installs the programs, as component programs. They find the library from where they lie themselves, wherever the prefix is moved, and say nothing about
 # it where the dynamic linker looks without being told.
 
-set(programs finetune evaluate predict bench networks checkpoint depth_study)
+set(programs finetune evaluate report predict bench networks checkpoint depth_study)
 if(RESNET_DEFAULT_LIBRARY STREQUAL "resnet")
     set(run_path ${CMAKE_INSTALL_FULL_LIBDIR})
     if(NOT IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR} AND NOT IS_ABSOLUTE ${CMAKE_INSTALL_BINDIR})

@@ -9,7 +9,9 @@
  *
  * In `directory` it keeps best.safetensors (the weights of the best validation accuracy so far, over all phases; a
  * model file), last.safetensors (weights, optimizer, scheduler, phase, epoch and batch, best metric, and which best
- * belongs to it) and history.jsonl (one line an epoch). Each is replaced as a whole or not at all.
+ * belongs to it), history.jsonl (one line an epoch) and times.jsonl (likewise: "seconds" of the epoch with its
+ * validation and "images_per_second" of its training, in the process that ended it; of two lines for an epoch the last
+ * counts). Each is replaced as a whole or not at all. report.h makes a page of them.
  *
  * Features: what the frozen part of the network makes of a photo (rn_model_frozen_layer) is computed once and kept, of
  * validation photos always, of training photos where the training pipeline draws nothing at random, as many as fit
@@ -17,7 +19,7 @@
  * No number differs from what it would be without.
  *
  * Resuming: run the same program again with `resume`. Phases that are complete return at once, the interrupted one goes
- * on where its last checkpoint stands, and the end has the same bytes as an undisturbed run.
+ * on where its last checkpoint stands, and the end has the same bytes as an undisturbed run, but for times.jsonl.
  */
 #ifndef RESNET_TRAINER_H
 #define RESNET_TRAINER_H

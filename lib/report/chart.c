@@ -22,6 +22,14 @@ static double value_of(const rn_chart *chart, int32_t line, const rn_epoch *epoc
     return *(const double *)(const void *)((const char *)epoch + chart->line[line].offset);
 }
 
+/* What a chart can show: a history may hold any number, and arithmetic with these neither overflows nor vanishes. */
+static const double largest = 1e100, smallest = 1e-100;
+
+static bool is_drawable(const rn_chart *chart, double value)
+{
+    return chart->is_part ? value >= 0 && value <= 1 : fabs(value) <= largest; /* no NaN */
+}
+
 static bool find_range(double *low, double *high, const rn_chart *chart, const rn_run *run)
 {
     *low = INFINITY;
@@ -30,7 +38,7 @@ static bool find_range(double *low, double *high, const rn_chart *chart, const r
         for (int32_t k = 0; k < chart->lines; k++) {
             const double value = value_of(chart, k, &run->epoch[i]);
 
-            if (isfinite(value)) {
+            if (is_drawable(chart, value)) {
                 *low = fmin(*low, value);
                 *high = fmax(*high, value);
             }
@@ -59,13 +67,13 @@ static axis make_axis(const rn_chart *chart, const rn_run *run)
     double low, high;
 
     find_range(&low, &high, chart, run);
-    a.is_logarithmic = chart->is_logarithmic && low > 0 && high > 9.99 * low;
+    a.is_logarithmic = chart->is_logarithmic && low > smallest && high > 9.99 * low;
     if (a.is_logarithmic) {
         low = log10(low);
         high = log10(high);
     }
-    if (!(high - low > 1e-9 * fabs(high))) { /* all the same: in the middle */
-        const double room = high != 0 ? fabs(high) / 2 : 0.5;
+    if (high - low <= fmax(1e-9 * fabs(high), smallest)) { /* all the same: in the middle */
+        const double room = fabs(high) > 2 * smallest ? fabs(high) / 2 : 0.5;
 
         low -= room;
         high += room;
@@ -121,9 +129,9 @@ static void draw_rule(rn_page *page, const char *class, double x1, double y1, do
 /* As many digits as tell one tick from the next; of small numbers as "2.5e-4". */
 static void put_tick(rn_page *page, const rn_chart *chart, const axis *a, double value)
 {
-    const double times = chart->is_part ? 100 : 1, step = times * a->step, largest = fmax(fabs(a->low), fabs(a->high));
-    const double power = a->is_logarithmic ? value : floor(log10(largest));
-    const bool is_small = !chart->is_part && largest < 0.01;
+    const double times = chart->is_part ? 100 : 1, step = times * a->step, size = fmax(fabs(a->low), fabs(a->high));
+    const double power = a->is_logarithmic ? value : floor(log10(size));
+    const bool is_small = !chart->is_part && size < 0.01;
 
     if (a->is_logarithmic || (is_small && value != 0)) {
         if (!a->is_logarithmic)
@@ -187,9 +195,9 @@ static void draw_legend(rn_page *page, const rn_chart *chart)
 
 /* ---- lines ------------------------------------------------------------------------------------------------------- */
 
-static bool can_show(const axis *a, double value)
+static bool can_show(const rn_chart *chart, const axis *a, double value)
 {
-    return isfinite(value) && (!a->is_logarithmic || value > 0);
+    return is_drawable(chart, value) && (!a->is_logarithmic || value > 0);
 }
 
 static void draw_line(rn_page *page, const rn_chart *chart, int32_t line, const axis *a, const rn_run *run)
@@ -202,9 +210,9 @@ static void draw_line(rn_page *page, const rn_chart *chart, int32_t line, const 
 
         if (!rn_run_shows(run, i))
             continue;
-        if (can_show(a, value))
+        if (can_show(chart, a, value))
             rn_print(page, "%s%.1f %.1f", drawing ? "L" : "M", x_of(run, i), y_of(a, value));
-        drawing = can_show(a, value);
+        drawing = can_show(chart, a, value);
     }
     rn_put(page, "\"/>\n");
 }
@@ -232,7 +240,7 @@ static void draw_column(rn_page *page, const rn_chart *chart, const axis *a, con
     for (int32_t k = 0; k < chart->lines; k++) {
         const double value = value_of(chart, k, epoch);
 
-        if (can_show(a, value))
+        if (can_show(chart, a, value))
             draw_circle(page, chart->lines > 1 && k == 0 ? "d0" : "d1", x_of(run, index), y_of(a, value), CIRCLE);
     }
     rn_put(page, "</g>\n");
@@ -246,7 +254,7 @@ static void draw_best(rn_page *page, const rn_chart *chart, const axis *a, const
     if (run->best == SIZE_MAX || chart->lines < 2)
         return;
     value = value_of(chart, chart->lines - 1, &run->epoch[run->best]);
-    if (!can_show(a, value))
+    if (!can_show(chart, a, value))
         return;
     draw_circle(page, "b", x_of(run, run->best), y_of(a, value), 2 * CIRCLE);
     rn_put(page, "\n");

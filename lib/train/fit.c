@@ -243,7 +243,7 @@ static double monitored(const rn_fit_options *options, const rn_history_row *row
     return options->monitor == RN_MONITOR_ACCURACY ? row->valid_accuracy : row->valid_loss;
 }
 
-/* Books the epoch: best, last, history, in this order. */
+/* Books the epoch: best, last, history, times, in this order. */
 static rn_status end_epoch(fit *f, rn_history_row *row)
 {
     rn_trainer *trainer = f->trainer;
@@ -274,6 +274,10 @@ static rn_status end_epoch(fit *f, rn_history_row *row)
     status = rn_trainer_save_last(trainer);
     if (status == RN_OK && trainer->directory != NULL)
         status = rn_history_write(state, trainer->history_path, &trainer->context->allocator, message);
+    if (status == RN_OK && trainer->directory != NULL)
+        status = rn_times_add(state, row, clock_seconds() - f->epoch_begun,
+                              f->images > 0 ? (double)f->images / f->training_seconds : NAN, trainer->times_path,
+                              &trainer->context->allocator, message);
     return status;
 }
 

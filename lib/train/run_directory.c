@@ -31,9 +31,10 @@ static rn_status lock_directory(rn_trainer *trainer)
     trainer->best_path = rn_path_join(allocator, trainer->options.directory, "best.safetensors");
     trainer->last_path = rn_path_join(allocator, trainer->options.directory, "last.safetensors");
     trainer->history_path = rn_path_join(allocator, trainer->options.directory, "history.jsonl");
+    trainer->times_path = rn_path_join(allocator, trainer->options.directory, "times.jsonl");
     lock_path = rn_path_join(allocator, trainer->options.directory, ".lock");
     if (trainer->directory == NULL || trainer->best_path == NULL || trainer->last_path == NULL ||
-        trainer->history_path == NULL || lock_path == NULL)
+        trainer->history_path == NULL || trainer->times_path == NULL || lock_path == NULL)
         status = rn_fail(message, RN_NO_MEMORY, "no memory for the paths in %s", trainer->options.directory);
     else
         status = rn_file_lock(&trainer->lock, lock_path, message);
@@ -207,8 +208,9 @@ rn_status rn_trainer_take_directory(rn_trainer *trainer)
     if (status == RN_OK)
         status = begin_or_resume(trainer);
     /* Under the lock nobody is writing what a killed process left. */
-    for (size_t i = 0; status == RN_OK && i < 3; i++) {
-        const char *const files[3] = { trainer->best_path, trainer->last_path, trainer->history_path };
+    for (size_t i = 0; status == RN_OK && i < 4; i++) {
+        const char *const files[4] = { trainer->best_path, trainer->last_path, trainer->history_path,
+                                       trainer->times_path };
 
         status = rn_file_replace_clean(&trainer->context->allocator, files[i], &trainer->context->message);
     }

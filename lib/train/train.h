@@ -125,6 +125,13 @@ void rn_train_state_release(rn_train_state *state, const rn_allocator *allocator
 rn_status rn_history_write(const rn_train_state *state, const char *path, const rn_allocator *allocator,
                            rn_message *message);
 
+/* ---- times.c ----------------------------------------------------------------------------------------------------- */
+
+/* Adds a line to times.jsonl: how long the last epoch took with its validation, and how fast its training was (NaN:
+ * nothing of it was trained in this process). The first epoch of a run begins the file anew. RN_IO, RN_NO_MEMORY. */
+rn_status rn_times_add(const rn_train_state *state, const rn_history_row *row, double seconds, double rate,
+                       const char *path, const rn_allocator *allocator, rn_message *message);
+
 /* ---- evaluate.c ------------------------------------------------------------------------------------------------ */
 
 /* Called after each batch; anything but RN_OK stops and is given back. */
@@ -148,8 +155,8 @@ struct rn_trainer {
     uint64_t freezing;       /* the model's freeze_version for which all these were made */
     rn_optimizer *optimizer; /* of the open phase; NULL: none, or still in last.safetensors */
     rn_scheduler *scheduler;
-    rn_trainer_options options;                             /* strings in it are not to be used */
-    char *directory, *best_path, *last_path, *history_path; /* NULL without a directory */
+    rn_trainer_options options;                                          /* strings in it are not to be used */
+    char *directory, *best_path, *last_path, *history_path, *times_path; /* NULL without a directory */
     int lock;
     bool locked;
     bool at_start;           /* last.safetensors holds what a phase was about to begin with, no phase's end */

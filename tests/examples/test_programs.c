@@ -58,11 +58,11 @@ static int set_up(void **state)
 
 static void help_is_on_stdout_and_no_failure(void **state)
 {
-    static const char *const names[] = { "finetune", "evaluate",   "predict",     "bench",
+    static const char *const names[] = { "finetune", "evaluate",   "report",      "predict",      "bench",
                                          "networks", "checkpoint", "depth_study", "fashion_mnist" };
 
     (void)state;
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 9; i++) {
         char *text;
 
         assert_int_equal(run(ARGUMENTS(names[i], "--help")), 0);
@@ -91,6 +91,7 @@ static void wrong_usage_is_one_line_and_2(void **state)
     rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--json=1"), 2, "--json");
     rn_test_refusal(work, ARGUMENTS("evaluate", "one"), 2, "checkpoint");
     rn_test_refusal(work, ARGUMENTS("evaluate", "--arch", "resnet18", "photos"), 2, "--weights");
+    rn_test_refusal(work, ARGUMENTS("report"), 2, "directory of a run");
     rn_test_refusal(work, ARGUMENTS("predict", "one"), 2, "photo");
     rn_test_refusal(work, ARGUMENTS("bench", "--mode", "fast"), 2, "--mode");
     rn_test_refusal(work, ARGUMENTS("bench", "-x"), 2, "dashes");
@@ -105,6 +106,8 @@ static void wrong_usage_is_one_line_and_2(void **state)
 static void what_fails_is_one_line_and_1(void **state)
 {
     (void)state;
+    rn_test_refusal(work, ARGUMENTS("report", "nowhere"), 1, "nowhere/history.jsonl");
+    rn_test_refusal(work, ARGUMENTS("report", "nowhere", "photos"), 1, "nowhere/best.safetensors");
     rn_test_refusal(work, ARGUMENTS("finetune", "nowhere", "--arch", "cifar_resnet20", "--from-scratch"), 1, "nowhere");
     rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--arch", "resnet19", "--from-scratch"), 1, "resnet19");
     rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--weights", "labels.json"), 1,
@@ -237,6 +240,41 @@ static void from_photos_to_predictions(void **state)
     assert_non_null(strstr(text, " %  "));
     assert_non_null(strstr(text, "class2/valid_000.bmp  ("));
     assert_null(strchr(text, '\033')); /* no colours into a file */
+    free(text);
+}
+
+/* The run of the test before, with its photos and without. */
+static void a_run_has_a_report(void **state)
+{
+    rn_json *json;
+    size_t size;
+    char *text;
+
+    (void)state;
+    assert_int_equal(run(ARGUMENTS("report", "run", "photos/valid", "--curves", "curves.svg", "--pictures", "3",
+                                   "--mirror", "--threads", "1", "--json")),
+                     0);
+    text = output("out");
+    json = parse(text, strlen(text));
+    assert_string_equal(rn_json_string(rn_json_member(json, "report")), "run/report.html");
+    assert_true(rn_test_member(json, "top5") == 1 && rn_test_member(json, "count") == CLASSES * VALID);
+    assert_true(rn_test_member(json, "f1") > 0.3 && rn_test_member(json, "accuracy") > 0.5);
+    rn_json_destroy(json);
+    free(text);
+    text = rn_test_file(rn_test_path(work, "run/report.html"), &size);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "<h1>Training report</h1>"));
+    assert_non_null(strstr(text, "Phase all, the last one, is complete."));
+    assert_non_null(strstr(text, "Images per second in training"));
+    assert_non_null(strstr(text, "rows &quot;\xe2\x89\xa1&quot;"));
+    free(text);
+    text = rn_test_file(rn_test_path(work, "curves.svg"), &size);
+    assert_non_null(text);
+    assert_ptr_equal(strstr(text, "<svg "), text);
+    free(text);
+    assert_int_equal(run(ARGUMENTS("report", "run", "--out", "alone.html", "--title", "alone")), 0);
+    text = output("out");
+    assert_string_equal(text, "report: alone.html\n");
     free(text);
 }
 
@@ -389,6 +427,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(wrong_usage_is_one_line_and_2),
         cmocka_unit_test(what_fails_is_one_line_and_1),
         cmocka_unit_test(from_photos_to_predictions),
+        cmocka_unit_test(a_run_has_a_report),
         cmocka_unit_test(a_run_is_not_overwritten_without_resume),
         cmocka_unit_test(a_network_by_name_is_evaluated_with_its_own_classes_or_the_folders),
         cmocka_unit_test(names_in_a_file_of_weights_may_be_given_others),

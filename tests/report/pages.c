@@ -183,11 +183,13 @@ void rn_test_run_files(rn_context *context, const char *directory, int frozen, i
 
 char *rn_test_page(rn_context *context, const rn_report_options *options)
 {
-    const char *const path = rn_test_path(rn_test_directory(), "report.html");
+    static const char *path;
     FILE *file;
     char *text;
     long length;
 
+    if (path == NULL)
+        path = rn_test_path(rn_test_directory(), "report.html");
     require_ok(context, rn_report_write(context, path, options));
     file = fopen(path, "rb");
     assert_non_null(file);

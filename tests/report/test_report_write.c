@@ -90,6 +90,33 @@ static void numbers_are_those_of_the_run(void **state)
     free(page);
 }
 
+/* A history is a file like others: no number in it breaks a chart. */
+static void numbers_of_any_size_are_drawn(void **state)
+{
+    static const char *const numbers[] = { "0",      "1e308", "-1e308", "5e-324", "-5e-324", "1e-200",
+                                           "1e-101", "1e99",  "-1e99",  "null",   "1",       "1.0000000000000002" };
+    enum { COUNT = sizeof numbers / sizeof numbers[0] };
+    const char *const directory = rn_test_directory();
+
+    (void)state;
+    for (size_t i = 0; i < COUNT * COUNT; i++) {
+        char text[512];
+        char *page;
+
+        snprintf(text, sizeof text,
+                 "{\"phase\":\"a\",\"epoch\":0,\"train_loss\":%s,\"valid_accuracy\":%s,\"lr\":%s}\n"
+                 "{\"phase\":\"a\",\"epoch\":9007199254740992,\"train_loss\":%s,\"valid_accuracy\":%s,\"lr\":%s}\n",
+                 numbers[i / COUNT], numbers[i / COUNT], numbers[i / COUNT], numbers[i % COUNT], numbers[i % COUNT],
+                 numbers[i % COUNT]);
+        rn_test_text(directory, "history.jsonl", text);
+        page = rn_test_page(context, RN_OPTIONS(rn_report, .directory = directory));
+        assert_true(strlen(page) < 40000);
+        for (const char *at = page; (at = strstr(at, "y1=\"")) != NULL; at++) /* within the chart */
+            assert_true(strtod(at + 4, NULL) >= 10 && strtod(at + 4, NULL) <= 225);
+        free(page);
+    }
+}
+
 static void numbers_are_those_of_the_evaluation(void **state)
 {
     char *const page =
@@ -366,6 +393,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sections_are_those_of_what_is_given),
         cmocka_unit_test(numbers_are_those_of_the_run),
+        cmocka_unit_test(numbers_of_any_size_are_drawn),
         cmocka_unit_test(numbers_are_those_of_the_evaluation),
         cmocka_unit_test(a_matrix_of_many_classes_is_drawn),
         cmocka_unit_test(pictures_can_be_decoded),
