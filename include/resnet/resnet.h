@@ -14,6 +14,7 @@
 #include <resnet/options.h>
 #include <resnet/parameters.h>
 #include <resnet/predict.h>
+#include <resnet/scheduler.h>
 #include <resnet/session.h>
 #include <resnet/status.h>
 #include <resnet/tensor.h>

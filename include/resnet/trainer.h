@@ -19,7 +19,7 @@
 
 #include <resnet/dataset.h>
 #include <resnet/model.h>
-#include <resnet/optimizer.h>
+#include <resnet/scheduler.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -105,7 +105,7 @@ typedef enum rn_optimizer_kind {
     RN_OPTIMIZER_RMSPROP = 3
 } rn_optimizer_kind;
 
-/* How the learning rate goes (optimizer.h has each in full). A step of it is an epoch, or with schedule_by_batch a step
+/* How the learning rate goes (scheduler.h has each in full). A step of it is an epoch, or with schedule_by_batch a step
  * of the optimizer. */
 typedef enum rn_schedule_kind {
     RN_SCHEDULE_STEP = 0,        /* StepLR: times lr_gamma after every lr_step_epochs steps */
@@ -182,7 +182,7 @@ typedef struct rn_fit_options {
  * not cover what is trainable, and as rn_adam_create.
  *
  * Warnings of the context's log, each once a fit: the mean loss of the epoch is over ten times what guessing costs,
- * ln(classes); all gradients of an epoch are 0 and the loss is that of guessing; all validation photos (ten or more) are
+ * ln(classes), and a batch's over ten times the first one's; all gradients of an epoch are 0 and the loss is that of guessing; all validation photos (ten or more) are
  * taken for one class, which not all are of.
  */
 RN_API rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options);

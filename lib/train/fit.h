@@ -9,6 +9,7 @@
 typedef struct rn_watch {
     int64_t batches, dead; /* of this epoch; and those at which every gradient was 0 */
     int64_t predicted;     /* the class that all validation photos were taken for so far, or one of the below */
+    double first;          /* the loss of the first batch */
     bool flat;             /* the last batch's loss is what guessing costs */
     bool said_diverging, said_dead, said_one_class;
 } rn_watch;

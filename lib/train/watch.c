@@ -11,7 +11,10 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { ABSURD = 10, FEW_PHOTOS = 10 }; /* times what guessing costs; fewer may well be all of one class */
+enum {
+    ABSURD = 10,
+    FEW_PHOTOS = 10
+}; /* times what guessing, or the first batch, costs; fewer may be all of one class */
 
 /* The first parameter of the network that has a value which is no finite number; NULL: none. */
 static const char *first_broken(const rn_parameters *parameters)
@@ -57,17 +60,17 @@ rn_status rn_watch_loss(rn_fit *f, double loss)
 
     if (!isfinite(loss))
         return explain(f, loss);
+    f->watch.first = f->watch.first == 0 ? loss : f->watch.first;
     f->watch.batches++;
-    f->watch.flat = fabs(loss - guessing) <= 1e-3;
-    if (f->watch.said_diverging || f->watch.batches < 2 || !(loss > ABSURD * guessing) || guessing == 0 ||
-        !(rn_metrics_loss(&state->sums) > ABSURD * guessing))
+    f->watch.flat = guessing > 0 && fabs(loss - guessing) <= 1e-3; /* of one class there is nothing to learn */
+    if (f->watch.said_diverging || f->watch.batches < 2 || loss <= ABSURD * f->watch.first ||
+        rn_metrics_loss(&state->sums) <= ABSURD * guessing)
         return RN_OK;
     f->watch.said_diverging = true;
-    rn_context_log(
-        f->trainer->context, RN_LOG_WARNING,
-        "phase \"%s\", epoch %d, batch %lld: the loss is %g, where guessing costs %.3g: at the learning rate %g "
-        "training diverges. Try a tenth of it, or clip_norm",
-        f->phase->name, state->epoch, (long long)state->batch, loss, guessing, lr);
+    rn_context_log(f->trainer->context, RN_LOG_WARNING,
+                   "phase \"%s\", epoch %d, batch %lld: the loss is %g, after %.3g at first: at the learning rate %g "
+                   "training diverges. Try a tenth of it, or clip_norm",
+                   f->phase->name, state->epoch, (long long)state->batch, loss, f->watch.first, lr);
     return RN_OK;
 }
 
