@@ -17,6 +17,7 @@
 #include <resnet/parameters.h>
 #include <resnet/predict.h>
 #include <resnet/report.h>
+#include <resnet/scheduler.h>
 #include <resnet/session.h>
 #include <resnet/status.h>
 #include <resnet/tensor.h>

@@ -27,7 +27,7 @@
 #include <resnet/dataset.h>
 #include <resnet/evaluation.h>
 #include <resnet/model.h>
-#include <resnet/optimizer.h>
+#include <resnet/scheduler.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -99,9 +99,11 @@ typedef struct rn_trainer_options {
  * checked whole before anything of the model changes. Resuming takes the weights of the files, and their display names
  * of the classes if the model has none, at once. Keeps all three alive.
  *
- * Warnings of the context's log say what makes the figures worth less than they look: one class only; validation photos
- * that are training photos, too (files with the same bytes; at most 65,536 are opened to compare, those of equal
- * sizes); pipelines that resize photos to scales that differ by more than a quarter.
+ * Warnings of the context's log say what makes the figures worth less than they look: one class only; classes with
+ * fewer than five training photos; validation photos that are training photos, too (files with the same bytes; at most
+ * 65,536 are opened to compare, those of equal sizes); pipelines that resize photos to scales that differ by more than a
+ * quarter, or a training pipeline that resizes nothing where photos are over twice as large as what the network sees
+ * (the first one is looked at).
  */
 RN_API rn_status rn_trainer_create(rn_trainer **trainer, rn_model *model, rn_dataset *train, rn_dataset *valid,
                                    const rn_trainer_options *options);
@@ -115,7 +117,7 @@ typedef enum rn_optimizer_kind {
     RN_OPTIMIZER_RMSPROP = 3
 } rn_optimizer_kind;
 
-/* How the learning rate goes (optimizer.h has each in full). A step of it is an epoch, or with schedule_by_batch a step
+/* How the learning rate goes (scheduler.h has each in full). A step of it is an epoch, or with schedule_by_batch a step
  * of the optimizer. */
 typedef enum rn_schedule_kind {
     RN_SCHEDULE_STEP = 0,        /* StepLR: times lr_gamma after every lr_step_epochs steps */
@@ -151,8 +153,27 @@ typedef struct rn_fit_options {
     double lr_min;        /* RN_SCHEDULE_COSINE and RN_SCHEDULE_PLATEAU */
     const int64_t *lr_milestones; /* RN_SCHEDULE_MULTI_STEP: ascending, from 1, counted behind the warm-up */
     size_t lr_milestone_count;
-    int32_t monitor;     /* an rn_monitor */
+    int32_t monitor;     /* an rn_monitor: what RN_SCHEDULE_PLATEAU and stop_patience look at */
     int32_t lr_patience; /* RN_SCHEDULE_PLATEAU; 0: 10; negative: none */
+    /* Early stopping: the fit ends, as if its last epoch had been, after so many epochs in a row that were not better
+     * than the best of the phase before them by more than stop_delta, in what is monitored. 0: it does not. May be
+     * another when a fit goes on. */
+    int32_t stop_patience;
+    /* Batches a step of the optimizer; 0: 1. Their gradients are added up to the mean over all their photos: that of one
+     * large batch, but for batch norms, which see one batch at a time, and class weights, which are divided by their sum
+     * in each. The last step of an epoch may be of fewer. A cancel waits for the step; a photo that does not decode
+     * within one is a failure that costs the epoch. */
+    int32_t accumulate;
+    double stop_delta;
+    double label_smoothing;     /* of training (session.h), in [0, 1]; validation's loss is the plain one */
+    const float *class_weights; /* of training, one for each class; NULL: all 1. A batch that weighs 0 has no loss and
+                                   ends the fit */
+    size_t class_weight_count;
+    /* Rates and weight decays of their own for parts of the network (optimizer.h), such as the backbone at a tenth of the
+     * rate: {.pattern = "fc", .lr = 1e-3} and {.except = "fc", .lr = 1e-4}. What is trainable has to be in one of them.
+     * The schedule goes for all. */
+    const rn_parameter_group *groups;
+    size_t group_count;
 } rn_fit_options;
 
 /*
@@ -167,11 +188,45 @@ typedef struct rn_fit_options {
  * it again; its callback may answer RN_FIT_END), or one is called with fewer epochs or other options than it was begun
  * with. RN_UNSUPPORTED: over 1000 phases or 1,000,000 epochs in a run. RN_CANCELLED by the callback: called again, the
  * fit goes on. RN_INVALID_ARGUMENT: a loss, or with clip_norm a gradient, that is not finite ends the fit, with the
- * last good checkpoint kept. A photo that does not decode (dataset.h) stops it as a cancel does. RN_FORMAT also:
- * best.safetensors is not the file that this run wrote. After any other failure the trainer answers RN_STATE: a new one
- * resumes from the directory.
+ * last good checkpoint kept; the message says at which batch and rate, and which weights went first. A photo that does
+ * not decode (dataset.h) stops it as a cancel does. RN_FORMAT also: best.safetensors is not the file that this run
+ * wrote. After any other failure the trainer answers RN_STATE: a new one resumes from the directory. RN_SHAPE: not a weight for each class. RN_INVALID_ARGUMENT also: parameter groups that do
+ * not cover what is trainable, and as rn_adam_create.
+ *
+ * Warnings of the context's log, each once a fit: the mean loss of the epoch is over ten times what guessing costs,
+ * ln(classes), and a batch's over ten times the first one's; all gradients of an epoch are 0 and the loss is that of guessing; all validation photos (ten or more) are
+ * taken for one class, which not all are of.
  */
 RN_API rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options);
+
+typedef struct rn_lr_find_options {
+    size_t struct_size;
+    const rn_fit_options *fit; /* optimizer, momentum, weight decay, loss, clipping; rates, schedule, epochs and
+                                  `accumulate` are not looked at, and every group gets the same rate. NULL: Adam's */
+    double lr_first;           /* 0: 1e-7 */
+    double lr_last;            /* 0: 10 */
+    int32_t steps;             /* of one batch each; 0: 100 */
+    int32_t reserved;          /* 0 */
+    double *lrs, *losses;      /* if not NULL: room for `steps` numbers, of which the first `count` are filled */
+} rn_lr_find_options;
+
+typedef struct rn_lr_finding {
+    size_t struct_size;    /* set by the caller */
+    double steepest;       /* the rate at which the smoothed loss falls fastest: a suggestion; NaN: too few steps */
+    double tenth_of_least; /* a tenth of the rate at which it is least: another one; NaN likewise */
+    int32_t count;         /* steps that were made */
+    int32_t reserved;      /* 0 */
+} rn_lr_finding;
+
+/*
+ * Looks for a learning rate (arXiv:1506.01186), as fastai's lr_find: trains what is trainable now, one batch at each of
+ * `steps` rates that rise exponentially, until the smoothed loss (beta 0.98, without its bias) is over four times the
+ * least one, or no number. The suggestions leave out the first tenth of the steps and the last five. Model, optimizer,
+ * state and random draws of the trainer are as they were, bit by bit. Takes a copy of the weights in memory meanwhile.
+ * RN_INVALID_ARGUMENT: no curve from lr_first to lr_last. RN_STATE: nothing is trainable, an earlier fit failed, a
+ * session of the caller's stands between forward and backward. RN_NO_MEMORY; and what rn_loader_next answers.
+ */
+RN_API rn_status rn_lr_find(rn_lr_finding *finding, rn_trainer *trainer, const rn_lr_find_options *options);
 
 /* The best validation accuracy so far over all phases; NaN before the first epoch. */
 RN_API double rn_trainer_best_accuracy(const rn_trainer *trainer);

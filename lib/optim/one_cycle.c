@@ -77,6 +77,13 @@ static void set_momentum(rn_scheduler *s)
         *momentum_of(s->optimizer) = between(s, corner[p.phase], corner[p.phase + 1], p.at);
 }
 
+static void set_rates(rn_scheduler *s)
+{
+    for (size_t i = 0; i < s->optimizer->group_count; i++)
+        s->optimizer->group[i].lr = one_cycle_rate(s, &s->optimizer->group[i]);
+    set_momentum(s);
+}
+
 static rn_status one_cycle_step(rn_scheduler *s, double metric)
 {
     (void)metric;
@@ -84,9 +91,7 @@ static rn_status one_cycle_step(rn_scheduler *s, double metric)
         return rn_fail(rn_scheduler_message(s->optimizer), RN_STATE, "the one cycle had %lld steps, and they are over",
                        (long long)s->epoch);
     s->epoch++;
-    for (size_t i = 0; i < s->optimizer->group_count; i++)
-        s->optimizer->group[i].lr = one_cycle_rate(s, &s->optimizer->group[i]);
-    set_momentum(s);
+    set_rates(s);
     return RN_OK;
 }
 
@@ -155,6 +160,6 @@ rn_status rn_one_cycle_lr_create(rn_scheduler **scheduler, rn_optimizer *optimiz
         group->max_lr = o.max_lr != 0 ? o.max_lr : group->lr;
         group->initial_lr = group->max_lr / (*scheduler)->number[DIVISOR];
     }
-    rn_scheduler_begin(*scheduler);
+    set_rates(*scheduler);
     return RN_OK;
 }

@@ -7,7 +7,7 @@
 #define RN_OPTIM_OPTIMIZER_H
 
 #include "params/parameters.h"
-#include <resnet/optimizer.h>
+#include <resnet/scheduler.h>
 
 /* Slots of state of one parameter: Adam exp_avg and exp_avg_sq, SGD momentum_buffer; rule.h has them all. */
 typedef struct rn_optimizer_state {

@@ -14,18 +14,6 @@
 #include <stdio.h>
 #include <time.h>
 
-typedef struct fit {
-    rn_trainer *trainer;
-    rn_phase *phase;
-    rn_fit_options options;    /* what they point to is the caller's */
-    double begun, epoch_begun; /* seconds of the monotonic clock */
-    double training_seconds;   /* of this epoch; 0 while it lasts */
-    int64_t images;            /* trained in this epoch by this process */
-    int64_t first_batch;       /* at which it began in this epoch */
-    bool interrupted;          /* stopped between two batches, with the state saved */
-    bool ending;               /* the callback has had enough: the epoch is the last */
-} fit;
-
 static double clock_seconds(void)
 {
     struct timespec now;
@@ -36,17 +24,29 @@ static double clock_seconds(void)
 
 /* ---- progress -------------------------------------------------------------------------------------------------- */
 
+static rn_status cancelled(const rn_fit *f, int32_t epoch, int64_t batch)
+{
+    return rn_fail(&f->trainer->context->message, RN_CANCELLED,
+                   "cancelled in phase \"%s\", epoch %d, after batch %lld of %lld", f->phase->name, epoch,
+                   (long long)batch, (long long)rn_loader_batches(f->trainer->train));
+}
+
+static void look_at_rates(rn_fit *f)
+{
+    for (size_t i = 0; i < rn_optimizer_group_count(f->trainer->optimizer); i++)
+        f->lrs[i] = rn_optimizer_lr(f->trainer->optimizer, i);
+}
+
 /*
  * Calls the callback; `ended`: the row of the epoch that has just ended, or NULL inside one. RN_CANCELLED if it wishes
  * so.
  */
-static rn_status report(fit *f, const rn_history_row *ended)
+static rn_status report(rn_fit *f, const rn_history_row *ended)
 {
     const rn_trainer *trainer = f->trainer;
     const rn_train_state *state = &trainer->state;
     const double now = clock_seconds(), seconds = f->training_seconds > 0 ? f->training_seconds : now - f->epoch_begun;
     const int64_t batches = (int64_t)rn_loader_batches(trainer->train);
-    const double lr = ended != NULL ? ended->lr : rn_optimizer_lr(trainer->optimizer, 0);
     const rn_progress progress = {
         .struct_size = sizeof progress,
         .phase = f->phase->name,
@@ -55,9 +55,9 @@ static rn_status report(fit *f, const rn_history_row *ended)
         .valid_loss = ended != NULL ? ended->valid_loss : NAN,
         .valid_accuracy = ended != NULL ? ended->valid_accuracy : NAN,
         .best_accuracy = rn_trainer_best_accuracy(trainer),
-        .lr = lr,
-        .lrs = &lr,
-        .lr_count = 1,
+        .lr = f->lrs[0],
+        .lrs = f->lrs,
+        .lr_count = rn_optimizer_group_count(trainer->optimizer),
         .images_per_second = seconds > 0 ? (double)f->images / seconds : 0,
         .elapsed = now - f->begun,
         .batch = ended != NULL ? batches : state->batch,
@@ -76,20 +76,19 @@ static rn_status report(fit *f, const rn_history_row *ended)
     f->ending = f->ending || answer == RN_FIT_END;
     if (answer == RN_FIT_GO_ON || answer == RN_FIT_END)
         return RN_OK;
-    return rn_fail(&trainer->context->message, RN_CANCELLED,
-                   "cancelled in phase \"%s\", epoch %d, after batch %lld of %lld", f->phase->name, progress.epoch,
-                   (long long)progress.batch, (long long)batches);
+    return cancelled(f, progress.epoch, progress.batch);
 }
 
 static rn_status report_validation(void *payload)
 {
+    rn_watch_validation(payload);
     return report(payload, NULL);
 }
 
 /* ---- an epoch -------------------------------------------------------------------------------------------------- */
 
-/* Stops between two batches: saves the exact place, and gives back why. */
-static rn_status interrupt(fit *f, rn_status why)
+/* Stops between two steps: saves the exact place, and gives back why. */
+static rn_status interrupt(rn_fit *f, rn_status why)
 {
     const rn_message reason = f->trainer->context->message;
     rn_status status;
@@ -107,7 +106,7 @@ static rn_status interrupt(fit *f, rn_status why)
  * The batches of the epoch that are behind: the loader passes over those in which no photo decodes, so that batches
  * handed out do not count them.
  */
-static int64_t batches_done(const fit *f)
+static int64_t batches_done(const rn_fit *f)
 {
     const rn_loader *loader = f->trainer->train;
     const int64_t size = f->trainer->state.batch_size, all = (int64_t)rn_loader_batches(loader);
@@ -117,62 +116,7 @@ static int64_t batches_done(const fit *f)
     return done < all ? done : all; /* the last batch may hold one photo more */
 }
 
-/* The losses of all outputs that count, together. */
-static rn_status compute_loss(double *loss, const rn_trainer *trainer, const rn_tensor *labels)
-{
-    rn_status status = RN_OK;
-
-    *loss = 0;
-    for (size_t i = 0; status == RN_OK && rn_model_output_name(trainer->model, i) != NULL; i++) {
-        const double weight = rn_model_loss_weight(trainer->model, i);
-        double part;
-
-        if (weight == 0)
-            continue;
-        status = rn_cross_entropy(&part, trainer->training, labels,
-                                  RN_OPTIONS(rn_loss, .output = (int32_t)i, .weight = weight));
-        *loss += part;
-    }
-    return status;
-}
-
-static rn_status train_batch(fit *f, const rn_batch *batch)
-{
-    rn_trainer *trainer = f->trainer;
-    rn_train_state *state = &trainer->state;
-    const rn_tensor *input, *logits, *labels = rn_batch_labels(batch);
-    double loss;
-    rn_status status = rn_features_of_batch(&input, trainer->train_features, batch);
-
-    if (status == RN_OK)
-        status = rn_session_forward(trainer->training, input);
-    if (status == RN_OK)
-        status = compute_loss(&loss, trainer, labels);
-    if (status == RN_OK && !isfinite(loss))
-        status = rn_fail(
-            &trainer->context->message, RN_INVALID_ARGUMENT,
-            "the loss is no longer a finite number in phase \"%s\", epoch %d, batch %lld: try a learning rate below %g",
-            f->phase->name, state->epoch, (long long)state->batch, rn_optimizer_lr(trainer->optimizer, 0));
-    if (status == RN_OK)
-        status = rn_session_output(&logits, trainer->training, 0);
-    if (status == RN_OK) {
-        rn_metrics_add(&state->sums, loss, logits, labels);
-        status = rn_session_backward(trainer->training);
-    }
-    if (status == RN_OK && f->phase->clip_norm != 0)
-        status = rn_clip_gradient_norm(NULL, rn_model_parameters(trainer->model), f->phase->clip_norm, NULL);
-    if (status == RN_OK)
-        status = rn_optimizer_step(trainer->optimizer);
-    if (status == RN_OK)
-        status = rn_phase_stepped(trainer, f->phase, &f->options);
-    if (status != RN_OK)
-        return status;
-    f->images += (int64_t)rn_batch_size(batch);
-    state->batch = batches_done(f);
-    return RN_OK;
-}
-
-static rn_status train_epoch(fit *f)
+static rn_status train_epoch(rn_fit *f)
 {
     rn_trainer *trainer = f->trainer;
     const rn_train_state *state = &trainer->state;
@@ -189,6 +133,7 @@ static rn_status train_epoch(fit *f)
     status = rn_loader_start(trainer->train, rn_train_state_total_epoch(state));
     if (status == RN_OK && state->batch > 0)
         status = rn_loader_skip(trainer->train, (size_t)state->batch);
+    rn_watch_begin_epoch(f);
     while (status == RN_OK) {
         status = rn_trainer_settle_sessions(trainer);
         if (status != RN_OK)
@@ -196,11 +141,25 @@ static rn_status train_epoch(fit *f)
         status = rn_features_next(&batch, trainer->train, trainer->train_features);
         if (status == RN_END)
             break;
+        if (status != RN_OK) /* a photo that does not decode costs no training that was done, but for half a step */
+            return f->gathered == 0 ? interrupt(f, status) : status;
+        status = rn_fit_batch(f, batch);
         if (status != RN_OK)
-            return interrupt(f, status); /* a photo that does not decode costs no training that was done */
-        status = train_batch(f, batch);
-        if (status == RN_OK && report(f, NULL) != RN_OK)
-            return interrupt(f, RN_CANCELLED);
+            return status;
+        f->images += (int64_t)rn_batch_size(batch);
+        trainer->state.batch = batches_done(f);
+        look_at_rates(f);
+        f->cancelled = report(f, NULL) != RN_OK || f->cancelled;
+        if (f->cancelled && f->gathered == 0)
+            return interrupt(f, cancelled(f, state->epoch, state->batch));
+    }
+    if (status == RN_END && f->gathered > 0) {
+        const rn_status stepped = rn_fit_step(f);
+
+        if (stepped != RN_OK)
+            return stepped;
+        if (f->cancelled)
+            return interrupt(f, cancelled(f, state->epoch, state->batch));
     }
     f->training_seconds = clock_seconds() - f->epoch_begun;
     if (status == RN_END && state->sums.count == 0)
@@ -209,7 +168,7 @@ static rn_status train_epoch(fit *f)
 }
 
 /* Fills the epoch's row with the validation's figures. */
-static rn_status validate(fit *f, rn_history_row *row)
+static rn_status validate(rn_fit *f, rn_history_row *row)
 {
     rn_trainer *trainer = f->trainer;
     rn_metrics metrics;
@@ -223,10 +182,12 @@ static rn_status validate(fit *f, rn_history_row *row)
         return interrupt(f, status); /* all of the epoch's batches are done: a resumed run begins with its validation */
     row->valid_loss = rn_metrics_loss(&metrics);
     row->valid_accuracy = rn_metrics_accuracy(&metrics);
+    rn_watch_end_epoch(f, row, metrics.count);
     if (!isfinite(row->valid_loss))
         return rn_fail(&trainer->context->message, RN_INVALID_ARGUMENT,
-                       "the validation loss is not a finite number in phase \"%s\", epoch %d", f->phase->name,
-                       row->epoch);
+                       "the validation loss is not a finite number in phase \"%s\", epoch %d: try a learning rate "
+                       "below %g",
+                       f->phase->name, row->epoch, row->lr);
     return RN_OK;
 }
 
@@ -238,13 +199,8 @@ static bool is_better(const rn_best *best, const rn_history_row *row)
     return row->valid_accuracy == best->accuracy && row->valid_loss < best->loss;
 }
 
-static double monitored(const rn_fit_options *options, const rn_history_row *row)
-{
-    return options->monitor == RN_MONITOR_ACCURACY ? row->valid_accuracy : row->valid_loss;
-}
-
 /* Books the epoch: best, last, history, times, in this order. */
-static rn_status end_epoch(fit *f, rn_history_row *row)
+static rn_status end_epoch(rn_fit *f, rn_history_row *row)
 {
     rn_trainer *trainer = f->trainer;
     rn_message *message = &trainer->context->message;
@@ -261,8 +217,8 @@ static rn_status end_epoch(fit *f, rn_history_row *row)
         status = rn_trainer_keep_best(trainer);
     }
     if (status == RN_OK && !rn_phase_steps_by_batch(&f->options))
-        status =
-            rn_scheduler_step(trainer->scheduler, RN_OPTIONS(rn_scheduler_step, .metric = monitored(&f->options, row)));
+        status = rn_scheduler_step(trainer->scheduler,
+                                   RN_OPTIONS(rn_scheduler_step, .metric = rn_phase_monitored(row, &f->options)));
     if (status == RN_OK)
         status = rn_train_state_add_row(state, row, &trainer->context->allocator, message);
     if (status != RN_OK)
@@ -281,14 +237,14 @@ static rn_status end_epoch(fit *f, rn_history_row *row)
     return status;
 }
 
-static rn_status run_epoch(fit *f)
+static rn_status run_epoch(rn_fit *f)
 {
     rn_train_state *state = &f->trainer->state;
     rn_history_row row = { .phase = (size_t)(f->phase - state->phase), .epoch = state->epoch };
     rn_status status = train_epoch(f);
 
-    row.lr =
-        rn_optimizer_lr(f->trainer->optimizer, 0); /* asked here, since a resumed epoch does not see its beginning */
+    look_at_rates(f); /* here, since a resumed epoch does not see its beginning */
+    row.lr = f->lrs[0];
     if (status == RN_OK)
         status = validate(f, &row);
     if (status != RN_OK)
@@ -305,11 +261,21 @@ static rn_status run_epoch(fit *f)
 
 /* ---- a fit ----------------------------------------------------------------------------------------------------- */
 
+static rn_status make_rates(rn_fit *f)
+{
+    f->lrs = rn_allocate_zeroed(&f->trainer->context->allocator, rn_optimizer_group_count(f->trainer->optimizer),
+                                sizeof *f->lrs);
+    if (f->lrs == NULL)
+        return rn_fail(&f->trainer->context->message, RN_NO_MEMORY, "no memory for the rates of parameter groups");
+    look_at_rates(f);
+    return RN_OK;
+}
+
 /*
  * All epochs are done: the phase is booked as complete, with the last epoch's weights and optimizer, from which more
  * epochs can go on; then come the weights to stay with.
  */
-static rn_status finish(fit *f)
+static rn_status finish(rn_fit *f)
 {
     rn_trainer *trainer = f->trainer;
     rn_status status;
@@ -334,9 +300,27 @@ static void give_up(rn_trainer *trainer)
     rn_parameters_clear_gradients(rn_model_parameters(trainer->model));
 }
 
+/* Trains the phase that has begun. */
+static rn_status run_phase(rn_fit *f)
+{
+    rn_trainer *const trainer = f->trainer;
+    rn_status status = make_rates(f);
+
+    f->phase->used = true;
+    while (status == RN_OK && !f->ending && trainer->state.epoch < f->phase->epochs &&
+           !rn_phase_has_stalled(&trainer->state, f->phase, &f->options))
+        status = run_epoch(f);
+    if (status == RN_OK)
+        status = finish(f);
+    if (status != RN_OK && !f->interrupted)
+        give_up(trainer);
+    rn_release(&trainer->context->allocator, f->lrs);
+    return status;
+}
+
 rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options)
 {
-    fit f = { .trainer = trainer, .begun = clock_seconds() };
+    rn_fit f = { .trainer = trainer, .begun = clock_seconds() };
     rn_phase wanted;
     rn_status status;
 
@@ -350,19 +334,15 @@ rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options)
         return RN_OK; /* trained before this process began */
     }
     if (status == RN_OK)
+        status = rn_fit_take_class_weights(&f);
+    if (status == RN_OK)
         status = rn_trainer_settle_sessions(trainer);
     if (status == RN_OK)
         rn_session_set_step_count(trainer->training, trainer->state.step_count);
     if (status == RN_OK)
         status = rn_phase_begin(&f.phase, trainer, &wanted, &f.options);
-    if (status != RN_OK)
-        return status;
-    f.phase->used = true;
-    while (status == RN_OK && !f.ending && trainer->state.epoch < f.phase->epochs)
-        status = run_epoch(&f);
     if (status == RN_OK)
-        status = finish(&f);
-    if (status != RN_OK && !f.interrupted)
-        give_up(trainer);
+        status = run_phase(&f);
+    rn_tensor_destroy(f.class_weights);
     return status;
 }

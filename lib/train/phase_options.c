@@ -14,7 +14,7 @@
 
 enum { EPOCHS_LIMIT = 1000000000 };
 
-RN_NO_TAIL_PADDING(rn_fit_options, lr_patience);
+RN_NO_TAIL_PADDING(rn_fit_options, group_count);
 
 /* ---- fingerprints ------------------------------------------------------------------------------------------------ */
 
@@ -43,6 +43,39 @@ static uint64_t schedule_id(const rn_fit_options *o)
     for (size_t i = 0; i < o->lr_milestone_count; i++)
         id = rn_mix(id, (uint64_t)o->lr_milestones[i]);
     return not_nothing(id);
+}
+
+static uint64_t loss_id(const rn_fit_options *o)
+{
+    uint64_t id = rn_mix(mix_number(0, o->label_smoothing), (uint64_t)o->accumulate);
+
+    if (o->label_smoothing == 0 && o->accumulate <= 1 && o->class_weight_count == 0)
+        return 0;
+    for (size_t i = 0; i < o->class_weight_count; i++)
+        id = mix_number(id, o->class_weights[i]);
+    return not_nothing(id);
+}
+
+/* Of groups that lie as far from each other as the first one says. */
+static rn_status groups_id(uint64_t *id, const rn_fit_options *o, rn_message *message)
+{
+    const char *const first = (const char *)o->groups;
+    rn_status status = RN_OK;
+
+    *id = 0;
+    if ((o->groups != NULL) != (o->group_count > 0))
+        return rn_fail(message, RN_INVALID_ARGUMENT, "parameter groups come with their count");
+    for (size_t i = 0; status == RN_OK && i < o->group_count; i++) {
+        rn_parameter_group group;
+
+        status = rn_options_read(&group, sizeof group, first + i * o->groups->struct_size, message);
+        if (status != RN_OK)
+            break;
+        *id = rn_mix_text(*id, group.pattern != NULL ? group.pattern : "");
+        *id = rn_mix_text(*id, group.except != NULL ? group.except : "");
+        *id = not_nothing(mix_number(mix_number(*id, group.lr), group.weight_decay));
+    }
+    return status;
 }
 
 /* ---- sense ------------------------------------------------------------------------------------------------------- */
@@ -86,6 +119,24 @@ static rn_status check_schedule(const rn_fit_options *o, rn_message *message)
     return wrong == NULL ? RN_OK : rn_fail(message, RN_INVALID_ARGUMENT, "%s", wrong);
 }
 
+static rn_status check_loss(const rn_fit_options *o, rn_message *message)
+{
+    if (!(o->label_smoothing >= 0 && o->label_smoothing <= 1) || o->accumulate < 0)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "label smoothing of %g, or %d batches a step, make no sense",
+                       o->label_smoothing, o->accumulate);
+    if ((o->class_weights != NULL) != (o->class_weight_count > 0))
+        return rn_fail(message, RN_INVALID_ARGUMENT, "class weights come with their count");
+    for (size_t i = 0; i < o->class_weight_count; i++) {
+        if (!isfinite(o->class_weights[i]) || o->class_weights[i] < 0)
+            return rn_fail(message, RN_INVALID_ARGUMENT, "the weight of class %zu is %g", i,
+                           (double)o->class_weights[i]);
+    }
+    return o->stop_patience >= 0 && o->stop_delta >= 0 && isfinite(o->stop_delta)
+               ? RN_OK
+               : rn_fail(message, RN_INVALID_ARGUMENT, "stop_patience %d and stop_delta %g make no sense",
+                         o->stop_patience, o->stop_delta);
+}
+
 static rn_status check(const rn_phase *phase, rn_message *message)
 {
     if (phase->epochs < 0 || phase->epochs > EPOCHS_LIMIT)
@@ -109,6 +160,8 @@ rn_status rn_phase_read(rn_phase *phase, rn_fit_options *options, const rn_fit_o
 
     if (status == RN_OK)
         status = check_schedule(o, message);
+    if (status == RN_OK)
+        status = check_loss(o, message);
     if (status != RN_OK)
         return status;
     *phase = (rn_phase){
@@ -122,8 +175,10 @@ rn_status rn_phase_read(rn_phase *phase, rn_fit_options *options, const rn_fit_o
         .epochs = o->epochs != 0 ? o->epochs : 20,
         .optimizer = o->optimizer,
         .schedule = schedule_id(o),
+        .loss = loss_id(o),
     };
-    return check(phase, message);
+    status = groups_id(&phase->groups, o, message);
+    return status == RN_OK ? check(phase, message) : status;
 }
 
 /* ---- going on ---------------------------------------------------------------------------------------------------- */
@@ -140,6 +195,10 @@ rn_status rn_phase_check_same(const rn_phase *known, const rn_phase *wanted, rn_
     else if (known->optimizer != wanted->optimizer || known->weight_decay != wanted->weight_decay ||
              known->momentum != wanted->momentum || known->clip_norm != wanted->clip_norm)
         differs = "optimizer";
+    else if (known->groups != wanted->groups)
+        differs = "set of parameter groups";
+    else if (known->loss != wanted->loss)
+        differs = "loss or number of batches a step";
     if (differs != NULL)
         return rn_fail(message, RN_STATE,
                        "phase \"%s\" of this run was begun with another %s: to train on with this one, finish it and "
@@ -149,4 +208,30 @@ rn_status rn_phase_check_same(const rn_phase *known, const rn_phase *wanted, rn_
         return rn_fail(message, RN_STATE, "phase \"%s\" of this run was begun for %d epochs: it cannot end after %d",
                        known->name, known->epochs, wanted->epochs);
     return RN_OK;
+}
+
+/* ---- stopping ---------------------------------------------------------------------------------------------------- */
+
+double rn_phase_monitored(const rn_history_row *row, const rn_fit_options *options)
+{
+    return options->monitor == RN_MONITOR_ACCURACY ? row->valid_accuracy : row->valid_loss;
+}
+
+/* Counted anew from the history each time, so that there is nothing to be remembered in files. */
+bool rn_phase_has_stalled(const rn_train_state *state, const rn_phase *phase, const rn_fit_options *options)
+{
+    const size_t index = (size_t)(phase - state->phase);
+    const double sign = options->monitor == RN_MONITOR_ACCURACY ? 1 : -1;
+    double best = -INFINITY;
+    int32_t waited = 0;
+
+    for (size_t i = 0; options->stop_patience > 0 && i < state->row_count; i++) {
+        const double figure = sign * rn_phase_monitored(&state->row[i], options);
+
+        if (state->row[i].phase != index)
+            continue;
+        waited = figure > best + options->stop_delta ? 0 : waited + 1;
+        best = waited == 0 ? figure : best;
+    }
+    return options->stop_patience > 0 && waited >= options->stop_patience;
 }

@@ -11,26 +11,43 @@ static rn_status make_optimizer(rn_trainer *trainer, const rn_phase *phase, cons
     const double decay = phase->weight_decay != 0 ? phase->weight_decay : RN_ZERO;
     rn_optimizer **const made = &trainer->optimizer;
 
-    (void)o;
     switch (phase->optimizer) {
     case RN_OPTIMIZER_SGD:
         return rn_sgd_create(made, parameters,
-                             RN_OPTIONS(rn_sgd, .lr = lr, .momentum = phase->momentum, .weight_decay = decay));
+                             RN_OPTIONS(rn_sgd, .lr = lr, .momentum = phase->momentum, .weight_decay = decay,
+                                        .groups = o->groups, .group_count = o->group_count));
     case RN_OPTIMIZER_RMSPROP:
         return rn_rmsprop_create(made, parameters,
-                                 RN_OPTIONS(rn_rmsprop, .lr = lr, .momentum = phase->momentum, .weight_decay = decay));
-    case RN_OPTIMIZER_ADAMW:
-        return rn_adamw_create(made, parameters, RN_OPTIONS(rn_adamw, .lr = lr, .weight_decay = decay));
-    default: return rn_adam_create(made, parameters, RN_OPTIONS(rn_adam, .lr = lr, .weight_decay = decay));
+                                 RN_OPTIONS(rn_rmsprop, .lr = lr, .momentum = phase->momentum, .weight_decay = decay,
+                                            .groups = o->groups, .group_count = o->group_count));
+    default:
+        return (phase->optimizer == RN_OPTIMIZER_ADAMW ? rn_adamw_create : rn_adam_create)(
+            made, parameters,
+            RN_OPTIONS(rn_adam, .lr = lr, .weight_decay = decay, .groups = o->groups, .group_count = o->group_count));
     }
+}
+
+/* What is trainable and in no group would stay as it is, without a word. */
+static rn_status check_coverage(const rn_optimizer *optimizer, rn_message *message)
+{
+    const rn_parameters *const parameters = optimizer->parameters;
+
+    for (size_t i = 0; i < parameters->count; i++) {
+        if (parameters->entry[i].trainable && optimizer->group_of[i] < 0)
+            return rn_fail(message, RN_INVALID_ARGUMENT,
+                           "'%s' is trainable and in no parameter group: add it to one, or freeze it",
+                           parameters->entry[i].name);
+    }
+    return RN_OK;
 }
 
 /* Steps of the schedule in all epochs. */
 static int64_t schedule_steps(const rn_trainer *trainer, const rn_phase *phase, const rn_fit_options *o)
 {
     const int64_t batches = (int64_t)rn_loader_batches(trainer->train);
+    const int64_t together = o->accumulate > 1 ? o->accumulate : 1;
 
-    return phase->epochs * (rn_phase_steps_by_batch(o) ? batches : 1);
+    return phase->epochs * (rn_phase_steps_by_batch(o) ? (batches + together - 1) / together : 1);
 }
 
 /* What follows the warm-up, or is there without one. */
@@ -114,8 +131,10 @@ bool rn_phase_schedule_ends(const rn_fit_options *options)
 
 rn_status rn_phase_make_optimizer(rn_trainer *trainer, const rn_phase *phase, const rn_fit_options *options)
 {
-    const rn_status status = make_optimizer(trainer, phase, options);
+    rn_status status = make_optimizer(trainer, phase, options);
 
+    if (status == RN_OK)
+        status = check_coverage(trainer->optimizer, &trainer->context->message);
     return status == RN_OK ? make_scheduler(trainer, phase, options) : status;
 }
 

@@ -52,6 +52,8 @@ typedef struct rn_phase {
     int32_t done;       /* epochs that were trained, when it is complete: fewer than `epochs` if it was ended early */
     uint64_t trainable; /* rn_trainable_id when it began */
     uint64_t schedule;  /* a fingerprint of the options of another schedule than StepLR; 0: none */
+    uint64_t groups;    /* of the parameter groups; 0: none */
+    uint64_t loss;      /* of another loss than plain cross entropy of a batch a step; 0: none */
     bool complete;
     bool used; /* rn_trainer_fit was called for it in this process; not written down */
 } rn_phase;

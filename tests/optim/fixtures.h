@@ -826,6 +826,13 @@ static const double schedule_one_cycle_three_momentum[] = {
     0.9, 0.9, 0.9, 0.9,
     0.9,
 };
+static const double schedule_one_cycle_short[] = {
+    0.9944154354509117, 0.9944154354509117, 0.46263710266697505, 0.46263710266697505,
+    4e-06, 4e-06, 0.4626371026669753, 0.4626371026669753,
+};
+static const double schedule_one_cycle_short_momentum[] = {
+    0.8505584586887436, 0.9037365046793212, 0.95, 0.9037365046793212,
+};
 static const double schedule_plateau[] = {
     1.0, 0.25, 1.0, 0.25,
     1.0, 0.25, 1.0, 0.25,

@@ -102,6 +102,7 @@ SCHEDULES = (
                                                 div_factor=10.0, final_div_factor=100.0, base_momentum=0.5,
                                                 max_momentum=0.9)),
     ("one_cycle_three", lambda o: L.OneCycleLR(o, 2.0, total_steps=SCHEDULE_STEPS, three_phase=True, cycle_momentum=False)),
+    ("one_cycle_short", lambda o: L.OneCycleLR(o, 1.0, total_steps=3)),
     ("plateau", lambda o: L.ReduceLROnPlateau(o, factor=0.5, patience=2, min_lr=0.02)),
     ("plateau_rises", lambda o: L.ReduceLROnPlateau(o, "max", 0.7, 0, 0.05, "abs", 3)),
     ("warm_cosine", lambda o: L.SequentialLR(o, [L.LinearLR(o, 0.01, total_iters=6), L.CosineAnnealingLR(o, 34, 0.01)], [6])),

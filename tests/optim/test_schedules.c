@@ -342,6 +342,23 @@ static void nonsense_is_refused(void **state)
     assert_int_equal(rn_sequential_lr_create(&s, NULL, NULL), RN_INVALID_ARGUMENT);
 }
 
+/* Three steps, of which not one is in the part that rises. */
+static void a_short_cycle_is_that_of_pytorch(void **state)
+{
+    rn_scheduler *s;
+
+    (void)state;
+    require_ok(context,
+               rn_one_cycle_lr_create(&s, optimizer, RN_OPTIONS(rn_one_cycle_lr, .max_lr = 1, .total_steps = 3)));
+    for (int step = 0; step <= 3; step++) {
+        assert_true(fabs(rn_optimizer_lr(optimizer, 0) / schedule_one_cycle_short[2 * step] - 1) < 1e-10);
+        assert_true(fabs(optimizer->beta1 - schedule_one_cycle_short_momentum[step]) < 1e-14);
+        if (step < 3)
+            require_ok(context, rn_scheduler_step(s, NULL));
+    }
+    rn_scheduler_destroy(s);
+}
+
 static void a_cycle_has_an_end_and_takes_the_momentum_of_the_rule(void **state)
 {
     rn_optimizer *sgd;
@@ -377,6 +394,7 @@ int main(void)
         TEST(a_state_of_another_kind_is_refused_and_changes_nothing),
         TEST(a_state_that_lacks_something_is_refused),
         TEST(nonsense_is_refused),
+        TEST(a_short_cycle_is_that_of_pytorch),
         TEST(a_cycle_has_an_end_and_takes_the_momentum_of_the_rule),
     };
 
