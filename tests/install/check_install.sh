@@ -177,7 +177,7 @@ only() # NAME PATTERN: the component has files, and only such
 check "component runtime is the library" only runtime '^\./usr/lib(/[^/]*)?/libresnet\.so\.[0-9.]+$'
 check "component dev is what compilers read" only dev '/include/resnet/[a-z]+\.h$|/libresnet\.(so|a)$|/pkgconfig/resnet\.pc$|/cmake/resnet/[a-z-]+\.cmake$'
 check "component doc is texts and sources" only doc \
-    '/share/doc/resnet/(LICENSE|[A-Za-z.-]+\.md|docs/[a-z-]+\.md|examples/((common|checkpoint|finetune|study)/)?([a-z0-9_]+\.[ch]|CMakeLists\.txt))$'
+    '/share/doc/resnet/(LICENSE|[A-Za-z.-]+\.md|docs/[a-z-]+\.md|examples/((common|checkpoint|evaluate|finetune|study)/)?([a-z0-9_]+\.[ch]|CMakeLists\.txt))$'
 if [ -d "$prefix/bin" ]; then
     check "component programs is the programs" only programs '^\./usr/bin/resnet-(finetune|predict|evaluate|bench|networks|checkpoint|depth_study)$'
     check "all seven programs are there" sh -c 'test "$(wc -l <"$1")" -eq 7' sh "$scratch/programs.files"
