@@ -12,6 +12,10 @@ if(RESNET_DEFAULT_LIBRARY STREQUAL "resnet")
     set_target_properties(${programs} PROPERTIES INSTALL_RPATH "${run_path}")
 endif()
 install(TARGETS ${programs} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT programs)
+install(FILES resnet.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT programs)
+install(FILES completion/resnet.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME resnet COMPONENT programs)
+install(FILES completion/_resnet DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT programs)
+install(FILES completion/resnet.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT programs)
 
 # The directories of ld.so itself. Others, /usr/local/lib among them, are searched only where and once ldconfig has been told.
 set(trusted /lib /usr/lib)
