@@ -110,7 +110,7 @@ static void print_error(const char *path, const char *why)
     printf("}\n");
 }
 
-static void say_what_was_understood(const rn_model *model, const photos *list, const settings *s)
+static void say_what_was_understood(const rn_model *model, const photo_list *list, const settings *s)
 {
     FILE *report = args_report(s->json || s->csv);
     char text[4096];
@@ -149,7 +149,7 @@ static int is_the_photos(rn_status status)
 }
 
 static int predict_all(const args_program *program, rn_context *context, const rn_model *model, rn_session *session,
-                       const photos *list, const settings *s)
+                       const photo_list *list, const settings *s)
 {
     size_t bad = 0;
 
@@ -174,7 +174,7 @@ static int predict_all(const args_program *program, rn_context *context, const r
 }
 
 /* The photos of the command line; 0 after a line that says why there are none. */
-static int find_photos(photos *list, const args_program *program, int count, char **paths)
+static int find_photos(photo_list *list, const args_program *program, int count, char **paths)
 {
     for (int i = 0; i < count; i++) {
         const int error = photos_add(list, paths[i]);
@@ -196,7 +196,7 @@ static int run(const args_program *program, settings *s, int count, char **paths
     rn_context *context = NULL;
     rn_model *model = NULL;
     rn_session *session = NULL;
-    photos list = { 0 };
+    photo_list list = { 0 };
     rn_status status;
     int answer = EXIT_FAILED;
 

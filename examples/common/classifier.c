@@ -167,7 +167,7 @@ int classifier_open(rn_model **model, rn_context *context, classifier *c, const 
     if (status == RN_OK)
         status = name_classes(*model, c, table);
     opened = status == RN_OK || fail(status, context, c, program);
-    if (opened && rn_model_classes(*model) == NULL)
+    if (opened && rn_model_classes(*model) == NULL && !c->numbers_do)
         text_line(stderr,
                   "%s: %s holds no names of classes: they are numbers. --classes takes names from a file with one a "
                   "line, or from the folder it was trained on%s",

@@ -11,6 +11,7 @@ typedef struct classifier {
     const char *arch;    /* the network's name, or a family's; NULL: what the file says or its tensors fit */
     const char *classes; /* a folder of class folders, or a file with a name a line; NULL: what the file says */
     const char *labels;  /* JSON of names by folder; NULL: none */
+    int numbers_do;      /* no word if classes have no names */
 } classifier;
 
 /*

@@ -17,7 +17,7 @@ typedef struct trail {
     ino_t number;
 } trail;
 
-static int add_folder(photos *list, const char *path, const struct stat *info, const trail *up);
+static int add_folder(photo_list *list, const char *path, const struct stat *info, const trail *up);
 
 static int ends_with(const char *name, const char *const *endings)
 {
@@ -29,7 +29,7 @@ static int ends_with(const char *name, const char *const *endings)
     return 0;
 }
 
-static int add_file(photos *list, const char *path)
+static int add_file(photo_list *list, const char *path)
 {
     if (list->count == list->room) {
         const size_t room = list->room > 0 ? 2 * list->room : 64;
@@ -45,7 +45,7 @@ static int add_file(photos *list, const char *path)
 }
 
 /* One name of a folder. */
-static int add_entry(photos *list, const char *path, const char *name, const trail *above)
+static int add_entry(photo_list *list, const char *path, const char *name, const trail *above)
 {
     static const char *const ours[] = { ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".bmp", NULL };
     static const char *const others[] = { ".webp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif", ".ppm", NULL };
@@ -77,7 +77,7 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int add_folder(photos *list, const char *path, const struct stat *info, const trail *up)
+static int add_folder(photo_list *list, const char *path, const struct stat *info, const trail *up)
 {
     const trail here = { up, info->st_dev, info->st_ino };
     struct dirent **entry = NULL;
@@ -98,7 +98,7 @@ static int add_folder(photos *list, const char *path, const struct stat *info, c
     return error;
 }
 
-int photos_add(photos *list, const char *path)
+int photos_add(photo_list *list, const char *path)
 {
     struct stat info;
 
@@ -107,12 +107,12 @@ int photos_add(photos *list, const char *path)
     return add_file(list, path);
 }
 
-void photos_release(photos *list)
+void photos_release(photo_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
         free(list->path[i]);
     free(list->path);
-    *list = (photos){ 0 };
+    *list = (photo_list){ 0 };
 }
 
 int photos_named(const rn_dataset *dataset, const char *message)
