@@ -14,7 +14,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define TRY(call) \
     do { \
@@ -24,18 +23,17 @@
 
 /* ---- the work -------------------------------------------------------------------------------------------------- */
 
-static rn_status open_photos(rn_dataset **train, rn_dataset **valid, rn_context *context, const settings *s)
+static rn_status open_photos(rn_dataset **train, rn_dataset **valid, rn_context *context, settings *s)
 {
-    char path[PATH_SIZE];
     rn_status status;
 
-    snprintf(path, sizeof path, "%s/train", s->data);
-    TRY(rn_image_folder_open(train, context, path, NULL));
+    TRY(rn_image_folder_find_split(s->train, sizeof s->train, context, s->data, RN_SPLIT_TRAIN));
+    TRY(rn_image_folder_open(train, context, s->train, NULL));
     if (s->labels != NULL)
         TRY(rn_dataset_load_labels(*train, s->labels));
-    snprintf(path, sizeof path, "%s/%s", s->data, s->valid);
-    status =
-        rn_image_folder_open(valid, context, path, RN_OPTIONS(rn_image_folder, .classes = rn_dataset_classes(*train)));
+    TRY(rn_image_folder_find_split(s->valid, sizeof s->valid, context, s->data, RN_SPLIT_VALID));
+    TRY(rn_image_folder_open(valid, context, s->valid,
+                             RN_OPTIONS(rn_image_folder, .classes = rn_dataset_classes(*train))));
 out:
     return status;
 }
@@ -49,6 +47,8 @@ static rn_status make_model(rn_model **model, rn_context *context, const rn_data
     s->weights.head = s->new_head ? RN_HEAD_SKIP : RN_HEAD_SKIP_IF_SIZE_DIFFERS;
     if (s->weights.path != NULL)
         TRY(weights_load(&s->weights, *model));
+    if (s->preset != NULL)
+        TRY(rn_model_set_preset(*model, s->preset));
     if (s->pipeline != NULL)
         TRY(rn_model_set_pipeline(*model, s->pipeline));
     if (s->training_pipeline != NULL)
@@ -57,12 +57,38 @@ out:
     return status;
 }
 
+/* Numbers of the library by their names; the first if there is none. */
+typedef struct choice {
+    const char *name;
+    int32_t number;
+} choice;
+
+static const choice optimizers[] = { { "adam", RN_OPTIMIZER_ADAM },
+                                     { "adamw", RN_OPTIMIZER_ADAMW },
+                                     { "rmsprop", RN_OPTIMIZER_RMSPROP },
+                                     { "sgd", RN_OPTIMIZER_SGD },
+                                     { NULL, -1 } };
+static const choice schedules[] = { { "step", RN_SCHEDULE_STEP },           { "cosine", RN_SCHEDULE_COSINE },
+                                    { "one-cycle", RN_SCHEDULE_ONE_CYCLE }, { "plateau", RN_SCHEDULE_PLATEAU },
+                                    { "constant", RN_SCHEDULE_CONSTANT },   { NULL, -1 } };
+
+static int32_t choice_of(const choice *choices, const char *name)
+{
+    while (name != NULL && choices->name != NULL && strcmp(choices->name, name) != 0)
+        choices++;
+    return choices->number;
+}
+
 static rn_status train_phase(rn_trainer *trainer, const settings *s, progress *shown, size_t phase, double lr)
 {
     progress_begin(shown, phase);
     return rn_trainer_fit(trainer,
                           RN_OPTIONS(rn_fit, .phase = shown->plan[phase].name, .epochs = shown->plan[phase].epochs,
-                                     .lr = lr, .lr_step_epochs = s->lr_step, .lr_gamma = s->lr_gamma));
+                                     .lr = lr, .lr_step_epochs = s->lr_step, .lr_gamma = s->lr_gamma,
+                                     .weight_decay = s->weight_decay, .optimizer = choice_of(optimizers, s->optimizer),
+                                     .schedule = choice_of(schedules, s->schedule), .warmup = s->warmup,
+                                     .label_smoothing = s->label_smoothing, .clip_norm = s->clip_norm,
+                                     .accumulate = s->accumulate, .stop_patience = s->patience));
 }
 
 /* What the network is worth before it is trained. */
@@ -126,7 +152,8 @@ static int finetune(const args_program *program, rn_context *context, settings *
     TRY(rn_trainer_create(&trainer, model, photos, valid,
                           RN_OPTIONS(rn_trainer, .directory = s->directory, .batch_size = s->batch, .resume = s->resume,
                                      .progress = progress_show, .progress_payload = shown,
-                                     .bad_photos = s->skip_bad_photos, .memory_limit = s->memory)));
+                                     .bad_photos = s->skip_bad_photos, .memory_limit = s->memory,
+                                     .feature_memory = s->feature_memory)));
     if (s->measure_before)
         TRY(measure_before(model, valid, s));
     shown->plan = plan;
@@ -159,17 +186,6 @@ static void fill_defaults(settings *s)
         s->frozen_epochs = 0; /* nothing is worth keeping frozen */
 }
 
-/* PyTorch's transfer learning tutorial calls it val. Gives 0 if both are there: one of them is not meant. */
-static int choose_validation(settings *s)
-{
-    char valid[PATH_SIZE], val[PATH_SIZE];
-
-    snprintf(valid, sizeof valid, "%s/valid", s->data);
-    snprintf(val, sizeof val, "%s/val", s->data);
-    s->valid = access(val, F_OK) == 0 ? "val" : "valid";
-    return access(valid, F_OK) != 0 || access(val, F_OK) != 0;
-}
-
 /* What is wrong with the settings; NULL if nothing is. */
 static const char *fault(const settings *s, int argc)
 {
@@ -183,6 +199,10 @@ static const char *fault(const settings *s, int argc)
         return "--phase goes with --resume";
     if (s->batch == 0 || s->lr_step == 0)
         return "--batch and --lr-step begin at 1";
+    if (choice_of(optimizers, s->optimizer) < 0)
+        return "--optimizer is adam, adamw, rmsprop or sgd";
+    if (choice_of(schedules, s->schedule) < 0)
+        return "--schedule is step, cosine, one-cycle, plateau or constant";
     return s->epochs == 0 && (s->frozen_epochs == 0 || s->from_scratch) ? "there is no epoch to train" : NULL;
 }
 
@@ -193,11 +213,6 @@ static int run(const args_program *program, settings *s, progress *shown)
 
     family_resolve(&s->arch, program->name);
     fill_defaults(s);
-    if (!choose_validation(s)) {
-        text_line(stderr, "%s: %s has both valid and val: which one is meant? Rename the other", program->name,
-                  s->data);
-        return EXIT_FAILED;
-    }
     if (!args_context(&context, program, s->threads, s->seed, s->precision))
         return EXIT_FAILED;
     interrupt_listen("\nstopping after this batch, and saving; once more ends at once\n");
@@ -236,6 +251,16 @@ int finetune_main(const char *name, int argc, char **argv)
           "take the head of a file of other classes" },
         { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
         { "memory", ARGS_BYTES, &s.memory, "SIZE", "limit for the maps of a step, such as 700M (none)" },
+        { "feature-memory", ARGS_BYTES, &s.feature_memory, "SIZE", "for features of the frozen part; 1: none (256M)" },
+        { "optimizer", ARGS_TEXT, &s.optimizer, "NAME", "adam, adamw, rmsprop or sgd (adam)" },
+        { "schedule", ARGS_TEXT, &s.schedule, "NAME", "step, cosine, one-cycle, plateau or constant (step)" },
+        { "warmup", ARGS_COUNT, &s.warmup, "N", "epochs in which the rate rises, before (none)" },
+        { "weight-decay", ARGS_LIMIT, &s.weight_decay, "X", "as PyTorch's optimizers have it (adamw: 1e-2)" },
+        { "label-smoothing", ARGS_LIMIT, &s.label_smoothing, "X", "of the training's loss (0)" },
+        { "clip-norm", ARGS_LIMIT, &s.clip_norm, "X", "the most that gradients may be long (no limit)" },
+        { "accumulate", ARGS_COUNT, &s.accumulate, "N", "batches that make one step (1)" },
+        { "patience", ARGS_COUNT, &s.patience, "N", "a phase ends after N epochs without a lower loss" },
+        { "preset", ARGS_TEXT, &s.preset, "NAME", "both pipelines: tutorial, reference, light, strong, none" },
         { "pipeline", ARGS_TEXT, &s.pipeline, "TEXT", "preprocessing: \"Resize(32), ToTensor()\"" },
         { "training-pipeline", ARGS_TEXT, &s.training_pipeline, "TEXT", "the same for training photos" },
         { "measure-before", ARGS_FLAG, &s.measure_before, NULL, "say how good the network is before training" },

@@ -4,6 +4,7 @@
  * confusions, scores of the classes, the surest mistakes and a grid of photos, too.
  */
 #include "common/args.h"
+#include "common/programs.h"
 
 #include <stdlib.h>
 
@@ -105,16 +106,16 @@ out:
     return status == RN_OK ? 0 : args_failed(program, status, context);
 }
 
-int main(int argc, char **argv)
+int report_main(const char *name, int argc, char **argv)
 {
     settings s = { .batch = 8, .pictures = 24 };
     const args_option options[] = {
         { "out", ARGS_TEXT, &s.out, "FILE", "the page (RUN/report.html)" },
-        { "curves", ARGS_TEXT, &s.curves, "FILE", "loss and accuracy as a drawing of their own, an SVG file" },
+        { "curves", ARGS_TEXT, &s.curves, "FILE", "loss and accuracy as an SVG file of their own" },
         { "title", ARGS_TEXT, &s.title, "TEXT", "the page's title (Training report)" },
-        { "pictures", ARGS_COUNT, &s.pictures, "N", "photos in each of the two grids, at most 1000; 0: none (24)" },
+        { "pictures", ARGS_COUNT, &s.pictures, "N", "photos in each of the two grids; 0: none (24)" },
         { "mirror", ARGS_FLAG, &s.mirror, NULL, "each photo counts with its mirror image" },
-        { "draws", ARGS_COUNT, &s.draws, "N", "each photo counts in N random views of the training's preprocessing" },
+        { "draws", ARGS_COUNT, &s.draws, "N", "each photo counts in N random training views" },
         { "batch", ARGS_COUNT, &s.batch, "N", "photos in a batch (8)" },
         { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
         { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
@@ -122,13 +123,12 @@ int main(int argc, char **argv)
         { "json", ARGS_FLAG, &s.json, NULL, "one JSON object: report, accuracy, loss, ..." },
     };
     const args_program program = {
-        "report",
-        "RUN [PHOTOS] [options]",
-        "A page about a run: RUN is what finetune wrote with --out, PHOTOS/CLASS are photos to evaluate its best "
-        "network "
-        "over.",
-        options,
-        sizeof options / sizeof options[0],
+        .name = name,
+        .usage = "RUN [PHOTOS] [options]",
+        .about = "One HTML file about a run: RUN is what training wrote with --out. PHOTOS/CLASS are\n"
+                 "photos to evaluate its best network over.",
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
     };
     rn_context *context = NULL;
     int answer = args_read(&program, &argc, argv);
@@ -148,3 +148,10 @@ int main(int argc, char **argv)
     rn_context_destroy(context);
     return args_end(&program, answer);
 }
+
+#ifndef RESNET_ONE_PROGRAM
+int main(int argc, char **argv)
+{
+    return report_main("report", argc, argv);
+}
+#endif

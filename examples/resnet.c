@@ -14,6 +14,7 @@ typedef struct command {
 static const command commands[] = {
     { "train", "resnet train", finetune_main, "teach a network the classes of your photos" },
     { "evaluate", "resnet evaluate", evaluate_main, "accuracy over a folder of photos, class by class" },
+    { "report", "resnet report", report_main, "a run as one HTML file: curves, confusions, photos" },
     { "predict", "resnet predict", predict_main, "name what is on photos" },
     { "list", "resnet list", networks_main, "the networks that have a name" },
     { "summary", "resnet summary", summary_main, "the layers of a network" },

@@ -8,6 +8,7 @@
 
 int finetune_main(const char *name, int argc, char **argv);
 int evaluate_main(const char *name, int argc, char **argv);
+int report_main(const char *name, int argc, char **argv);
 int predict_main(const char *name, int argc, char **argv);
 int networks_main(const char *name, int argc, char **argv);
 int summary_main(const char *name, int argc, char **argv);

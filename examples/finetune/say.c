@@ -38,11 +38,10 @@ static void say_photos(FILE *stream, const outlook *o)
 {
     const settings *const s = o->settings;
 
-    text_line(
-        stream,
-        "photos: %zu classes; %zu photos for training in %s/train, %zu for validation in %s/%s; %zu files passed over",
-        rn_classes_count(rn_dataset_classes(o->train)), rn_dataset_count(o->train), s->data, rn_dataset_count(o->valid),
-        s->data, s->valid, rn_dataset_ignored(o->train) + rn_dataset_ignored(o->valid));
+    text_line(stream,
+              "photos: %zu classes; %zu photos for training in %s, %zu for validation in %s; %zu files passed over",
+              rn_classes_count(rn_dataset_classes(o->train)), rn_dataset_count(o->train), s->train,
+              rn_dataset_count(o->valid), s->valid, rn_dataset_ignored(o->train) + rn_dataset_ignored(o->valid));
 }
 
 static void say_training(FILE *stream, const outlook *o)

@@ -10,14 +10,16 @@
 enum { PATH_SIZE = 4096 };
 
 typedef struct settings {
-    const char *data, *valid, *arch, *labels, *directory, *pipeline, *training_pipeline, *phase;
+    const char *data, *arch, *labels, *directory, *preset, *pipeline, *training_pipeline, *phase;
+    char train[PATH_SIZE], valid[PATH_SIZE]; /* found below `data` */
+    const char *optimizer, *schedule; /* by name; NULL: Adam, StepLR */
     const char *command; /* that goes on with this run */
     weights weights;
-    double frozen_lr, lr, lr_gamma;
+    double frozen_lr, lr, lr_gamma, label_smoothing, weight_decay, clip_norm;
     uint64_t seed;
-    int32_t frozen_epochs, epochs, lr_step, batch, threads;
+    int32_t frozen_epochs, epochs, lr_step, warmup, patience, accumulate, batch, threads;
     rn_precision precision;
-    size_t memory;
+    size_t memory, feature_memory;
     int from_scratch, new_head, measure_before, skip_bad_photos, resume, json;
 } settings;
 

@@ -2,7 +2,7 @@
 /*
  * The learning-rate range test (arXiv:1506.01186) as fastai's lr_find makes it: a step at each of exponentially rising
  * rates, until the smoothed loss is four times the least one. All of it happens to a copy: weights and statistics are
- * put back, and session, optimizer and scheduler are others than the trainer's.
+ * put back, optimizer and scheduler are others than the trainer's, and sessions are made anew for the next fit.
  */
 #include "train/fit.h"
 
@@ -17,7 +17,6 @@ enum { STEPS = 100, MOST_STEPS = 1000000, LAST_IGNORED = 5 };
 /* ---- what is put back -------------------------------------------------------------------------------------------- */
 
 typedef struct kept {
-    rn_session *training;
     rn_optimizer *optimizer;
     rn_scheduler *scheduler;
     rn_metrics sums;
@@ -29,8 +28,8 @@ static rn_status keep(kept *k, rn_trainer *trainer)
     const rn_parameters *const parameters = rn_model_parameters(trainer->model);
     rn_status status = RN_OK;
 
-    *k = (kept){ trainer->training, trainer->optimizer, trainer->scheduler, trainer->state.sums, NULL };
-    trainer->training = NULL;
+    *k = (kept){ trainer->optimizer, trainer->scheduler, trainer->state.sums, NULL };
+    rn_trainer_drop_sessions(trainer);
     trainer->optimizer = NULL;
     trainer->scheduler = NULL;
     k->values = rn_allocate_zeroed(&trainer->context->allocator, parameters->count, sizeof *k->values);
@@ -50,9 +49,8 @@ static rn_status put_back(kept *k, rn_trainer *trainer, bool changed, rn_status 
     rn_parameters *const parameters = rn_model_parameters(trainer->model);
     const rn_message why = trainer->context->message;
 
-    rn_session_destroy(trainer->training); /* first: it may stand between forward and backward */
+    rn_trainer_drop_sessions(trainer); /* first: one may stand between forward and backward */
     rn_phase_release_optimizer(trainer);
-    trainer->training = k->training;
     trainer->optimizer = k->optimizer;
     trainer->scheduler = k->scheduler;
     trainer->state.sums = k->sums;

@@ -40,7 +40,7 @@ ends() { # STATUS ARGUMENTS...
 
 commands=$("$program" --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p')
 check "the help fits a screen" fits
-check "there are seven commands" sh -c 'test $# -eq 7' sh $commands
+check "there are eight commands" sh -c 'test $# -eq 8' sh $commands
 for command in $commands; do
     check "$command: the help fits a screen" fits "$command"
     check "$command: the manual page has its options" same manual "$command"
