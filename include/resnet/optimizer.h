@@ -183,7 +183,8 @@ typedef struct rn_optimizer_load_options {
 /*
  * Takes a state back, all or nothing; what it does not name is as before its first step. It is one that
  * rn_optimizer_state_dict wrote (the rates of the groups are restored, too, whatever the options say), or one of
- * PyTorch's Adam, AdamW, RMSprop or SGD as torch.save writes it beside the weights: {'optimizer': optimizer.state_dict(), ...}.
+ * PyTorch's Adam, AdamW, RMSprop or SGD as torch.save writes it beside the weights: {'optimizer':
+ * optimizer.state_dict(), ...}.
  *
  * PyTorch numbers parameters instead of naming them, in the order of model.parameters(), group by group. If its groups
  * have as many parameters as this optimizer's, they are those. Otherwise, if it has one group, it is the run of
@@ -195,10 +196,10 @@ typedef struct rn_optimizer_load_options {
  * "optimizer.param_groups.0.lr", ".betas.0", ".weight_decay", ".params.0" and so on.
  *
  * RN_FORMAT: no such state, or one that is incomplete. RN_STATE: of another rule (AdamW for Adam where there is weight
- * decay, amsgrad, RAdam, ...: the message says what gave it away) or other groups, of parameters that this optimizer does not cover, or
- * several runs fit. RN_SHAPE names the parameter. RN_UNSUPPORTED: hyperparameters that an optimizer has once differ
- * among the file's groups. RN_INVALID_ARGUMENT: several states and no prefix (the message lists them), nothing at the
- * prefix, a pattern that matches nothing or for a state of this library. RN_NO_MEMORY.
+ * decay, amsgrad, RAdam, ...: the message says what gave it away) or other groups, of parameters that this optimizer
+ * does not cover, or several runs fit. RN_SHAPE names the parameter. RN_UNSUPPORTED: hyperparameters that an optimizer
+ * has once differ among the file's groups. RN_INVALID_ARGUMENT: several states and no prefix (the message lists them),
+ * nothing at the prefix, a pattern that matches nothing or for a state of this library. RN_NO_MEMORY.
  */
 RN_API rn_status rn_optimizer_load_state_dict(rn_optimizer *optimizer, const rn_checkpoint *state,
                                               const rn_optimizer_load_options *options);
@@ -243,8 +244,10 @@ typedef struct rn_training_export_options {
  * torch.load(weights_only=True) of PyTorch 2 reads it: nothing but dictionaries, lists, tuples, text, numbers, None and
  * tensors (1.13 with weights_only takes no file with a number that is not whole; without it takes this one).
  * model.load_state_dict(c['state_dict']) takes it strictly; optimizer.load_state_dict and scheduler.load_state_dict
- * (Adam, AdamW, RMSprop, SGD; the schedulers that rn_scheduler_load_state_dict names) of an optimizer over the same parameters in the same groups go on where this one stood. What the
- * checkpoint does not hold is left out, and so is the state of another kind of scheduler, with a warning in the log. 'mapping' is torchvision's class_to_idx, 'best_acc' what a trainer recorded.
+ * (Adam, AdamW, RMSprop, SGD; the schedulers that rn_scheduler_load_state_dict names) of an optimizer over the same
+ * parameters in the same groups go on where this one stood. What the checkpoint does not hold is left out, and so is
+ * the state of another kind of scheduler, with a warning in the log. 'mapping' is torchvision's class_to_idx,
+ * 'best_acc' what a trainer recorded.
  *
  * Metadata of the caller's own (no key that begins with "rn.") stands beside them, its key as it is, dots included:
  * text that is a number, "true" or "false" becomes one of Python's, all else a string; "best_acc", "arch" and

@@ -101,8 +101,8 @@ typedef struct rn_trainer_options {
  *
  * Warnings of the context's log say what makes the figures worth less than they look: one class only; classes with
  * fewer than five training photos; validation photos that are training photos, too (files with the same bytes; at most
- * 65,536 are opened to compare, those of equal sizes); pipelines that resize photos to scales that differ by more than a
- * quarter, or a training pipeline that resizes nothing where photos are over twice as large as what the network sees
+ * 65,536 are opened to compare, those of equal sizes); pipelines that resize photos to scales that differ by more than
+ * a quarter, or a training pipeline that resizes nothing where photos are over twice as large as what the network sees
  * (the first one is looked at).
  */
 RN_API rn_status rn_trainer_create(rn_trainer **trainer, rn_model *model, rn_dataset *train, rn_dataset *valid,
@@ -160,9 +160,9 @@ typedef struct rn_fit_options {
      * another when a fit goes on. */
     int32_t stop_patience;
     /* Batches a step of the optimizer; 0: 1. Their gradients are added up to the mean over all their photos: that of one
-     * large batch, but for batch norms, which see one batch at a time, and class weights, which are divided by their sum
-     * in each. The last step of an epoch may be of fewer. A cancel waits for the step; a photo that does not decode
-     * within one is a failure that costs the epoch. */
+     * large batch, but for batch norms, which see one batch at a time, and class weights, which are divided by their
+     * sum in each. The last step of an epoch may be of fewer. A cancel waits for the step; a photo that does not
+     * decode within one is a failure that costs the epoch. */
     int32_t accumulate;
     double stop_delta;
     double label_smoothing;     /* of training (session.h), in [0, 1]; validation's loss is the plain one */
@@ -190,12 +190,13 @@ typedef struct rn_fit_options {
  * fit goes on. RN_INVALID_ARGUMENT: a loss, or with clip_norm a gradient, that is not finite ends the fit, with the
  * last good checkpoint kept; the message says at which batch and rate, and which weights went first. A photo that does
  * not decode (dataset.h) stops it as a cancel does. RN_FORMAT also: best.safetensors is not the file that this run
- * wrote. After any other failure the trainer answers RN_STATE: a new one resumes from the directory. RN_SHAPE: not a weight for each class. RN_INVALID_ARGUMENT also: parameter groups that do
- * not cover what is trainable, and as rn_adam_create.
+ * wrote. After any other failure the trainer answers RN_STATE: a new one resumes from the directory. RN_SHAPE: not a
+ * weight for each class. RN_INVALID_ARGUMENT also: parameter groups that do not cover what is trainable, and as
+ * rn_adam_create.
  *
  * Warnings of the context's log, each once a fit: the mean loss of the epoch is over ten times what guessing costs,
- * ln(classes), and a batch's over ten times the first one's; all gradients of an epoch are 0 and the loss is that of guessing; all validation photos (ten or more) are
- * taken for one class, which not all are of.
+ * ln(classes), and a batch's over ten times the first one's; all gradients of an epoch are 0 and the loss is that of
+ * guessing; all validation photos (ten or more) are taken for one class, which not all are of.
  */
 RN_API rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options);
 
