@@ -125,8 +125,8 @@ int report_main(const char *name, int argc, char **argv)
     const args_program program = {
         .name = name,
         .usage = "RUN [PHOTOS] [options]",
-        .about = "One HTML file about a run: RUN is what training wrote with --out. PHOTOS/CLASS are\n"
-                 "photos to evaluate its best network over.",
+        .about = "One HTML file about a run: RUN is what training wrote with --out, PHOTOS/CLASS\n"
+                 "are photos to evaluate its best network over.",
         .options = options,
         .option_count = sizeof options / sizeof options[0],
     };

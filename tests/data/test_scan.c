@@ -111,7 +111,7 @@ static void contents_that_are_no_photos_are_named(void **state)
         { "k/page.jpg", "<!DOCTYPE html><html>404</html>", 31, "a web page" },
         { "k/lfs.jpg", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", 63, "git lfs pull" },
         { "k/empty.jpg", "", 0, "the file is empty" },
-        { "k/text.bmp", "hello", 5, "neither JPEG nor PNG nor BMP" },
+        { "k/text.bmp", "hello", 5, "none of JPEG, PNG, BMP" },
         { "k/cut.png", "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16, "cut short" },
     };
     const size_t count = sizeof files / sizeof *files;

@@ -93,7 +93,7 @@ static void a_folder_is_all_photos_below_and_bad_ones_are_named(void **state)
     at = text = rn_test_program_output(work, "out");
     json = object(&at);
     assert_string_equal(rn_json_string(rn_json_member(json, "photo")), "mixed/bad.jpg");
-    assert_non_null(strstr(rn_json_string(rn_json_member(json, "error")), "mixed/bad.jpg: neither JPEG"));
+    assert_non_null(strstr(rn_json_string(rn_json_member(json, "error")), "mixed/bad.jpg: none of JPEG"));
     rn_json_destroy(json);
     json = object(&at);
     assert_string_equal(rn_json_string(rn_json_member(json, "photo")), "mixed/below/good.bmp");

@@ -178,7 +178,7 @@ static void val_is_as_good_as_valid_and_both_are_refused(void **state)
     require_understood("out", "random weights", "/val", "Adam");
     rn_test_photos(photos, "valid", 2, VALID, SIDE, 3);
     assert_int_equal(run(ARGUMENTS("finetune", photos, "--arch", "cifar_resnet20", "--from-scratch")), 1);
-    rn_test_output_has(work, "err", "both valid and val");
+    rn_test_output_has(work, "err", "both val and valid");
 }
 
 /* ---- warnings ---------------------------------------------------------------------------------------------------- */

@@ -175,7 +175,7 @@ only() # NAME PATTERN: the component has files, and only such
     test -s "$scratch/$1.files" && ! grep -vE "$2" "$scratch/$1.files"
 }
 check "component runtime is the library" only runtime '^\./usr/lib(/[^/]*)?/libresnet\.so\.[0-9.]+$'
-check "component dev is what compilers read" only dev '/include/resnet/[a-z]+\.h$|/libresnet\.(so|a)$|/pkgconfig/resnet\.pc$|/cmake/resnet/[a-z-]+\.cmake$'
+check "component dev is what compilers read" only dev '/include/resnet/[a-z_]+\.h$|/libresnet\.(so|a)$|/pkgconfig/resnet\.pc$|/cmake/resnet/[a-z-]+\.cmake$'
 check "component doc is texts and sources" only doc \
     '/share/doc/resnet/(LICENSE|[A-Za-z.-]+\.md|docs/[a-z-]+\.md|examples/((common|checkpoint|evaluate|finetune|study)/)?([a-z0-9_]+\.[ch]|CMakeLists\.txt))$'
 if [ -d "$prefix/bin" ]; then
