@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The libraries we stand on, all of them packages of the system. RESNET_LIBRARIES is what the objects need to be compiled and linked.
 #
-#   Debian: libcjson-dev libjpeg-dev libstb-dev zlib1g-dev, and libcmocka-dev for the tests
+#   Debian: libcjson-dev libjpeg-dev libstb-dev zlib1g-dev; for more formats libwebp-dev libtiff-dev; and libcmocka-dev for the tests
 
 find_package(OpenMP REQUIRED COMPONENTS C)
 find_package(Threads REQUIRED)
@@ -26,6 +26,24 @@ endif()
 if(RESNET_WITH_MPI AND NOT RESNET_SANITIZE)
     find_package(MPI QUIET COMPONENTS C)
 endif()
+# rn_find_optional(WHAT module...): libraries of a format as RESNET_WITH_<WHAT> asks for it. RESNET_<WHAT> says whether the format is read.
+function(rn_find_optional what)
+    set(RESNET_${what} OFF PARENT_SCOPE)
+    string(TOUPPER "${RESNET_WITH_${what}}" wanted)
+    if(NOT wanted STREQUAL "AUTO" AND NOT wanted)
+        return()
+    endif()
+    pkg_check_modules(RESNET_LIB${what} QUIET IMPORTED_TARGET ${ARGN})
+    if(RESNET_LIB${what}_FOUND)
+        set(RESNET_${what} ON PARENT_SCOPE)
+        set(RESNET_LIBRARIES ${RESNET_LIBRARIES} PkgConfig::RESNET_LIB${what} PARENT_SCOPE)
+        set(RESNET_LIB${what}_LINK_LIBRARIES ${RESNET_LIB${what}_LINK_LIBRARIES} PARENT_SCOPE)
+    elseif(NOT wanted STREQUAL "AUTO")
+        message(FATAL_ERROR "RESNET_WITH_${what} is on, and pkg-config does not find ${ARGN}")
+    endif()
+endfunction()
+rn_find_optional(WEBP libwebpdemux libwebp)
+rn_find_optional(TIFF "libtiff-4>=4.5")
 
 # OpenMP by its target inside this build, by its libraries for those who link the static archive: their project needs no OpenMP of its own.
 # GCC's lies where every GCC looks; any other is named by its path.

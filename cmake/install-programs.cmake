@@ -2,7 +2,7 @@
 # Installs the programs, as component programs. They find the library from where they lie themselves, wherever the prefix is moved, and say nothing about
 # it where the dynamic linker looks without being told.
 
-set(programs finetune evaluate predict bench networks checkpoint depth_study)
+set(programs resnet_program depth_study)
 if(RESNET_DEFAULT_LIBRARY STREQUAL "resnet")
     set(run_path ${CMAKE_INSTALL_FULL_LIBDIR})
     if(NOT IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR} AND NOT IS_ABSOLUTE ${CMAKE_INSTALL_BINDIR})
@@ -12,6 +12,10 @@ if(RESNET_DEFAULT_LIBRARY STREQUAL "resnet")
     set_target_properties(${programs} PROPERTIES INSTALL_RPATH "${run_path}")
 endif()
 install(TARGETS ${programs} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT programs)
+install(FILES resnet.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT programs)
+install(FILES completion/resnet.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME resnet COMPONENT programs)
+install(FILES completion/_resnet DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT programs)
+install(FILES completion/resnet.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT programs)
 
 # The directories of ld.so itself. Others, /usr/local/lib among them, are searched only where and once ldconfig has been told.
 set(trusted /lib /usr/lib)
@@ -21,15 +25,14 @@ else()
     list(APPEND trusted /lib64 /usr/lib64)
 endif()
 # The prefix is known only when it is installed to (cmake --install --prefix).
-list(JOIN programs " " programs)
 list(JOIN trusted " " trusted)
 install(CODE "
     get_filename_component(bindir \"${CMAKE_INSTALL_BINDIR}\" ABSOLUTE BASE_DIR \"\${CMAKE_INSTALL_PREFIX}\")
     get_filename_component(libdir \"${CMAKE_INSTALL_LIBDIR}\" ABSOLUTE BASE_DIR \"\${CMAKE_INSTALL_PREFIX}\")
     foreach(trusted ${trusted})
         if(\"x\${libdir}\" STREQUAL \"x\${trusted}\")
-            foreach(program ${programs})
-                file(RPATH_REMOVE FILE \"\$ENV{DESTDIR}\${bindir}/resnet-\${program}\")
+            foreach(program resnet resnet-depth_study)
+                file(RPATH_REMOVE FILE \"\$ENV{DESTDIR}\${bindir}/\${program}\")
             endforeach()
         endif()
     endforeach()

@@ -65,6 +65,7 @@ set(pc_private ${RESNET_CJSON_LINK_LIBRARIES} ${ZLIB_LIBRARIES})
 if(RESNET_WITH_JPEG)
     list(APPEND pc_private ${JPEG_LIBRARIES})
 endif()
+list(APPEND pc_private ${RESNET_LIBWEBP_LINK_LIBRARIES} ${RESNET_LIBTIFF_LINK_LIBRARIES})
 rn_link_flags(pc_libs_private ${pc_private} ${RESNET_SYSTEM_LIBRARIES})
 if(RESNET_DEFAULT_LIBRARY STREQUAL "resnet_static") # nobody can link without them
     set(pc_libs_public " ${pc_libs_private}")

@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE
 #include "common/args.h"
+#include "common/programs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -213,7 +214,7 @@ static int run(const args_program *program, const settings *s)
     return answer;
 }
 
-int main(int argc, char **argv)
+int bench_main(const char *name, int argc, char **argv)
 {
     settings s = { .arch = "resnet18", .mode = "train", .batch = 8, .steps = 5 };
     const args_option options[] = {
@@ -222,19 +223,18 @@ int main(int argc, char **argv)
         { "batch", ARGS_COUNT, &s.batch, "N", "images in a batch (8)" },
         { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
         { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
-        { "memory", ARGS_BYTES, &s.memory, "SIZE",
-          "what a step may take for maps, beside weights, gradients and optimizer, such as 700M (no limit)" },
+        { "memory", ARGS_BYTES, &s.memory, "SIZE", "limit for the maps of a step, such as 700M (none)" },
         { "size", ARGS_COUNT, &s.size, "S", "height and width of the images (the network's own)" },
         { "classes", ARGS_COUNT, &s.classes, "N", "outputs (those of the published weights)" },
         { "steps", ARGS_COUNT, &s.steps, "N", "steps that are timed, 5 to 1000 (5)" },
         { "json", ARGS_FLAG, &s.json, NULL, "one JSON object: images_per_second, peak_mib, ..." },
     };
     const args_program program = {
-        "bench",
-        "--arch A --mode M [options]",
-        "Measures images a second and peak memory, with random weights and images.",
-        options,
-        sizeof options / sizeof options[0],
+        .name = name,
+        .usage = "--arch A --mode M [options]",
+        .about = "Measures images a second and peak memory, with random weights and images.",
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
     };
     const int answer = args_read(&program, &argc, argv);
 
@@ -248,3 +248,10 @@ int main(int argc, char **argv)
         return args_usage(&program, "--batch begins at 1, --steps lies between 5 and 1000");
     return args_end(&program, run(&program, &s));
 }
+
+#ifndef RESNET_ONE_PROGRAM
+int main(int argc, char **argv)
+{
+    return bench_main("bench", argc, argv);
+}
+#endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* checkpoint: what is in files of weights, the same in another container, and what differs between two of them. */
 #include "checkpoint/commands.h"
+#include "common/programs.h"
 
 #include <string.h>
 
@@ -85,31 +86,26 @@ static int run(const settings *s, int argc, char **argv)
     return checkpoint_diff(c, argv + 2);
 }
 
-int main(int argc, char **argv)
+int checkpoint_main(const char *name, int argc, char **argv)
 {
     settings s = { .command.tolerance = -1 };
     const args_option options[] = {
-        { "full", ARGS_FLAG, &s.command.full, NULL,
-          "list, diff: long values of metadata, too (--json has them anyway)" },
-        { "format", ARGS_TEXT, &s.format, "F",
-          "convert: safetensors or torch (by TO's ending: .pth .pt .th .bin); training: PyTorch's {'state_dict', "
-          "'optimizer', ...}" },
-        { "dtype", ARGS_TEXT, &s.dtype, "T", "convert: floats become float32, float16, bfloat16 or float64" },
-        { "tolerance", ARGS_LIMIT, &s.command.tolerance, "X",
-          "diff: numbers at most X apart are equal (the same bits)" },
+        { "full", ARGS_FLAG, &s.command.full, NULL, "list, diff: long values of metadata, too" },
+        { "format", ARGS_TEXT, &s.format, "F", "convert: safetensors, torch (TO's ending), training" },
+        { "dtype", ARGS_TEXT, &s.dtype, "T", "convert: float32, float16, bfloat16 or float64" },
+        { "tolerance", ARGS_LIMIT, &s.command.tolerance, "X", "diff: numbers at most X apart are equal" },
         { "no-metadata", ARGS_FLAG, &s.command.no_metadata, NULL, "diff: tensors alone are compared" },
-        { "json", ARGS_FLAG, &s.command.json, NULL,
-          "JSON: a line a file, a conversion, or a difference and the verdict" },
+        { "json", ARGS_FLAG, &s.command.json, NULL, "JSON lines" },
     };
     const args_program program = {
-        "checkpoint",
-        "list FILE... [options]\nconvert FROM TO [options]\ndiff A B [options]",
-        "Lists, converts and compares files of weights: safetensors and those of torch.save. Checksums are BLAKE2b\n"
-        "(b2sum -l 64) of the type's name and the elements in row-major order. diff exits with 0 if the two are "
-        "equal,\n"
-        "1 if they differ, 2 for trouble; with --tolerance other types alone are no difference.",
-        options,
-        sizeof options / sizeof options[0],
+        .name = name,
+        .usage = "list FILE... [options]\nconvert FROM TO [options]\ndiff A B [options]",
+        .about = "Lists, converts and compares files of weights: safetensors and those of\n"
+                 "torch.save. Format training is PyTorch's {'state_dict', 'optimizer', ...}. diff\n"
+                 "exits with 0 if the two are equal, 1 if they differ, 2 for trouble. Checksums\n"
+                 "are BLAKE2b (b2sum -l 64) of the type's name and the row-major elements.",
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
     };
     int answer = args_read(&program, &argc, argv), is_diff;
     const char *what;
@@ -126,3 +122,10 @@ int main(int argc, char **argv)
     rn_context_destroy(s.command.context);
     return args_end(&program, 0) == 0 ? answer : is_diff ? EXIT_TROUBLE : EXIT_FAILED;
 }
+
+#ifndef RESNET_ONE_PROGRAM
+int main(int argc, char **argv)
+{
+    return checkpoint_main("checkpoint", argc, argv);
+}
+#endif

@@ -324,15 +324,17 @@ int main(int argc, char **argv)
         { "threads", ARGS_COUNT, &set.threads, "N", "threads (the CPUs that there are)" },
     };
     const args_program program = {
-        "depth_study",
-        "DATA [options]",
-        "Trains plain and residual networks of several depths from scratch by the same recipe, on the 32 x 32 photos "
-        "in\n"
-        "DATA/train/CLASS, and tests them on those in DATA/test/CLASS (or valid, or val) after each epoch: a JSON "
-        "object\n"
-        "an epoch on standard output, and the ResNet paper's figure 6 in DIR/study.svg.",
-        options,
-        sizeof options / sizeof options[0],
+        .name = "depth_study",
+        .usage = "DATA [options]",
+        .about =
+            "Trains plain and residual networks of several depths from scratch by the same recipe, on the 32 x 32 "
+            "photos "
+            "in\n"
+            "DATA/train/CLASS, and tests them on those in DATA/test/CLASS (or valid, or val) after each epoch: a JSON "
+            "object\n"
+            "an epoch on standard output, and the ResNet paper's figure 6 in DIR/study.svg.",
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
     };
     const char *wrong;
     study *s;

@@ -6,7 +6,11 @@
  * logits they have.
  */
 #include "common/args.h"
-#include "common/weights.h"
+#include "common/classifier.h"
+#include "common/family.h"
+#include "common/photos.h"
+#include "common/programs.h"
+#include "evaluate/verdict.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -19,23 +23,18 @@
     } while (0)
 
 typedef struct settings {
-    const char *checkpoint, *directory, *arch, *logits, *pipeline;
+    const char *checkpoint, *directory, *arch, *logits, *csv, *pipeline;
     weights weights;
     int32_t batch, threads;
     rn_precision precision;
-    int skip_bad_photos, json;
+    int skip_bad_photos, per_class, json;
 } settings;
 
-/* A model file brings everything but the photos. */
-static rn_status open_checkpoint(rn_model **model, rn_dataset **photos, rn_context *context, const settings *s)
+/* A file that says which network it is; if it names no classes, those of the folders are compared by number. */
+static rn_status open_photos_for(rn_dataset **photos, rn_model *model, rn_context *context, const settings *s)
 {
-    rn_status status;
-
-    TRY(rn_model_open(model, context, s->checkpoint, NULL));
-    status = rn_image_folder_open(photos, context, s->directory,
-                                  RN_OPTIONS(rn_image_folder, .classes = rn_model_classes(*model)));
-out:
-    return status;
+    return rn_image_folder_open(photos, context, s->directory,
+                                RN_OPTIONS(rn_image_folder, .classes = rn_model_classes(model)));
 }
 
 /*
@@ -128,7 +127,7 @@ static void print_answer(const rn_evaluation *answer, const settings *s, const r
         printf(", \"count\": %lld, \"skipped\": %lld, \"network\": ", (long long)answer->count,
                (long long)answer->skipped);
         text_json_string(stdout, rn_model_name(model));
-        printf(", \"classes\": %lld}\n", (long long)rn_model_class_count(model));
+        printf(", \"classes\": %lld", (long long)rn_model_class_count(model));
     } else if (isnan(answer->accuracy)) {
         printf("%lld photos; their classes are not the network's, so there is no accuracy\n", (long long)answer->count);
     } else {
@@ -142,101 +141,186 @@ static void say_what_was_understood(const rn_model *model, const rn_dataset *pho
     FILE *report = args_report(s->json);
     char text[4096];
 
-    text_line(
-        report, "network: %s, %lld classes; %s", rn_model_name(model), (long long)rn_model_class_count(model),
-        weights_text(text, sizeof text, s->checkpoint != NULL ? &(weights){ .path = s->checkpoint } : &s->weights));
-    text_line(report, "photos: %zu classes; %zu photos in %s; %zu files passed over",
+    text_line(report, "network: %s, %lld classes; %s", rn_model_name(model), (long long)rn_model_class_count(model),
+              weights_text(text, sizeof text, &s->weights));
+    text_line(report, "photos: %zu classes; %zu photos in %s; %zu files passed over%s",
               rn_classes_count(rn_dataset_classes(photos)), rn_dataset_count(photos), s->directory,
-              rn_dataset_ignored(photos));
+              rn_dataset_ignored(photos),
+              rn_model_classes(model) == NULL ? "; the weights name no classes: these are compared by their order"
+                                              : "");
     text_line(report, "training: none; each photo goes through %s",
               rn_model_pipeline(model) != NULL ? rn_pipeline_text(rn_model_pipeline(model)) : "nothing");
     fflush(report);
 }
 
-static int evaluate(const args_program *program, rn_context *context, settings *s)
-{
-    rn_evaluation answer = { .struct_size = sizeof answer, .accuracy = NAN, .loss = NAN };
-    rn_dataset *photos = NULL;
-    rn_model *model = NULL;
-    float *logits = NULL;
-    size_t count = 0;
-    int not_written = 0;
-    rn_status status;
+/* ---- the work ---------------------------------------------------------------------------------------------------- */
 
-    TRY(s->checkpoint != NULL ? open_checkpoint(&model, &photos, context, s)
-                              : open_weights(&model, &photos, context, s));
-    if (s->pipeline != NULL)
-        TRY(rn_model_set_pipeline(model, s->pipeline));
-    say_what_was_understood(model, photos, s);
-    if (s->logits != NULL) {
-        count = rn_dataset_count(photos) * (size_t)rn_model_class_count(model);
-        logits = malloc(count * sizeof *logits);
-        if (logits == NULL) {
-            status = RN_NO_MEMORY;
-            goto out;
-        }
-    }
-    if (logits != NULL && (int64_t)rn_classes_count(rn_dataset_classes(photos)) != rn_model_class_count(model)) {
-        answer.count = (int64_t)rn_dataset_count(photos);
-        for (size_t i = 0; i < count; i++)
-            logits[i] = NAN;
-        TRY(logits_only(logits, context, model, photos, s));
-    } else {
-        TRY(rn_evaluate(&answer, model, photos,
-                        RN_OPTIONS(rn_evaluate, .logits = logits, .logits_count = count, .batch_size = s->batch,
-                                   .bad_photos = s->skip_bad_photos)));
-    }
-    not_written = logits != NULL && write_logits(s->logits, logits, count);
-    if (not_written)
-        text_line(stderr, "%s: %s cannot be written", program->name, s->logits);
-    else
-        print_answer(&answer, s, model);
-out:
-    free(logits);
-    rn_model_destroy(model);
-    rn_dataset_destroy(photos);
-    if (s->weights.other_names) {
-        text_line(stderr, "%s: %s. Here: --rename FROM=TO", program->name, rn_context_message(context));
-        return EXIT_FAILED;
-    }
-    if (s->weights.other_classes) {
-        text_line(stderr, "%s: %s; --ignore-class-table compares by number", program->name,
-                  rn_context_message(context));
-        return EXIT_FAILED;
-    }
-    if (status != RN_OK)
-        return args_failed(program, status, context);
-    return not_written ? EXIT_FAILED : 0;
+/* Memory for the logits, if anybody asks for them. RN_NO_MEMORY. */
+static rn_status make_logits(float **logits, size_t *count, const rn_dataset *photos, const rn_model *model,
+                             const settings *s)
+{
+    const size_t rows = rn_dataset_count(photos), classes = (size_t)rn_model_class_count(model);
+
+    *logits = NULL;
+    *count = 0;
+    if (s->logits == NULL && s->csv == NULL && !s->per_class)
+        return RN_OK;
+    if (rows > SIZE_MAX / sizeof **logits / classes)
+        return RN_NO_MEMORY;
+    *count = rows * classes;
+    *logits = malloc(*count * sizeof **logits);
+    return *logits != NULL ? RN_OK : RN_NO_MEMORY;
 }
 
-int main(int argc, char **argv)
+/* The files that were asked for; gives the path of one that cannot be written, or NULL. */
+static const char *write_files(const verdict *v, size_t count, const settings *s)
+{
+    if (s->logits != NULL && write_logits(s->logits, v->logits, count))
+        return s->logits;
+    return s->csv != NULL && verdict_write_csv(v, s->csv) != 0 ? s->csv : NULL;
+}
+
+static int fail(const args_program *program, const settings *s, rn_status status, const rn_context *context,
+                const rn_dataset *photos)
+{
+    const char *const message = rn_context_message(context), *const help =
+                                                                 s->weights.other_names ? ". Here: --rename FROM=TO"
+                                                                 : s->weights.other_classes
+                                                                     ? "; --ignore-class-table compares by number"
+                                                                 : photos_named(photos, message)
+                                                                     ? "; --skip-bad-photos leaves such photos out"
+                                                                     : NULL;
+
+    if (help == NULL)
+        return args_failed(program, status, context);
+    text_line(stderr, "%s: %s%s", program->name, message, help);
+    return EXIT_FAILED;
+}
+
+/* Loss, accuracy, logits; where the network has another number of classes than there are folders, logits alone. */
+static rn_status measure(rn_evaluation *answer, float *logits, size_t count, rn_context *context, rn_model *model,
+                         rn_dataset *photos, const settings *s)
+{
+    if (logits == NULL || (int64_t)rn_classes_count(rn_dataset_classes(photos)) == rn_model_class_count(model))
+        return rn_evaluate(answer, model, photos,
+                           RN_OPTIONS(rn_evaluate, .logits = logits, .logits_count = count, .batch_size = s->batch,
+                                      .bad_photos = s->skip_bad_photos));
+    answer->count = (int64_t)rn_dataset_count(photos);
+    for (size_t i = 0; i < count; i++)
+        logits[i] = NAN;
+    return logits_only(logits, context, model, photos, s);
+}
+
+static int print_all(const args_program *program, const rn_evaluation *answer, const verdict *v, const settings *s,
+                     const rn_model *model)
+{
+    const int per_class = s->per_class && !isnan(answer->accuracy);
+    int error = 0;
+
+    if (s->per_class && !per_class)
+        text_line(stderr, "%s: --per-class: the photos' classes are not the network's", program->name);
+    print_answer(answer, s, model);
+    if (per_class)
+        error = verdict_print(v, s->json);
+    if (s->json)
+        printf("}\n");
+    if (error != 0)
+        text_line(stderr, "%s: %s", program->name, strerror(error));
+    return error != 0 || s->per_class != per_class ? EXIT_FAILED : 0;
+}
+
+static int evaluate(const args_program *program, rn_context *context, rn_model *model, rn_dataset *photos, settings *s)
+{
+    rn_evaluation answer = { .struct_size = sizeof answer, .accuracy = NAN, .loss = NAN };
+    verdict v = { .photos = photos,
+                  .classes = rn_model_classes(model),
+                  .class_count = (size_t)rn_model_class_count(model) };
+    const char *unwritten;
+    float *logits;
+    size_t count;
+    int result;
+    rn_status status = make_logits(&logits, &count, photos, model, s);
+
+    if (status == RN_OK)
+        status = measure(&answer, logits, count, context, model, photos, s);
+    v.logits = logits;
+    if (status != RN_OK) {
+        result = fail(program, s, status, context, photos);
+    } else if ((unwritten = write_files(&v, count, s)) != NULL) {
+        text_line(stderr, "%s: %s cannot be written", program->name, unwritten);
+        result = EXIT_FAILED;
+    } else {
+        result = print_all(program, &answer, &v, s, model);
+    }
+    free(logits);
+    return result;
+}
+
+static int run(const args_program *program, settings *s)
+{
+    classifier c = { .weights = s->weights, .numbers_do = 1 };
+    rn_context *context = NULL;
+    rn_dataset *photos = NULL;
+    rn_model *model = NULL;
+    rn_status status = RN_OK;
+    int answer = EXIT_FAILED;
+
+    if (!args_context(&context, program, s->threads, 0, s->precision))
+        return EXIT_FAILED;
+    if (s->checkpoint != NULL) {
+        c.weights.path = s->checkpoint;
+        if (!classifier_open(&model, context, &c, program))
+            goto out;
+        s->weights = c.weights;
+        status = open_photos_for(&photos, model, context, s);
+    } else {
+        family_resolve(&s->arch, program->name);
+        status = open_weights(&model, &photos, context, s);
+    }
+    if (status == RN_OK && s->pipeline != NULL)
+        status = rn_model_set_pipeline(model, s->pipeline);
+    if (status == RN_OK) {
+        say_what_was_understood(model, photos, s);
+        answer = evaluate(program, context, model, photos, s);
+    } else {
+        answer = fail(program, s, status, context, photos);
+    }
+out:
+    rn_model_destroy(model);
+    rn_dataset_destroy(photos);
+    rn_context_destroy(context);
+    return answer;
+}
+
+int evaluate_main(const char *name, int argc, char **argv)
 {
     settings s = { .batch = 8 };
     const args_option options[] = {
-        { "arch", ARGS_TEXT, &s.arch, "A", "network: resnet18, squeezenet1_0, cifar_resnet20, ..." },
+        { "per-class", ARGS_FLAG, &s.per_class, NULL, "also how well each class is found, and confusions" },
+        { "csv", ARGS_TEXT, &s.csv, "FILE", "write path, label, prediction, probability" },
+        { "logits", ARGS_TEXT, &s.logits, "FILE", "write photos x classes little-endian float32" },
+        { "json", ARGS_FLAG, &s.json, NULL, "one JSON object: accuracy, loss, count, ..." },
+        { "skip-bad-photos", ARGS_FLAG, &s.skip_bad_photos, NULL, "leave out photos that do not decode" },
+        { "arch", ARGS_TEXT, &s.arch, "A", "network: resnet18, squeezenet1_0, vgg16, ..." },
         { "weights", ARGS_TEXT, &s.weights.path, "FILE", "its weights: .pth, .pt, .safetensors" },
-        { "prefix", ARGS_TEXT, &s.weights.prefix, "NAME", "which network, where the file of weights holds several" },
-        { "rename", ARGS_TEXT, &s.weights.rename, "FROM=TO,...",
-          "other beginnings of names in the file of weights; FROM alone leaves tensors out" },
-        { "ignore-class-table", ARGS_FLAG, &s.weights.ignore_classes, NULL,
-          "compare with the photos' classes by number, whatever the file calls them" },
-        { "logits", ARGS_TEXT, &s.logits, "FILE",
-          "write photos x classes little-endian float32, in the order of the folder" },
-        { "pipeline", ARGS_TEXT, &s.pipeline, "TEXT", "preprocessing instead of the network's own" },
         { "batch", ARGS_COUNT, &s.batch, "N", "photos in a batch (8)" },
         { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
         { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
-        { "skip-bad-photos", ARGS_FLAG, &s.skip_bad_photos, NULL, "leave out photos that do not decode" },
-        { "json", ARGS_FLAG, &s.json, NULL, "one JSON object: accuracy, loss, count, ..." },
+        ARGS_MORE,
+        { "prefix", ARGS_TEXT, &s.weights.prefix, "NAME", "which network of the file, where it holds several" },
+        { "rename", ARGS_TEXT, &s.weights.rename, "FROM=TO,...", "other names for the file's; FROM alone leaves out" },
+        { "ignore-class-table", ARGS_FLAG, &s.weights.ignore_classes, NULL, "compare classes by number, not by name" },
+        { "pipeline", ARGS_TEXT, &s.pipeline, "TEXT", "preprocessing instead of the network's own" },
     };
     const args_program program = {
-        "evaluate",
-        "CHECKPOINT DIR [options]\n--arch A --weights FILE DIR [options]",
-        "Loss and accuracy over the photos in DIR/CLASS. CHECKPOINT is a file that finetune wrote.",
-        options,
-        sizeof options / sizeof options[0],
+        .name = name,
+        .usage = "CHECKPOINT DIR [options]\n--arch A --weights FILE DIR [options]",
+        .about = "Loss and accuracy over the photos in DIR/CLASS. CHECKPOINT is a file that\n"
+                 "training wrote, or a PyTorch file.\n"
+                 "Exit status: 0; 1 failure; 2 wrong usage.",
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
     };
-    rn_context *context = NULL;
     int answer = args_read(&program, &argc, argv);
 
     if (answer >= 0)
@@ -250,9 +334,12 @@ int main(int argc, char **argv)
         return args_usage(&program, "--batch begins at 1");
     s.checkpoint = s.arch != NULL ? NULL : argv[1];
     s.directory = argv[argc - 1];
-    if (!args_context(&context, &program, s.threads, 0, s.precision))
-        return args_end(&program, EXIT_FAILED);
-    answer = evaluate(&program, context, &s);
-    rn_context_destroy(context);
-    return args_end(&program, answer);
+    return args_end(&program, run(&program, &s));
 }
+
+#ifndef RESNET_ONE_PROGRAM
+int main(int argc, char **argv)
+{
+    return evaluate_main("evaluate", argc, argv);
+}
+#endif

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fashion_mnist: writes pictures of Debian's package dataset-fashion-mnist out as folders of PNG files, for
- * quickstart.sh.
- *
- * Format: http://yann.lecun.com/exdb/mnist/ (IDX, gzipped): big-endian magic number and sizes, then bytes. The pictures
- * are 28 x 28, grey. Which ones are taken is fixed: the first of each class, training pictures from the training set,
- * the others from the test set.
+ * fashion_mnist: writes pictures of Debian's package dataset-fashion-mnist (28 x 28, grey, IDX packed by gzip) out as
+ * folders of PNG files, for quickstart.sh. Which ones are taken is fixed: the first of each class, training pictures
+ * from the training set, the others from the test set.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "common/args.h"
@@ -14,28 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <zlib.h>
 
-#define STB_IMAGE_WRITE_STATIC
-#define STB_IMAGE_WRITE_IMPLEMENTATION
-#if defined(__GNUC__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-function"
-#endif
-#include <stb/stb_image_write.h>
-#if defined(__GNUC__)
-#pragma GCC diagnostic pop
-#endif
+#define TRY(call) \
+    do { \
+        if ((status = (call)) != RN_OK) \
+            goto out; \
+    } while (0)
 
-enum { SIDE = 28, CLASSES = 10, PATH_SIZE = 4096 };
+enum { SIDE = 28, PIXELS = 3 * SIDE * SIDE, CLASSES = 10, BATCH = 100, PATH_SIZE = 4096, NAME_SIZE = 64 };
 
 static const char *const class_names[CLASSES] = { "t-shirt", "trouser", "pullover", "dress", "coat",
                                                   "sandal",  "shirt",   "sneaker",  "bag",   "ankle-boot" };
-
-typedef struct pictures {
-    unsigned char *pixels, *labels; /* count x SIDE x SIDE; count */
-    uint32_t count;
-} pictures;
 
 static int failed(const char *path, const char *why)
 {
@@ -43,106 +29,169 @@ static int failed(const char *path, const char *why)
     return 1;
 }
 
-static uint32_t big_endian(const unsigned char *bytes)
-{
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
-/*
- * Reads one IDX file whose items have `item` bytes after `header` bytes of head; *count becomes the number of items, or
- * must equal it if not 0.
- */
-static int read_idx(unsigned char **items, uint32_t *count, const char *path, uint32_t magic, unsigned header,
-                    size_t item)
-{
-    unsigned char head[16];
-    gzFile file = gzopen(path, "rb");
-    int answer = 0;
-
-    if (file == NULL)
-        return failed(path, "cannot be opened; Debian's package dataset-fashion-mnist has it");
-    if (gzread(file, head, header) != (int)header || big_endian(head) != magic ||
-        (*count != 0 && *count != big_endian(head + 4)) ||
-        (header == 16 && (big_endian(head + 8) != SIDE || big_endian(head + 12) != SIDE)))
-        answer = failed(path, "is not the file that was expected");
-    if (answer == 0) {
-        *count = big_endian(head + 4);
-        *items = *count <= 1000000 ? malloc(*count * item + 1) : NULL;
-        if (*items == NULL || gzread(file, *items, (unsigned)(*count * item)) != (int)(*count * item))
-            answer = failed(path, "cannot be read to its end");
-    }
-    gzclose(file);
-    return answer;
-}
-
-static int read_pictures(pictures *set, const char *source, const char *part)
-{
-    char path[PATH_SIZE];
-
-    snprintf(path, sizeof path, "%s/%s-images-idx3-ubyte.gz", source, part);
-    if (read_idx(&set->pixels, &set->count, path, 0x803, 16, SIDE * SIDE) != 0)
-        return 1;
-    snprintf(path, sizeof path, "%s/%s-labels-idx1-ubyte.gz", source, part);
-    return read_idx(&set->labels, &set->count, path, 0x801, 8, 1);
-}
-
 static int make_directory(const char *path)
 {
     return mkdir(path, 0777) != 0 && errno != EEXIST ? failed(path, strerror(errno)) : 0;
 }
 
-/* The first `wanted` pictures of class `label` as OUT/part/class/00000.png, numbered as in the set. */
-static int write_class(const pictures *set, const char *out, const char *part, int label, int32_t wanted)
+static rn_status open_pictures(rn_dataset **set, rn_context *context, const char *source, const char *part)
 {
-    char path[PATH_SIZE];
-    int32_t written = 0;
+    char images[PATH_SIZE], labels[PATH_SIZE];
+    rn_classes *classes;
+    rn_status status = rn_classes_create(&classes, context, class_names, NULL, CLASSES);
 
-    snprintf(path, sizeof path, "%s/%s", out, part);
-    if (make_directory(path) != 0)
-        return 1;
-    snprintf(path, sizeof path, "%s/%s/%s", out, part, class_names[label]);
-    if (make_directory(path) != 0)
-        return 1;
-    for (uint32_t i = 0; i < set->count && written < wanted; i++) {
-        if (set->labels[i] != label)
-            continue;
-        snprintf(path, sizeof path, "%s/%s/%s/%05u.png", out, part, class_names[label], i);
-        if (!stbi_write_png(path, SIDE, SIDE, 1, set->pixels + (size_t)i * SIDE * SIDE, SIDE))
-            return failed(path, "cannot be written");
-        written++;
-    }
-    return written == wanted ? 0 : failed(path, "there are not so many pictures of this class");
+    if (status != RN_OK)
+        return status;
+    snprintf(images, sizeof images, "%s/%s-images-idx3-ubyte.gz", source, part);
+    snprintf(labels, sizeof labels, "%s/%s-labels-idx1-ubyte.gz", source, part);
+    status = rn_idx_open(set, context, images, labels, RN_OPTIONS(rn_idx, .classes = classes));
+    rn_classes_destroy(classes);
+    return status;
 }
 
-static int write_part(const char *source, const char *file_part, const char *out, const char *part, const char *classes,
-                      int32_t wanted)
+/* The first `wanted` pictures of each class, and the class's folder. 0 after a line that says what is missing. */
+static size_t choose(size_t *indices, const rn_dataset *set, const char *folder, const char *classes, int32_t wanted)
 {
-    pictures set = { 0 };
-    int answer = read_pictures(&set, source, file_part);
+    char path[PATH_SIZE + NAME_SIZE];
+    size_t chosen = 0;
 
-    for (const char *digit = classes; *digit != '\0' && answer == 0; digit++)
-        answer = write_class(&set, out, part, *digit - '0', wanted);
-    free(set.pixels);
-    free(set.labels);
+    for (const char *digit = classes; *digit != '\0'; digit++) {
+        int32_t found = 0;
+
+        snprintf(path, sizeof path, "%s/%s", folder, class_names[*digit - '0']);
+        if (make_directory(path) != 0)
+            return 0;
+        for (size_t i = 0; i < rn_dataset_count(set) && found < wanted; i++)
+            if (rn_dataset_label(set, i) == *digit - '0') {
+                indices[chosen++] = i;
+                found++;
+            }
+        if (found < wanted) {
+            failed(path, "there are not so many pictures of this class");
+            return 0;
+        }
+    }
+    return chosen;
+}
+
+/* Picture `index` of the batch as FOLDER/class/00000.png, numbered as in the set. */
+static rn_status write_picture(rn_context *context, const rn_batch *batch, size_t index, const float *floats,
+                               const rn_dataset *chosen, const size_t *indices, const char *folder)
+{
+    const size_t sample = rn_batch_sample(batch, index);
+    const int64_t shape[] = { 3, SIDE, SIDE };
+    float pixels[PIXELS];
+    char path[PATH_SIZE + NAME_SIZE];
+    rn_tensor *tensor = NULL;
+    rn_image *image = NULL;
+    rn_status status;
+
+    memcpy(pixels, floats + index * PIXELS, sizeof pixels);
+    snprintf(path, sizeof path, "%s/%s/%05zu.png", folder, class_names[rn_dataset_label(chosen, sample)],
+             indices[sample]);
+    TRY(rn_tensor_wrap(&tensor, context, RN_FLOAT32, 3, shape, RN_ROW_MAJOR, pixels, sizeof pixels));
+    TRY(rn_image_from_tensor(&image, context, tensor, NULL));
+    status = rn_image_write_png(image, path);
+out:
+    rn_image_destroy(image);
+    rn_tensor_destroy(tensor);
+    return status;
+}
+
+static rn_status write_pictures(rn_context *context, rn_dataset *chosen, const size_t *indices, const char *folder)
+{
+    static float floats[BATCH * PIXELS];
+    rn_pipeline *pipeline = NULL;
+    rn_loader *loader = NULL;
+    const rn_batch *batch;
+    rn_status status;
+
+    TRY(rn_pipeline_create(&pipeline, context, "ToTensor()"));
+    TRY(rn_loader_create(&loader, chosen, pipeline,
+                         RN_OPTIONS(rn_loader, .batch_size = BATCH, .height = SIDE, .width = SIDE)));
+    TRY(rn_loader_start(loader, 0));
+    while ((status = rn_loader_next(&batch, loader)) == RN_OK) {
+        const size_t count = rn_batch_size(batch);
+
+        TRY(rn_tensor_read(rn_batch_images(batch), RN_FLOAT32, floats, count * PIXELS * sizeof(float)));
+        for (size_t i = 0; i < count; i++)
+            TRY(write_picture(context, batch, i, floats, chosen, indices, folder));
+    }
+out:
+    rn_loader_destroy(loader);
+    rn_pipeline_destroy(pipeline);
+    return status == RN_END ? RN_OK : status;
+}
+
+static int write_part(const args_program *program, rn_context *context, const char *source, const char *file_part,
+                      const char *folder, const char *classes, int32_t wanted)
+{
+    rn_dataset *set = NULL, *chosen = NULL;
+    size_t *indices = NULL, count;
+    rn_status status = open_pictures(&set, context, source, file_part);
+    int answer = EXIT_FAILED;
+
+    if (status != RN_OK) {
+        answer = args_failed(program, status, context);
+        failed(source, "Debian's package dataset-fashion-mnist has its files");
+        goto out;
+    }
+    indices = malloc((size_t)CLASSES * rn_dataset_count(set) * sizeof *indices);
+    if (indices == NULL)
+        failed(source, "no memory for a list of its pictures");
+    if (indices == NULL || make_directory(folder) != 0)
+        goto out;
+    count = choose(indices, set, folder, classes, wanted);
+    if (count == 0) {
+        answer = wanted == 0 ? 0 : EXIT_FAILED;
+        goto out;
+    }
+    TRY(rn_dataset_subset(&chosen, set, indices, count));
+    TRY(write_pictures(context, chosen, indices, folder));
+    answer = 0;
+out:
+    if (set != NULL && status != RN_OK)
+        answer = args_failed(program, status, context);
+    free(indices);
+    rn_dataset_destroy(chosen);
+    rn_dataset_destroy(set);
+    return answer;
+}
+
+static int write_both(const args_program *program, const char *source, const char *out, const char *classes,
+                      const int32_t wanted[2])
+{
+    static const char *const file_parts[] = { "train", "t10k" }, *const parts[] = { "train", "valid" };
+    char folder[PATH_SIZE];
+    rn_context *context;
+    int answer = 0;
+
+    if (make_directory(out) != 0 || !args_context(&context, program, 1, 0, RN_PRECISION_FLOAT32))
+        return EXIT_FAILED;
+    for (size_t i = 0; i < 2 && answer == 0; i++) {
+        snprintf(folder, sizeof folder, "%s/%s", out, parts[i]);
+        answer = write_part(program, context, source, file_parts[i], folder, classes, wanted[i]);
+    }
+    rn_context_destroy(context);
     return answer;
 }
 
 int main(int argc, char **argv)
 {
     const char *source = "/usr/share/datasets/fashion-mnist", *classes = "0123456789";
-    int32_t train = 100, valid = 100;
+    int32_t wanted[2] = { 100, 100 };
     const args_option options[] = {
         { "source", ARGS_TEXT, &source, "DIR", "where the package's files lie (/usr/share/datasets/fashion-mnist)" },
         { "classes", ARGS_TEXT, &classes, "DIGITS", "which classes, e.g. 0135 (all ten)" },
-        { "train", ARGS_COUNT, &train, "N", "training pictures of each class (100)" },
-        { "valid", ARGS_COUNT, &valid, "N", "validation pictures of each class (100)" },
+        { "train", ARGS_COUNT, &wanted[0], "N", "training pictures of each class (100)" },
+        { "valid", ARGS_COUNT, &wanted[1], "N", "validation pictures of each class (100)" },
     };
     const args_program program = {
-        "fashion_mnist",
-        "OUT [options]",
-        "Writes Fashion-MNIST as OUT/train/CLASS/*.png and OUT/valid/CLASS/*.png.",
-        options,
-        sizeof options / sizeof options[0],
+        .name = "fashion_mnist",
+        .usage = "OUT [options]",
+        .about = "Writes Fashion-MNIST as OUT/train/CLASS/*.png and OUT/valid/CLASS/*.png.",
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
     };
     const int answer = args_read(&program, &argc, argv);
 
@@ -150,10 +199,7 @@ int main(int argc, char **argv)
         return answer;
     if (argc != 2)
         return args_usage(&program, "give one folder to write to");
-    if (*classes == '\0' || strspn(classes, "0123456789") != strlen(classes))
+    if (*classes == '\0' || strspn(classes, "0123456789") != strlen(classes) || strlen(classes) > CLASSES)
         return args_usage(&program, "--classes is made of the digits 0 to 9");
-    if (make_directory(argv[1]) != 0 || write_part(source, "train", argv[1], "train", classes, train) != 0 ||
-        write_part(source, "t10k", argv[1], "valid", classes, valid) != 0)
-        return EXIT_FAILED;
-    return 0;
+    return write_both(&program, source, argv[1], classes, wanted);
 }

@@ -5,13 +5,16 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "common/args.h"
+#include "common/family.h"
+#include "common/interrupt.h"
 #include "common/machines.h"
-#include "common/progress.h"
-#include "common/weights.h"
+#include "common/programs.h"
+#include "common/terminal.h"
+#include "finetune/settings.h"
 
-#include <signal.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define TRY(call) \
     do { \
@@ -19,97 +22,19 @@
             goto out; \
     } while (0)
 
-enum { PATH_SIZE = 4096 };
-
-typedef struct settings {
-    const char *data, *valid, *arch, *labels, *directory, *pipeline, *training_pipeline, *phase;
-    weights weights;
-    double frozen_lr, lr, lr_gamma;
-    uint64_t seed;
-    int32_t frozen_epochs, epochs, lr_step, batch, threads, slices;
-    const rn_collective *collective; /* the processes that mpirun has started, or NULL */
-    rn_precision precision;
-    size_t memory;
-    int from_scratch, new_head, measure_before, skip_bad_photos, resume, json;
-} settings;
-
-static volatile sig_atomic_t stop_asked;
-
-static void ask_to_stop(int signal_number)
-{
-    (void)signal_number;
-    stop_asked = 1;
-}
-
-/* The first Ctrl-C asks; a second one ends the program as usual. */
-static void listen_to_signals(void)
-{
-    struct sigaction action = { .sa_handler = ask_to_stop };
-
-    action.sa_flags = (int)SA_RESETHAND;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
-/* ---- what was understood ---------------------------------------------------------------------------------------- */
-
-static void say_network(FILE *stream, const rn_model *model, const settings *s)
-{
-    char last[PATH_SIZE] = "", text[PATH_SIZE];
-
-    if (s->resume && snprintf(last, sizeof last, "%s/last.safetensors", s->directory) >= 0 && access(last, F_OK) != 0)
-        last[0] = '\0';
-    text_line(stream, "network: %s, %lld classes; %s%s%s", rn_model_name(model), (long long)rn_model_class_count(model),
-              weights_text(text, sizeof text, &s->weights), last[0] != '\0' ? "; then those of the run so far, " : "",
-              last);
-}
-
-static void say_photos(FILE *stream, const rn_dataset *train, const rn_dataset *valid, const settings *s)
-{
-    text_line(
-        stream,
-        "photos: %zu classes; %zu photos for training in %s/train, %zu for validation in %s/%s; %zu files passed over",
-        rn_classes_count(rn_dataset_classes(train)), rn_dataset_count(train), s->data, rn_dataset_count(valid), s->data,
-        s->valid, rn_dataset_ignored(train) + rn_dataset_ignored(valid));
-}
-
-/* Counts what the frozen phase will train by freezing for a moment. */
-static rn_status say_training(FILE *stream, rn_model *model, const settings *s)
-{
-    const rn_parameters *parameters = rn_model_parameters(model);
-    const long long all = rn_parameters_elements(parameters, 0);
-    char frozen[160] = "", whole[160] = "";
-    rn_status status = RN_OK;
-
-    if (s->frozen_epochs > 0 && s->phase == NULL) {
-        TRY(rn_model_freeze_backbone(model));
-        snprintf(frozen, sizeof frozen, "%d epoch%s of the head (%lld of %lld parameters) at %g", s->frozen_epochs,
-                 s->frozen_epochs == 1 ? "" : "s", (long long)rn_parameters_elements(parameters, 1), all, s->frozen_lr);
-        TRY(rn_model_unfreeze(model, "*"));
-    }
-    if (s->epochs > 0)
-        snprintf(whole, sizeof whole, "%d epoch%s of everything (%lld parameters) at %g", s->epochs,
-                 s->epochs == 1 ? "" : "s", all, s->lr);
-    text_line(stream, "training: %s%s%s; Adam, rate times %g every %d epochs, batches of %d", frozen,
-              *frozen != '\0' && *whole != '\0' ? ", then " : "", whole, s->lr_gamma, s->lr_step, s->batch);
-out:
-    return status;
-}
-
 /* ---- the work -------------------------------------------------------------------------------------------------- */
 
-static rn_status open_photos(rn_dataset **train, rn_dataset **valid, rn_context *context, const settings *s)
+static rn_status open_photos(rn_dataset **train, rn_dataset **valid, rn_context *context, settings *s)
 {
-    char path[PATH_SIZE];
     rn_status status;
 
-    snprintf(path, sizeof path, "%s/train", s->data);
-    TRY(rn_image_folder_open(train, context, path, NULL));
+    TRY(rn_image_folder_find_split(s->train, sizeof s->train, context, s->data, RN_SPLIT_TRAIN));
+    TRY(rn_image_folder_open(train, context, s->train, NULL));
     if (s->labels != NULL)
         TRY(rn_dataset_load_labels(*train, s->labels));
-    snprintf(path, sizeof path, "%s/%s", s->data, s->valid);
-    status =
-        rn_image_folder_open(valid, context, path, RN_OPTIONS(rn_image_folder, .classes = rn_dataset_classes(*train)));
+    TRY(rn_image_folder_find_split(s->valid, sizeof s->valid, context, s->data, RN_SPLIT_VALID));
+    TRY(rn_image_folder_open(valid, context, s->valid,
+                             RN_OPTIONS(rn_image_folder, .classes = rn_dataset_classes(*train))));
 out:
     return status;
 }
@@ -123,6 +48,8 @@ static rn_status make_model(rn_model **model, rn_context *context, const rn_data
     s->weights.head = s->new_head ? RN_HEAD_SKIP : RN_HEAD_SKIP_IF_SIZE_DIFFERS;
     if (s->weights.path != NULL)
         TRY(weights_load(&s->weights, *model));
+    if (s->preset != NULL)
+        TRY(rn_model_set_preset(*model, s->preset));
     if (s->pipeline != NULL)
         TRY(rn_model_set_pipeline(*model, s->pipeline));
     if (s->training_pipeline != NULL)
@@ -131,10 +58,38 @@ out:
     return status;
 }
 
-static rn_status train_phase(rn_trainer *trainer, const settings *s, const char *phase, int32_t epochs, double lr)
+/* Numbers of the library by their names; the first if there is none. */
+typedef struct choice {
+    const char *name;
+    int32_t number;
+} choice;
+
+static const choice optimizers[] = { { "adam", RN_OPTIMIZER_ADAM },
+                                     { "adamw", RN_OPTIMIZER_ADAMW },
+                                     { "rmsprop", RN_OPTIMIZER_RMSPROP },
+                                     { "sgd", RN_OPTIMIZER_SGD },
+                                     { NULL, -1 } };
+static const choice schedules[] = { { "step", RN_SCHEDULE_STEP },           { "cosine", RN_SCHEDULE_COSINE },
+                                    { "one-cycle", RN_SCHEDULE_ONE_CYCLE }, { "plateau", RN_SCHEDULE_PLATEAU },
+                                    { "constant", RN_SCHEDULE_CONSTANT },   { NULL, -1 } };
+
+static int32_t choice_of(const choice *choices, const char *name)
 {
-    return rn_trainer_fit(trainer, RN_OPTIONS(rn_fit, .phase = phase, .epochs = epochs, .lr = lr,
-                                              .lr_step_epochs = s->lr_step, .lr_gamma = s->lr_gamma));
+    while (name != NULL && choices->name != NULL && strcmp(choices->name, name) != 0)
+        choices++;
+    return choices->number;
+}
+
+static rn_status train_phase(rn_trainer *trainer, const settings *s, progress *shown, size_t phase, double lr)
+{
+    progress_begin(shown, phase);
+    return rn_trainer_fit(trainer,
+                          RN_OPTIONS(rn_fit, .phase = shown->plan[phase].name, .epochs = shown->plan[phase].epochs,
+                                     .lr = lr, .lr_step_epochs = s->lr_step, .lr_gamma = s->lr_gamma,
+                                     .weight_decay = s->weight_decay, .optimizer = choice_of(optimizers, s->optimizer),
+                                     .schedule = choice_of(schedules, s->schedule), .warmup = s->warmup,
+                                     .label_smoothing = s->label_smoothing, .clip_norm = s->clip_norm,
+                                     .accumulate = s->accumulate, .stop_patience = s->patience));
 }
 
 /* What the network is worth before it is trained. */
@@ -149,42 +104,72 @@ static rn_status measure_before(rn_model *model, rn_dataset *valid, const settin
     return status;
 }
 
-static rn_status finetune(rn_context *context, settings *s, progress *shown, double *accuracy)
+/* The phases of the run; gives their number. */
+static size_t make_plan(progress_phase plan[2], const settings *s)
 {
-    FILE *report = args_report(s->json);
-    rn_dataset *train = NULL, *valid = NULL;
-    rn_model *model = NULL;
-    rn_trainer *trainer = NULL;
-    rn_status status;
+    size_t count = 0;
 
-    TRY(open_photos(&train, &valid, context, s));
-    TRY(make_model(&model, context, train, s));
-    say_network(report, model, s);
-    say_photos(report, train, valid, s);
-    TRY(say_training(report, model, s));
-    machines_say(report, s->slices);
-    fflush(report);
-    TRY(rn_trainer_create(&trainer, model, train, valid,
-                          RN_OPTIONS(rn_trainer, .directory = s->directory, .batch_size = s->batch, .resume = s->resume,
-                                     .progress = progress_show, .progress_payload = shown,
-                                     .bad_photos = s->skip_bad_photos, .memory_limit = s->memory, .slices = s->slices,
-                                     .collective = s->collective)));
-    if (s->measure_before)
-        TRY(measure_before(model, valid, s));
-    if (s->frozen_epochs > 0 && s->phase == NULL) {
+    if (s->frozen_epochs > 0 && s->phase == NULL)
+        plan[count++] = (progress_phase){ .name = "frozen", .epochs = s->frozen_epochs, .work = 1 };
+    if (s->epochs > 0)
+        plan[count++] = (progress_phase){ .name = s->phase != NULL ? s->phase : "all", .epochs = s->epochs, .work = 3 };
+    return count;
+}
+
+static rn_status train(rn_trainer *trainer, rn_model *model, const settings *s, progress *shown)
+{
+    const int frozen = s->frozen_epochs > 0 && s->phase == NULL;
+    rn_status status = RN_OK;
+
+    if (frozen) {
         TRY(rn_model_freeze_backbone(model));
-        TRY(train_phase(trainer, s, "frozen", s->frozen_epochs, s->frozen_lr));
+        TRY(train_phase(trainer, s, shown, 0, s->frozen_lr));
         TRY(rn_model_unfreeze(model, "*"));
     }
     if (s->epochs > 0)
-        TRY(train_phase(trainer, s, s->phase != NULL ? s->phase : "all", s->epochs, s->lr));
-    *accuracy = rn_trainer_best_accuracy(trainer);
+        TRY(train_phase(trainer, s, shown, (size_t)frozen, s->lr));
+    if (shown->epochs_done == 0)
+        text_line(args_report(s->json), "nothing was left to train: the run has all of its epochs");
 out:
+    return status;
+}
+
+static int finetune(const args_program *program, rn_context *context, settings *s, progress *shown)
+{
+    rn_dataset *photos = NULL, *valid = NULL;
+    rn_model *model = NULL;
+    rn_trainer *trainer = NULL;
+    progress_phase plan[2];
+    outlook o = { .context = context, .settings = s };
+    rn_status status;
+    int answer;
+
+    TRY(open_photos(&photos, &valid, context, s));
+    TRY(make_model(&model, context, photos, s));
+    o.model = model;
+    o.train = photos;
+    o.valid = valid;
+    TRY(say_start(&o));
+    machines_say(args_report(s->json), s->slices);
+    TRY(rn_trainer_create(&trainer, model, photos, valid,
+                          RN_OPTIONS(rn_trainer, .directory = s->directory, .batch_size = s->batch, .resume = s->resume,
+                                     .progress = progress_show, .progress_payload = shown,
+                                     .bad_photos = s->skip_bad_photos, .memory_limit = s->memory,
+                                     .feature_memory = s->feature_memory, .slices = s->slices,
+                                     .collective = s->collective)));
+    if (s->measure_before)
+        TRY(measure_before(model, valid, s));
+    shown->plan = plan;
+    shown->plan_count = make_plan(plan, s);
+    shown->valid_batches = ((int64_t)rn_dataset_count(valid) + s->batch - 1) / s->batch;
+    TRY(train(trainer, model, s, shown));
+out:
+    answer = say_end(program, s, status, &o, shown, trainer != NULL ? rn_trainer_best_accuracy(trainer) : NAN);
     rn_trainer_destroy(trainer);
     rn_model_destroy(model);
     rn_dataset_destroy(valid);
-    rn_dataset_destroy(train);
-    return status;
+    rn_dataset_destroy(photos);
+    return answer;
 }
 
 /* What is not given and depends on the rest. */
@@ -204,134 +189,124 @@ static void fill_defaults(settings *s)
         s->frozen_epochs = 0; /* nothing is worth keeping frozen */
 }
 
-/* PyTorch's transfer learning tutorial calls it val. Gives 0 if both are there: one of them is not meant. */
-static int choose_validation(settings *s)
+/* What is wrong with the settings; NULL if nothing is. */
+static const char *fault(const settings *s, int argc)
 {
-    char valid[PATH_SIZE], val[PATH_SIZE];
-
-    snprintf(valid, sizeof valid, "%s/valid", s->data);
-    snprintf(val, sizeof val, "%s/val", s->data);
-    s->valid = access(val, F_OK) == 0 ? "val" : "valid";
-    return access(valid, F_OK) != 0 || access(val, F_OK) != 0;
+    if (argc != 2)
+        return argc < 2 ? "the folder of photos is missing" : "there can be one folder of photos only";
+    if (s->arch == NULL)
+        return "--arch is missing";
+    if ((s->weights.path != NULL) == (s->from_scratch != 0))
+        return "give either --weights or --from-scratch";
+    if (s->phase != NULL && !s->resume)
+        return "--phase goes with --resume";
+    if (s->batch == 0 || s->lr_step == 0)
+        return "--batch and --lr-step begin at 1";
+    if (choice_of(optimizers, s->optimizer) < 0)
+        return "--optimizer is adam, adamw, rmsprop or sgd";
+    if (choice_of(schedules, s->schedule) < 0)
+        return "--schedule is step, cosine, one-cycle, plateau or constant";
+    return s->epochs == 0 && (s->frozen_epochs == 0 || s->from_scratch) ? "there is no epoch to train" : NULL;
 }
 
-static int end(const args_program *program, const settings *s, rn_status status, const rn_context *context,
-               const progress *shown, double accuracy)
+static int run(const args_program *program, settings *s, progress *shown)
 {
-    if (status != RN_OK && !machines_speak())
+    rn_context *context = NULL;
+    int answer;
+
+    family_resolve(&s->arch, program->name);
+    fill_defaults(s);
+    if (!machines_join(&s->collective, program->name))
         return EXIT_FAILED;
-    if (shown->terminal && status != RN_OK)
-        printf("\n");
-    if (status == RN_CANCELLED) {
-        text_line(stderr, "%s: %s; the same command with --resume goes on from there", program->name,
-                  rn_context_message(context));
+    if (!machines_first())
+        s->json = shown->json = shown->terminal = 0;
+    if (!args_context(&context, program, s->threads, s->seed, s->precision))
         return EXIT_FAILED;
-    }
-    if (s->weights.other_names) {
-        text_line(stderr, "%s: %s. Here: --new-head begins a fresh head, --rename FROM=TO", program->name,
-                  rn_context_message(context));
-        return EXIT_FAILED;
-    }
-    if (s->weights.other_classes) {
-        text_line(stderr, "%s: %s; --new-head begins a fresh one, --ignore-class-table takes it as it is",
-                  program->name, rn_context_message(context));
-        return EXIT_FAILED;
-    }
-    if (status == RN_STATE && s->resume) {
-        text_line(stderr,
-                  "%s: %s. More of the same: a larger --epochs; at another rate: --phase NAME --lr X --epochs N trains "
-                  "on in a phase of that name",
-                  program->name, rn_context_message(context));
-        return EXIT_FAILED;
-    }
-    if (status != RN_OK)
-        return args_failed(program, status, context);
-    text_line(args_report(s->json),
-              "best validation accuracy %.4f: the network is %s/best.safetensors, the history %s/history.jsonl",
-              accuracy, s->directory, s->directory);
-    return 0;
+    interrupt_listen("\nstopping after this batch, and saving; once more ends at once\n");
+    answer = finetune(program, context, s, shown);
+    rn_context_destroy(context);
+    return answer;
 }
 
-int main(int argc, char **argv)
+int finetune_main(const char *name, int argc, char **argv)
 {
     settings s = { .directory = "run", .frozen_epochs = 20, .epochs = 20, .batch = 8, .lr_step = 7, .lr_gamma = 0.1 };
+    progress shown = { 0 };
     const args_option options[] = {
-        { "arch", ARGS_TEXT, &s.arch, "A", "network: resnet18, squeezenet1_0, cifar_resnet20, ..." },
+        { "arch", ARGS_TEXT, &s.arch, "A", "network: resnet18, squeezenet1_0, vgg16, ..." },
         { "weights", ARGS_TEXT, &s.weights.path, "FILE", "pretrained weights: .pth, .pt, .safetensors" },
         { "from-scratch", ARGS_FLAG, &s.from_scratch, NULL, "random weights instead, and no frozen phase" },
-        { "new-head", ARGS_FLAG, &s.new_head, NULL, "a fresh head even if the file's has the same number of classes" },
-        { "prefix", ARGS_TEXT, &s.weights.prefix, "NAME", "which network, where the file of weights holds several" },
-        { "rename", ARGS_TEXT, &s.weights.rename, "FROM=TO,...",
-          "other beginnings of names in the file of weights; FROM alone leaves tensors out" },
-        { "ignore-class-table", ARGS_FLAG, &s.weights.ignore_classes, NULL,
-          "take the head of a file that names other classes" },
-        { "labels", ARGS_TEXT, &s.labels, "FILE", "JSON object of names by folder, such as cat_to_name.json" },
-        { "out", ARGS_TEXT, &s.directory, "DIR", "where best.safetensors, last.safetensors, history.jsonl go (run)" },
+        { "labels", ARGS_TEXT, &s.labels, "FILE", "JSON of names by folder, as cat_to_name.json" },
+        { "out", ARGS_TEXT, &s.directory, "DIR", "for best.safetensors, last.safetensors, ... (run)" },
         { "frozen-epochs", ARGS_COUNT, &s.frozen_epochs, "N", "epochs with the backbone frozen (20)" },
         { "epochs", ARGS_COUNT, &s.epochs, "N", "epochs with everything trained, afterwards (20)" },
         { "frozen-lr", ARGS_NUMBER, &s.frozen_lr, "X", "rate of the frozen phase (1e-2; squeezenet 1e-3)" },
-        { "lr", ARGS_NUMBER, &s.lr, "X", "rate of the phase after it (1e-4; from scratch 1e-3)" },
-        { "lr-step", ARGS_COUNT, &s.lr_step, "N", "the rate is multiplied after this many epochs (7)" },
+        { "lr", ARGS_NUMBER, &s.lr, "X", "rate of the phase after it (1e-4; scratch 1e-3)" },
+        { "lr-step", ARGS_COUNT, &s.lr_step, "N", "the rate is multiplied after N epochs (7)" },
         { "lr-gamma", ARGS_NUMBER, &s.lr_gamma, "X", "by this (0.1)" },
         { "batch", ARGS_COUNT, &s.batch, "N", "photos in a batch (8)" },
-        { "seed", ARGS_SEED, &s.seed, "N", "of the head, the order, the augmentation, dropout (0)" },
+        { "seed", ARGS_SEED, &s.seed, "N", "of head, order, augmentation, dropout (0)" },
         { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
-        { "slices", ARGS_COUNT, &s.slices, "N",
-          "parts of a batch, added in a fixed order; the same on any number of processes (under mpirun 8)" },
-        { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
-        { "memory", ARGS_BYTES, &s.memory, "SIZE",
-          "what a step may take for maps, beside weights, gradients and optimizer, such as 700M (no limit)" },
-        { "pipeline", ARGS_TEXT, &s.pipeline, "TEXT",
-          "preprocessing, e.g. \"Resize(32), ToTensor()\" (the network's)" },
-        { "training-pipeline", ARGS_TEXT, &s.training_pipeline, "TEXT", "the same for training photos" },
-        { "measure-before", ARGS_FLAG, &s.measure_before, NULL, "also say how good the network is before training" },
         { "skip-bad-photos", ARGS_FLAG, &s.skip_bad_photos, NULL, "leave out photos that do not decode" },
-        { "resume", ARGS_FLAG, &s.resume, NULL, "go on with what lies in DIR, for more epochs if more are asked for" },
-        { "phase", ARGS_TEXT, &s.phase, "NAME",
-          "with --resume: train everything on in a phase of its own, e.g. at another --lr" },
-        { "json", ARGS_FLAG, &s.json, NULL, "one JSON object an epoch on standard output" },
+        { "resume", ARGS_FLAG, &s.resume, NULL, "go on with what lies in DIR, also for more epochs" },
+        { "json", ARGS_FLAG, &s.json, NULL, "JSON lines on standard output: start, epoch, end" },
+        ARGS_MORE,
+        { "new-head", ARGS_FLAG, &s.new_head, NULL, "a fresh head even if the file's would fit" },
+        { "prefix", ARGS_TEXT, &s.weights.prefix, "NAME", "which network of the file, where it holds several" },
+        { "rename", ARGS_TEXT, &s.weights.rename, "FROM=TO,...", "other names for the file's; FROM alone leaves out" },
+        { "ignore-class-table", ARGS_FLAG, &s.weights.ignore_classes, NULL,
+          "take the head of a file of other classes" },
+        { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
+        { "memory", ARGS_BYTES, &s.memory, "SIZE", "limit for the maps of a step, such as 700M (none)" },
+        { "slices", ARGS_COUNT, &s.slices, "N", "parts of a batch, for any number of processes (mpirun: 8)" },
+        { "feature-memory", ARGS_BYTES, &s.feature_memory, "SIZE", "for features of the frozen part; 1: none (256M)" },
+        { "optimizer", ARGS_TEXT, &s.optimizer, "NAME", "adam, adamw, rmsprop or sgd (adam)" },
+        { "schedule", ARGS_TEXT, &s.schedule, "NAME", "step, cosine, one-cycle, plateau or constant (step)" },
+        { "warmup", ARGS_COUNT, &s.warmup, "N", "epochs in which the rate rises, before (none)" },
+        { "weight-decay", ARGS_LIMIT, &s.weight_decay, "X", "as PyTorch's optimizers have it (adamw: 1e-2)" },
+        { "label-smoothing", ARGS_LIMIT, &s.label_smoothing, "X", "of the training's loss (0)" },
+        { "clip-norm", ARGS_LIMIT, &s.clip_norm, "X", "the most that gradients may be long (no limit)" },
+        { "accumulate", ARGS_COUNT, &s.accumulate, "N", "batches that make one step (1)" },
+        { "patience", ARGS_COUNT, &s.patience, "N", "a phase ends after N epochs without a lower loss" },
+        { "preset", ARGS_TEXT, &s.preset, "NAME", "both pipelines: tutorial, reference, light, strong, none" },
+        { "pipeline", ARGS_TEXT, &s.pipeline, "TEXT", "preprocessing: \"Resize(32), ToTensor()\"" },
+        { "training-pipeline", ARGS_TEXT, &s.training_pipeline, "TEXT", "the same for training photos" },
+        { "measure-before", ARGS_FLAG, &s.measure_before, NULL, "say how good the network is before training" },
+        { "phase", ARGS_TEXT, &s.phase, "NAME", "with --resume: train all on in a phase of its own" },
     };
     const args_program program = {
-        "finetune",
-        "DATA --arch A --weights FILE [options]\nDATA --arch A --from-scratch [options]",
-        "Trains a network on the photos in DATA/train/CLASS, watched on those in DATA/valid/CLASS (or DATA/val).",
-        options,
-        sizeof options / sizeof options[0],
+        .name = name,
+        .usage = "DATA --arch A --weights FILE [options]\nDATA --arch A --from-scratch [options]",
+        .about = "Trains a network on the photos in DATA/train/CLASS, watched on those in\n"
+                 "DATA/valid/CLASS (or val): first a new head, then everything. Ctrl-C saves,\n"
+                 "--resume goes on. Exit status: 0; 1 failure; 2 wrong usage; 130 (Ctrl-C) and\n"
+                 "143 (SIGTERM) stopped and saved.",
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
+        .line_open = &shown.line_open,
     };
-    progress shown = { 0 };
-    rn_context *context = NULL;
-    rn_status status;
-    double accuracy = 0;
+    char *const command = args_command(name, argc, argv, "--resume");
+    const char *wrong;
     int answer = args_read(&program, &argc, argv);
 
-    if (answer >= 0)
-        return answer;
-    if (argc != 2)
-        return args_usage(&program,
-                          argc < 2 ? "the folder of photos is missing" : "there can be one folder of photos only");
-    if (s.arch == NULL || (s.weights.path != NULL) == (s.from_scratch != 0))
-        return args_usage(&program, s.arch == NULL ? "--arch is missing" : "give either --weights or --from-scratch");
-    if (s.phase != NULL && !s.resume)
-        return args_usage(&program, "--phase goes with --resume");
-    if (s.batch == 0 || s.lr_step == 0)
-        return args_usage(&program, "--batch and --lr-step begin at 1");
-    s.data = argv[1];
-    fill_defaults(&s);
-    if (s.frozen_epochs == 0 && s.epochs == 0)
-        return args_usage(&program, "there is no epoch to train");
-    if (!choose_validation(&s)) {
-        text_line(stderr, "%s: %s has both valid and val: which one is meant? Rename the other", program.name, s.data);
-        return EXIT_FAILED;
+    if (answer < 0) {
+        wrong = fault(&s, argc);
+        s.data = argv[1];
+        s.command = command != NULL ? command : "the same command with --resume";
+        shown.report = args_report(s.json);
+        shown.json = s.json;
+        shown.terminal = terminal_moves(stdout) && !s.json;
+        shown.resumed = s.resume;
+        answer =
+            machines_leave(args_end(&program, wrong != NULL ? args_usage(&program, wrong) : run(&program, &s, &shown)));
     }
-    if (!machines_join(&s.collective, program.name))
-        return EXIT_FAILED;
-    s.json = s.json && machines_first();
-    shown = (progress){ .json = s.json, .terminal = isatty(STDOUT_FILENO) && !s.json, .stop = &stop_asked };
-    if (!args_context(&context, &program, s.threads, s.seed, s.precision))
-        return machines_leave(args_end(&program, EXIT_FAILED));
-    listen_to_signals();
-    status = finetune(context, &s, &shown, &accuracy);
-    answer = end(&program, &s, status, context, &shown, accuracy);
-    rn_context_destroy(context);
-    return machines_leave(args_end(&program, answer));
+    free(command);
+    return answer;
 }
+
+#ifndef RESNET_ONE_PROGRAM
+int main(int argc, char **argv)
+{
+    return finetune_main("finetune", argc, argv);
+}
+#endif

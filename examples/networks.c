@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* networks: the zoo, a line a network: the size of its input and of itself, what a photo costs, and its head. */
 #include "common/args.h"
+#include "common/programs.h"
 
 #include <inttypes.h>
 
@@ -67,7 +68,7 @@ static rn_status show_all(rn_context *context, int count, char **names, const se
     return status;
 }
 
-int main(int argc, char **argv)
+int networks_main(const char *name, int argc, char **argv)
 {
     settings s = { 0 };
     const args_option options[] = {
@@ -76,13 +77,12 @@ int main(int argc, char **argv)
         { "json", ARGS_FLAG, &s.json, NULL, "one JSON object a network" },
     };
     const args_program program = {
-        "networks",
-        "[NAME...] [options]",
-        "Lists the networks that the other programs know by name. Multiply-adds are those of the convolutions and "
-        "linear\n"
-        "layers for one photo, as papers count them.",
-        options,
-        sizeof options / sizeof options[0],
+        .name = name,
+        .usage = "[NAME...] [options]",
+        .about = "Lists the networks that have a name: input, parameters, and the multiply-adds of\n"
+                 "convolutions and linear layers for one photo, as papers count them.",
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
     };
     rn_context *context = NULL;
     rn_status status;
@@ -97,3 +97,10 @@ int main(int argc, char **argv)
     rn_context_destroy(context);
     return args_end(&program, answer);
 }
+
+#ifndef RESNET_ONE_PROGRAM
+int main(int argc, char **argv)
+{
+    return networks_main("networks", argc, argv);
+}
+#endif

@@ -5,14 +5,19 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "common/args.h"
+#include "common/classifier.h"
+#include "common/photos.h"
+#include "common/programs.h"
+#include "common/terminal.h"
 
+#include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct settings {
+    classifier classifier;
     int32_t top, threads;
     rn_precision precision;
-    int json;
+    int all, json, csv;
 } settings;
 
 /* True if the text of a class's folder stands for a directory's name: \xNN in it is a byte (classes.h). */
@@ -81,13 +86,39 @@ static void print_lines(const rn_predictions *p, const char *path, const char *t
     }
 }
 
-static void say_what_was_understood(const rn_model *model, const char *checkpoint, int photos, const settings *s)
+/* A record for each answer. */
+static void print_csv(const rn_predictions *p, const char *path)
 {
-    FILE *report = args_report(s->json);
+    for (size_t i = 0; i < rn_predictions_count(p); i++) {
+        const char *folder = rn_predictions_folder(p, 0, i);
 
-    text_line(report, "network: %s, %lld classes; weights from %s", rn_model_name(model),
-              (long long)rn_model_class_count(model), checkpoint);
-    text_line(report, "photos: %d; the %d most probable classes of each", photos, s->top);
+        text_csv(stdout, path);
+        printf(",%zu,%lld,", i + 1, (long long)rn_predictions_index(p, 0, i));
+        text_csv(stdout, folder != NULL ? folder : "");
+        putchar(',');
+        text_csv(stdout, rn_predictions_name(p, 0, i));
+        printf(",%.9g\r\n", rn_predictions_probability(p, 0, i));
+    }
+}
+
+static void print_error(const char *path, const char *why)
+{
+    printf("{\"photo\": ");
+    text_json_string(stdout, path);
+    printf(", \"error\": ");
+    text_json_string(stdout, why);
+    printf("}\n");
+}
+
+static void say_what_was_understood(const rn_model *model, const photo_list *list, const settings *s)
+{
+    FILE *report = args_report(s->json || s->csv);
+    char text[4096];
+
+    text_line(report, "network: %s, %lld classes; %s", rn_model_name(model), (long long)rn_model_class_count(model),
+              weights_text(text, sizeof text, &s->classifier.weights));
+    text_line(report, "photos: %zu; the %d most probable classes of each%s", list->count, s->top,
+              list->passed_over > 0 ? "; pictures of other kinds than JPEG, PNG and BMP are passed over" : "");
     text_line(report, "training: none; each photo goes through %s",
               rn_model_pipeline(model) != NULL ? rn_pipeline_text(rn_model_pipeline(model)) : "nothing");
     fflush(report);
@@ -103,52 +134,134 @@ static rn_status predict(rn_session *session, const rn_model *model, const char 
         return status;
     if (s->json)
         print_json(predictions, path);
+    else if (s->csv)
+        print_csv(predictions, path);
     else
-        print_lines(predictions, path, true_class(model, path), isatty(STDOUT_FILENO));
+        print_lines(predictions, path, true_class(model, path), terminal_has_colours(stdout));
     rn_predictions_destroy(predictions);
     return RN_OK;
 }
 
-int main(int argc, char **argv)
+/* What is wrong with one photo is no reason to leave the others. */
+static int is_the_photos(rn_status status)
 {
-    settings s = { .top = 5 };
-    const args_option options[] = {
-        { "top", ARGS_COUNT, &s.top, "K", "the K most probable classes (5)" },
-        { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
-        { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
-        { "json", ARGS_FLAG, &s.json, NULL, "one JSON object a photo" },
-    };
-    const args_program program = {
-        "predict",
-        "CHECKPOINT PHOTO... [options]",
-        "Names what is on the photos. CHECKPOINT is a file that finetune wrote.",
-        options,
-        sizeof options / sizeof options[0],
-    };
+    return status == RN_IO || status == RN_FORMAT || status == RN_UNSUPPORTED || status == RN_SHAPE;
+}
+
+static int predict_all(const args_program *program, rn_context *context, const rn_model *model, rn_session *session,
+                       const photo_list *list, const settings *s)
+{
+    size_t bad = 0;
+
+    if (s->csv)
+        printf("photo,rank,index,folder,name,probability\r\n");
+    for (size_t i = 0; i < list->count; i++) {
+        const rn_status status = predict(session, model, list->path[i], s);
+
+        if (status == RN_OK)
+            continue;
+        if (!is_the_photos(status))
+            return args_failed(program, status, context);
+        bad++;
+        fflush(stdout); /* the line comes where the photo would have */
+        args_failed(program, status, context);
+        if (s->json)
+            print_error(list->path[i], rn_context_message(context));
+    }
+    if (bad > 0 && list->count > 1)
+        text_line(stderr, "%s: %zu of %zu photos cannot be used", program->name, bad, list->count);
+    return bad > 0 ? EXIT_FAILED : 0;
+}
+
+/* The photos of the command line; 0 after a line that says why there are none. */
+static int find_photos(photo_list *list, const args_program *program, int count, char **paths)
+{
+    for (int i = 0; i < count; i++) {
+        const int error = photos_add(list, paths[i]);
+
+        if (error == 0)
+            continue;
+        text_line(stderr, "%s: %s: %s", program->name, paths[i], strerror(error));
+        return 0;
+    }
+    if (list->count > 0)
+        return 1;
+    text_line(stderr, "%s: there is no photo (.jpg .jpeg .png .bmp) in %s; %zu pictures of other kinds: convert them",
+              program->name, paths[0], list->passed_over);
+    return 0;
+}
+
+static int run(const args_program *program, settings *s, int count, char **paths)
+{
     rn_context *context = NULL;
     rn_model *model = NULL;
     rn_session *session = NULL;
+    photo_list list = { 0 };
     rn_status status;
+    int answer = EXIT_FAILED;
+
+    if (!find_photos(&list, program, count, paths) || !args_context(&context, program, s->threads, 0, s->precision))
+        goto out;
+    if (!classifier_open(&model, context, &s->classifier, program))
+        goto out;
+    if (s->all || s->top > rn_model_class_count(model))
+        s->top = rn_model_class_count(model) < INT32_MAX ? (int32_t)rn_model_class_count(model) : INT32_MAX;
+    say_what_was_understood(model, &list, s);
+    status = rn_session_create(&session, context, model, NULL);
+    answer = status == RN_OK ? predict_all(program, context, model, session, &list, s)
+                             : args_failed(program, status, context);
+out:
+    rn_session_destroy(session);
+    rn_model_destroy(model);
+    rn_context_destroy(context);
+    photos_release(&list);
+    return answer;
+}
+
+int predict_main(const char *name, int argc, char **argv)
+{
+    settings s = { .top = 5 };
+    weights *const w = &s.classifier.weights;
+    const args_option options[] = {
+        { "top", ARGS_COUNT, &s.top, "K", "the K most probable classes (5)" },
+        { "all", ARGS_FLAG, &s.all, NULL, "all classes" },
+        { "csv", ARGS_FLAG, &s.csv, NULL, "CSV: photo, rank, index, folder, name, probability" },
+        { "json", ARGS_FLAG, &s.json, NULL, "one JSON object a photo" },
+        { "arch", ARGS_TEXT, &s.classifier.arch, "A", "the network, if the file does not say it" },
+        { "classes", ARGS_TEXT, &s.classifier.classes, "PATH", "class names: a text file, or training's folder" },
+        { "labels", ARGS_TEXT, &s.classifier.labels, "FILE", "JSON of names by folder, as cat_to_name.json" },
+        { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
+        { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
+        ARGS_MORE,
+        { "prefix", ARGS_TEXT, &w->prefix, "NAME", "which network of the file, where it holds several" },
+        { "rename", ARGS_TEXT, &w->rename, "FROM=TO,...", "other names for the file's; FROM alone leaves out" },
+    };
+    const args_program program = {
+        .name = name,
+        .usage = "CHECKPOINT PHOTO... [options]",
+        .about = "Names what is on the photos; a folder stands for all photos below it. CHECKPOINT\n"
+                 "is a file that training wrote, or a PyTorch file of weights.\n"
+                 "Exit status: 0; 1 failure, or a photo could not be used; 2 wrong usage.",
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
+    };
     int answer = args_read(&program, &argc, argv);
 
     if (answer >= 0)
         return answer;
     if (argc < 3)
-        return args_usage(&program, "give a checkpoint and at least one photo");
+        return args_usage(&program, "give a checkpoint and at least one photo, or a folder of photos");
     if (s.top == 0)
         return args_usage(&program, "--top begins at 1");
-    if (!args_context(&context, &program, s.threads, 0, s.precision))
-        return args_end(&program, EXIT_FAILED);
-    status = rn_model_open(&model, context, argv[1], NULL);
-    if (status == RN_OK)
-        say_what_was_understood(model, argv[1], argc - 2, &s);
-    if (status == RN_OK)
-        status = rn_session_create(&session, context, model, NULL);
-    for (int i = 2; i < argc && status == RN_OK; i++)
-        status = predict(session, model, argv[i], &s);
-    answer = status == RN_OK ? 0 : args_failed(&program, status, context);
-    rn_session_destroy(session);
-    rn_model_destroy(model);
-    rn_context_destroy(context);
-    return args_end(&program, answer);
+    if (s.json && s.csv)
+        return args_usage(&program, "--json or --csv, not both");
+    s.classifier.weights.path = argv[1];
+    return args_end(&program, run(&program, &s, argc - 2, argv + 2));
 }
+
+#ifndef RESNET_ONE_PROGRAM
+int main(int argc, char **argv)
+{
+    return predict_main("predict", argc, argv);
+}
+#endif

@@ -16,12 +16,12 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-packages="build-essential cmake pkg-config libcjson-dev libcmocka-dev libjpeg-dev libstb-dev zlib1g-dev"
+packages="build-essential cmake pkg-config libcjson-dev libcmocka-dev libjpeg-dev libstb-dev libtiff-dev libwebp-dev zlib1g-dev"
 
 everything_is_there()
 {
     command -v cc >/dev/null && command -v c++ >/dev/null && command -v make >/dev/null && command -v cmake >/dev/null &&
-        command -v pkg-config >/dev/null && pkg-config --exists libcjson cmocka zlib libjpeg &&
+        command -v pkg-config >/dev/null && pkg-config --exists libcjson cmocka zlib libjpeg libtiff-4 libwebpdemux &&
         echo '#include <stb/stb_image.h>' | cc -E - >/dev/null 2>&1
 }
 

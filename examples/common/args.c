@@ -12,7 +12,7 @@
 
 #define SPIN_COUNT "2000" /* docs/embedding.md has the measurement */
 
-static void print_help(const args_program *program)
+static void print_usage(const args_program *program)
 {
     const char *line = program->usage;
     int first = 1;
@@ -25,16 +25,42 @@ static void print_help(const args_program *program)
         first = 0;
         line = end != NULL ? end + 1 : NULL;
     }
-    printf("\n%s\n\n", program->about);
-    for (size_t i = 0; i < program->option_count; i++) {
-        const args_option *option = &program->options[i];
-        char left[64];
+}
 
-        snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument != NULL ? " " : "",
-                 option->argument != NULL ? option->argument : "");
-        printf("  %-24s %s\n", left, option->help);
+static void print_option(const char *name, const char *argument, const char *help)
+{
+    char left[64];
+
+    snprintf(left, sizeof left, "--%s%s%s", name, argument != NULL ? " " : "", argument != NULL ? argument : "");
+    printf("  %-24s %s\n", left, help);
+}
+
+static void print_help(const args_program *program, int all)
+{
+    int more = 0;
+
+    print_usage(program);
+    printf("\n%s\n\n", program->about);
+    for (size_t i = 0; i < program->option_count && (all || !more); i++) {
+        const args_option *option = &program->options[i];
+
+        if (option->name != NULL)
+            print_option(option->name, option->argument, option->help);
+        more = more || option->name == NULL;
     }
-    printf("  %-24s %s\n", "--help", "print this and stop");
+    print_option("help", NULL, "print this and stop");
+    if (more)
+        print_option("help-all", NULL,
+                     all ? "this, with what is seldom needed" : "the same with the options that are seldom needed");
+}
+
+void args_clear_line(const args_program *program)
+{
+    if (program->line_open == NULL || !*program->line_open)
+        return;
+    fputs("\r\033[K", stdout);
+    fflush(stdout);
+    *program->line_open = 0;
 }
 
 int args_usage(const args_program *program, const char *what)
@@ -47,6 +73,7 @@ int args_failed(const args_program *program, rn_status status, const rn_context 
 {
     const char *message = rn_context_message(context);
 
+    args_clear_line(program);
     text_line(stderr, "%s: %s", program->name, *message != '\0' ? message : rn_status_string(status));
     return EXIT_FAILED;
 }
@@ -55,8 +82,10 @@ void args_log(rn_log_level level, const char *line, void *payload)
 {
     const args_program *program = payload;
 
-    if (level == RN_LOG_WARNING)
-        text_line(stderr, "%s: warning: %s", program->name, line);
+    if (level != RN_LOG_WARNING)
+        return;
+    args_clear_line(program);
+    text_line(stderr, "%s: warning: %s", program->name, line);
 }
 
 int args_context(rn_context **context, const args_program *program, int32_t threads, uint64_t seed,
@@ -182,7 +211,7 @@ static int read_option(const args_program *program, int argc, char **argv, int *
     for (size_t i = 0; i < program->option_count; i++) {
         const args_option *option = &program->options[i];
 
-        if (strlen(option->name) != length || strncmp(option->name, name, length) != 0)
+        if (option->name == NULL || strlen(option->name) != length || strncmp(option->name, name, length) != 0)
             continue;
         if (option->kind == ARGS_FLAG) {
             *(int *)option->value = 1;
@@ -199,19 +228,27 @@ static int read_option(const args_program *program, int argc, char **argv, int *
     return args_usage(program, what);
 }
 
+void args_begin(char **argv)
+{
+    hold_standard_streams();
+    spin_shortly(argv);
+}
+
 int args_read(const args_program *program, int *argc, char **argv)
 {
     int kept = 1, only_names = 0, answer;
 
-    hold_standard_streams();
-    spin_shortly(argv);
+    args_begin(argv);
     for (int i = 1; i < *argc; i++) {
         if (only_names || strncmp(argv[i], "-", 1) != 0 || strcmp(argv[i], "-") == 0) {
             argv[kept++] = argv[i];
         } else if (strcmp(argv[i], "--") == 0) {
             only_names = 1;
         } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            print_help(program);
+            print_help(program, 0);
+            return args_end(program, 0);
+        } else if (strcmp(argv[i], "--help-all") == 0) {
+            print_help(program, 1);
             return args_end(program, 0);
         } else if (strncmp(argv[i], "--", 2) != 0) {
             return args_usage(program, "options begin with two dashes");

@@ -27,15 +27,23 @@ typedef struct args_option {
     const char *help;
 } args_option;
 
+/* In a list of options: those behind it are seldom needed, and only --help-all shows them. */
+#define ARGS_MORE \
+    { \
+        NULL, ARGS_FLAG, NULL, NULL, NULL \
+    }
+
 typedef struct args_program {
-    const char *name;
+    const char *name;  /* "predict", or "resnet predict" */
     const char *usage; /* behind the name; a line each way to call it */
     const char *about;
     const args_option *options;
     size_t option_count;
+    int *line_open; /* NULL, or true while a line on the terminal waits to be written over; messages clear it first */
 } args_program;
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+/* Beside these: 128 and the number of a signal that asked a program to stop. */
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
 
 /*
  * Reads the command line: options into their places, everything else moved to argv[1] up to argv[*argc - 1]. Gives -1
@@ -43,10 +51,21 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
  * wrong.
  */
 int args_read(const args_program *program, int *argc, char **argv);
+/* Sets up the process as args_read does, for a program that calls args_read with a part of its arguments only. */
+void args_begin(char **argv);
 /* One line on stderr; gives EXIT_USAGE. */
 int args_usage(const args_program *program, const char *what);
 /* One line on stderr that says why a call failed, as the context tells it; gives EXIT_FAILED. */
 int args_failed(const args_program *program, rn_status status, const rn_context *context);
+
+/* Takes a line that waits to be written over from the terminal. */
+void args_clear_line(const args_program *program);
+/*
+ * The command line as one types it into a shell, of what main was given: `program` may have two words, of which
+ * argv[0] stands for the first. Its arguments are quoted where they need it; `more`, if not NULL and not among them, is
+ * added. NULL without memory; the caller frees it.
+ */
+char *args_command(const char *program, int argc, char *const *argv, const char *more);
 
 /* Prints what the library warns of on stderr; the payload is the program. What it only tells, a program says itself. */
 void args_log(rn_log_level level, const char *line, void *payload);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Source of the bytes' meaning: RFC 3629 (UTF-8), RFC 8259 (JSON), Unicode TR9 (direction). */
+/* Source of the bytes' meaning: RFC 3629 (UTF-8), RFC 8259 (JSON), RFC 4180 (CSV), Unicode TR9 (direction). */
 #include "common/text.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { LINE_SIZE = 8192 };
 
@@ -33,17 +34,45 @@ static int steers(uint32_t character)
            (character >= 0x2066 && character <= 0x2069);
 }
 
+enum { SHOWN_SIZE = 4 * 4 + 1 };
+
+/* The character at `text` as it may be printed; gives how many bytes of the text it is. */
+static int show(char shown[SHOWN_SIZE], const unsigned char *text)
+{
+    uint32_t character;
+    const int length = decode(&character, text), bytes = length > 0 ? length : 1;
+    const int hidden = length == 0 || steers(character);
+
+    for (int i = 0; i < bytes; i++)
+        snprintf(shown + i * (hidden ? 4 : 1), 5, hidden ? "\\x%02X" : "%c", text[i]);
+    return bytes;
+}
+
+char *text_escape(char *to, size_t size, const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    char shown[SHOWN_SIZE];
+    size_t used = 0;
+
+    while (*at != '\0') {
+        at += show(shown, at);
+        if (used + strlen(shown) >= size)
+            break;
+        memcpy(to + used, shown, strlen(shown));
+        used += strlen(shown);
+    }
+    to[used] = '\0';
+    return to;
+}
+
 void text_print(FILE *stream, const char *text)
 {
     const unsigned char *at = (const unsigned char *)text;
+    char shown[SHOWN_SIZE];
 
     while (*at != '\0') {
-        uint32_t character;
-        const int length = decode(&character, at), bytes = length > 0 ? length : 1;
-
-        for (int i = 0; i < bytes; i++)
-            fprintf(stream, length == 0 || steers(character) ? "\\x%02X" : "%c", at[i]);
-        at += bytes;
+        at += show(shown, at);
+        fputs(shown, stream);
     }
 }
 
@@ -79,6 +108,25 @@ void text_json_string(FILE *stream, const char *text)
         at += bytes;
     }
     fputc('"', stream);
+}
+
+void text_csv(FILE *stream, const char *text)
+{
+    const int quoted =
+        text[strcspn(text, ",\"")] != '\0' || *text == ' ' || (*text != '\0' && text[strlen(text) - 1] == ' ');
+    const unsigned char *at = (const unsigned char *)text;
+    char shown[SHOWN_SIZE];
+
+    if (quoted)
+        fputc('"', stream);
+    while (*at != '\0') {
+        if (*at == '"')
+            fputc('"', stream);
+        at += show(shown, at);
+        fputs(shown, stream);
+    }
+    if (quoted)
+        fputc('"', stream);
 }
 
 void text_json_number(FILE *stream, double number)

@@ -24,8 +24,21 @@ typedef struct rn_classes rn_classes;
 RN_API rn_status rn_classes_create(rn_classes **classes, rn_context *context, const char *const *folders,
                                    const char *const *names, size_t count);
 
-/* A table of the same folders with the display names that a JSON object {"folder": "name", ...} gives, its keys being
- * the folders' texts. RN_FORMAT: no such object, or a folder is missing in it (named in the message). RN_IO. */
+/*
+ * A table of the same folders with the display names that a JSON file gives, in one of the forms that people have:
+ *
+ *   {"roses": "rose", ...}                  name by folder; other folders may be in it as well
+ *   {"0": "rose", ...}                      name by index (index_to_name.json)
+ *   {"0": ["n01440764", "tench"], ...}      folder and name (imagenet_class_index.json), also of other folders; where a
+ *                                           class's folder is not in it, by index
+ *   {"rose": 0, ...}                        index by name (class_to_idx)
+ *   ["rose", ...]                           names in the order of the classes
+ *
+ * The first value of an object says which. Folders and indices are told apart by the keys: indices are all of "0" to
+ * one less than the number of classes, and no others. RN_FORMAT: none of these; a class without a name; a key or an
+ * index that comes twice; keys that are both the folders and the indices and would give a class two names; an index by
+ * name where the name is the folder of another class. The message says which. RN_IO. RN_NO_MEMORY.
+ */
 RN_API rn_status rn_classes_label(rn_classes **labelled, const rn_classes *classes, const char *json_path);
 
 RN_API size_t rn_classes_count(const rn_classes *classes);

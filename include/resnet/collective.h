@@ -29,10 +29,10 @@ typedef struct rn_collective {
     void *payload;      /* handed to the functions */
     int32_t rank, size; /* this process, from 0, of how many */
     /*
-     * Sends `send_bytes` bytes to process `partner` and receives `receive_bytes` bytes from it, both at once; either may
-     * be 0. The partner calls it with the two sizes swapped, and the n-th call of the one for the other meets its n-th.
-     * The memory does not overlap. It returns when what was received is there and `send` may be changed. Messages may
-     * have any size. A partner that is gone or aborted: a status other than RN_OK, now and ever after, rather than
+     * Sends `send_bytes` bytes to process `partner` and receives `receive_bytes` bytes from it, both at once; either
+     * may be 0. The partner calls it with the two sizes swapped, and the n-th call of the one for the other meets its
+     * n-th. The memory does not overlap. It returns when what was received is there and `send` may be changed. Messages
+     * may have any size. A partner that is gone or aborted: a status other than RN_OK, now and ever after, rather than
      * waiting for ever. The library then calls abort. Not called where `size` is 1.
      */
     rn_status (*exchange)(void *payload, int32_t partner, const void *send, size_t send_bytes, void *receive,

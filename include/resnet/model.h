@@ -111,6 +111,9 @@ RN_API const rn_pipeline *rn_model_training_pipeline(const rn_model *model);
  * comes out has another size than the model's input. */
 RN_API rn_status rn_model_set_pipeline(rn_model *model, const char *text);
 RN_API rn_status rn_model_set_training_pipeline(rn_model *model, const char *text);
+/* Sets both to a pair that has a name (rn_pipeline_preset), for the model's input size and with the mean and deviation
+ * of its pipeline (ImageNet's if it has none); both or, on failure, neither. Errors as there, and RN_SHAPE as above. */
+RN_API rn_status rn_model_set_preset(rn_model *model, const char *name);
 
 RN_API rn_parameters *rn_model_parameters(rn_model *model);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rn_optimizer and rn_scheduler: torch.optim's definitions, with state kept by parameter name.
+ * rn_optimizer: torch.optim's definitions, with state kept by parameter name. scheduler.h moves its rates.
  *
  * A step updates exactly the parameters that are trainable, covered by this optimizer and carry a gradient, and uses
  * the gradients up. Trainability is read at every step: what is unfrozen later is trained without further ado, starting
@@ -20,7 +20,6 @@ extern "C" {
 #endif
 
 typedef struct rn_optimizer rn_optimizer;
-typedef struct rn_scheduler rn_scheduler;
 
 /* Some of the parameters, with a rate of their own: torch.optim's param_groups. */
 typedef struct rn_parameter_group {
@@ -53,6 +52,15 @@ typedef struct rn_adam_options {
  */
 RN_API rn_status rn_adam_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_adam_options *options);
 
+typedef rn_adam_options rn_adamw_options;
+
+/*
+ * torch.optim.AdamW: Adam whose decay is decoupled (arXiv:1711.05101). Before the step the parameter is multiplied by
+ * 1 - lr * weight_decay; the gradient is left alone. Options and errors are Adam's, but weight_decay 0 is PyTorch's
+ * 1e-2; RN_ZERO for none.
+ */
+RN_API rn_status rn_adamw_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_adamw_options *options);
+
 typedef struct rn_sgd_options {
     size_t struct_size;
     double lr;       /* 0: 1e-3 */
@@ -68,6 +76,25 @@ typedef struct rn_sgd_options {
 
 /* torch.optim.SGD */
 RN_API rn_status rn_sgd_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_sgd_options *options);
+
+typedef struct rn_rmsprop_options {
+    size_t struct_size;
+    double lr;                        /* 0: 1e-2 */
+    double alpha;                     /* what is kept of the mean of squares; 0: 0.99; RN_ZERO for none */
+    double eps;                       /* 0: 1e-8; RN_ZERO for none */
+    double momentum;                  /* 0: none */
+    double weight_decay;              /* added to the gradient (L2) */
+    const char *pattern, *except;     /* as in rn_adam_options */
+    const rn_parameter_group *groups; /* likewise */
+    size_t group_count;
+    int32_t centered; /* 1: divides by the root of an estimate of the gradient's variance */
+    int32_t reserved; /* 0 */
+} rn_rmsprop_options;
+
+/* torch.optim.RMSprop; where rounding makes the variance of a centred rule negative it is 0 here, and NaN there.
+ * RN_INVALID_ARGUMENT: alpha outside [0, 1), and as rn_adam_create. */
+RN_API rn_status rn_rmsprop_create(rn_optimizer **optimizer, rn_parameters *parameters,
+                                   const rn_rmsprop_options *options);
 
 /* One parameter of a step, or a part of one, for a rule of one's own. Numbers lie in the parameter's storage order (the
  * strides of rn_parameters_value tell it); an element-wise rule need not care. */
@@ -94,7 +121,8 @@ enum { RN_RULE_STATES = 4 };
 
 typedef struct rn_rule_options {
     size_t struct_size;
-    const char *name;               /* of the rule, for state dicts: letters, digits and '_', not "adam" or "sgd" */
+    const char *name;               /* of the rule, for state dicts: letters, digits and '_', none of "adam", "adamw",
+                                       "rmsprop", "sgd" */
     const char *const *state_names; /* of what is kept for each parameter, such as "momentum_buffer": likewise, at most
                                        4, each once */
     size_t state_count;
@@ -147,15 +175,16 @@ typedef struct rn_optimizer_load_options {
                            at the top. NULL: a state of this library if there is one, else found by what it holds */
     const char *pattern, *except; /* which parameters PyTorch's optimizer was given, as in rn_adam_options, in the
                                      network's order and in one group. NULL, NULL: found (below) */
-    int32_t hyperparameters;      /* 1: rates, weight decays, betas, eps, momentum, dampening and nesterov become the
-                                     file's, too. 0: they stay the caller's */
+    int32_t hyperparameters;      /* 1: rates, weight decays, betas, alpha, eps, momentum, dampening, nesterov and
+                                     centered become the file's, too. 0: they stay the caller's */
     int32_t reserved;             /* 0 */
 } rn_optimizer_load_options;
 
 /*
  * Takes a state back, all or nothing; what it does not name is as before its first step. It is one that
  * rn_optimizer_state_dict wrote (the rates of the groups are restored, too, whatever the options say), or one of
- * PyTorch's Adam or SGD as torch.save writes it beside the weights: {'optimizer': optimizer.state_dict(), ...}.
+ * PyTorch's Adam, AdamW, RMSprop or SGD as torch.save writes it beside the weights: {'optimizer':
+ * optimizer.state_dict(), ...}.
  *
  * PyTorch numbers parameters instead of naming them, in the order of model.parameters(), group by group. If its groups
  * have as many parameters as this optimizer's, they are those. Otherwise, if it has one group, it is the run of
@@ -166,11 +195,11 @@ typedef struct rn_optimizer_load_options {
  * What the groups say can be read as metadata of the checkpoint, whosever hyperparameters are used:
  * "optimizer.param_groups.0.lr", ".betas.0", ".weight_decay", ".params.0" and so on.
  *
- * RN_FORMAT: no such state, or one that is incomplete. RN_STATE: of another rule (AdamW with weight decay, amsgrad,
- * RAdam, ...: the message says what gave it away) or other groups, of parameters that this optimizer does not cover, or
- * several runs fit. RN_SHAPE names the parameter. RN_UNSUPPORTED: hyperparameters that an optimizer has once differ
- * among the file's groups. RN_INVALID_ARGUMENT: several states and no prefix (the message lists them), nothing at the
- * prefix, a pattern that matches nothing or for a state of this library. RN_NO_MEMORY.
+ * RN_FORMAT: no such state, or one that is incomplete. RN_STATE: of another rule (AdamW for Adam where there is weight
+ * decay, amsgrad, RAdam, ...: the message says what gave it away) or other groups, of parameters that this optimizer
+ * does not cover, or several runs fit. RN_SHAPE names the parameter. RN_UNSUPPORTED: hyperparameters that an optimizer
+ * has once differ among the file's groups. RN_INVALID_ARGUMENT: several states and no prefix (the message lists them),
+ * nothing at the prefix, a pattern that matches nothing or for a state of this library. RN_NO_MEMORY.
  */
 RN_API rn_status rn_optimizer_load_state_dict(rn_optimizer *optimizer, const rn_checkpoint *state,
                                               const rn_optimizer_load_options *options);
@@ -194,47 +223,6 @@ RN_API rn_status rn_clip_gradient_value(rn_parameters *parameters, double max, c
 /* NULL is fine. */
 RN_API void rn_optimizer_destroy(rn_optimizer *optimizer);
 
-typedef struct rn_step_lr_options {
-    size_t struct_size;
-    int64_t step_size; /* epochs; 0: 7 */
-    double gamma;      /* 0: 0.1 */
-} rn_step_lr_options;
-
-/*
- * torch.optim.lr_scheduler.StepLR: the rate of each group, also one that was set by hand in between, is multiplied by
- * gamma after every step_size epochs. Keeps the optimizer alive.
- */
-RN_API rn_status rn_step_lr_create(rn_scheduler **scheduler, rn_optimizer *optimizer,
-                                   const rn_step_lr_options *options);
-typedef struct rn_scheduler_step_options {
-    size_t struct_size;
-} rn_scheduler_step_options;
-
-/* An epoch has ended. */
-RN_API rn_status rn_scheduler_step(rn_scheduler *scheduler, const rn_scheduler_step_options *options);
-/* How many epochs have ended (rn_scheduler_epoch), as metadata of a checkpoint that holds the optimizer's state dict,
- * too. */
-RN_API rn_status rn_scheduler_state_dict(rn_checkpoint *state, const rn_scheduler *scheduler);
-
-/* How a state that PyTorch wrote is taken. */
-typedef struct rn_scheduler_load_options {
-    size_t struct_size;
-    const char *prefix;      /* where in the file it lies, as in rn_optimizer_load_options */
-    int32_t hyperparameters; /* 1: step_size and gamma become the file's, too */
-    int32_t reserved;        /* 0 */
-} rn_scheduler_load_options;
-
-/*
- * And back: of this library, or of PyTorch's StepLR ({'scheduler': scheduler.state_dict()}: 'last_epoch'). The rates
- * are the optimizer's business: they are the file's where its hyperparameters are asked for. RN_FORMAT: no such state.
- * RN_STATE: of another scheduler. RN_INVALID_ARGUMENT: several, or nothing at the prefix.
- */
-RN_API rn_status rn_scheduler_load_state_dict(rn_scheduler *scheduler, const rn_checkpoint *state,
-                                              const rn_scheduler_load_options *options);
-RN_API int64_t rn_scheduler_epoch(const rn_scheduler *scheduler);
-/* NULL is fine. */
-RN_API void rn_scheduler_destroy(rn_scheduler *scheduler);
-
 /* ---- training checkpoints for PyTorch ---------------------------------------------------------------------------- */
 
 /* How a training script calls the parts of its checkpoint. */
@@ -256,8 +244,10 @@ typedef struct rn_training_export_options {
  * torch.load(weights_only=True) of PyTorch 2 reads it: nothing but dictionaries, lists, tuples, text, numbers, None and
  * tensors (1.13 with weights_only takes no file with a number that is not whole; without it takes this one).
  * model.load_state_dict(c['state_dict']) takes it strictly; optimizer.load_state_dict and scheduler.load_state_dict
- * (Adam, SGD, StepLR) of an optimizer over the same parameters in the same groups go on where this one stood. What the
- * checkpoint does not hold is left out. 'mapping' is torchvision's class_to_idx, 'best_acc' what a trainer recorded.
+ * (Adam, AdamW, RMSprop, SGD; the schedulers that rn_scheduler_load_state_dict names) of an optimizer over the same
+ * parameters in the same groups go on where this one stood. What the checkpoint does not hold is left out, and so is
+ * the state of another kind of scheduler, with a warning in the log. 'mapping' is torchvision's class_to_idx,
+ * 'best_acc' what a trainer recorded.
  *
  * Metadata of the caller's own (no key that begins with "rn.") stands beside them, its key as it is, dots included:
  * text that is a number, "true" or "false" becomes one of Python's, all else a string; "best_acc", "arch" and

@@ -8,6 +8,8 @@
 #include <resnet/collective.h>
 #include <resnet/context.h>
 #include <resnet/dataset.h>
+#include <resnet/dataset_files.h>
+#include <resnet/evaluation.h>
 #include <resnet/graph.h>
 #include <resnet/image.h>
 #include <resnet/model.h>
@@ -15,6 +17,8 @@
 #include <resnet/options.h>
 #include <resnet/parameters.h>
 #include <resnet/predict.h>
+#include <resnet/report.h>
+#include <resnet/scheduler.h>
 #include <resnet/session.h>
 #include <resnet/status.h>
 #include <resnet/tensor.h>

@@ -9,17 +9,19 @@
  *
  * In `directory` it keeps best.safetensors (the weights of the best validation accuracy so far, over all phases; a
  * model file), last.safetensors (weights, optimizer, scheduler, phase, epoch and batch, best metric, and which best
- * belongs to it) and history.jsonl (one line an epoch). Each is replaced as a whole or not at all.
+ * belongs to it), history.jsonl (one line an epoch) and times.jsonl (likewise: "seconds" of the epoch with its
+ * validation and "images_per_second" of its training, in the process that ended it; of two lines for an epoch the last
+ * counts). Each is replaced as a whole or not at all. report.h makes a page of them.
  *
  * Features: what the frozen part of the network makes of a photo (rn_model_frozen_layer) is computed once and kept, of
  * validation photos always, of training photos where the training pipeline draws nothing at random, as many as fit
  * rn_trainer_options.feature_memory. Their files are then not opened again, and an epoch of a new head takes seconds.
  * No number differs from what it would be without.
  *
- * Many processes: with rn_trainer_options.collective they train one network together, and every number, best.safetensors,
- * last.safetensors and history.jsonl to the byte, is that of one process with the same `slices`. What a batch of n is cut
- * into is fixed: slice s of S has positions [ceil(s n / S), ceil((s + 1) n / S)) of it, process r of P computes slices
- * [r S / P, (r + 1) S / P). S is a power of two, at most 256, and at least P.
+ * Many processes: with rn_trainer_options.collective they train one network together, and every number,
+ * best.safetensors, last.safetensors and history.jsonl to the byte, is that of one process with the same `slices`. What
+ * a batch of n is cut into is fixed: slice s of S has positions [ceil(s n / S), ceil((s + 1) n / S)) of it, process r
+ * of P computes slices [r S / P, (r + 1) S / P). S is a power of two, at most 256, and at least P.
  *   Each slice is a pass of its own, as in PyTorch's DistributedDataParallel with S processes: its batch norms see its
  * photos alone, so that a slice should have several (`batch_size` counts the photos of all slices), and the running
  * statistics are those of slice 0. Gradients are of the mean over the batch, added up in a fixed binary tree. A slice
@@ -31,15 +33,16 @@
  * another number of processes ends in the same bytes. Memory: log2(S / P) more copies of the gradients.
  *
  * Resuming: run the same program again with `resume`. Phases that are complete return at once, the interrupted one goes
- * on where its last checkpoint stands, and the end has the same bytes as an undisturbed run.
+ * on where its last checkpoint stands, and the end has the same bytes as an undisturbed run, but for times.jsonl.
  */
 #ifndef RESNET_TRAINER_H
 #define RESNET_TRAINER_H
 
 #include <resnet/collective.h>
 #include <resnet/dataset.h>
+#include <resnet/evaluation.h>
 #include <resnet/model.h>
-#include <resnet/optimizer.h>
+#include <resnet/scheduler.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -60,7 +63,7 @@ typedef struct rn_progress {
     double valid_loss; /* when epoch_ended: over the validation set, in inference mode; NaN before */
     double valid_accuracy;
     double best_accuracy;     /* the best validation accuracy so far, over all phases; NaN before the first */
-    double lr;                /* the rate of this epoch */
+    double lr;                /* the rate of this epoch; of a schedule by batch, that of the next step */
     double images_per_second; /* of training, this epoch */
     double elapsed;           /* seconds since this fit began */
     int64_t batch, batches;   /* batches done in this epoch, and in all */
@@ -116,28 +119,81 @@ typedef struct rn_trainer_options {
  * network, weights, photos, class table, preprocessing or other options than process 0; or the run in the directory has
  * other slices. RN_IO also: a process was lost.
  *
- * Warnings of the context's log say what makes the figures worth less than they look: one class only; validation photos
- * that are training photos, too (files with the same bytes; at most 65,536 are opened to compare, those of equal
- * sizes); pipelines that resize photos to scales that differ by more than a quarter.
+ * Warnings of the context's log say what makes the figures worth less than they look: one class only; classes with
+ * fewer than five training photos; validation photos that are training photos, too (files with the same bytes; at most
+ * 65,536 are opened to compare, those of equal sizes); pipelines that resize photos to scales that differ by more than
+ * a quarter, or a training pipeline that resizes nothing where photos are over twice as large as what the network sees
+ * (the first one is looked at).
  */
 RN_API rn_status rn_trainer_create(rn_trainer **trainer, rn_model *model, rn_dataset *train, rn_dataset *valid,
                                    const rn_trainer_options *options);
 /* NULL is fine. */
 RN_API void rn_trainer_destroy(rn_trainer *trainer);
 
-typedef enum rn_optimizer_kind { RN_OPTIMIZER_ADAM = 0, RN_OPTIMIZER_SGD = 1 } rn_optimizer_kind;
+typedef enum rn_optimizer_kind {
+    RN_OPTIMIZER_ADAM = 0,
+    RN_OPTIMIZER_SGD = 1,
+    RN_OPTIMIZER_ADAMW = 2,
+    RN_OPTIMIZER_RMSPROP = 3
+} rn_optimizer_kind;
+
+/* How the learning rate goes (scheduler.h has each in full). A step of it is an epoch, or with schedule_by_batch a step
+ * of the optimizer. */
+typedef enum rn_schedule_kind {
+    RN_SCHEDULE_STEP = 0,        /* StepLR: times lr_gamma after every lr_step_epochs steps */
+    RN_SCHEDULE_MULTI_STEP = 1,  /* MultiStepLR: times lr_gamma after each of lr_milestones steps */
+    RN_SCHEDULE_EXPONENTIAL = 2, /* ExponentialLR: times lr_gamma after every step; lr_gamma 0 is 0.95 */
+    RN_SCHEDULE_COSINE = 3,      /* CosineAnnealingLR: from lr to lr_min at the end of the last epoch */
+    RN_SCHEDULE_ONE_CYCLE = 4, /* OneCycleLR, always by batch: from lr / 25 up to lr and down to lr / 250,000; momentum
+                                    (of Adam beta1) goes from 0.95 to 0.85 and back unless `momentum` was given */
+    RN_SCHEDULE_PLATEAU = 5,   /* ReduceLROnPlateau: times lr_gamma, not below lr_min, when what is monitored has been
+                                    no better than its best for more than lr_patience epochs */
+    RN_SCHEDULE_CONSTANT = 6
+} rn_schedule_kind;
+
+/* A figure of validation that is looked at. */
+typedef enum rn_monitor { RN_MONITOR_LOSS = 0, RN_MONITOR_ACCURACY = 1 } rn_monitor;
 
 typedef struct rn_fit_options {
     size_t struct_size;
-    const char *phase; /* a name, unique in the run; NULL: "fit" */
-    double lr;         /* 0: 1e-3 */
-    double lr_gamma;   /* 0: 0.1 */
-    double weight_decay;
-    double momentum;        /* SGD only */
-    int64_t lr_step_epochs; /* 0: 7 */
-    int32_t epochs;         /* 0: 20 */
-    int32_t optimizer;      /* an rn_optimizer_kind */
-    double clip_norm;       /* gradients are clipped to this norm before each step (optimizer.h); 0: not */
+    const char *phase;         /* a name, unique in the run; NULL: "fit" */
+    double lr;                 /* 0: 1e-3 */
+    double lr_gamma;           /* 0: 0.1 */
+    double weight_decay;       /* 0: none, but AdamW's 1e-2; RN_ZERO for none */
+    double momentum;           /* SGD and RMSprop only */
+    int64_t lr_step_epochs;    /* 0: 7 */
+    int32_t epochs;            /* 0: 20 */
+    int32_t optimizer;         /* an rn_optimizer_kind */
+    double clip_norm;          /* gradients are clipped to this norm before each step (optimizer.h); 0: not */
+    int32_t schedule;          /* an rn_schedule_kind */
+    int32_t schedule_by_batch; /* 1: a step of the schedule is one of the optimizer; lr_step_epochs counts them, too */
+    int64_t warmup;       /* so many steps of the schedule the rate rises to lr in a line (LinearLR), then the schedule
+                             begins (SequentialLR): cosine goes down in the steps that are left. 0: none */
+    double warmup_factor; /* it begins at lr times that; 0: 1/3 */
+    double lr_min;        /* RN_SCHEDULE_COSINE and RN_SCHEDULE_PLATEAU */
+    const int64_t *lr_milestones; /* RN_SCHEDULE_MULTI_STEP: ascending, from 1, counted behind the warm-up */
+    size_t lr_milestone_count;
+    int32_t monitor;     /* an rn_monitor: what RN_SCHEDULE_PLATEAU and stop_patience look at */
+    int32_t lr_patience; /* RN_SCHEDULE_PLATEAU; 0: 10; negative: none */
+    /* Early stopping: the fit ends, as if its last epoch had been, after so many epochs in a row that were not better
+     * than the best of the phase before them by more than stop_delta, in what is monitored. 0: it does not. May be
+     * another when a fit goes on. */
+    int32_t stop_patience;
+    /* Batches a step of the optimizer; 0: 1. Their gradients are added up to the mean over all their photos: that of one
+     * large batch, but for batch norms, which see one batch at a time, and class weights, which are divided by their
+     * sum in each. The last step of an epoch may be of fewer. A cancel waits for the step; a photo that does not
+     * decode within one is a failure that costs the epoch. */
+    int32_t accumulate;
+    double stop_delta;
+    double label_smoothing;     /* of training (session.h), in [0, 1]; validation's loss is the plain one */
+    const float *class_weights; /* of training, one for each class; NULL: all 1. A batch that weighs 0 has no loss and
+                                   ends the fit */
+    size_t class_weight_count;
+    /* Rates and weight decays of their own for parts of the network (optimizer.h), such as the backbone at a tenth of the
+     * rate: {.pattern = "fc", .lr = 1e-3} and {.except = "fc", .lr = 1e-4}. What is trainable has to be in one of them.
+     * The schedule goes for all. */
+    const rn_parameter_group *groups;
+    size_t group_count;
 } rn_fit_options;
 
 /*
@@ -145,42 +201,59 @@ typedef struct rn_fit_options {
  *
  * A phase that is complete returns at once in a resumed run, with the best weights. If it is the run's last phase and
  * more epochs are asked for than it was begun with, it goes on where its last epoch ended, to the same bytes as if all
- * had been asked for at first (this needs a directory). To train on at another rate, call a phase of another name.
+ * had been asked for at first (this needs a directory; not of cosine and one cycle, which are laid out for the epochs
+ * that there are). To train on at another rate, call a phase of another name.
  *
  * RN_STATE: nothing is trainable, the phase's name was used already, an interrupted phase has not been finished (call
  * it again; its callback may answer RN_FIT_END), or one is called with fewer epochs or other options than it was begun
  * with. RN_UNSUPPORTED: over 1000 phases or 1,000,000 epochs in a run. RN_CANCELLED by the callback: called again, the
  * fit goes on. RN_INVALID_ARGUMENT: a loss, or with clip_norm a gradient, that is not finite ends the fit, with the
- * last good checkpoint kept. A photo that does not decode (dataset.h) stops it as a cancel does. RN_FORMAT also:
- * best.safetensors is not the file that this run wrote. With a collective RN_STATE also: a process has other options or
- * other parameters trainable than process 0. After any other failure the trainer answers RN_STATE: a new one
- * resumes from the directory.
+ * last good checkpoint kept; the message says at which batch and rate, and which weights went first. A photo that does
+ * not decode (dataset.h) stops it as a cancel does. RN_FORMAT also: best.safetensors is not the file that this run
+ * wrote. With a collective RN_STATE also: a process has other options or other parameters trainable than process 0;
+ * RN_UNSUPPORTED also: a plateau, one cycle or warm-up of several processes, or `accumulate` in slices.
+ * After any other failure the trainer answers RN_STATE: a new one resumes from the directory. RN_SHAPE: not a
+ * weight for each class. RN_INVALID_ARGUMENT also: parameter groups that do not cover what is trainable, and as
+ * rn_adam_create.
+ *
+ * Warnings of the context's log, each once a fit: the mean loss of the epoch is over ten times what guessing costs,
+ * ln(classes), and a batch's over ten times the first one's; all gradients of an epoch are 0 and the loss is that of
+ * guessing; all validation photos (ten or more) are taken for one class, which not all are of.
  */
 RN_API rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options);
 
+typedef struct rn_lr_find_options {
+    size_t struct_size;
+    const rn_fit_options *fit; /* optimizer, momentum, weight decay, loss, clipping; rates, schedule, epochs and
+                                  `accumulate` are not looked at, and every group gets the same rate. NULL: Adam's */
+    double lr_first;           /* 0: 1e-7 */
+    double lr_last;            /* 0: 10 */
+    int32_t steps;             /* of one batch each; 0: 100 */
+    int32_t reserved;          /* 0 */
+    double *lrs, *losses;      /* if not NULL: room for `steps` numbers, of which the first `count` are filled */
+} rn_lr_find_options;
+
+typedef struct rn_lr_finding {
+    size_t struct_size;    /* set by the caller */
+    double steepest;       /* the rate at which the smoothed loss falls fastest: a suggestion; NaN: too few steps */
+    double tenth_of_least; /* a tenth of the rate at which it is least: another one; NaN likewise */
+    int32_t count;         /* steps that were made */
+    int32_t reserved;      /* 0 */
+} rn_lr_finding;
+
+/*
+ * Looks for a learning rate (arXiv:1506.01186), as fastai's lr_find: trains what is trainable now, one batch at each of
+ * `steps` rates that rise exponentially, until the smoothed loss (beta 0.98, without its bias) is over four times the
+ * least one, or no number. The suggestions leave out the first tenth of the steps and the last five. Model, optimizer,
+ * state and random draws of the trainer are as they were, bit by bit. Takes a copy of the weights in memory meanwhile.
+ * RN_INVALID_ARGUMENT: no curve from lr_first to lr_last. RN_STATE: nothing is trainable, an earlier fit failed, a
+ * session of the caller's stands between forward and backward. RN_UNSUPPORTED: several processes. RN_NO_MEMORY; and
+ * what rn_loader_next answers.
+ */
+RN_API rn_status rn_lr_find(rn_lr_finding *finding, rn_trainer *trainer, const rn_lr_find_options *options);
+
 /* The best validation accuracy so far over all phases; NaN before the first epoch. */
 RN_API double rn_trainer_best_accuracy(const rn_trainer *trainer);
-
-typedef struct rn_evaluation {
-    size_t struct_size; /* set by the caller */
-    double loss;        /* mean cross entropy */
-    double accuracy;    /* 0 to 1 */
-    int64_t count;      /* photos */
-    int64_t skipped;
-} rn_evaluation;
-
-typedef struct rn_evaluate_options {
-    size_t struct_size;
-    float *logits;       /* if not NULL: receives count x classes numbers, row by row in the dataset's order */
-    size_t logits_count; /* how many floats fit there: RN_SHAPE if not exactly count x classes */
-    int32_t batch_size;  /* 0: 8 */
-    int32_t bad_photos;  /* an rn_bad_photo; skipped photos leave NaN in logits */
-} rn_evaluate_options;
-
-/* Loss and accuracy of a model over a dataset, in inference mode, through the model's pipeline. RN_SHAPE: another
- * number of classes, or a model's class table with other folders. RN_STATE: the model has no preprocessing. */
-RN_API rn_status rn_evaluate(rn_evaluation *evaluation, rn_model *model, rn_dataset *dataset,
-                             const rn_evaluate_options *options);
 
 #ifdef __cplusplus
 }

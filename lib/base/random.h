@@ -21,7 +21,9 @@ typedef enum rn_stream {
     RN_STREAM_DROPOUT = 2,
     RN_STREAM_ORDER = 3,
     RN_STREAM_AUGMENT = 4,
-    RN_STREAM_ERASE = 5
+    RN_STREAM_ERASE = 5,
+    RN_STREAM_SPLIT = 8,
+    RN_STREAM_SAMPLER = 9
 } rn_stream;
 
 /* The generator of (seed, stream, a, b): e.g. a = epoch, b = sample. All 64 bits of a and b count. */

@@ -2,14 +2,12 @@
 /* The class table: two arrays of strings over one block of text. */
 #include "classes/classes.h"
 
-#include "base/file.h"
-#include "base/json.h"
 #include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_CLASSES = 1000000, LABELS_LIMIT = 1 << 26 };
+enum { MAX_CLASSES = 1000000 };
 
 struct rn_classes {
     rn_context *context;
@@ -134,114 +132,12 @@ rn_status rn_classes_copy(rn_classes **copy, const rn_classes *classes, rn_conte
     return make(copy, context, classes->folder, classes->name, classes->count);
 }
 
-/* Labels ------------------------------------------------------------------------------------------------------- */
-
-typedef struct label {
-    const char *folder, *name; /* name: NULL if the value is no string */
-} label;
-
-static int compare_labels(const void *a, const void *b)
-{
-    return strcmp(((const label *)a)->folder, ((const label *)b)->folder);
-}
-
-/* The members of the object, sorted, so that a large table is not searched once for each class from its start. */
-static rn_status sort_labels(label **labels, size_t *count, rn_context *context, const rn_json *object,
-                             const char *path)
-{
-    size_t at = 0;
-
-    *count = rn_json_count(object);
-    *labels = rn_allocate_array(&context->allocator, *count, sizeof **labels);
-    if (*labels == NULL)
-        return rn_fail(&context->message, RN_NO_MEMORY, "%s: no memory for %zu labels", path, *count);
-    for (const rn_json *item = rn_json_first(object); item != NULL; item = rn_json_next(item))
-        (*labels)[at++] = (label){ rn_json_name(item), rn_json_string(item) };
-    qsort(*labels, *count, sizeof **labels, compare_labels);
-    for (size_t i = 1; i < *count; i++) {
-        if (compare_labels(&(*labels)[i - 1], &(*labels)[i]) == 0)
-            return rn_fail(&context->message, RN_FORMAT, "%s: has folder %s twice", path, (*labels)[i].folder);
-    }
-    return RN_OK;
-}
-
-static rn_status find_names(const char **names, const rn_classes *classes, const label *labels, size_t count,
-                            const char *path)
-{
-    rn_message *const message = &classes->context->message;
-
-    for (size_t i = 0; i < classes->count; i++) {
-        const label wanted = { classes->folder[i], NULL };
-        const label *const found = bsearch(&wanted, labels, count, sizeof wanted, compare_labels);
-
-        if (found == NULL)
-            return rn_fail(message, RN_FORMAT, "%s: has no name for folder %s", path, wanted.folder);
-        if (found->name == NULL)
-            return rn_fail(message, RN_FORMAT, "%s: the name of folder %s is not a string", path, wanted.folder);
-        names[i] = found->name;
-    }
-    return RN_OK;
-}
-
-/* The parsed file, which must hold an object. */
-static rn_status read_object(rn_json **json, rn_context *context, const char *path)
-{
-    rn_message reason;
-    void *bytes;
-    size_t nbytes;
-    rn_status status = rn_file_read(&bytes, &nbytes, &context->allocator, path, LABELS_LIMIT, &context->message);
-
-    *json = NULL;
-    if (status != RN_OK)
-        return status;
-    status = rn_json_parse(json, bytes, nbytes, &reason);
-    rn_release(&context->allocator, bytes);
-    if (status != RN_OK)
-        return rn_fail(&context->message, status, "%s: %s", path, reason.text);
-    return rn_json_is_object(*json)
-               ? RN_OK
-               : rn_fail(&context->message, RN_FORMAT, "%s: is not an object {\"folder\": \"name\", ...}", path);
-}
-
-rn_status rn_classes_label(rn_classes **labelled, const rn_classes *classes, const char *json_path)
-{
-    rn_context *context;
-    rn_json *json = NULL;
-    label *labels = NULL;
-    const char **names = NULL;
-    size_t count;
-    rn_status status;
-
-    if (labelled != NULL)
-        *labelled = NULL;
-    if (classes == NULL)
-        return rn_fail_null("rn_classes_label", "classes");
-    context = classes->context;
-    if (labelled == NULL || json_path == NULL)
-        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_classes_label: %s is NULL",
-                       json_path == NULL ? "json_path" : "labelled");
-    status = read_object(&json, context, json_path);
-    if (status != RN_OK)
-        goto out;
-    status = sort_labels(&labels, &count, context, json, json_path);
-    if (status != RN_OK)
-        goto out;
-    names = rn_allocate_array(&context->allocator, classes->count, sizeof *names);
-    if (names == NULL) {
-        status = rn_fail(&context->message, RN_NO_MEMORY, "no memory for %zu names", classes->count);
-        goto out;
-    }
-    status = find_names(names, classes, labels, count, json_path);
-    if (status == RN_OK)
-        status = make(labelled, context, classes->folder, names, classes->count);
-out:
-    rn_release(&context->allocator, names);
-    rn_release(&context->allocator, labels);
-    rn_json_destroy(json);
-    return status;
-}
-
 /* Looking ------------------------------------------------------------------------------------------------------ */
+
+rn_context *rn_classes_context(const rn_classes *classes)
+{
+    return classes->context;
+}
 
 size_t rn_classes_count(const rn_classes *classes)
 {

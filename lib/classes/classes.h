@@ -12,6 +12,7 @@
  */
 char *rn_folder_text(const rn_allocator *allocator, const char *name);
 
+rn_context *rn_classes_context(const rn_classes *classes);
 rn_status rn_classes_copy(rn_classes **copy, const rn_classes *classes, rn_context *context);
 
 #endif

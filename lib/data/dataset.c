@@ -20,6 +20,15 @@ rn_status rn_dataset_begin(rn_dataset **dataset, rn_context *context)
     return RN_OK;
 }
 
+rn_status rn_dataset_reserve(rn_dataset *dataset, size_t count)
+{
+    dataset->photo = rn_allocate_array(&dataset->context->allocator, count, sizeof *dataset->photo);
+    if (dataset->photo == NULL)
+        return rn_fail(&dataset->context->message, RN_NO_MEMORY, "no memory for a list of %zu photos", count);
+    dataset->capacity = count;
+    return RN_OK;
+}
+
 rn_status rn_dataset_add(rn_dataset *dataset, char *name, int64_t label)
 {
     const rn_allocator *const allocator = &dataset->context->allocator;
@@ -41,7 +50,8 @@ rn_status rn_dataset_add(rn_dataset *dataset, char *name, int64_t label)
         rn_release(allocator, name);
         return rn_fail(&dataset->context->message, RN_NO_MEMORY, "no memory for the list of photos");
     }
-    dataset->photo[dataset->count++] = (rn_photo){ name, label };
+    dataset->photo[dataset->count] = (rn_photo){ name, (int32_t)label, (uint32_t)dataset->count };
+    dataset->count++;
     return RN_OK;
 }
 
@@ -124,12 +134,13 @@ void rn_dataset_destroy(rn_dataset *dataset)
         return;
     rn_context *const context = dataset->context;
 
-    for (size_t i = 0; i < dataset->count; i++)
+    for (size_t i = 0; i < dataset->count && dataset->parent == NULL; i++)
         rn_release(&context->allocator, dataset->photo[i].name);
     rn_release(&context->allocator, dataset->photo);
     rn_classes_destroy(dataset->classes);
     if (dataset->release != NULL)
         dataset->release(dataset->payload);
+    rn_dataset_destroy(dataset->parent); /* which has none */
     rn_release(&context->allocator, dataset);
     rn_context_release(context);
 }

@@ -8,8 +8,9 @@
 #include <resnet/dataset.h>
 
 typedef struct rn_photo {
-    char *name; /* of an image folder: the path */
-    int64_t label;
+    char *name; /* of a file: the path. Of a subset: the parent's */
+    int32_t label;
+    uint32_t index; /* what a function is asked for */
 } rn_photo;
 
 enum { RN_MAX_PHOTOS = 1 << 24 };
@@ -17,12 +18,13 @@ enum { RN_MAX_PHOTOS = 1 << 24 };
 struct rn_dataset {
     rn_references references; /* a loader keeps its dataset */
     rn_context *context;      /* retained */
+    rn_dataset *parent;       /* of a subset: whose names and payload these are, itself no subset; retained */
     rn_classes *classes;
     rn_photo *photo;
     size_t count, capacity;
     rn_passed_over passed;
     bool said_deep_grey; /* in the log, once */
-    /* of a dataset of the caller's; read NULL: an image folder */
+    /* of a dataset of the caller's; read NULL: files */
     rn_sample_function read;
     void *payload;
     void (*release)(void *payload); /* or NULL */
@@ -32,6 +34,8 @@ struct rn_dataset {
 rn_status rn_dataset_begin(rn_dataset **dataset, rn_context *context);
 /* Adds a photo, taking `name` over, also on failure; NULL is a failure. RN_FORMAT: there are RN_MAX_PHOTOS already. */
 rn_status rn_dataset_add(rn_dataset *dataset, char *name, int64_t label);
+/* Room for `count` photos of an empty dataset. RN_NO_MEMORY. */
+rn_status rn_dataset_reserve(rn_dataset *dataset, size_t count);
 void rn_dataset_retain(rn_dataset *dataset);
 
 /*

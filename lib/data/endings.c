@@ -7,10 +7,18 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const photos[] = { ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".bmp" };
-static const char *const others[] = { ".webp", ".tif",  ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm",
-                                      ".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".jxr", ".dng",
-                                      ".cr2",  ".nef",  ".arw",  ".tga", ".svg", ".ico", ".psd", ".apng" };
+static const char *const photos[] = {
+    ".jpg",  ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm",
+#ifdef RN_WITH_WEBP
+    ".webp",
+#endif
+#ifdef RN_WITH_TIFF
+    ".tif",  ".tiff",
+#endif
+};
+static const char *const others[] = { ".webp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif",
+                                      ".jp2",  ".j2k", ".jxl",  ".jxr", ".dng",  ".cr2",  ".nef",
+                                      ".arw",  ".tga", ".svg",  ".ico", ".psd",  ".apng" };
 
 _Static_assert(sizeof others / sizeof *others == RN_OTHER_ENDINGS, "one count for each ending");
 
@@ -34,7 +42,19 @@ bool rn_is_photo(const char *name)
 
 int rn_other_ending(const char *name)
 {
-    return find_ending(name, others, RN_OTHER_ENDINGS);
+    return rn_is_photo(name) ? -1 : find_ending(name, others, RN_OTHER_ENDINGS);
+}
+
+bool rn_is_hidden(const char *name)
+{
+    /* macOS's zips, Synology's thumbnails (which end in .jpg), Windows, ext4 */
+    static const char *const systems[] = { "__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information",
+                                           "lost+found" };
+
+    for (size_t i = 0; i < sizeof systems / sizeof *systems; i++)
+        if (strcmp(name, systems[i]) == 0)
+            return true;
+    return name[0] == '.';
 }
 
 size_t rn_passed_over_total(const rn_passed_over *passed)

@@ -7,14 +7,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define RN_PHOTO_ENDINGS ".jpg .jpeg .jpe .jfif .jif .png .bmp"
+#ifdef RN_WITH_WEBP
+#define RN_WEBP_ENDINGS " .webp"
+#else
+#define RN_WEBP_ENDINGS ""
+#endif
+#ifdef RN_WITH_TIFF
+#define RN_TIFF_ENDINGS " .tif .tiff"
+#else
+#define RN_TIFF_ENDINGS ""
+#endif
+#define RN_PHOTO_ENDINGS ".jpg .jpeg .jpe .jfif .jif .png .bmp .ppm .pgm .pbm .pnm" RN_WEBP_ENDINGS RN_TIFF_ENDINGS
 
-enum { RN_OTHER_ENDINGS = 24 }; /* pictures without a decoder */
+enum { RN_OTHER_ENDINGS = 20 }; /* pictures without a decoder, in one build or another */
 
 /* Of names in any case; hidden files have no ending. */
 bool rn_is_photo(const char *name);
 /* Which of the endings without a decoder a name has, or -1. */
 int rn_other_ending(const char *name);
+
+/* What no person put there: a hidden file or folder, or a folder that a system keeps its own things in. */
+bool rn_is_hidden(const char *name);
 
 /* Files of each such ending that were passed over. */
 typedef struct rn_passed_over {

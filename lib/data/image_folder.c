@@ -56,7 +56,7 @@ static void drop_hidden(rn_names *names, const rn_allocator *allocator)
     size_t kept = 0;
 
     for (size_t i = 0; i < names->count; i++) {
-        if (names->name[i][0] == '.')
+        if (rn_is_hidden(names->name[i]))
             rn_release(allocator, names->name[i]);
         else
             names->name[kept++] = names->name[i];

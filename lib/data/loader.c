@@ -4,22 +4,24 @@
  * network is not running; then the batches are handed out one by one. No thread decodes while others compute: on a few
  * cores a third busy thread makes every parallel layer wait for a time slice.
  *
- * What a sample becomes depends on (seed, epoch, sample) only, and errors are kept by sample, so that nothing depends
- * on the threads. Decoding takes its memory from a cache of its thread; all else is allocated when the loader is made.
+ * What a sample becomes depends on (seed, epoch, sample) only (for samples that are drawn by weights, on their place in
+ * the epoch instead), and errors are kept by sample, so that nothing depends on the threads. Decoding takes its memory
+ * from a cache of its thread; all else is allocated when the loader is made.
  */
 #include "base/options.h"
-#include "base/random.h"
 #include "data/dataset.h"
 #include "data/sample.h"
+#include "data/sampler.h"
 #include "tensor/tensor.h"
 
 #include <string.h>
 
-RN_NO_TAIL_PADDING(rn_loader_options, max_pixels);
+RN_NO_TAIL_PADDING(rn_loader_options, reserved);
 
 /* What became of one sample of the group. */
 typedef struct sample {
     size_t index;    /* in the dataset */
+    size_t place;    /* in the epoch */
     size_t position; /* in the batch */
     rn_status status;
     bool known; /* not read */
@@ -38,7 +40,8 @@ struct rn_loader {
     rn_pipeline *pipeline;
     rn_loader_options options;
     int32_t height, width;
-    size_t *order;
+    rn_sampler sampler;
+    size_t *order; /* of the epoch */
     uint64_t epoch;
     bool started;
     size_t batches;                /* of an epoch */
@@ -68,12 +71,12 @@ static size_t batch_begin(const rn_loader *loader, size_t batch)
 /* The last batch may take a lone sample more. */
 static size_t batch_end(const rn_loader *loader, size_t batch)
 {
-    return batch + 1 == loader->batches ? loader->dataset->count : batch_begin(loader, batch + 1);
+    return batch + 1 == loader->batches ? loader->sampler.length : batch_begin(loader, batch + 1);
 }
 
 static size_t count_batches(const rn_loader *loader)
 {
-    const size_t count = loader->dataset->count, size = (size_t)loader->options.batch_size;
+    const size_t count = loader->sampler.length, size = (size_t)loader->options.batch_size;
     const size_t batches = (count + size - 1) / size;
 
     return loader->options.avoid_single && batches > 1 && count % size == 1 ? batches - 1 : batches;
@@ -114,6 +117,12 @@ static bool is_passed_over(const rn_loader *loader, size_t slot)
 
 /* ---- decoding -------------------------------------------------------------------------------------------------- */
 
+/* What augmentation is drawn for: a sample that comes several times is not to look the same each time. */
+static uint64_t draw_of(const rn_loader *loader, const sample *s)
+{
+    return loader->sampler.sums != NULL ? s->place : s->index;
+}
+
 static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     const rn_loader *const loader = payload;
@@ -121,14 +130,16 @@ static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thre
 
     rn_decoder_begin(decoder, loader->context);
     decoder->bench.max_pixels = loader->options.max_pixels;
+    rn_pipeline_draft(loader->pipeline, &decoder->bench.draft_height, &decoder->bench.draft_width);
     for (int64_t slot = begin; slot < end; slot++) {
         sample *const s = &loader->samples[slot];
         const rn_photo *const photo = &loader->dataset->photo[s->index];
         const rn_sample_source source = { .name = photo->name,
                                           .read = loader->dataset->read,
                                           .payload = loader->dataset->payload,
+                                          .index = photo->index,
                                           .pipeline = loader->pipeline,
-                                          .draw = { loader->options.seed, loader->epoch, s->index },
+                                          .draw = { loader->options.seed, loader->epoch, draw_of(loader, s) },
                                           .height = loader->height,
                                           .width = loader->width };
 
@@ -143,10 +154,12 @@ static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thre
 /* What torchvision would have made of them is white but for the darkest 1/256: worth a word, once a dataset. */
 static void say_deep_greys(const rn_loader *loader)
 {
-    for (int32_t i = 0; i < loader->context->pool.threads && !loader->dataset->said_deep_grey; i++) {
+    rn_dataset *const whole = loader->dataset->parent != NULL ? loader->dataset->parent : loader->dataset;
+
+    for (int32_t i = 0; i < loader->context->pool.threads && !whole->said_deep_grey; i++) {
         if (!loader->decoders[i].saw_deep_grey)
             continue;
-        loader->dataset->said_deep_grey = true;
+        whole->said_deep_grey = true;
         rn_context_log(loader->context, RN_LOG_WARNING,
                        "pictures of 16-bit greys are read by their upper bytes; Pillow's convert('RGB') cuts them off "
                        "at 255, so that torchvision sees them nearly white");
@@ -163,8 +176,11 @@ static void decode_group(rn_loader *loader)
     first = batch_begin(loader, loader->group_begin);
     count = batch_end(loader, loader->group_end - 1) - first;
     for (size_t slot = 0; slot < count; slot++) {
-        loader->samples[slot].index = loader->order[first + slot];
-        loader->samples[slot].position = first + slot - batch_begin(loader, batch_at(loader, first + slot));
+        const size_t place = first + slot;
+
+        loader->samples[slot] = (sample){ .index = loader->order[place],
+                                          .place = place,
+                                          .position = place - batch_begin(loader, batch_at(loader, place)) };
     }
     rn_parallel(&loader->context->pool, (int64_t)count, load_samples, loader);
     say_deep_greys(loader);
@@ -200,7 +216,7 @@ static rn_status allocate_group(rn_loader *loader)
 
     loader->group_batches = (ahead + batch - 1) / batch;
     slots = loader->group_batches * batch + 1;
-    slots = slots < loader->dataset->count ? slots : loader->dataset->count;
+    slots = slots < loader->sampler.length ? slots : loader->sampler.length;
     if (!rn_size_multiply(&nbytes, slots, image_floats(loader) * sizeof(float)))
         return rn_fail(&loader->context->message, RN_NO_MEMORY, "batches of this size do not fit the address space");
     status = rn_storage_allocate(&loader->floats, loader->context, nbytes);
@@ -209,7 +225,7 @@ static rn_status allocate_group(rn_loader *loader)
     loader->labels = rn_allocate_zeroed(allocator, slots, sizeof *loader->labels);
     loader->samples = rn_allocate_zeroed(allocator, slots, sizeof *loader->samples);
     loader->messages = rn_allocate_zeroed(allocator, slots, sizeof *loader->messages);
-    loader->order = rn_allocate_array(allocator, loader->dataset->count, sizeof *loader->order);
+    loader->order = rn_allocate_array(allocator, loader->sampler.length, sizeof *loader->order);
     loader->decoders = rn_allocate_zeroed(allocator, threads, sizeof *loader->decoders);
     if (loader->labels == NULL || loader->samples == NULL || loader->messages == NULL || loader->order == NULL ||
         loader->decoders == NULL)
@@ -282,8 +298,9 @@ rn_status rn_loader_create(rn_loader **loader, rn_dataset *dataset, const rn_pip
     made->context = context;
     made->dataset = dataset;
     made->options = read;
-    made->batches = count_batches(made);
-    status = settle_size(made, pipeline);
+    status = rn_sampler_create(&made->sampler, dataset, &read);
+    if (status == RN_OK)
+        status = settle_size(made, pipeline);
     if (status == RN_OK)
         status = rn_pipeline_copy(&made->pipeline, pipeline, context);
     if (status == RN_OK)
@@ -292,6 +309,8 @@ rn_status rn_loader_create(rn_loader **loader, rn_dataset *dataset, const rn_pip
         rn_loader_destroy(made);
         return status;
     }
+    made->options.weights = NULL; /* the caller's */
+    made->batches = count_batches(made);
     *loader = made;
     return RN_OK;
 }
@@ -315,6 +334,7 @@ void rn_loader_destroy(rn_loader *loader)
     rn_release(allocator, loader->samples);
     rn_release(allocator, loader->messages);
     rn_release(allocator, loader->order);
+    rn_sampler_release(&loader->sampler, allocator);
     rn_pipeline_destroy(loader->pipeline);
     rn_dataset_destroy(loader->dataset);
     rn_release(allocator, loader);
@@ -322,19 +342,6 @@ void rn_loader_destroy(rn_loader *loader)
 }
 
 /* ---- epochs ---------------------------------------------------------------------------------------------------- */
-
-/* Fisher and Yates: every order is equally likely. */
-static void shuffle(size_t *order, size_t count, uint64_t seed, uint64_t epoch)
-{
-    rn_random random = rn_random_at(seed, RN_STREAM_ORDER, epoch, 0);
-
-    for (size_t i = count; i > 1; i--) {
-        const size_t j = (size_t)rn_random_below(&random, i), kept = order[i - 1];
-
-        order[i - 1] = order[j];
-        order[j] = kept;
-    }
-}
 
 rn_status rn_loader_start(rn_loader *loader, uint64_t epoch)
 {
@@ -344,10 +351,7 @@ rn_status rn_loader_start(rn_loader *loader, uint64_t epoch)
     loader->started = true;
     loader->next = loader->group_begin = loader->group_end = 0;
     loader->skipped = 0;
-    for (size_t i = 0; i < loader->dataset->count; i++)
-        loader->order[i] = i;
-    if (loader->options.shuffle)
-        shuffle(loader->order, loader->dataset->count, loader->options.seed, epoch);
+    rn_sampler_order(loader->order, &loader->sampler, epoch);
     return RN_OK;
 }
 

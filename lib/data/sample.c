@@ -33,6 +33,10 @@ static rn_status prepare(const rn_sample *sample, rn_pixels *pixels)
     rn_status status;
 
     sample->decoder->saw_deep_grey = sample->decoder->saw_deep_grey || pixels->is_deep_grey;
+    if (source->pipeline == NULL) {
+        rn_pixels_release(pixels);
+        return RN_OK;
+    }
     status = rn_pipeline_transform(source->pipeline, pixels, &source->draw, &reason);
 
     if (status != RN_OK)
@@ -114,6 +118,24 @@ rn_status rn_sample_give_pixels(rn_sample *sample, int32_t width, int32_t height
     return sample->status;
 }
 
+rn_status rn_sample_give_planes(rn_sample *sample, int32_t width, int32_t height, int32_t planes, const uint8_t *bytes)
+{
+    const size_t count = (size_t)width * (size_t)height, step = planes == 1 ? 0 : count;
+    rn_pixels own;
+    rn_message reason;
+
+    if (!begin_giving(sample))
+        return sample->status;
+    sample->status = rn_pixels_create(&own, &sample->decoder->bench, width, height, &reason);
+    if (sample->status != RN_OK)
+        return rn_fail(sample->message, sample->status, "%s: %s", sample->source->name, reason.text);
+    for (size_t i = 0; i < count; i++)
+        for (size_t c = 0; c < 3; c++)
+            own.rgb[3 * i + c] = bytes[i + c * step];
+    sample->status = prepare(sample, &own);
+    return sample->status;
+}
+
 rn_status rn_sample_fail(rn_sample *sample, rn_status status, const char *why)
 {
     if (sample == NULL)
@@ -127,7 +149,7 @@ rn_status rn_sample_fail(rn_sample *sample, rn_status status, const char *why)
 static rn_status load_given(rn_sample *sample)
 {
     const rn_sample_source *const source = sample->source;
-    rn_status answer = source->read(sample, (size_t)source->draw.sample, source->payload);
+    rn_status answer = source->read(sample, source->index, source->payload);
 
     answer = answer == RN_END ? RN_IO : answer;
     if (sample->status != RN_OK)

@@ -24,8 +24,9 @@ typedef struct rn_sample_source {
     const char *name;        /* for messages; the path of a file */
     rn_sample_function read; /* NULL: a file */
     void *payload;
-    const rn_pipeline *pipeline;
-    rn_draw draw;          /* draw.sample is the index */
+    size_t index;                /* that it is asked for */
+    const rn_pipeline *pipeline; /* NULL: decoded, and nothing else */
+    rn_draw draw;
     int32_t height, width; /* that must come out */
 } rn_sample_source;
 
@@ -35,5 +36,8 @@ typedef struct rn_sample_source {
  * use.
  */
 rn_status rn_sample_load(float *floats, rn_decoder *decoder, const rn_sample_source *source, rn_message *message);
+
+/* Gives a sample as rn_sample_give_pixels does, from planes without gaps: one of greys, or three. */
+rn_status rn_sample_give_planes(rn_sample *sample, int32_t width, int32_t height, int32_t planes, const uint8_t *bytes);
 
 #endif

@@ -6,6 +6,8 @@
 #define _GNU_SOURCE
 #include "data/walk.h"
 
+#include "data/endings.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +121,7 @@ static rn_status visit(walk *w, const char *folder, int depth)
     for (size_t i = 0; i < below.count && status == RN_OK; i++) {
         char *path;
 
-        if (below.name[i][0] == '.')
+        if (rn_is_hidden(below.name[i]))
             continue;
         path = rn_path_join(w->allocator, folder, below.name[i]);
         status = path == NULL ? no_memory(w) : visit(w, path, depth + 1);

@@ -169,6 +169,8 @@ struct rn_model {
 rn_status rn_model_build_without_values(rn_model **model, rn_graph *graph, const char *name,
                                         const rn_model_options *options);
 void rn_model_retain(rn_model *model);
+/* Takes one of the two over, also on failure: it lives as long as the model. */
+rn_status rn_model_keep(rn_model *model, rn_classes *classes, rn_pipeline *pipeline);
 /* Who uses the companion takes it out meanwhile, so that nobody else can release it. NULL: there is none. */
 rn_companion *rn_model_take_companion(rn_model *model);
 /* Leaves it (taken over; NULL: none) with the model; one that is there is released. Any thread, as all three. */
@@ -177,5 +179,16 @@ void rn_model_keep_companion(rn_model *model, rn_companion *companion);
 bool rn_model_in_head(const rn_model *model, const char *name);
 /* The value of an output or layer name, or -1. */
 int32_t rn_model_find_value(const rn_model *model, const char *name);
+
+/* ---- summary.c --------------------------------------------------------------------------------------------------- */
+
+/* What the summary says of a layer. */
+typedef struct rn_layer_summary {
+    const char *name, *kind, *trainable; /* the model's; static; "yes", "no", "partly", "-" */
+    char shape[80];
+    int64_t parameters, trained; /* elements; those that are trainable */
+} rn_layer_summary;
+
+void rn_layer_summarise(rn_layer_summary *summary, const rn_model *model, int32_t layer);
 
 #endif

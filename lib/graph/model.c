@@ -302,10 +302,9 @@ int32_t rn_model_find_value(const rn_model *model, const char *name)
     return found < 0 ? find_entry(graph->alias, graph->alias_count, name) : found;
 }
 
-/* ---- class table and preprocessing ------------------------------------------------------------------------------- */
+/* ---- class table ------------------------------------------------------------------------------------------------- */
 
-/* Takes one of the two over, also on failure. */
-static rn_status keep(rn_model *model, rn_classes *classes, rn_pipeline *pipeline)
+rn_status rn_model_keep(rn_model *model, rn_classes *classes, rn_pipeline *pipeline)
 {
     struct rn_kept *const kept = rn_allocate(&model->context->allocator, sizeof *kept);
 
@@ -333,55 +332,8 @@ rn_status rn_model_set_classes(rn_model *model, const rn_classes *classes)
                        rn_classes_count(classes), rn_model_class_count(model));
     status = copy_classes(&copy, model->context, classes);
     if (status == RN_OK)
-        status = keep(model, copy, NULL);
+        status = rn_model_keep(model, copy, NULL);
     if (status == RN_OK)
         atomic_store(&model->classes, copy);
     return status;
-}
-
-static rn_status replace_pipeline(rn_model *model, _Atomic(const rn_pipeline *) *place, const char *text,
-                                  bool may_be_random)
-{
-    const rn_value_shape *const input = &model->graph->layer[0].shape;
-    rn_message *const message = &model->context->message;
-    rn_pipeline *pipeline = NULL;
-    int32_t height = 0, width = 0;
-    rn_status status;
-
-    if (text == NULL)
-        return rn_fail(message, RN_INVALID_ARGUMENT, "the text of a pipeline is NULL");
-    status = rn_pipeline_create(&pipeline, model->context, text);
-    if (status != RN_OK)
-        return status;
-    rn_pipeline_output_size(pipeline, &height, &width);
-    if (!may_be_random && rn_pipeline_is_random(pipeline))
-        status = rn_fail(message, RN_INVALID_ARGUMENT,
-                         "the pipeline for prediction and validation must not be random: %s", text);
-    else if (input->c != 3)
-        status = rn_fail(message, RN_SHAPE, "a pipeline gives 3 channels, the model's input has %" PRId64, input->c);
-    else if ((height != 0 || width != 0) && (height != input->h || width != input->w))
-        status =
-            rn_fail(message, RN_SHAPE,
-                    "the pipeline gives %" PRId32 " x %" PRId32 ", the model's input is %" PRId64 " x %" PRId64 ": %s",
-                    height, width, input->h, input->w, text);
-    if (status != RN_OK) {
-        rn_pipeline_destroy(pipeline);
-        return status;
-    }
-    status = keep(model, NULL, pipeline);
-    if (status == RN_OK)
-        atomic_store(place, pipeline);
-    return status;
-}
-
-rn_status rn_model_set_pipeline(rn_model *model, const char *text)
-{
-    return model == NULL ? rn_fail_null("rn_model_set_pipeline", "model")
-                         : replace_pipeline(model, &model->pipeline, text, false);
-}
-
-rn_status rn_model_set_training_pipeline(rn_model *model, const char *text)
-{
-    return model == NULL ? rn_fail_null("rn_model_set_training_pipeline", "model")
-                         : replace_pipeline(model, &model->training_pipeline, text, true);
 }

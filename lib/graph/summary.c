@@ -30,7 +30,7 @@ print(text_sink *sink, const char *format, ...)
         sink->length += (size_t)length;
 }
 
-enum { NUMBER_SIZE = 32, SHAPE_SIZE = 80 };
+enum { NUMBER_SIZE = 32 };
 
 /* 11689512 as "11,689,512". */
 static const char *group_digits(char text[NUMBER_SIZE], int64_t number)
@@ -70,20 +70,15 @@ static const char *kind_title(rn_layer_kind kind)
     return title[kind];
 }
 
-static const char *shape_text(char text[SHAPE_SIZE], const rn_value_shape *shape)
+static void print_shape(char *text, size_t size, const rn_value_shape *shape)
 {
     if (shape->flat)
-        snprintf(text, SHAPE_SIZE, "(N, %" PRId64 ")", shape->c);
+        snprintf(text, size, "(N, %" PRId64 ")", shape->c);
     else
-        snprintf(text, SHAPE_SIZE, "(N, %" PRId64 ", %" PRId64 ", %" PRId64 ")", shape->c, shape->h, shape->w);
-    return text;
+        snprintf(text, size, "(N, %" PRId64 ", %" PRId64 ", %" PRId64 ")", shape->c, shape->h, shape->w);
 }
 
-typedef struct element_counts {
-    int64_t parameters, trainable;
-} element_counts;
-
-static void count_parameter(element_counts *sum, const rn_model *model, int32_t index)
+static void count_parameter(rn_layer_summary *sum, const rn_model *model, int32_t index)
 {
     const rn_parameter *entry;
 
@@ -91,33 +86,37 @@ static void count_parameter(element_counts *sum, const rn_model *model, int32_t 
         return;
     entry = &model->graph->parameters->entry[index];
     sum->parameters += entry->count;
-    sum->trainable += entry->trainable ? entry->count : 0;
+    sum->trained += entry->trainable ? entry->count : 0;
 }
 
-static const char *trainable_word(const rn_layer *layer, const element_counts *own)
+static const char *trainable_word(const rn_layer *layer, const rn_layer_summary *own)
 {
     if (own->parameters == 0)
         return layer->frozen ? "no" : "-";
-    if (own->trainable == 0)
+    if (own->trained == 0)
         return "no";
-    return own->trainable == own->parameters ? "yes" : "partly";
+    return own->trained == own->parameters ? "yes" : "partly";
+}
+
+void rn_layer_summarise(rn_layer_summary *summary, const rn_model *model, int32_t index)
+{
+    const rn_layer *const layer = &model->graph->layer[index];
+
+    *summary = (rn_layer_summary){ .name = layer->name, .kind = kind_title(layer->kind) };
+    print_shape(summary->shape, sizeof summary->shape, &layer->shape);
+    count_parameter(summary, model, layer->weight);
+    count_parameter(summary, model, layer->bias);
+    summary->trainable = trainable_word(layer, summary);
 }
 
 enum { KIND_WIDTH = 18, SHAPE_WIDTH = 24, COUNT_WIDTH = 13, WORD_WIDTH = 11 };
 
-static void print_row(text_sink *sink, const rn_model *model, const rn_layer *layer, int name_width,
-                      element_counts *sum)
+static void print_row(text_sink *sink, const rn_layer_summary *row, int name_width)
 {
-    char shape[SHAPE_SIZE], count[NUMBER_SIZE];
-    element_counts own = { 0, 0 };
+    char count[NUMBER_SIZE];
 
-    count_parameter(&own, model, layer->weight);
-    count_parameter(&own, model, layer->bias);
-    sum->parameters += own.parameters;
-    sum->trainable += own.trainable;
-    print(sink, "%-*s  %-*s  %-*s  %*s  %s\n", name_width, layer->name, KIND_WIDTH, kind_title(layer->kind),
-          SHAPE_WIDTH, shape_text(shape, &layer->shape), COUNT_WIDTH,
-          own.parameters > 0 ? group_digits(count, own.parameters) : "-", trainable_word(layer, &own));
+    print(sink, "%-*s  %-*s  %-*s  %*s  %s\n", name_width, row->name, KIND_WIDTH, row->kind, SHAPE_WIDTH, row->shape,
+          COUNT_WIDTH, row->parameters > 0 ? group_digits(count, row->parameters) : "-", row->trainable);
 }
 
 static void print_rule(text_sink *sink, int width)
@@ -131,7 +130,7 @@ static void print_table(text_sink *sink, const rn_model *model)
 {
     const rn_graph *const graph = model->graph;
     int name_width = (int)sizeof "Layer" - 1, width;
-    element_counts sum = { 0, 0 };
+    int64_t parameters = 0, trained = 0;
     char number[NUMBER_SIZE];
 
     for (int32_t i = 0; i < graph->count; i++) {
@@ -146,12 +145,18 @@ static void print_table(text_sink *sink, const rn_model *model)
     print(sink, "%-*s  %-*s  %-*s  %*s  %s\n", name_width, "Layer", KIND_WIDTH, "Kind", SHAPE_WIDTH, "Output shape",
           COUNT_WIDTH, "Parameters", "Trainable");
     print_rule(sink, width);
-    for (int32_t i = 0; i < graph->count; i++)
-        print_row(sink, model, &graph->layer[i], name_width, &sum);
+    for (int32_t i = 0; i < graph->count; i++) {
+        rn_layer_summary row;
+
+        rn_layer_summarise(&row, model, i);
+        print_row(sink, &row, name_width);
+        parameters += row.parameters;
+        trained += row.trained;
+    }
     print_rule(sink, width);
-    print(sink, "Parameters:            %*s\n", COUNT_WIDTH, group_digits(number, sum.parameters));
-    print(sink, "Trainable parameters:  %*s\n", COUNT_WIDTH, group_digits(number, sum.trainable));
-    print(sink, "Frozen parameters:     %*s\n", COUNT_WIDTH, group_digits(number, sum.parameters - sum.trainable));
+    print(sink, "Parameters:            %*s\n", COUNT_WIDTH, group_digits(number, parameters));
+    print(sink, "Trainable parameters:  %*s\n", COUNT_WIDTH, group_digits(number, trained));
+    print(sink, "Frozen parameters:     %*s\n", COUNT_WIDTH, group_digits(number, parameters - trained));
 }
 
 rn_status rn_model_summary(const rn_model *model, char *text, size_t size, size_t *length)

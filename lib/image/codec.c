@@ -44,8 +44,8 @@ static rn_status check_png(size_t *palette, const uint8_t *bytes, size_t nbytes,
  * stb_image looks colours up without asking how many the palette has, in memory that it did not clear. A short palette
  * is continued with black, as Pillow has it, in a copy of the file (whose checksums nobody reads any more).
  */
-static rn_status decode_png(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
-                            const char *name, rn_message *message)
+static rn_status decode_whole_png(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
+                                  const char *name, rn_message *message)
 {
     enum { WHOLE = 256 * 3 };
     size_t palette, data, length;
@@ -71,71 +71,137 @@ static rn_status decode_png(rn_pixels *pixels, const rn_workbench *bench, const 
     return status;
 }
 
-/* What lies under a photo's name though it is none: said by its first bytes, so that people know what to do with it. */
-static const char *other_format(const uint8_t *bytes, size_t nbytes)
+static rn_status decode_png(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
+                            const char *name, rn_message *message)
 {
-    static const struct {
-        size_t at;
-        const char magic[24], *name;
-    } known[] = {
-        { 8, "WEBP", "WebP" },
-        { 0, "GIF8", "GIF" },
-        { 0, "II*", "TIFF" },
-        { 0, "MM\0*", "TIFF" },
-        { 4, "ftypavif", "AVIF" },
-        { 4, "ftypheic", "HEIC" },
-        { 4, "ftypheix", "HEIC" },
-        { 4, "ftypmif1", "HEIF" },
-        { 0, "P5\n", "PGM" },
-        { 0, "P6\n", "PPM" },
-        { 0, "%PDF", "PDF" },
-        { 0, "version https://git-lfs", "a pointer of Git LFS; git lfs pull fetches the photo" },
-        { 0, "<!DOCTYPE", "a web page" },
-        { 0, "<html", "a web page" },
-    };
+    enum { DEPTH = 24, COLOUR = 25 }; /* in the first chunk, IHDR */
+    const rn_status status = decode_whole_png(pixels, bench, bytes, nbytes, name, message);
 
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        /* The last byte of none is 0, one in between may be. */
-        size_t length = sizeof known[i].magic;
-
-        while (known[i].magic[length - 1] == '\0')
-            length--;
-        if (nbytes >= known[i].at + length && memcmp(bytes + known[i].at, known[i].magic, length) == 0)
-            return known[i].name;
-    }
-    return NULL;
+    pixels->is_deep_grey = status == RN_OK && bytes[DEPTH] == 16 && bytes[COLOUR] == 0;
+    return status;
 }
 
-static rn_status fail_unknown(const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
-{
-    const char *const other = other_format(bytes, nbytes);
+/* ---- formats ----------------------------------------------------------------------------------------------------- */
 
-    if (nbytes == 0)
-        return rn_fail(message, RN_FORMAT, "%s: the file is empty", name);
-    return other != NULL ? rn_fail(message, RN_FORMAT, "%s: neither JPEG nor PNG nor BMP, but %s", name, other)
-                         : rn_fail(message, RN_FORMAT, "%s: neither JPEG nor PNG nor BMP", name);
+static rn_status decode_jpeg(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
+                             const char *name, rn_message *message)
+{
+    const rn_status status = rn_pixels_decode_jpeg(pixels, bench, bytes, nbytes, name, message);
+
+    pixels->orientation = rn_exif_orientation(bytes, nbytes);
+    return status;
+}
+
+#ifdef RN_WITH_WEBP
+#define WEBP "WebP", rn_pixels_decode_webp
+#define AND_WEBP ", WebP"
+#else
+#define WEBP "WebP, for which this build lacks libwebp (RESNET_WITH_WEBP)", NULL
+#define AND_WEBP ""
+#endif
+#ifdef RN_WITH_TIFF
+#define TIFF "TIFF", rn_pixels_decode_tiff
+#define AND_TIFF ", TIFF"
+#else
+#define TIFF "TIFF, for which this build lacks libtiff (RESNET_WITH_TIFF)", NULL
+#define AND_TIFF ""
+#endif
+
+/* Told by what stands at a place. What else lies under photos' names is known, too, so that people are told what they
+ * have. */
+typedef struct format {
+    uint8_t at, length;
+    const char *magic, *name;
+    rn_status (*decode)(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
+                        const char *name, rn_message *message); /* NULL: it is not read */
+} format;
+
+static const format formats[] = {
+    { 0, 3, "\xff\xd8\xff", "JPEG", decode_jpeg },
+    { 0, 8, "\x89PNG\r\n\x1a\n", "PNG", decode_png },
+    { 0, 2, "BM", "BMP", rn_pixels_decode_bmp },
+    { 8, 4, "WEBP", WEBP },
+    { 0, 4, "II*\0", TIFF },
+    { 0, 4, "MM\0*", TIFF },
+    { 0, 4, "II+\0", TIFF },
+    { 0, 4, "MM\0+", TIFF },
+    { 0, 4, "GIF8", "GIF", NULL },
+    { 4, 7, "ftypavi", "AVIF", NULL },
+    { 4, 7, "ftyphei", "HEIC", NULL },
+    { 4, 7, "ftyphev", "HEIC", NULL },
+    { 4, 8, "ftypmif1", "HEIF", NULL },
+    { 4, 8, "ftypmsf1", "HEIF", NULL },
+    { 4, 4, "ftyp", "a film, or a picture like one", NULL },
+    { 0, 2, "\xff\x0a", "JPEG XL", NULL },
+    { 4, 4, "JXL ", "JPEG XL", NULL },
+    { 4, 4, "jP  ", "JPEG 2000", NULL },
+    { 0, 4, "\xff\x4f\xff\x51", "JPEG 2000", NULL },
+    { 0, 4, "8BPS", "a Photoshop file", NULL },
+    { 0, 4, "%PDF", "PDF", NULL },
+    { 0, 4, "PK\3\4", "a ZIP archive", NULL },
+    { 0, 23, "version https://git-lfs", "a pointer of Git LFS; git lfs pull fetches the photo", NULL },
+};
+
+/* These may stand behind spaces, and in letters of any size. */
+static const format texts[] = {
+    { 0, 4, "<svg", "SVG", NULL },
+    { 0, 13, "<!doctype svg", "SVG", NULL },
+    { 0, 9, "<!doctype", "a web page", NULL },
+    { 0, 5, "<html", "a web page", NULL },
+    { 0, 5, "<?xml", "XML, perhaps SVG", NULL },
+};
+
+static uint8_t lowered(uint8_t c)
+{
+    return (uint8_t)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+static bool has_magic(const format *f, const uint8_t *bytes, size_t nbytes, bool any_size)
+{
+    bool same = nbytes >= (size_t)f->at + f->length;
+
+    for (size_t i = 0; i < f->length && same; i++) {
+        const uint8_t byte = bytes[f->at + i];
+
+        same = (any_size ? lowered(byte) : byte) == (uint8_t)f->magic[i];
+    }
+    return same;
+}
+
+static bool is_space(uint8_t c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static const format *find_format(const uint8_t *bytes, size_t nbytes)
+{
+    static const format pnm = { 0, 0, "", "PNM", rn_pixels_decode_pnm };
+    size_t at = 0;
+
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+        if (has_magic(&formats[i], bytes, nbytes, false))
+            return &formats[i];
+    if (nbytes >= 3 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6' && is_space(bytes[2]))
+        return &pnm;
+    at += nbytes >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* a byte order mark */
+    while (at < nbytes && is_space(bytes[at]))
+        at++;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (has_magic(&texts[i], bytes + at, nbytes - at, true))
+            return &texts[i];
+    return NULL;
 }
 
 rn_status rn_pixels_decode(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                            const char *name, rn_message *message)
 {
-    static const uint8_t png[8] = { 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n' }, jpeg[3] = { 0xff, 0xd8, 0xff };
+    const format *const found = find_format(bytes, nbytes);
 
     *pixels = (rn_pixels){ .bench = bench };
-    if (nbytes >= sizeof jpeg && memcmp(bytes, jpeg, sizeof jpeg) == 0) {
-        const rn_status status = rn_pixels_decode_jpeg(pixels, bench, bytes, nbytes, name, message);
-
-        pixels->orientation = rn_exif_orientation(bytes, nbytes);
-        return status;
-    }
-    if (nbytes >= sizeof png && memcmp(bytes, png, sizeof png) == 0) {
-        enum { DEPTH = 24, COLOUR = 25 }; /* in the first chunk, IHDR */
-        const rn_status status = decode_png(pixels, bench, bytes, nbytes, name, message);
-
-        pixels->is_deep_grey = status == RN_OK && bytes[DEPTH] == 16 && bytes[COLOUR] == 0;
-        return status;
-    }
-    if (nbytes >= 2 && bytes[0] == 'B' && bytes[1] == 'M')
-        return rn_pixels_decode_bmp(pixels, bench, bytes, nbytes, name, message);
-    return fail_unknown(bytes, nbytes, name, message);
+    if (found != NULL && found->decode != NULL)
+        return found->decode(pixels, bench, bytes, nbytes, name, message);
+    if (nbytes == 0)
+        return rn_fail(message, RN_FORMAT, "%s: the file is empty", name);
+    return rn_fail(message, RN_FORMAT, "%s: none of JPEG, PNG, BMP, PNM" AND_WEBP AND_TIFF "%s%s", name,
+                   found != NULL ? ", but " : "", found != NULL ? found->name : "");
 }

@@ -73,14 +73,6 @@ static void be_silent(j_common_ptr jpeg)
     (void)jpeg;
 }
 
-/* a * b / 255, rounded, as Pillow has it. */
-static uint32_t multiply_255(uint32_t a, uint32_t b)
-{
-    const uint32_t product = a * b + 128;
-
-    return ((product >> 8) + product) >> 8;
-}
-
 /* Inks come inverted: v means 255 - ink. */
 static void cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, int32_t width)
 {
@@ -88,7 +80,7 @@ static void cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, int32_t width)
         const uint32_t light = cmyk[4 * x + 3];
 
         for (int i = 0; i < 3; i++)
-            rgb[3 * x + i] = (uint8_t)(light - multiply_255(255u - cmyk[4 * x + i], light));
+            rgb[3 * x + i] = rn_light_of_inks(255u - cmyk[4 * x + i], light);
     }
 }
 
@@ -108,6 +100,20 @@ static bool is_too_short(const struct jpeg_decompress_struct *jpeg, size_t nbyte
     return across * down > (uint64_t)nbytes * 8;
 }
 
+/* Pillow's JpegImageFile.draft: what the size is divided by. */
+static unsigned int draft_divisor(const rn_workbench *bench, const struct jpeg_decompress_struct *jpeg)
+{
+    unsigned int divisor = 8, across, down;
+
+    if (bench->draft_width <= 0 || bench->draft_height <= 0)
+        return 1;
+    across = jpeg->image_width / (unsigned int)bench->draft_width;
+    down = jpeg->image_height / (unsigned int)bench->draft_height;
+    while (divisor > 1 && (across < divisor || down < divisor))
+        divisor /= 2;
+    return divisor;
+}
+
 /* Sizes, and memory for the pixels. */
 static rn_status prepare(decoder *d, size_t nbytes, const char *name, rn_message *message)
 {
@@ -119,10 +125,13 @@ static rn_status prepare(decoder *d, size_t nbytes, const char *name, rn_message
     if (is_too_short(jpeg, nbytes))
         return rn_fail(message, RN_FORMAT, "%s: cut short: %zu bytes cannot hold %u x %u pixels", name, nbytes,
                        jpeg->image_width, jpeg->image_height);
-    status = rn_pixels_create(&d->pixels, d->pixels.bench, jpeg->image_width, jpeg->image_height, message);
+    jpeg->scale_num = 1;
+    jpeg->scale_denom = draft_divisor(d->pixels.bench, jpeg);
+    jpeg_calc_output_dimensions(jpeg);
+    status = rn_pixels_create(&d->pixels, d->pixels.bench, jpeg->output_width, jpeg->output_height, message);
     if (status != RN_OK || jpeg->num_components != 4)
         return status;
-    d->row = rn_allocate_array(&d->pixels.bench->allocator, jpeg->image_width, 4);
+    d->row = rn_allocate_array(&d->pixels.bench->allocator, jpeg->output_width, 4);
     return d->row != NULL ? RN_OK : rn_fail(message, RN_NO_MEMORY, "%s: no memory for a row", name);
 }
 

@@ -128,5 +128,7 @@ rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_workbench *bench, co
     rn_status status = check_jpeg(bytes, nbytes, name, message);
 
     *pixels = (rn_pixels){ .bench = bench };
+    if (status == RN_OK && bench->draft_width > 0)
+        status = rn_fail(message, RN_UNSUPPORTED, "%s: this build lacks libjpeg-turbo, which decodes drafts", name);
     return status != RN_OK ? status : rn_pixels_decode_stb(pixels, bench, bytes, nbytes, name, message);
 }

@@ -68,6 +68,54 @@ rn_status rn_pixels_crop(rn_pixels *pixels, const rn_crop *crop, rn_message *mes
     return rn_pixels_crop_filled(pixels, crop, black, message);
 }
 
+/* ---- what lies beyond -------------------------------------------------------------------------------------------- */
+
+int32_t rn_position_within(int64_t at, int64_t count, rn_beyond beyond)
+{
+    const int64_t twice = beyond == RN_BEYOND_SYMMETRIC, period = 2 * (count - 1 + twice); /* there and back */
+    int64_t phase;
+
+    if (beyond == RN_BEYOND_EDGE || count == 1)
+        return (int32_t)(at < 0 ? 0 : at < count ? at : count - 1);
+    phase = at % period < 0 ? at % period + period : at % period;
+    return (int32_t)(phase < count ? phase : period - twice - phase);
+}
+
+/* Of each output its input. Padding twice is not padding once by more: the second mirrors what the first made. */
+static void find_positions(int32_t *position, int32_t first, int32_t outputs, int32_t count, int32_t padded,
+                           rn_beyond beyond)
+{
+    for (int32_t i = 0; i < outputs; i++) {
+        const int64_t all = count + 2 * (int64_t)padded, at = (int64_t)first + i + padded;
+
+        position[i] = rn_position_within((int64_t)rn_position_within(at, all, beyond) - padded, count, beyond);
+    }
+}
+
+rn_status rn_pixels_crop_extended(rn_pixels *pixels, const rn_crop *crop, rn_beyond beyond, int32_t rows,
+                                  int32_t columns, rn_message *message)
+{
+    const rn_allocator *const allocator = &pixels->bench->allocator;
+    int32_t *const row = rn_allocate_array(allocator, (size_t)crop->height + (size_t)crop->width, sizeof *row),
+                   *const column = row + crop->height;
+    rn_pixels cropped;
+    rn_status status;
+
+    if (row == NULL)
+        return rn_fail(message, RN_NO_MEMORY, "no memory to pad a picture");
+    status = rn_pixels_create(&cropped, pixels->bench, crop->width, crop->height, message);
+    if (status == RN_OK) {
+        find_positions(row, crop->top, crop->height, pixels->height, rows, beyond);
+        find_positions(column, crop->left, crop->width, pixels->width, columns, beyond);
+        for (int32_t y = 0; y < crop->height; y++)
+            for (int32_t x = 0; x < crop->width; x++)
+                memcpy(pixel(&cropped, y, x), pixel(pixels, row[y], column[x]), 3);
+        rn_pixels_replace(pixels, &cropped);
+    }
+    rn_release(allocator, row);
+    return status;
+}
+
 /* ---- orientation ------------------------------------------------------------------------------------------------- */
 
 /* Columns become rows. */

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-RN_NO_TAIL_PADDING(rn_image_options, max_pixels);
+RN_NO_TAIL_PADDING(rn_image_options, draft_width);
 
 static const size_t max_file = (size_t)1 << 30; /* no photo is larger; a file is read whole */
 
@@ -66,8 +66,13 @@ static rn_status read_options(rn_image *image, const rn_image_options *options)
     if (o.max_pixels < 0 || o.max_pixels > RN_MAX_PIXELS)
         return rn_fail(message, RN_INVALID_ARGUMENT, "a limit of %lld pixels: 1 to %d are possible",
                        (long long)o.max_pixels, RN_MAX_PIXELS);
+    if (o.draft_height < 0 || o.draft_width < 0 || (o.draft_height == 0) != (o.draft_width == 0))
+        return rn_fail(message, RN_INVALID_ARGUMENT, "a draft of %d x %d pixels: two sizes, or none",
+                       (int)o.draft_height, (int)o.draft_width);
     if (o.max_pixels != 0)
         image->bench.max_pixels = o.max_pixels;
+    image->bench.draft_height = o.draft_height;
+    image->bench.draft_width = o.draft_width;
     return RN_OK;
 }
 

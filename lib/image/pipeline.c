@@ -146,6 +146,15 @@ void rn_pipeline_output_size(const rn_pipeline *pipeline, int32_t *height, int32
         *width = w;
 }
 
+void rn_pipeline_draft(const rn_pipeline *pipeline, int32_t *height, int32_t *width)
+{
+    const rn_transform *const resize = rn_pipeline_find(pipeline, RN_TRANSFORM_RESIZE);
+    const bool drafts = resize != NULL && resize->number[RN_RESIZE_DRAFT] != 0;
+
+    *height = drafts ? (int32_t)resize->number[0] : 0;
+    *width = drafts ? (int32_t)resize->number[resize->count - 1] : 0;
+}
+
 /* ---- applying -------------------------------------------------------------------------------------------------- */
 
 static const rn_draw no_draw = { 0, 0, 0 };
@@ -166,6 +175,14 @@ rn_status rn_pipeline_transform(const rn_pipeline *pipeline, rn_pixels *pixels, 
         i += taken;
     }
     return RN_OK;
+}
+
+/* Of the standard normal distribution (Box and Muller, 1958). */
+static double draw_normal(rn_random *random)
+{
+    const double radius = sqrt(-2 * log(1 - rn_random_uniform(random)));
+
+    return radius * cos(2 * 3.14159265358979323846 * rn_random_uniform(random));
 }
 
 /* A rectangle of the floats, its shape drawn up to ten times until it fits; if none does, nothing is erased. */
@@ -190,7 +207,8 @@ static void erase(const rn_transform *step, const rn_pixels *pixels, rn_random *
         for (size_t y = top; y < top + (size_t)h; y++)
             for (size_t x = left; x < left + (size_t)w; x++)
                 for (size_t c = 0; c < 3; c++)
-                    floats[(y * (size_t)pixels->width + x) * 3 + c] = (float)n[RN_ERASING_VALUE + c];
+                    floats[(y * (size_t)pixels->width + x) * 3 + c] =
+                        (float)(n[RN_ERASING_NORMAL] != 0 ? draw_normal(random) : n[RN_ERASING_VALUE + c]);
         return;
     }
 }

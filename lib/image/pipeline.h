@@ -21,6 +21,7 @@ typedef enum rn_transform_kind {
     RN_TRANSFORM_RANDOM_HORIZONTAL_FLIP,
     RN_TRANSFORM_RANDOM_VERTICAL_FLIP,
     RN_TRANSFORM_COLOR_JITTER,
+    RN_TRANSFORM_GAUSSIAN_BLUR,
     RN_TRANSFORM_GRAYSCALE,
     RN_TRANSFORM_RANDOM_GRAYSCALE,
     RN_TRANSFORM_RANDOM_INVERT,
@@ -44,16 +45,21 @@ typedef enum rn_transform_kind {
 enum {
     RN_RESIZE_FILTER = 2, /* an rn_filter */
     RN_RESIZE_MOST = 3,   /* of the longer side; 0: none */
+    RN_RESIZE_DRAFT = 4,  /* JPEGs are decoded at a part of their size */
     RN_CROP_PADDING = 2,  /* on all sides */
     RN_CROP_IF_NEEDED = 3,
     RN_CROP_FILL = 4,
+    RN_CROP_BEYOND = 7,   /* an rn_beyond */
     RN_RESIZED_SCALE = 2, /* parts of the area */
     RN_RESIZED_RATIO = 4, /* width to height */
     RN_RESIZED_FILTER = 6,
     RN_PAD_FILL = 4,
+    RN_PAD_BEYOND = 7,
     RN_ROTATION_FILTER = 2,
     RN_ROTATION_EXPANDS = 3,
     RN_ROTATION_FILL = 4,
+    RN_ROTATION_CENTRE = 7, /* x and y; RN_NO_CENTRE: the middle */
+    RN_NO_CENTRE = -1000000,
     RN_AFFINE_TRANSLATE = 2, /* parts of width and height */
     RN_AFFINE_SCALE = 4,
     RN_AFFINE_SHEAR = 6, /* ranges along x and along y */
@@ -64,6 +70,8 @@ enum {
     RN_ERASING_SCALE = 1,
     RN_ERASING_RATIO = 3, /* height to width */
     RN_ERASING_VALUE = 5,
+    RN_ERASING_NORMAL = 8, /* draws in its place */
+    RN_BLUR_SIGMA = 2,
     RN_PIPELINE_STEPS = 32,
     RN_TRANSFORM_NUMBERS = 14
 };
@@ -112,6 +120,8 @@ typedef struct rn_step_grammar {
 const rn_step_grammar *rn_step_grammar_of(rn_transform_kind kind);
 /* What the bounds of single numbers do not say: ranges begin before they end, and so on. */
 rn_status rn_step_check(const rn_transform *step, rn_message *message);
+/* Which steps stand where. */
+rn_status rn_pipeline_check_order(const rn_pipeline *pipeline, rn_message *message);
 
 /* ---- at work ----------------------------------------------------------------------------------------------------- */
 
@@ -123,6 +133,8 @@ bool rn_step_is_random(const rn_transform *step);
 
 /* The first step of a kind; NULL: there is none. */
 const rn_transform *rn_pipeline_find(const rn_pipeline *pipeline, rn_transform_kind kind);
+/* What photos for this pipeline need not be larger than when they are decoded; 0 x 0: they are decoded as they are. */
+void rn_pipeline_draft(const rn_pipeline *pipeline, int32_t *height, int32_t *width);
 /* All steps on 8-bit pixels, in place. Safe from several threads. */
 rn_status rn_pipeline_transform(const rn_pipeline *pipeline, rn_pixels *pixels, const rn_draw *draw,
                                 rn_message *message);

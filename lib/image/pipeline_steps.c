@@ -101,6 +101,7 @@ static rn_status resize(const rn_transform *step, const rn_transform *next, bool
 static rn_status random_crop(const rn_transform *step, rn_pixels *pixels, rn_random *random, rn_message *message)
 {
     const int32_t height = side(step, 0), width = side(step, 1), padding = (int32_t)step->number[RN_CROP_PADDING];
+    const rn_beyond beyond = (rn_beyond)step->number[RN_CROP_BEYOND];
     const bool pads = step->number[RN_CROP_IF_NEEDED] != 0;
     const int32_t more_x = pads && width > pixels->width + 2 * padding ? width - pixels->width - 2 * padding : 0,
                   more_y = pads && height > pixels->height + 2 * padding ? height - pixels->height - 2 * padding : 0;
@@ -115,6 +116,8 @@ static rn_status random_crop(const rn_transform *step, rn_pixels *pixels, rn_ran
             (int)height, (int)width, (int)pixels->height, (int)pixels->width);
     crop.top = padded.top + draw_whole(random, 0, padded.height - height);
     crop.left = padded.left + draw_whole(random, 0, padded.width - width);
+    if (beyond != RN_BEYOND_FILL)
+        return rn_pixels_crop_extended(pixels, &crop, beyond, padding, padding, message);
     return rn_pixels_crop_filled(pixels, &crop, step->number + RN_CROP_FILL, message);
 }
 
@@ -124,7 +127,10 @@ static rn_status pad(const rn_transform *step, rn_pixels *pixels, rn_message *me
     const int32_t left = side(step, 0), top = side(step, 1), right = step->count == 4 ? side(step, 2) : left,
                   bottom = step->count == 4 ? side(step, 3) : top;
     const rn_crop all = { -top, -left, pixels->height + top + bottom, pixels->width + left + right };
+    const rn_beyond beyond = (rn_beyond)step->number[RN_PAD_BEYOND];
 
+    if (beyond != RN_BEYOND_FILL)
+        return rn_pixels_crop_extended(pixels, &all, beyond, 0, 0, message);
     return rn_pixels_crop_filled(pixels, &all, step->number + RN_PAD_FILL, message);
 }
 
@@ -181,8 +187,9 @@ static double draw_angle(const rn_transform *step, rn_random *random)
 static rn_status rotate(const rn_transform *step, const rn_transform *next, bool *taken, rn_pixels *pixels,
                         rn_random *random, rn_message *message)
 {
-    rn_warp warp = rn_warp_rotation(pixels->height, pixels->width, draw_angle(step, random), NULL,
-                                    step->number[RN_ROTATION_EXPANDS] != 0);
+    const double *const centre = step->number + RN_ROTATION_CENTRE;
+    rn_warp warp = rn_warp_rotation(pixels->height, pixels->width, draw_angle(step, random),
+                                    centre[0] == RN_NO_CENTRE ? NULL : centre, step->number[RN_ROTATION_EXPANDS] != 0);
     rn_crop crop;
 
     warp.is_bilinear = step->number[RN_ROTATION_FILTER] == RN_FILTER_BILINEAR;
@@ -262,6 +269,13 @@ static void jitter(rn_pixels *pixels, const double *strength, rn_random *random)
     }
 }
 
+static rn_status blur(const rn_transform *step, rn_pixels *pixels, rn_random *random, rn_message *message)
+{
+    const double sigma = draw_range(random, step->number + RN_BLUR_SIGMA);
+
+    return rn_pixels_gaussian_blur(pixels, side(step, 0), side(step, 1), sigma, sigma, message);
+}
+
 static rn_status augment(rn_pixels *pixels, int32_t bin, bool wide, rn_random *random, rn_message *message)
 {
     const rn_augmentation operation = (rn_augmentation)draw_whole(random, 0, RN_AUGMENTATIONS - 1);
@@ -293,6 +307,7 @@ bool rn_step_is_random(const rn_transform *step)
     case RN_TRANSFORM_GRAYSCALE:
     case RN_TRANSFORM_TO_TENSOR:
     case RN_TRANSFORM_NORMALIZE: return false;
+    case RN_TRANSFORM_GAUSSIAN_BLUR: return step->number[RN_BLUR_SIGMA] != step->number[RN_BLUR_SIGMA + 1];
     default: return true;
     }
 }
@@ -334,6 +349,7 @@ rn_status rn_step_apply(const rn_transform *step, const rn_transform *next, bool
     case RN_TRANSFORM_RANDOM_AFFINE: return random_affine(step, pixels, random, message);
     case RN_TRANSFORM_RANDOM_PERSPECTIVE: return random_perspective(step, pixels, random, message);
     case RN_TRANSFORM_COLOR_JITTER: jitter(pixels, step->number, random); return RN_OK;
+    case RN_TRANSFORM_GAUSSIAN_BLUR: return blur(step, pixels, random, message);
     case RN_TRANSFORM_GRAYSCALE: rn_pixels_greyscale(pixels); return RN_OK;
     case RN_TRANSFORM_TRIVIAL_AUGMENT_WIDE: return augment(pixels, 0, true, random, message);
     case RN_TRANSFORM_RAND_AUGMENT: return rand_augment(step, pixels, random, message);

@@ -2,7 +2,7 @@
 /*
  * The text of a pipeline: steps separated by commas, each a name and in parentheses numbers, then words, some with
  * numbers behind them. Commas or spaces separate these. What Python programs write is understood, too: "=" behind
- * words, brackets around numbers, modules in front of names, and some names of arguments.
+ * words, brackets around numbers, quotes around words, modules in front of names, and some names of arguments.
  */
 #include "image/decimal.h"
 #include "image/pipeline.h"
@@ -39,13 +39,27 @@ static const rn_step_word *find_word(const rn_step_grammar *rule, const char *na
     return NULL;
 }
 
-/* Letters, and '_' behind the first. */
+/* Letters, and '_' behind the first; perhaps in quotes. */
 static size_t read_name(const char **name, const char **text)
 {
-    *name = *text;
+    const char quote = **text == '\'' || **text == '"' ? **text : '\0';
+    size_t length;
+
+    *name = *text += quote != '\0';
     while (isalpha((unsigned char)**text) || (**text == '_' && *text > *name))
         (*text)++;
-    return (size_t)(*text - *name);
+    length = (size_t)(*text - *name);
+    if (quote == '\0')
+        return length;
+    if (**text != quote)
+        return 0;
+    (*text)++;
+    return length;
+}
+
+static bool begins_name(char c)
+{
+    return isalpha((unsigned char)c) || c == '\'' || c == '"';
 }
 
 static rn_status fail_count(const rn_step_grammar *rule, int32_t count, rn_message *message)
@@ -115,28 +129,32 @@ static rn_status read_values(double *number, const char **text, const rn_step_wo
 }
 
 /*
- * The name of a Python argument that says nothing, as "size=" in front of the first number: true if it was one, and
- * is passed over with its "=".
+ * The name of a Python argument that says nothing, as "size=" in front of the first number, or "value=" in front of
+ * a word: true if it was one, and is passed over with its "=".
  */
 static bool skip_argument_name(const rn_transform *step, const char *name, size_t length, const char **text,
                                const rn_step_grammar *rule)
 {
     static const struct {
         const char *name;
-        int32_t behind; /* so many numbers; -1: anywhere */
+        int32_t behind; /* so many numbers; -1: in front of a word */
         int32_t most;   /* of the step's numbers; 0: any */
-    } known[] = { { "size", 0, 0 }, { "degrees", 0, 0 }, { "p", 0, 1 },
-                  { "mean", 0, 6 }, { "std", 3, 6 },     { "interpolation", -1, 0 } };
+    } known[] = { { "size", 0, 0 },        { "degrees", 0, 0 },       { "p", 0, 1 },
+                  { "mean", 0, 6 },        { "std", 3, 6 },           { "interpolation", -1, 0 },
+                  { "kernel_size", 0, 2 }, { "padding_mode", -1, 0 }, { "value", -1, 0 } };
+    const char *at = *text;
+    bool is_known = false, equals;
 
-    skip_spaces(text);
-    for (size_t i = 0; i < sizeof known / sizeof known[0] && **text == '='; i++)
-        if (strlen(known[i].name) == length && memcmp(known[i].name, name, length) == 0 &&
-            (known[i].behind < 0 || known[i].behind == step->count) &&
-            (known[i].most == 0 || known[i].most == rule->most)) {
-            (*text)++;
-            return true;
-        }
-    return false;
+    skip_spaces(&at);
+    equals = *at == '=';
+    at += equals;
+    skip_spaces(&at);
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        is_known = is_known || (strlen(known[i].name) == length && memcmp(known[i].name, name, length) == 0 &&
+                                (known[i].behind < 0 ? begins_name(*at) : equals && known[i].behind == step->count) &&
+                                (known[i].most == 0 || known[i].most == rule->most));
+    *text = is_known ? at : *text;
+    return is_known;
 }
 
 /* A word, and the numbers that go with it. */
@@ -147,7 +165,7 @@ static rn_status read_word(rn_transform *step, bool *has_words, const char **tex
     const size_t length = read_name(&name, text);
     const rn_step_word *const word = find_word(rule, name, length);
 
-    if (word == NULL && skip_argument_name(step, name, length, text, rule))
+    if ((word == NULL || word->count > 0) && skip_argument_name(step, name, length, text, rule))
         return RN_OK;
     if (word == NULL)
         return rn_fail(message, RN_FORMAT, "%s knows no '%.*s'", rule->name, (int)(length < 40 ? length : 40), name);
@@ -207,7 +225,7 @@ static rn_status read_arguments(rn_transform *step, const char **text, const rn_
             (*text)++;
             skip_spaces(text);
         }
-        if (isalpha((unsigned char)**text))
+        if (begins_name(**text))
             status = read_word(step, &has_words, text, rule, message);
         else if (has_words)
             status = rn_fail(message, RN_FORMAT, "%s: numbers without a word stand in front", rule->name);
@@ -260,33 +278,6 @@ static rn_status parse_step(rn_transform *step, const char **text, rn_message *m
     return rn_step_check(step, message);
 }
 
-/* ToTensor once; behind it Normalize, then RandomErasing, each once at most and nothing else. */
-static rn_status check_order(const rn_pipeline *pipeline, rn_message *message)
-{
-    int32_t tensors = 0, normalised = 0, erased = 0;
-
-    for (int32_t i = 0; i < pipeline->count; i++) {
-        const rn_transform_kind kind = pipeline->step[i].kind;
-
-        if (kind == RN_TRANSFORM_TO_TENSOR)
-            tensors++;
-        else if (kind == RN_TRANSFORM_NORMALIZE)
-            normalised++;
-        else if (kind == RN_TRANSFORM_RANDOM_ERASING)
-            erased++;
-        else if (kind == RN_TRANSFORM_EXIF_TRANSPOSE && i > 0)
-            return rn_fail(message, RN_FORMAT, "ExifTranspose stands in front: it is about the photo as it was taken");
-        else if (tensors > 0)
-            return rn_fail(message, RN_FORMAT, "%s behind ToTensor: it works on 8-bit pixels",
-                           rn_step_grammar_of(kind)->name);
-        if (normalised > tensors || normalised > 1 || (erased > 0 && kind == RN_TRANSFORM_NORMALIZE))
-            return rn_fail(message, RN_FORMAT, "Normalize stands once, behind ToTensor");
-        if (erased > tensors || erased > 1)
-            return rn_fail(message, RN_FORMAT, "RandomErasing stands once, at the end");
-    }
-    return tensors == 1 ? RN_OK : rn_fail(message, RN_FORMAT, "ToTensor stands once in a pipeline");
-}
-
 rn_status rn_pipeline_parse(rn_pipeline *pipeline, const char *text, rn_message *message)
 {
     pipeline->count = 0;
@@ -301,7 +292,7 @@ rn_status rn_pipeline_parse(rn_pipeline *pipeline, const char *text, rn_message 
         pipeline->count++;
         skip_spaces(&text);
         if (*text == '\0')
-            return check_order(pipeline, message);
+            return rn_pipeline_check_order(pipeline, message);
         if (*text != ',')
             return rn_fail(message, RN_FORMAT, "steps are separated by commas, not by '%c'",
                            isprint((unsigned char)*text) ? *text : '?');

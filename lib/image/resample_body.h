@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loops of resizing, written once with the compiler's vector extensions. A file that includes this says
- * RN_RESAMPLE_TABLE (the name of the table) and is compiled with the flags of its instruction set.
+ * The loops of resizing and blurring, written once with the compiler's vector extensions. A file that includes this
+ * says RN_RESAMPLE_TABLE (the name of the table) and is compiled with the flags of its instruction set.
  *
  * Columns are not treated apart at the end of a row: what is computed too far is written where the next row will be
  * written later, or into the slack behind the picture.
  */
 #include "image/resample_kernels.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { HALF = 1 << (RN_RESAMPLE_PRECISION - 1), PIECE = 64 };
@@ -70,4 +71,10 @@ static void column(uint8_t *out, const uint8_t *in, size_t nbytes, const rn_taps
     }
 }
 
-const rn_resample_kernels RN_RESAMPLE_TABLE = { .row = row, .column = column };
+static void accumulate(float *restrict sums, const float *restrict in, size_t count, float weight)
+{
+    for (size_t i = 0; i < count; i++)
+        sums[i] = fmaf(in[i], weight, sums[i]);
+}
+
+const rn_resample_kernels RN_RESAMPLE_TABLE = { .row = row, .column = column, .accumulate = accumulate };

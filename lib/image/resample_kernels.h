@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two hot loops of resizing, compiled once for each instruction set (resample_body.h). All of them give the same
- * bits: they compute with integers.
+ * The hot loops of resizing and blurring, compiled once for each instruction set (resample_body.h). All of them give
+ * the same bits: they compute with integers, or with fused multiply-adds in the order of the definition.
  */
 #ifndef RN_IMAGE_RESAMPLE_KERNELS_H
 #define RN_IMAGE_RESAMPLE_KERNELS_H
 
 #include <resnet/context.h>
+
+#include <stddef.h>
 
 enum {
     RN_RESAMPLE_PRECISION = 32 - 8 - 2, /* fractional bits of a weight: bytes times weights that sum to 1 fit 32 bits */
@@ -33,6 +35,8 @@ typedef struct rn_resample_kernels {
                 const int32_t *weight, int32_t *scratch);
     /* One row of `nbytes` bytes from rows `nbytes` apart; `in` is the first of taps->count rows. */
     void (*column)(uint8_t *out, const uint8_t *in, size_t nbytes, const rn_taps *taps, const int32_t *weight);
+    /* sums[i] += weight * in[i], rounded once. */
+    void (*accumulate)(float *restrict sums, const float *restrict in, size_t count, float weight);
 } rn_resample_kernels;
 
 extern const rn_resample_kernels rn_resample_baseline, rn_resample_avx2;

@@ -50,9 +50,10 @@ typedef struct rn_pool_source {
     float divisor;
 } rn_pool_source;
 
-/* What an Adam step multiplies with, computed in double by the caller (optim/adam.c). */
+/* What an Adam step multiplies with, computed in double by the caller (optim/adam.c). AdamW shrinks the value first, by
+ * `kept`, which is 1 otherwise. */
 typedef struct rn_adam_step {
-    float beta1, one_minus_beta1, beta2, one_minus_beta2, weight_decay, step_size, root_correction2, eps;
+    float beta1, one_minus_beta1, beta2, one_minus_beta2, weight_decay, step_size, root_correction2, eps, kept;
 } rn_adam_step;
 
 typedef struct rn_sgd_step {

@@ -142,11 +142,11 @@ static void adam(int64_t count, const rn_adam_step *step, const float *gradient,
                  float *square)
 {
     for (int64_t i = 0; i < count; i++) {
-        const float g = gradient[i] + step->weight_decay * value[i];
+        const float x = step->kept * value[i], g = gradient[i] + step->weight_decay * x;
 
         mean[i] = step->beta1 * mean[i] + step->one_minus_beta1 * g;
         square[i] = step->beta2 * square[i] + step->one_minus_beta2 * g * g;
-        value[i] -= step->step_size * (mean[i] / (sqrtf(square[i]) / step->root_correction2 + step->eps));
+        value[i] = x - step->step_size * (mean[i] / (sqrtf(square[i]) / step->root_correction2 + step->eps));
     }
 }
 

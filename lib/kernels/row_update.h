@@ -23,7 +23,7 @@ static void adam(int64_t count, const rn_adam_step *step, const float *gradient,
     int64_t i = 0;
 
     for (; i + LANES <= count; i += LANES) {
-        const vf x = load(value + i), g = load(gradient + i) + s.weight_decay * x;
+        const vf x = s.kept * load(value + i), g = load(gradient + i) + s.weight_decay * x;
         const vf m = s.beta1 * load(mean + i) + s.one_minus_beta1 * g;
         const vf v = s.beta2 * load(square + i) + s.one_minus_beta2 * g * g;
 
@@ -32,7 +32,7 @@ static void adam(int64_t count, const rn_adam_step *step, const float *gradient,
         store(value + i, x - s.step_size * (m / (square_root(v) / splat(s.root_correction2) + s.eps)));
     }
     for (; i < count; i++) {
-        const float x = value[i], g = gradient[i] + s.weight_decay * x;
+        const float x = s.kept * value[i], g = gradient[i] + s.weight_decay * x;
         const float m = s.beta1 * mean[i] + s.one_minus_beta1 * g;
         const float v = s.beta2 * square[i] + s.one_minus_beta2 * g * g;
 

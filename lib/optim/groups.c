@@ -61,7 +61,8 @@ static rn_status fill_group(rn_optimizer *optimizer, const rn_coverage *coverage
         optimizer->group_of[i] = (int32_t)index;
         any = true;
     }
-    optimizer->group[index] = (rn_optimizer_group){ group->lr, group->weight_decay, NAN };
+    optimizer->group[index] =
+        (rn_optimizer_group){ .lr = group->lr, .weight_decay = group->weight_decay, .initial_lr = NAN };
     return any ? RN_OK
                : rn_fail(message, RN_INVALID_ARGUMENT, "no parameter matches '%s'%s%s%s", shown(group->pattern),
                          group->except != NULL ? " without '" : "", group->except != NULL ? group->except : "",

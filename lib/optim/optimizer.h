@@ -7,28 +7,29 @@
 #define RN_OPTIM_OPTIMIZER_H
 
 #include "params/parameters.h"
-#include <resnet/optimizer.h>
+#include <resnet/scheduler.h>
 
-/* Slots of state of one parameter: Adam exp_avg and exp_avg_sq, SGD momentum_buffer. */
+/* Slots of state of one parameter: Adam exp_avg and exp_avg_sq, SGD momentum_buffer; rule.h has them all. */
 typedef struct rn_optimizer_state {
     rn_storage *storage[RN_RULE_STATES]; /* NULL until the parameter's first step */
     float *slot[RN_RULE_STATES];         /* its memory, in the parameter's storage order */
     int64_t steps;
 } rn_optimizer_state;
 
-typedef struct rn_optimizer_rule rn_optimizer_rule; /* adam.c, sgd.c */
+typedef struct rn_optimizer_rule rn_optimizer_rule; /* adam.c, rmsprop.c, sgd.c */
 
 typedef struct rn_optimizer_group {
     double lr, weight_decay;
-    double initial_lr; /* the rate that a scheduler found when it was made, for PyTorch's files; NaN without one */
+    double initial_lr; /* the rate that a scheduler found when it was made; NaN without one */
+    double max_lr;     /* of one cycle */
 } rn_optimizer_group;
 
 struct rn_optimizer {
     rn_references references;
     rn_parameters *parameters; /* retained */
     const rn_optimizer_rule *rule;
-    double beta1, beta2, eps, momentum, dampening;
-    bool nesterov;
+    double beta1, beta2, eps, momentum, dampening, alpha;
+    bool nesterov, centered;
     rn_optimizer_group *group; /* at least one */
     size_t group_count;
     int32_t *group_of; /* by index of the parameter; -1: not covered */
@@ -40,10 +41,10 @@ struct rn_optimizer {
     rn_optimizer_state *state;          /* by index of the parameter */
 };
 
-/* How many state slots the rule has, and what PyTorch calls slot i ("exp_avg"). */
+/* How many state slots it keeps with the numbers that it has, and what PyTorch calls slot i ("exp_avg"). */
 int32_t rn_optimizer_slot_count(const rn_optimizer *optimizer);
 const char *rn_optimizer_slot_name(const rn_optimizer *optimizer, int32_t slot);
-const char *rn_optimizer_rule_name(const rn_optimizer *optimizer); /* "adam", "sgd" */
+const char *rn_optimizer_rule_name(const rn_optimizer *optimizer); /* "adam", "adamw", "rmsprop", "sgd" */
 /*
  * A slot as a tensor of the parameter's shape and strides over the state's memory, which stays as it is while the
  * tensor holds it; *tensor NULL if it has none yet. The caller destroys it.
@@ -56,12 +57,5 @@ void rn_optimizer_release_state(const rn_optimizer *optimizer, rn_optimizer_stat
 /* Sets slot and step count from a file. RN_SHAPE. */
 rn_status rn_optimizer_restore(rn_optimizer *optimizer, size_t parameter, int32_t slot, const rn_tensor *value,
                                int64_t steps);
-
-struct rn_scheduler {
-    rn_optimizer *optimizer; /* retained */
-    int64_t step_size;
-    double gamma;
-    int64_t epoch;
-};
 
 #endif

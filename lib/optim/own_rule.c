@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Optimizers whose rule is the caller's function. */
+/* Optimizers whose rule is the caller's function, and which rules are none of a caller's. */
 #include "optim/rule.h"
 
 #include "base/options.h"
@@ -7,6 +7,17 @@
 
 RN_NO_TAIL_PADDING(rn_rule_options, reserved);
 RN_NO_TAIL_PADDING(rn_parameter_update, weight_decay);
+
+const rn_optimizer_rule *rn_optimizer_rule_find(const char *name)
+{
+    static const rn_optimizer_rule *const ours[] = { &rn_adam_rule, &rn_adamw_rule, &rn_rmsprop_rule, &rn_sgd_rule };
+
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
+        if (strcmp(ours[i]->name, name) == 0)
+            return ours[i];
+    }
+    return NULL;
+}
 
 static rn_status update(const rn_update *u)
 {
@@ -52,8 +63,7 @@ static rn_status check_states(const rn_rule_options *o, rn_message *message)
 
 static rn_status check(const rn_rule_options *o, rn_message *message)
 {
-    if (o->update == NULL || !is_name(o->name) || strcmp(o->name, rn_adam_rule.name) == 0 ||
-        strcmp(o->name, rn_sgd_rule.name) == 0)
+    if (o->update == NULL || !is_name(o->name) || rn_optimizer_rule_find(o->name) != NULL)
         return rn_fail(message, RN_INVALID_ARGUMENT,
                        "a rule needs an update function and a name of its own, of letters, digits and '_'");
     if (o->state_count > RN_RULE_STATES || (o->state_count > 0 && o->state_names == NULL))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What tells Adam from SGD. */
+/* What tells one rule from another. */
 #ifndef RN_OPTIM_RULE_H
 #define RN_OPTIM_RULE_H
 
@@ -25,7 +25,8 @@ struct rn_optimizer_rule {
     const char *slot_name[RN_RULE_STATES];
     rn_status (*update)(const rn_update *update); /* of ours: RN_OK */
     bool whole;                                   /* update takes a parameter at a time, on the caller's thread */
-    bool of_momentum;                             /* its slots: without momentum it keeps nothing */
+    int32_t momentum_slot;                        /* 1 + the one that is kept with momentum only; 0: none */
+    int32_t centered_slot;                        /* 1 + the one that is kept by a centred rule only; 0: none */
 };
 
 /* What a learning rate or a decay may be. */
@@ -34,7 +35,10 @@ static inline bool rn_is_rate(double rate)
     return isfinite(rate) && rate >= 0;
 }
 
-extern const rn_optimizer_rule rn_adam_rule, rn_sgd_rule;
+extern const rn_optimizer_rule rn_adam_rule, rn_adamw_rule, rn_rmsprop_rule, rn_sgd_rule;
+
+/* One of ours by its name, or NULL (own_rule.c). */
+const rn_optimizer_rule *rn_optimizer_rule_find(const char *name);
 
 /* Which parameters an optimizer covers and at which rates: what the options of all rules say. */
 typedef struct rn_coverage {

@@ -31,7 +31,9 @@ static rn_status update(const rn_update *u)
     return RN_OK;
 }
 
-const rn_optimizer_rule rn_sgd_rule = { "sgd", 1, { "momentum_buffer", NULL }, update, false, true };
+const rn_optimizer_rule rn_sgd_rule = {
+    .name = "sgd", .slot_count = 1, .slot_name = { "momentum_buffer" }, .update = update, .momentum_slot = 1
+};
 
 rn_status rn_sgd_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_sgd_options *options)
 {

@@ -7,14 +7,31 @@
 
 #include <string.h>
 
+/* Slot `slot` of the rule. */
+static bool is_kept(const rn_optimizer *optimizer, int32_t slot)
+{
+    const rn_optimizer_rule *const rule = optimizer->rule;
+
+    return (slot + 1 != rule->momentum_slot || optimizer->momentum != 0) &&
+           (slot + 1 != rule->centered_slot || optimizer->centered);
+}
+
 int32_t rn_optimizer_slot_count(const rn_optimizer *optimizer)
 {
-    return optimizer->rule->of_momentum && optimizer->momentum == 0 ? 0 : optimizer->rule->slot_count;
+    int32_t count = 0;
+
+    for (int32_t i = 0; i < optimizer->rule->slot_count; i++)
+        count += is_kept(optimizer, i);
+    return count;
 }
 
 const char *rn_optimizer_slot_name(const rn_optimizer *optimizer, int32_t slot)
 {
-    return slot < 0 || slot >= rn_optimizer_slot_count(optimizer) ? NULL : optimizer->rule->slot_name[slot];
+    for (int32_t i = 0; slot >= 0 && i < optimizer->rule->slot_count; i++) {
+        if (is_kept(optimizer, i) && slot-- == 0)
+            return optimizer->rule->slot_name[i];
+    }
+    return NULL;
 }
 
 const char *rn_optimizer_rule_name(const rn_optimizer *optimizer)
@@ -95,7 +112,7 @@ rn_status rn_optimizer_restore(rn_optimizer *optimizer, size_t parameter, int32_
         status = rn_optimizer_slot(&own, optimizer, parameter, slot);
     if (status == RN_OK && !rn_tensor_same_shape(own, value))
         status = rn_fail(message, RN_SHAPE, "%s of '%s' has another shape than the parameter",
-                         optimizer->rule->slot_name[slot], parameters->entry[parameter].name);
+                         rn_optimizer_slot_name(optimizer, slot), parameters->entry[parameter].name);
     if (status == RN_OK)
         status = rn_tensor_copy(own, value);
     if (status == RN_OK)

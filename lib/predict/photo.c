@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Photo in, classes out: the model's own preprocessing and an inference session, one's own or the model's. */
+#include "image/pipeline.h"
 #include "run/session.h"
 #include <resnet/predict.h>
 
@@ -65,6 +66,8 @@ rn_status rn_session_predict_image(rn_predictions **predictions, rn_session *ses
 rn_status rn_session_predict_file(rn_predictions **predictions, rn_session *session, const char *path,
                                   const rn_predict_options *options)
 {
+    rn_image_options reading = { .struct_size = sizeof reading };
+    const rn_pipeline *pipeline;
     rn_image *image = NULL;
     rn_status status;
 
@@ -75,7 +78,10 @@ rn_status rn_session_predict_file(rn_predictions **predictions, rn_session *sess
     if (predictions == NULL || path == NULL)
         return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "rn_session_predict_file: %s is NULL",
                        path == NULL ? "path" : "predictions");
-    status = rn_image_read(&image, session->context, path, NULL);
+    pipeline = rn_model_pipeline(session->model);
+    if (pipeline != NULL)
+        rn_pipeline_draft(pipeline, &reading.draft_height, &reading.draft_width);
+    status = rn_image_read(&image, session->context, path, &reading);
     if (status == RN_OK)
         status = rn_session_predict_image(predictions, session, image, options);
     rn_image_destroy(image);

@@ -52,6 +52,9 @@ static rn_status restore_rates(rn_optimizer *optimizer, const rn_json *recorded)
 
         rn_json_number(&lr, rn_json_member(recorded, rn_group_number_name(name, "lr", i)));
         status = rn_optimizer_set_lr(optimizer, i, lr);
+        if (rn_json_number(&lr, rn_json_member(recorded, rn_group_number_name(name, "initial_lr", i))) &&
+            rn_is_rate(lr))
+            optimizer->group[i].initial_lr = lr;
     }
     return status;
 }
@@ -181,18 +184,62 @@ rn_status rn_own_state_load(rn_optimizer *optimizer, const rn_checkpoint *file)
     return status;
 }
 
+/* ---- schedulers -------------------------------------------------------------------------------------------------- */
+
+/* What a plateau remembers; an endless best is left out of the file. False where it is not said. */
+static bool take_plateau(rn_scheduler *s, const rn_json *json, bool change)
+{
+    double best = s->number[RN_SCHEDULE_NUMBERS - 1] != 0 ? -INFINITY : INFINITY;
+    uint64_t bad, cooldown;
+
+    if (!rn_json_size(&bad, rn_json_member(json, "num_bad_epochs")) ||
+        !rn_json_size(&cooldown, rn_json_member(json, "cooldown_counter")) ||
+        (rn_json_member(json, "best") != NULL && !rn_json_number(&best, rn_json_member(json, "best"))))
+        return false;
+    if (change) {
+        s->best = best;
+        s->bad_epochs = (int64_t)bad;
+        s->cooldown_left = (int64_t)cooldown;
+    }
+    return true;
+}
+
+/* Checks, or with `change` takes, what the file says. A sequence has parts, which are none. */
+static rn_status take_scheduler(rn_scheduler *s, const rn_json *json, bool change)
+{
+    rn_message *const message = rn_scheduler_message(s->optimizer);
+    const rn_json *const kind = rn_json_member(json, "kind"), *part = rn_json_first(rn_json_member(json, "parts"));
+    const char *const name = kind == NULL ? "step" : rn_json_string(kind);
+    rn_status status = RN_OK;
+    uint64_t epoch;
+
+    if (!rn_json_size(&epoch, rn_json_member(json, "epoch")) || name == NULL)
+        return rn_fail(message, RN_FORMAT, "the training file's metadata '%s' has no epoch", RN_KEY_SCHEDULER);
+    if (strcmp(name, s->schedule->name) != 0)
+        return rn_fail(message, RN_STATE, "the training file's scheduler is '%s', the run's '%s'", name,
+                       s->schedule->name);
+    for (size_t i = 0; s->part != NULL && status == RN_OK && i <= s->milestone_count; i++, part = rn_json_next(part))
+        status = take_scheduler(s->part[i], part, change);
+    if (status == RN_OK && (part != NULL || (s->schedule == &rn_plateau_schedule && !take_plateau(s, json, change))))
+        return rn_fail(message, RN_FORMAT, "the training file's metadata '%s' lacks what '%s' remembers",
+                       RN_KEY_SCHEDULER, name);
+    if (status == RN_OK && change) {
+        s->epoch = (int64_t)epoch;
+        if (s->schedule->restored != NULL)
+            s->schedule->restored(s);
+    }
+    return status;
+}
+
 rn_status rn_own_scheduler_load(rn_scheduler *scheduler, const rn_checkpoint *file)
 {
-    rn_context *const context = context_of(scheduler->optimizer);
     rn_json *json = NULL;
-    uint64_t epoch;
-    rn_status status = parse_object(&json, context, file, RN_KEY_SCHEDULER);
+    rn_status status = parse_object(&json, context_of(scheduler->optimizer), file, RN_KEY_SCHEDULER);
 
-    if (status == RN_OK && rn_json_size(&epoch, rn_json_member(json, "epoch")))
-        scheduler->epoch = (int64_t)epoch;
-    else if (status == RN_OK)
-        status =
-            rn_fail(&context->message, RN_FORMAT, "the training file's metadata '%s' has no epoch", RN_KEY_SCHEDULER);
+    if (status == RN_OK)
+        status = take_scheduler(scheduler, json, false);
+    if (status == RN_OK)
+        status = take_scheduler(scheduler, json, true);
     rn_json_destroy(json);
     return status;
 }

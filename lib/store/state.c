@@ -24,6 +24,12 @@ const rn_rule_number *rn_rule_number_at(const char *rule, size_t index)
         { "adam", "beta1", "betas.0", offsetof(rn_optimizer, beta1) },
         { "adam", "beta2", "betas.1", offsetof(rn_optimizer, beta2) },
         { "adam", "eps", "eps", offsetof(rn_optimizer, eps) },
+        { "adamw", "beta1", "betas.0", offsetof(rn_optimizer, beta1) },
+        { "adamw", "beta2", "betas.1", offsetof(rn_optimizer, beta2) },
+        { "adamw", "eps", "eps", offsetof(rn_optimizer, eps) },
+        { "rmsprop", "alpha", "alpha", offsetof(rn_optimizer, alpha) },
+        { "rmsprop", "eps", "eps", offsetof(rn_optimizer, eps) },
+        { "rmsprop", "momentum", "momentum", offsetof(rn_optimizer, momentum) },
         { "sgd", "momentum", "momentum", offsetof(rn_optimizer, momentum) },
         { "sgd", "dampening", "dampening", offsetof(rn_optimizer, dampening) },
     };
@@ -33,6 +39,16 @@ const rn_rule_number *rn_rule_number_at(const char *rule, size_t index)
             return &numbers[i];
     }
     return NULL;
+}
+
+const char *rn_rule_flag_name(const char *rule)
+{
+    return strcmp(rule, "sgd") == 0 ? "nesterov" : strcmp(rule, "rmsprop") == 0 ? "centered" : NULL;
+}
+
+bool *rn_rule_flag(rn_optimizer *optimizer)
+{
+    return optimizer->rule == &rn_rmsprop_rule ? &optimizer->centered : &optimizer->nesterov;
 }
 
 double rn_rule_number_get(const rn_optimizer *optimizer, const rn_rule_number *number)

@@ -9,11 +9,11 @@
 #define RN_STORE_STATE_H
 
 #include "checkpoint/checkpoint.h"
-#include "optim/rule.h"
+#include "optim/schedule.h"
 
 /* A number of a rule, of which an optimizer has one for all groups. */
 typedef struct rn_rule_number {
-    const char *rule;  /* "adam", "sgd" */
+    const char *rule;  /* "adam", "adamw", "rmsprop", "sgd" */
     const char *name;  /* in our form */
     const char *torch; /* in a group of PyTorch's, dotted as rn_checkpoint_open gives it */
     size_t offset;     /* of its double in rn_optimizer */
@@ -23,6 +23,11 @@ typedef struct rn_rule_number {
 const rn_rule_number *rn_rule_number_at(const char *rule, size_t index);
 double rn_rule_number_get(const rn_optimizer *optimizer, const rn_rule_number *number);
 void rn_rule_number_set(rn_optimizer *optimizer, const rn_rule_number *number, double value);
+
+/* The one truth value of a rule, in either form: "nesterov" of SGD, "centered" of RMSprop; NULL: it has none. Then
+ * rn_rule_flag is one that is never set. */
+const char *rn_rule_flag_name(const char *rule);
+bool *rn_rule_flag(rn_optimizer *optimizer);
 
 /* The name of a number of a group: "lr", and "lr.1", "lr.2" of the groups behind the first. */
 enum { RN_GROUP_NUMBER = 48 };

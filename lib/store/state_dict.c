@@ -81,7 +81,8 @@ static bool write_rule_numbers(rn_json *json, const rn_optimizer *optimizer)
 
     for (size_t i = 0; fine && (number = rn_rule_number_at(rule, i)) != NULL; i++)
         fine = rn_json_set_number(json, number->name, rn_rule_number_get(optimizer, number));
-    return fine && (!optimizer->nesterov || rn_json_set_number(json, "nesterov", 1));
+    return fine &&
+           (!(optimizer->nesterov || optimizer->centered) || rn_json_set_number(json, rn_rule_flag_name(rule), 1));
 }
 
 /* [["conv1.weight", ...], ...]: what each group covers, in the network's order. */
@@ -144,13 +145,59 @@ static rn_json *optimizer_json(const rn_optimizer *optimizer)
     return NULL;
 }
 
-static rn_json *scheduler_json(const rn_scheduler *scheduler)
+/* {"30": 1, "80": 2}: how often each is there. */
+static rn_json *milestones_json(const rn_scheduler *scheduler)
 {
     rn_json *const json = rn_json_new_object();
+    bool fine = json != NULL;
+    double times = 0;
+    char name[24];
 
-    if (json != NULL && rn_json_set_number(json, "epoch", (double)scheduler->epoch) &&
-        rn_json_set_number(json, "step_size", (double)scheduler->step_size) &&
-        rn_json_set_number(json, "gamma", scheduler->gamma))
+    for (size_t i = 0; fine && i < scheduler->milestone_count; i++) {
+        times = i > 0 && scheduler->milestone[i] == scheduler->milestone[i - 1] ? times + 1 : 1;
+        snprintf(name, sizeof name, "%lld", (long long)scheduler->milestone[i]);
+        if (i + 1 == scheduler->milestone_count || scheduler->milestone[i + 1] != scheduler->milestone[i])
+            fine = rn_json_set_number(json, name, times);
+    }
+    if (fine)
+        return json;
+    rn_json_destroy(json);
+    return NULL;
+}
+
+/* What its kind remembers besides. */
+static bool write_memory(rn_json *json, const rn_scheduler *s)
+{
+    if (s->schedule != &rn_plateau_schedule)
+        return s->milestone == NULL || s->part != NULL || set_value(json, "milestones", milestones_json(s));
+    return (isinf(s->best) || rn_json_set_number(json, "best", s->best)) &&
+           rn_json_set_number(json, "num_bad_epochs", (double)s->bad_epochs) &&
+           rn_json_set_number(json, "cooldown_counter", (double)s->cooldown_left);
+}
+
+/* {"epoch": 3, "step_size": 7, "gamma": 0.1}; all but StepLR have their "kind", a sequence its "parts". */
+static rn_json *scheduler_json(const rn_scheduler *scheduler)
+{
+    const rn_schedule *const schedule = scheduler->schedule;
+    rn_json *const json = rn_json_new_object();
+    bool fine = json != NULL && rn_json_set_number(json, "epoch", (double)scheduler->epoch) &&
+                (strcmp(schedule->name, "step") == 0 || rn_json_set_string(json, "kind", schedule->name)) &&
+                write_memory(json, scheduler);
+
+    for (size_t i = 0; fine && i < RN_SCHEDULE_NUMBERS && schedule->number[i] != NULL; i++)
+        fine = rn_json_set_number(json, schedule->number[i], scheduler->number[i]);
+    if (fine && scheduler->part != NULL) {
+        rn_json *const parts = rn_json_new_array();
+
+        fine = parts != NULL;
+        for (size_t i = 0; fine && i <= scheduler->milestone_count; i++) {
+            rn_json *const part = scheduler_json(scheduler->part[i]);
+
+            fine = part != NULL && rn_json_append(parts, part);
+        }
+        fine = set_value(json, "parts", parts) && fine;
+    }
+    if (fine)
         return json;
     rn_json_destroy(json);
     return NULL;

@@ -14,7 +14,7 @@
  *   optimizer.<slot>.<parameter>    tensors
  *   rn.state            JSON: what the trainer needs to go on; store looks for the best accuracy, for other programs
  *   rn.optimizer        JSON: rule, its numbers, those of each group, parameters by group, steps by parameter
- *   rn.scheduler        JSON: epoch, step_size, gamma
+ *   rn.scheduler        JSON: epoch, step_size, gamma; of other schedules than StepLR their kind and numbers
  *   rn.digest           16 hexadecimal digits over all tensors and all other metadata; also in a model file that a
  *                       trainer wrote
  */

@@ -105,11 +105,13 @@ static bool is_true(const char *text)
     return text != NULL && strcmp(text, "true") == 0;
 }
 
-/* What torch.optim.Adam and SGD have in a group, and others that keep the same state do not. */
+/* What the rules of torch.optim have in a group, and others that keep the same state do not. */
 static const char *missing_key(rn_torch_state *state, size_t group, const char *rule)
 {
-    static const char *const keys[][3] = { { "betas.0", "eps", "amsgrad" }, { "momentum", "dampening", "nesterov" } };
-    const size_t which = strcmp(rule, "adam") == 0 ? 0 : 1;
+    static const char *const keys[][3] = { { "betas.0", "eps", "amsgrad" },
+                                           { "momentum", "dampening", "nesterov" },
+                                           { "momentum", "alpha", "centered" } };
+    const size_t which = strcmp(rule, "sgd") == 0 ? 1 : strcmp(rule, "rmsprop") == 0 ? 2 : 0;
 
     for (size_t i = 0; i < sizeof keys[0] / sizeof keys[0][0]; i++) {
         if (group_text(state, group, keys[which][i]) == NULL)
@@ -122,6 +124,7 @@ static rn_status check_group(rn_torch_state *state, size_t group, const char *ru
 {
     rn_message *const message = &state->context->message;
     const char *const missing = missing_key(state, group, rule);
+    const char *const decoupled = group_text(state, group, "decoupled_weight_decay"); /* not in files of old */
     double decay = 1;
     bool found = false;
     rn_status status;
@@ -132,12 +135,13 @@ static rn_status check_group(rn_torch_state *state, size_t group, const char *ru
     if (is_true(group_text(state, group, "amsgrad")) || is_true(group_text(state, group, "maximize")))
         return rn_fail(message, RN_STATE, "the file's optimizer runs with amsgrad or maximize, which %s here does not",
                        rule);
-    if (!is_true(group_text(state, group, "decoupled_weight_decay")))
+    if (decoupled == NULL || is_true(decoupled) == (strcmp(rule, "adamw") == 0))
         return RN_OK;
     status = rn_torch_number(&decay, &found, state->context, group_text(state, group, "weight_decay"));
     return status != RN_OK || (found && decay == 0)
                ? status
-               : rn_fail(message, RN_STATE, "the file's optimizer is AdamW with weight decay, the run's is %s", rule);
+               : rn_fail(message, RN_STATE, "the file's optimizer is %s with weight decay, the run's is %s",
+                         is_true(decoupled) ? "AdamW" : "Adam", rule);
 }
 
 rn_status rn_torch_check_rule(rn_torch_state *state, const rn_optimizer *optimizer)
@@ -145,7 +149,7 @@ rn_status rn_torch_check_rule(rn_torch_state *state, const rn_optimizer *optimiz
     const char *const rule = rn_optimizer_rule_name(optimizer);
     rn_status status = RN_OK;
 
-    if (strcmp(rule, "adam") != 0 && strcmp(rule, "sgd") != 0)
+    if (optimizer->own_rule != NULL)
         return rn_fail(&state->context->message, RN_STATE,
                        "the file's optimizer is one of PyTorch's, the run's has the rule %s", rule);
     for (size_t g = 0; status == RN_OK && g < state->group_count; g++)
@@ -198,20 +202,23 @@ static rn_status read_shared(double *value, rn_torch_state *state, const char *k
 static rn_status read_rule(rn_torch_numbers *numbers, rn_torch_state *state, const char *rule)
 {
     const rn_rule_number *number;
-    double nesterov = 0;
+    const char *const flag = rn_rule_flag_name(rule);
+    double value = 0;
     rn_status status = RN_OK;
 
     for (size_t i = 0; status == RN_OK && (number = rn_rule_number_at(rule, i)) != NULL; i++) {
         status = read_shared(&numbers->number[i], state, number->torch);
-        if (status == RN_OK &&
-            (!rn_is_rate(numbers->number[i]) || (strncmp(number->name, "beta", 4) == 0 && numbers->number[i] >= 1)))
+        if (status == RN_OK && (!rn_is_rate(numbers->number[i]) ||
+                                ((strncmp(number->name, "beta", 4) == 0 || strcmp(number->name, "alpha") == 0) &&
+                                 numbers->number[i] >= 1)))
             status =
                 rn_fail(&state->context->message, RN_FORMAT, "the file's %s is %g", number->torch, numbers->number[i]);
     }
-    if (status == RN_OK && strcmp(rule, "sgd") == 0)
-        status = read_shared(&nesterov, state, "nesterov");
-    numbers->nesterov = nesterov != 0;
-    if (status == RN_OK && numbers->nesterov && (numbers->number[0] == 0 || numbers->number[1] != 0))
+    if (status == RN_OK && flag != NULL)
+        status = read_shared(&value, state, flag);
+    numbers->flag = value != 0;
+    if (status == RN_OK && numbers->flag && strcmp(rule, "sgd") == 0 &&
+        (numbers->number[0] == 0 || numbers->number[1] != 0))
         return rn_fail(&state->context->message, RN_FORMAT,
                        "the file's optimizer has Nesterov's rule without momentum, or with dampening");
     return status;
@@ -222,7 +229,7 @@ rn_status rn_torch_numbers_read(rn_torch_numbers *numbers, rn_torch_state *state
     const size_t groups = rn_optimizer_group_count(optimizer);
     rn_status status;
 
-    *numbers = (rn_torch_numbers){ .nesterov = false };
+    *numbers = (rn_torch_numbers){ .flag = false };
     if (state->group_count != groups)
         return rn_fail(&state->context->message, RN_STATE,
                        "the file's optimizer has %zu groups, the run's %zu: their hyperparameters are not taken",
@@ -232,7 +239,7 @@ rn_status rn_torch_numbers_read(rn_torch_numbers *numbers, rn_torch_state *state
         return no_memory(state->context);
     status = read_rule(numbers, state, rn_optimizer_rule_name(optimizer));
     for (size_t g = 0; status == RN_OK && g < groups; g++) {
-        numbers->group[g].initial_lr = optimizer->group[g].initial_lr;
+        numbers->group[g] = optimizer->group[g];
         status = read_group(&numbers->group[g], state, g);
     }
     return status;
@@ -242,13 +249,14 @@ void rn_torch_numbers_swap(rn_torch_numbers *numbers, rn_optimizer *optimizer)
 {
     const char *const rule = rn_optimizer_rule_name(optimizer);
     rn_optimizer_group *const group = optimizer->group;
-    const bool nesterov = optimizer->nesterov;
+    bool *const ours = rn_rule_flag(optimizer);
+    const bool flag = *ours;
     const rn_rule_number *number;
 
     optimizer->group = numbers->group;
     numbers->group = group;
-    optimizer->nesterov = numbers->nesterov;
-    numbers->nesterov = nesterov;
+    *ours = numbers->flag;
+    numbers->flag = flag;
     for (size_t i = 0; (number = rn_rule_number_at(rule, i)) != NULL; i++) {
         const double value = rn_rule_number_get(optimizer, number);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Optimizer and scheduler as PyTorch's state_dict() gives them, with the keys that load_state_dict of PyTorch 1.13 and
+ * An optimizer as PyTorch's state_dict() gives it, with the keys that load_state_dict of PyTorch 1.13 and
  * 2 wants.
  */
 #include "store/training_export.h"
@@ -57,21 +57,15 @@ rn_status rn_export_tensor(rn_export *file, const char *name, const rn_tensor *t
                : status;
 }
 
-static bool is_adam(const writing *w)
+static bool is(const writing *w, const char *rule)
 {
-    return strcmp(w->rule, "adam") == 0;
+    return strcmp(w->rule, rule) == 0;
 }
 
 static void put_number(rn_export *file, const char *key, double value)
 {
     rn_pickler_text(&file->pickler, key);
     rn_pickler_number(&file->pickler, value);
-}
-
-static void put_integer(rn_export *file, const char *key, int64_t value)
-{
-    rn_pickler_text(&file->pickler, key);
-    rn_pickler_integer(&file->pickler, value);
 }
 
 static void put_truth(rn_export *file, const char *key, bool value)
@@ -144,20 +138,28 @@ static rn_status put_slot(const writing *w, const char *slot, const char *parame
     return status;
 }
 
-/* Without momentum SGD keeps nothing. */
+/* Without momentum there is no buffer of it, and SGD keeps nothing. */
 static rn_status put_slots(const writing *w, const char *parameter, uint64_t steps)
 {
+    const bool moments = !is(w, "sgd") && !is(w, "rmsprop");
     double momentum = 0;
-    rn_status status;
+    rn_status status = RN_OK;
 
-    if (!is_adam(w)) {
+    if (!moments)
         status = number_of(&momentum, w->file, w->file->optimizer, "momentum");
-        return status == RN_OK && momentum != 0 ? put_slot(w, "momentum_buffer", parameter) : status;
-    }
-    status = put_step(w, parameter, steps);
-    if (status == RN_OK)
+    if (status == RN_OK && !is(w, "sgd"))
+        status = put_step(w, parameter, steps);
+    if (status == RN_OK && moments)
         status = put_slot(w, "exp_avg", parameter);
-    return status == RN_OK ? put_slot(w, "exp_avg_sq", parameter) : status;
+    if (status == RN_OK && moments)
+        status = put_slot(w, "exp_avg_sq", parameter);
+    if (status == RN_OK && is(w, "rmsprop"))
+        status = put_slot(w, "square_avg", parameter);
+    if (status == RN_OK && momentum != 0)
+        status = put_slot(w, "momentum_buffer", parameter);
+    if (status == RN_OK && rn_json_member(w->file->optimizer, "centered") != NULL)
+        status = put_slot(w, "grad_avg", parameter);
+    return status;
 }
 
 static rn_status put_parameter_state(writing *w, const char *parameter)
@@ -205,7 +207,7 @@ static rn_status put_state(writing *w)
 
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
 
-static rn_status put_adam(rn_export *file)
+static rn_status put_adam(rn_export *file, bool decoupled)
 {
     double beta1 = 0, beta2 = 0;
     rn_status status = number_of(&beta1, file, file->optimizer, "beta1");
@@ -219,6 +221,8 @@ static rn_status put_adam(rn_export *file)
     rn_pickler_number(&file->pickler, beta1);
     rn_pickler_number(&file->pickler, beta2);
     rn_pickler_close(&file->pickler, RN_PICKLER_TUPLE);
+    if (decoupled)
+        put_truth(file, "decoupled_weight_decay", true); /* tells it from Adam */
     put_truth(file, "amsgrad", false);
     put_truth(file, "capturable", false);
     return move_number(file, "eps", file->optimizer, "eps");
@@ -232,6 +236,24 @@ static rn_status put_sgd(rn_export *file)
     return status == RN_OK ? move_number(file, "dampening", file->optimizer, "dampening") : status;
 }
 
+static rn_status put_rmsprop(rn_export *file)
+{
+    rn_status status = move_number(file, "momentum", file->optimizer, "momentum");
+
+    put_truth(file, "centered", rn_json_member(file->optimizer, "centered") != NULL);
+    put_truth(file, "capturable", false);
+    if (status == RN_OK)
+        status = move_number(file, "alpha", file->optimizer, "alpha");
+    return status == RN_OK ? move_number(file, "eps", file->optimizer, "eps") : status;
+}
+
+static rn_status put_rule(writing *w)
+{
+    if (is(w, "sgd"))
+        return put_sgd(w->file);
+    return is(w, "rmsprop") ? put_rmsprop(w->file) : put_adam(w->file, is(w, "adamw"));
+}
+
 static rn_status put_group(writing *w, const rn_json *names, size_t group)
 {
     rn_export *const file = w->file;
@@ -240,8 +262,7 @@ static rn_status put_group(writing *w, const rn_json *names, size_t group)
 
     rn_pickler_open(&file->pickler, RN_PICKLER_DICT);
     if ((status = move_group_number(file, "lr", group)) != RN_OK ||
-        (status = move_group_number(file, "weight_decay", group)) != RN_OK ||
-        (status = is_adam(w) ? put_adam(file) : put_sgd(file)) != RN_OK)
+        (status = move_group_number(file, "weight_decay", group)) != RN_OK || (status = put_rule(w)) != RN_OK)
         return status;
     put_truth(file, "maximize", false);
     put_none(file, "foreach");
@@ -283,7 +304,7 @@ static rn_status read_optimizer(writing *w)
     w->steps = rn_json_member(file->optimizer, "steps");
     if (w->rule == NULL || !rn_json_is_object(w->steps))
         return refuse(file, "has no rule or steps", "");
-    if (strcmp(w->rule, "adam") != 0 && strcmp(w->rule, "sgd") != 0)
+    if (rn_optimizer_rule_find(w->rule) == NULL)
         return rn_fail(&file->context->message, RN_UNSUPPORTED,
                        "the checkpoint's optimizer has the rule '%s', which is none of PyTorch's", w->rule);
     if (!rn_json_is_array(w->groups))
@@ -334,51 +355,5 @@ rn_status rn_export_optimizer(rn_export *file)
     rn_pickler_close(&file->pickler, RN_PICKLER_DICT);
     rn_name_index_release(&w.stepped, allocator);
     rn_release(allocator, (void *)(uintptr_t)w.step_of);
-    return status;
-}
-
-/* ---- the scheduler ----------------------------------------------------------------------------------------------- */
-
-/* The rates of all groups, as a list; left out where the checkpoint does not know them. */
-static rn_status put_rates(rn_export *file, const char *key, const char *name)
-{
-    char member[RN_GROUP_NUMBER];
-    double rate = 0;
-    rn_status status = RN_OK;
-
-    if (rn_json_member(file->optimizer, name) == NULL)
-        return RN_OK;
-    rn_pickler_text(&file->pickler, key);
-    rn_pickler_open(&file->pickler, RN_PICKLER_LIST);
-    for (size_t g = 0;
-         status == RN_OK && rn_json_member(file->optimizer, rn_group_number_name(member, name, g)) != NULL; g++) {
-        status = number_of(&rate, file, file->optimizer, member);
-        rn_pickler_number(&file->pickler, rate);
-    }
-    rn_pickler_close(&file->pickler, RN_PICKLER_LIST);
-    return status;
-}
-
-rn_status rn_export_scheduler(rn_export *file)
-{
-    uint64_t epoch, step_size;
-    rn_status status;
-
-    if (!rn_json_size(&epoch, rn_json_member(file->scheduler, "epoch")) ||
-        !rn_json_size(&step_size, rn_json_member(file->scheduler, "step_size")))
-        return rn_fail(&file->context->message, RN_FORMAT,
-                       "the checkpoint's scheduler has no epoch or step_size: perhaps an older version wrote it");
-    rn_pickler_open(&file->pickler, RN_PICKLER_DICT);
-    put_integer(file, "step_size", (int64_t)step_size);
-    status = move_number(file, "gamma", file->scheduler, "gamma");
-    if (status == RN_OK)
-        status = put_rates(file, "base_lrs", "initial_lr");
-    put_integer(file, "last_epoch", (int64_t)epoch);
-    put_integer(file, "_step_count", (int64_t)epoch + 1);
-    put_truth(file, "verbose", false);
-    put_truth(file, "_get_lr_called_within_step", false);
-    if (status == RN_OK)
-        status = put_rates(file, "_last_lr", "lr");
-    rn_pickler_close(&file->pickler, RN_PICKLER_DICT);
     return status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Takes the state of PyTorch's Adam and SGD, and of StepLR. All is read and checked before anything is changed, and a
+ * Takes the state of PyTorch's optimizers. All is read and checked before anything is changed, and a
  * whole new state takes the old one's place.
  */
 #include "store/torch_state.h"
@@ -97,9 +97,15 @@ static rn_status set_steps(const reading *r, rn_torch_entry *entry, double steps
     return RN_OK;
 }
 
-static bool counts_steps(const reading *r, const char *what)
+/* All but SGD do. */
+static bool counts_steps(const rn_optimizer *optimizer)
 {
-    return strcmp(what, "step") == 0 && strcmp(rn_optimizer_rule_name(r->optimizer), "adam") == 0;
+    return optimizer->rule != &rn_sgd_rule;
+}
+
+static bool is_step(const reading *r, const char *what)
+{
+    return strcmp(what, "step") == 0 && counts_steps(r->optimizer);
 }
 
 static rn_status take_tensor(const reading *r, const char *name, const rn_tensor *tensor)
@@ -111,7 +117,7 @@ static rn_status take_tensor(const reading *r, const char *name, const rn_tensor
 
     if (status != RN_OK)
         return status;
-    if (counts_steps(r, what)) {
+    if (is_step(r, what)) {
         if (rn_tensor_count(tensor) == 1)
             status = rn_tensor_read(tensor, RN_FLOAT64, &steps, sizeof steps);
         return status == RN_OK ? set_steps(r, entry, steps) : status;
@@ -135,7 +141,7 @@ static rn_status take_text(const reading *r, const char *name, const char *text)
 
     if (status != RN_OK)
         return status;
-    if (!counts_steps(r, what))
+    if (!is_step(r, what))
         return refuse_slot(r, entry, what);
     status = rn_torch_number(&steps, &found, r->state->context, text);
     return status == RN_OK ? set_steps(r, entry, steps) : status;
@@ -199,13 +205,13 @@ static rn_status check_entry(rn_torch_state *state, const rn_optimizer *optimize
 {
     const char *const name = optimizer->parameters->entry[entry->parameter].name;
     rn_message *const message = &state->context->message;
-    const bool adam = strcmp(rn_optimizer_rule_name(optimizer), "adam") == 0;
+    const bool counted = counts_steps(optimizer);
     rn_status status = RN_OK;
 
     if (optimizer->group_of[entry->parameter] < 0)
         return rn_fail(message, RN_STATE,
                        "the file has optimizer state of %s, which the run's optimizer does not cover", name);
-    if (adam && entry->steps < 0)
+    if (counted && entry->steps < 0)
         return rn_fail(message, RN_FORMAT, "the file's optimizer lacks 'step' of %s", name);
     for (int32_t slot = 0; status == RN_OK && slot < rn_optimizer_slot_count(optimizer); slot++) {
         const char *const slot_name = rn_optimizer_slot_name(optimizer, slot);
@@ -214,7 +220,7 @@ static rn_status check_entry(rn_torch_state *state, const rn_optimizer *optimize
                      ? rn_state_check_slot(optimizer, entry->parameter, slot_name, entry->slot[slot], false)
                      : rn_fail(message, RN_FORMAT, "the file's optimizer lacks '%s' of %s", slot_name, name);
     }
-    if (!adam)
+    if (!counted)
         entry->steps = 1; /* SGD asks only whether it is the first */
     return status;
 }

@@ -56,8 +56,8 @@ enum { RN_RULE_NUMBERS = 3 };
 /* What the file's groups say. */
 typedef struct rn_torch_numbers {
     double number[RN_RULE_NUMBERS]; /* in the order of rn_rule_number_at */
-    bool nesterov;
-    rn_optimizer_group *group; /* owned */
+    bool flag;                      /* rn_rule_flag */
+    rn_optimizer_group *group;      /* owned */
 } rn_torch_numbers;
 
 /* RN_STATE: another number of groups. RN_UNSUPPORTED: numbers that the optimizer has once differ among the groups.

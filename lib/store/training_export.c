@@ -206,11 +206,7 @@ static rn_status put_states(rn_export *file, const rn_training_export_options *o
         rn_pickler_text(&file->pickler, o->optimizer_key);
         status = rn_export_optimizer(file);
     }
-    if (status == RN_OK && file->scheduler != NULL) {
-        rn_pickler_text(&file->pickler, o->scheduler_key);
-        status = rn_export_scheduler(file);
-    }
-    return status;
+    return status == RN_OK && file->scheduler != NULL ? rn_export_scheduler(file, o->scheduler_key) : status;
 }
 
 static rn_status put_all(rn_export *file, const rn_training_export_options *o)

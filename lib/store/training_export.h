@@ -4,7 +4,8 @@
  * storages.
  *
  *   training_export.c    the file: weights, metadata, class table
- *   torch_optimizer.c    the states of optimizer and scheduler in PyTorch's form
+ *   torch_optimizer.c    the state of an optimizer in PyTorch's form
+ *   torch_scheduler.c    and that of a scheduler
  */
 #ifndef RN_STORE_TRAINING_EXPORT_H
 #define RN_STORE_TRAINING_EXPORT_H
@@ -28,7 +29,7 @@ rn_status rn_export_tensor(rn_export *file, const char *name, const rn_tensor *t
 
 /* The value of the key 'optimizer'. RN_UNSUPPORTED, RN_FORMAT as rn_training_export. */
 rn_status rn_export_optimizer(rn_export *file);
-/* The value of the key 'scheduler'. */
-rn_status rn_export_scheduler(rn_export *file);
+/* The scheduler under its key; one that PyTorch's form is not known of is left out, with a warning. */
+rn_status rn_export_scheduler(rn_export *file, const char *key);
 
 #endif

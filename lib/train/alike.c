@@ -59,15 +59,17 @@ rn_status rn_trainer_compare(rn_trainer *trainer)
     return rn_team_compare(&trainer->team, items, sizeof items / sizeof items[0]);
 }
 
-rn_status rn_trainer_compare_phase(rn_trainer *trainer, const rn_phase *wanted)
+rn_status rn_trainer_compare_phase(rn_trainer *trainer, const rn_phase *wanted, const rn_fit_options *options)
 {
     uint64_t settings = 7;
-    const double numbers[] = { wanted->lr,       wanted->lr_gamma,  wanted->weight_decay,
-                               wanted->momentum, wanted->clip_norm, (double)wanted->lr_step_epochs,
-                               wanted->epochs,   wanted->optimizer };
+    const double numbers[] = { wanted->lr,          wanted->lr_gamma,  wanted->weight_decay,
+                               wanted->momentum,    wanted->clip_norm, (double)wanted->lr_step_epochs,
+                               wanted->epochs,      wanted->optimizer, options->stop_patience,
+                               options->stop_delta, options->monitor };
 
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         settings = number_id(settings, numbers[i]);
+    settings = rn_mix(rn_mix(rn_mix(settings, wanted->schedule), wanted->groups), wanted->loss);
     const rn_team_item items[] = {
         { "name of the phase", rn_mix_text(8, wanted->name) },
         { "set of options of the phase", settings },

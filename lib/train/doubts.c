@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What makes a training's figures mean less than they seem to, said in the log: one class only, validation photos that
- * are training photos, too, and photos that training sees at another scale than validation.
+ * What makes a training's figures mean less than they seem to, said in the log: one class only or few photos of one,
+ * validation photos that are training photos, too, and photos that training sees at another scale than validation or
+ * not resized at all.
  *
  * Photos are the same if their bytes are. Only files of one size in both sets are opened at all; of those the ends are
  * compared, which in a JPEG differ where anything does; and only what agrees there is read whole.
@@ -14,6 +15,7 @@
 
 #include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -162,25 +164,95 @@ static double scale_of(const rn_pipeline *pipeline)
     return scale;
 }
 
-static void doubt_scales(rn_context *context, const rn_model *model)
+/* The shorter side of a photo; 0 if there is none, or it cannot be read, which training will speak of. */
+static rn_status photo_side(double *side, rn_context *context, const char *path)
+{
+    const rn_message before = context->message;
+    rn_image *image = NULL;
+    const rn_status status = path != NULL ? rn_image_read(&image, context, path, NULL) : RN_OK;
+
+    *side = 0;
+    if (status == RN_NO_MEMORY)
+        return status;
+    context->message = before;
+    if (image != NULL)
+        *side = fmin(rn_image_width(image), rn_image_height(image));
+    rn_image_destroy(image);
+    return RN_OK;
+}
+
+/* Where nothing is resized, the scale is that of the photos, for which the first one stands. */
+static rn_status doubt_scales(rn_context *context, const rn_model *model, const char *first)
 {
     const rn_pipeline *const train = rn_model_training_pipeline(model), *const valid = rn_model_pipeline(model);
-    const double a = scale_of(train), b = scale_of(valid);
+    double a = scale_of(train), b = scale_of(valid), side = 0;
+    const bool resized = a != 0;
+    int64_t height, width;
+    const rn_status status = a == 0 || b == 0 ? photo_side(&side, context, first) : RN_OK;
 
-    if (4 * a > 5 * b || 4 * b > 5 * a)
+    if (status != RN_OK)
+        return status;
+    a = a == 0 ? side : a;
+    b = b == 0 ? side : b;
+    rn_model_input_size(model, NULL, &height, &width);
+    if (!resized && side > 2 * fmax((double)height, (double)width))
+        rn_context_log(context, RN_LOG_WARNING,
+                       "the training pipeline resizes no photo (\"%s\"): of %s, whose shorter side has %g pixels, the "
+                       "network sees %d x %d. As a rule Resize or RandomResizedCrop comes first",
+                       rn_pipeline_text(train), first, side, (int)width, (int)height);
+    else if (4 * a > 5 * b || 4 * b > 5 * a)
         rn_context_log(context, RN_LOG_WARNING,
                        "training photos are seen at another scale than validation photos: \"%s\" against \"%s\"",
                        rn_pipeline_text(train), rn_pipeline_text(valid));
+    return RN_OK;
+}
+
+enum { FEW = 5, NAMED = 8 };
+
+static rn_status doubt_counts(rn_context *context, const rn_dataset *train, const rn_classes *classes)
+{
+    const size_t count = rn_classes_count(classes);
+    size_t *const photos = rn_allocate_zeroed(&context->allocator, count, sizeof *photos);
+    size_t few = 0, used = 0;
+    char names[512] = "";
+
+    if (photos == NULL)
+        return rn_fail(&context->message, RN_NO_MEMORY, "no memory to count the photos of %zu classes", count);
+    for (size_t i = 0; i < rn_dataset_count(train); i++) {
+        const int64_t label = rn_dataset_label(train, i);
+
+        if (label >= 0 && (size_t)label < count)
+            photos[label]++;
+    }
+    for (size_t c = 0; c < count; c++) {
+        if (photos[c] >= FEW)
+            continue;
+        if (few++ < NAMED && used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s: %zu", few > 1 ? ", " : "",
+                                     rn_classes_name(classes, c), photos[c]);
+    }
+    if (few > 0)
+        rn_context_log(
+            context, RN_LOG_WARNING,
+            "%zu of %zu classes have fewer than %d training photos (%s%s): they are hardly learned, and their "
+            "figures are chance",
+            few, count, FEW, names, few > NAMED ? ", ..." : "");
+    rn_release(&context->allocator, photos);
+    return RN_OK;
 }
 
 rn_status rn_trainer_say_doubts(const rn_trainer *trainer, const rn_dataset *train, const rn_dataset *valid)
 {
     const rn_classes *const classes = rn_dataset_classes(train);
+    rn_status status;
 
     if (rn_classes_count(classes) == 1)
         rn_context_log(trainer->context, RN_LOG_WARNING,
                        "there is one class only (%s): every answer is right, and nothing is learned",
                        rn_classes_name(classes, 0));
-    doubt_scales(trainer->context, trainer->model);
-    return doubt_photos(trainer->context, train, valid);
+    status =
+        doubt_scales(trainer->context, trainer->model, rn_dataset_count(train) > 0 ? rn_dataset_path(train, 0) : NULL);
+    if (status == RN_OK)
+        status = doubt_counts(trainer->context, train, classes);
+    return status == RN_OK ? doubt_photos(trainer->context, train, valid) : status;
 }

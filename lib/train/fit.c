@@ -16,18 +16,6 @@
 #include <stdio.h>
 #include <time.h>
 
-typedef struct fit {
-    rn_trainer *trainer;
-    rn_phase *phase;
-    double begun, epoch_begun; /* seconds of the monotonic clock */
-    double training_seconds;   /* of this epoch; 0 while it lasts */
-    int64_t images;            /* trained in this epoch since it was begun or resumed */
-    int64_t skipped;           /* likewise, in slices */
-    int64_t first_batch;       /* at which it began in this epoch */
-    bool interrupted;          /* stopped between two batches, with the state saved */
-    bool ending;               /* the callback has had enough: the epoch is the last */
-} fit;
-
 static double clock_seconds(void)
 {
     struct timespec now;
@@ -38,8 +26,21 @@ static double clock_seconds(void)
 
 /* ---- progress -------------------------------------------------------------------------------------------------- */
 
+static rn_status cancelled(const rn_fit *f, int32_t epoch, int64_t batch)
+{
+    return rn_fail(&f->trainer->context->message, RN_CANCELLED,
+                   "cancelled in phase \"%s\", epoch %d, after batch %lld of %lld", f->phase->name, epoch,
+                   (long long)batch, (long long)rn_loader_batches(f->trainer->train));
+}
+
+static void look_at_rates(rn_fit *f)
+{
+    for (size_t i = 0; i < rn_optimizer_group_count(f->trainer->optimizer); i++)
+        f->lrs[i] = rn_optimizer_lr(f->trainer->optimizer, i);
+}
+
 /* What the callbacks of all processes answered: one that cancels, or ends, does it for all. */
-static rn_status agree_to_go_on(fit *f, int32_t answer)
+static rn_status agree_to_go_on(rn_fit *f, int32_t answer)
 {
     int32_t most = answer == RN_FIT_GO_ON ? 0 : answer == RN_FIT_END ? 1 : 2;
     const rn_status status = rn_team_maximum(&f->trainer->team, &most);
@@ -52,13 +53,12 @@ static rn_status agree_to_go_on(fit *f, int32_t answer)
  * Calls the callback; `ended`: the row of the epoch that has just ended, or NULL inside one. RN_CANCELLED if it wishes
  * so.
  */
-static rn_status report(fit *f, const rn_history_row *ended)
+static rn_status report(rn_fit *f, const rn_history_row *ended)
 {
     const rn_trainer *const trainer = f->trainer;
     const rn_train_state *state = &trainer->state;
     const double now = clock_seconds(), seconds = f->training_seconds > 0 ? f->training_seconds : now - f->epoch_begun;
     const int64_t batches = (int64_t)rn_loader_batches(trainer->train);
-    const double lr = ended != NULL ? ended->lr : rn_optimizer_lr(trainer->optimizer, 0);
     const rn_progress progress = {
         .struct_size = sizeof progress,
         .phase = f->phase->name,
@@ -67,9 +67,9 @@ static rn_status report(fit *f, const rn_history_row *ended)
         .valid_loss = ended != NULL ? ended->valid_loss : NAN,
         .valid_accuracy = ended != NULL ? ended->valid_accuracy : NAN,
         .best_accuracy = rn_trainer_best_accuracy(trainer),
-        .lr = lr,
-        .lrs = &lr,
-        .lr_count = 1,
+        .lr = f->lrs[0],
+        .lrs = f->lrs,
+        .lr_count = rn_optimizer_group_count(trainer->optimizer),
         .images_per_second = seconds > 0 ? (double)f->images / seconds : 0,
         .elapsed = now - f->begun,
         .batch = ended != NULL ? batches : state->batch,
@@ -86,22 +86,22 @@ static rn_status report(fit *f, const rn_history_row *ended)
     if (trainer->options.progress != NULL)
         answer = trainer->options.progress(&progress, trainer->options.progress_payload);
     status = agree_to_go_on(f, answer);
-    if (status != RN_CANCELLED)
-        return status;
-    return rn_fail(&trainer->context->message, RN_CANCELLED,
-                   "cancelled in phase \"%s\", epoch %d, after batch %lld of %lld", f->phase->name, progress.epoch,
-                   (long long)progress.batch, (long long)batches);
+    return status == RN_CANCELLED ? cancelled(f, progress.epoch, progress.batch) : status;
 }
 
 static rn_status report_validation(void *payload)
 {
-    return report(payload, NULL);
+    rn_fit *const f = payload;
+
+    if (f->trainer->team.engine.size == 1) /* of several, each sees its own share */
+        rn_watch_validation(f);
+    return report(f, NULL);
 }
 
 /* ---- an epoch -------------------------------------------------------------------------------------------------- */
 
-/* Stops between two batches: saves the exact place, and gives back why. */
-static rn_status interrupt(fit *f, rn_status why)
+/* Stops between two steps: saves the exact place, and gives back why. */
+static rn_status interrupt(rn_fit *f, rn_status why)
 {
     const rn_message reason = f->trainer->context->message;
     rn_status status;
@@ -119,7 +119,7 @@ static rn_status interrupt(fit *f, rn_status why)
  * The batches of the epoch that are behind: the loader passes over those in which no photo decodes, so that batches
  * handed out do not count them.
  */
-static int64_t batches_done(const fit *f)
+static int64_t batches_done(const rn_fit *f)
 {
     const rn_loader *loader = f->trainer->train;
     const int64_t size = f->trainer->state.batch_size, all = (int64_t)rn_loader_batches(loader);
@@ -129,101 +129,40 @@ static int64_t batches_done(const fit *f)
     return done < all ? done : all; /* the last batch may hold one photo more */
 }
 
-/* The losses of all outputs that count, together, times `factor`. */
-static rn_status compute_loss(double *loss, void *payload, const rn_tensor *labels, double factor)
+/* A batch in slices; `read`: how reading it has ended. */
+static rn_status train_slices(bool *untouched, rn_fit *f, const rn_batch *batch, rn_status read)
 {
-    const rn_trainer *const trainer = payload;
-    rn_status status = RN_OK;
+    rn_trainer *const trainer = f->trainer;
+    rn_slice_result result;
+    const rn_status status = rn_fit_slices(&result, f, batch, read);
 
-    *loss = 0;
-    for (size_t i = 0; status == RN_OK && rn_model_output_name(trainer->model, i) != NULL; i++) {
-        const double weight = rn_model_loss_weight(trainer->model, i);
-        double part;
-
-        if (weight == 0)
-            continue;
-        status = rn_cross_entropy(&part, trainer->training, labels,
-                                  RN_OPTIONS(rn_loss, .output = (int32_t)i, .weight = weight * factor));
-        *loss += part;
-    }
-    return status;
+    *untouched = result.untouched;
+    if (status != RN_OK)
+        return status;
+    f->images += result.sums.count;
+    f->skipped += result.skipped;
+    trainer->state.batch++;
+    return RN_OK;
 }
 
-static rn_status check_loss(const fit *f, double loss)
+static rn_status train_batch(bool *untouched, rn_fit *f, const rn_batch *batch, rn_status read)
 {
-    if (isfinite(loss))
-        return RN_OK;
-    return rn_fail(
-        &f->trainer->context->message, RN_INVALID_ARGUMENT,
-        "the loss is no longer a finite number in phase \"%s\", epoch %d, batch %lld: try a learning rate below %g",
-        f->phase->name, f->trainer->state.epoch, (long long)f->trainer->state.batch,
-        rn_optimizer_lr(f->trainer->optimizer, 0));
-}
+    rn_status status;
 
-static rn_status step(const fit *f)
-{
-    rn_status status = RN_OK;
-
-    if (f->phase->clip_norm != 0)
-        status = rn_clip_gradient_norm(NULL, rn_model_parameters(f->trainer->model), f->phase->clip_norm, NULL);
-    return status == RN_OK ? rn_optimizer_step(f->trainer->optimizer) : status;
-}
-
-static rn_status train_batch(fit *f, const rn_batch *batch)
-{
-    rn_trainer *trainer = f->trainer;
-    rn_train_state *state = &trainer->state;
-    const rn_tensor *input, *logits, *labels = rn_batch_labels(batch);
-    double loss;
-    rn_status status = rn_features_of_batch(&input, trainer->train_features, batch);
-
-    if (status == RN_OK)
-        status = rn_session_forward(trainer->training, input);
-    if (status == RN_OK)
-        status = compute_loss(&loss, trainer, labels, 1);
-    if (status == RN_OK)
-        status = check_loss(f, loss);
-    if (status == RN_OK)
-        status = rn_session_output(&logits, trainer->training, 0);
-    if (status == RN_OK) {
-        rn_metrics_add(&state->sums, loss, logits, labels);
-        status = rn_session_backward(trainer->training);
-    }
-    if (status == RN_OK)
-        status = step(f);
+    if (f->trainer->slices != NULL)
+        return train_slices(untouched, f, batch, read);
+    *untouched = read != RN_OK && f->gathered == 0; /* but for half a step, no training that was done is lost */
+    if (read != RN_OK)
+        return read;
+    status = rn_fit_batch(f, batch);
     if (status != RN_OK)
         return status;
     f->images += (int64_t)rn_batch_size(batch);
-    state->batch = batches_done(f);
+    f->trainer->state.batch = batches_done(f);
     return RN_OK;
 }
 
-/* The same in slices; `read`: how reading the batch has ended. */
-static rn_status train_slices(bool *untouched, fit *f, const rn_batch *batch, rn_status read)
-{
-    rn_trainer *const trainer = f->trainer;
-    rn_train_state *const state = &trainer->state;
-    const rn_slice_job job = { trainer->training, trainer->train, trainer->train_features, compute_loss, trainer };
-    rn_slice_result result;
-    rn_status status = rn_slices_run(&result, trainer->slices, &job, batch, read);
-
-    *untouched = result.untouched;
-    if (status == RN_OK && result.sums.count > 0)
-        status = check_loss(f, result.sums.loss);
-    if (status == RN_OK && result.sums.count > 0)
-        status = step(f);
-    if (status != RN_OK)
-        return status;
-    state->sums.loss += result.sums.loss;
-    state->sums.correct += result.sums.correct;
-    state->sums.count += result.sums.count;
-    f->images += result.sums.count;
-    f->skipped += result.skipped;
-    state->batch++;
-    return RN_OK;
-}
-
-static rn_status train_epoch(fit *f)
+static rn_status train_epoch(rn_fit *f)
 {
     rn_trainer *trainer = f->trainer;
     const rn_train_state *state = &trainer->state;
@@ -241,6 +180,7 @@ static rn_status train_epoch(fit *f)
     status = rn_loader_start(trainer->train, rn_train_state_total_epoch(state));
     if (status == RN_OK && state->batch > 0)
         status = rn_loader_skip(trainer->train, (size_t)state->batch);
+    rn_watch_begin_epoch(f);
     while (status == RN_OK) {
         status = rn_trainer_settle_sessions(trainer);
         if (status != RN_OK)
@@ -248,16 +188,25 @@ static rn_status train_epoch(fit *f)
         status = rn_features_next(&batch, trainer->train, trainer->train_features);
         if (status == RN_END)
             break;
-        if (trainer->slices != NULL)
-            status = train_slices(&untouched, f, batch, status);
-        else if (status != RN_OK)
-            untouched = true;
-        else
-            status = train_batch(f, batch);
+        status = train_batch(&untouched, f, batch, status);
         if (untouched)
-            return interrupt(f, status); /* a photo that does not decode costs no training that was done */
-        if (status == RN_OK && (status = report(f, NULL)) == RN_CANCELLED)
             return interrupt(f, status);
+        if (status != RN_OK)
+            return status;
+        look_at_rates(f);
+        status = report(f, NULL);
+        f->cancelled = status == RN_CANCELLED || f->cancelled;
+        if (f->cancelled && f->gathered == 0)
+            return interrupt(f, cancelled(f, state->epoch, state->batch));
+        status = status == RN_CANCELLED ? RN_OK : status; /* it waits for the step */
+    }
+    if (status == RN_END && f->gathered > 0) {
+        const rn_status stepped = rn_fit_step(f);
+
+        if (stepped != RN_OK)
+            return stepped;
+        if (f->cancelled)
+            return interrupt(f, cancelled(f, state->epoch, state->batch));
     }
     f->training_seconds = clock_seconds() - f->epoch_begun;
     if (status == RN_END && state->sums.count == 0)
@@ -266,7 +215,7 @@ static rn_status train_epoch(fit *f)
 }
 
 /* Fills the epoch's row with the validation's figures. */
-static rn_status validate(fit *f, rn_history_row *row)
+static rn_status validate(rn_fit *f, rn_history_row *row)
 {
     rn_trainer *trainer = f->trainer;
     rn_metrics metrics;
@@ -279,17 +228,19 @@ static rn_status validate(fit *f, rn_history_row *row)
         if (status == RN_OK)
             status = rn_evaluate_shared(&metrics, trainer, report_validation, f);
     } else {
-        status = rn_evaluate_session(&metrics, trainer->inference, trainer->valid, trainer->valid_features, NULL,
+        status = rn_evaluate_session(&metrics, trainer->inference, trainer->valid, trainer->valid_features,
                                      report_validation, f, &trainer->context->message);
     }
     if (status != RN_OK)
         return interrupt(f, status); /* all of the epoch's batches are done: a resumed run begins with its validation */
     row->valid_loss = rn_metrics_loss(&metrics);
     row->valid_accuracy = rn_metrics_accuracy(&metrics);
+    rn_watch_end_epoch(f, row, metrics.count);
     if (!isfinite(row->valid_loss))
         return rn_fail(&trainer->context->message, RN_INVALID_ARGUMENT,
-                       "the validation loss is not a finite number in phase \"%s\", epoch %d", f->phase->name,
-                       row->epoch);
+                       "the validation loss is not a finite number in phase \"%s\", epoch %d: try a learning rate "
+                       "below %g",
+                       f->phase->name, row->epoch, row->lr);
     return RN_OK;
 }
 
@@ -301,8 +252,8 @@ static bool is_better(const rn_best *best, const rn_history_row *row)
     return row->valid_accuracy == best->accuracy && row->valid_loss < best->loss;
 }
 
-/* Books the epoch: best, last, history, in this order. */
-static rn_status end_epoch(fit *f, rn_history_row *row)
+/* Books the epoch: best, last, history, times, in this order. */
+static rn_status end_epoch(rn_fit *f, rn_history_row *row)
 {
     rn_trainer *trainer = f->trainer;
     rn_message *message = &trainer->context->message;
@@ -318,8 +269,9 @@ static rn_status end_epoch(fit *f, rn_history_row *row)
                                  .exists = true };
         status = rn_trainer_keep_best(trainer);
     }
-    if (status == RN_OK)
-        status = rn_scheduler_step(trainer->scheduler, NULL);
+    if (status == RN_OK && !rn_phase_steps_by_batch(&f->options))
+        status = rn_scheduler_step(trainer->scheduler,
+                                   RN_OPTIONS(rn_scheduler_step, .metric = rn_phase_monitored(row, &f->options)));
     if (status == RN_OK)
         status = rn_train_state_add_row(state, row, &trainer->context->allocator, message);
     if (status != RN_OK)
@@ -331,17 +283,21 @@ static rn_status end_epoch(fit *f, rn_history_row *row)
     status = rn_trainer_save_last(trainer);
     if (status == RN_OK && trainer->directory != NULL && rn_team_leads(&trainer->team))
         status = rn_history_write(state, trainer->history_path, &trainer->context->allocator, message);
+    if (status == RN_OK && trainer->directory != NULL && rn_team_leads(&trainer->team))
+        status = rn_times_add(state, row, clock_seconds() - f->epoch_begun,
+                              f->images > 0 ? (double)f->images / f->training_seconds : NAN, trainer->times_path,
+                              &trainer->context->allocator, message);
     return rn_team_agree(&trainer->team, status);
 }
 
-static rn_status run_epoch(fit *f)
+static rn_status run_epoch(rn_fit *f)
 {
     rn_train_state *state = &f->trainer->state;
-    rn_history_row row = { .phase = (size_t)(f->phase - state->phase),
-                           .epoch = state->epoch,
-                           .lr = rn_optimizer_lr(f->trainer->optimizer, 0) };
+    rn_history_row row = { .phase = (size_t)(f->phase - state->phase), .epoch = state->epoch };
     rn_status status = train_epoch(f);
 
+    look_at_rates(f); /* here, since a resumed epoch does not see its beginning */
+    row.lr = f->lrs[0];
     if (status == RN_OK)
         status = validate(f, &row);
     if (status != RN_OK)
@@ -358,11 +314,21 @@ static rn_status run_epoch(fit *f)
 
 /* ---- a fit ----------------------------------------------------------------------------------------------------- */
 
+static rn_status make_rates(rn_fit *f)
+{
+    f->lrs = rn_allocate_zeroed(&f->trainer->context->allocator, rn_optimizer_group_count(f->trainer->optimizer),
+                                sizeof *f->lrs);
+    if (f->lrs == NULL)
+        return rn_fail(&f->trainer->context->message, RN_NO_MEMORY, "no memory for the rates of parameter groups");
+    look_at_rates(f);
+    return RN_OK;
+}
+
 /*
  * All epochs are done: the phase is booked as complete, with the last epoch's weights and optimizer, from which more
  * epochs can go on; then come the weights to stay with.
  */
-static rn_status finish(fit *f)
+static rn_status finish(rn_fit *f)
 {
     rn_trainer *trainer = f->trainer;
     rn_status status;
@@ -387,39 +353,55 @@ static void give_up(rn_trainer *trainer)
     rn_parameters_clear_gradients(rn_model_parameters(trainer->model));
 }
 
+/* Trains the phase that has begun. */
+static rn_status run_phase(rn_fit *f)
+{
+    rn_trainer *const trainer = f->trainer;
+    rn_status status = make_rates(f);
+
+    f->phase->used = true;
+    while (status == RN_OK && !f->ending && trainer->state.epoch < f->phase->epochs &&
+           !rn_phase_has_stalled(&trainer->state, f->phase, &f->options))
+        status = run_epoch(f);
+    if (status == RN_OK)
+        status = finish(f);
+    if (status != RN_OK && !f->interrupted)
+        give_up(trainer);
+    trainer->team.agreed = trainer->team.agreed || f->interrupted; /* in all processes, or saving has failed */
+    rn_release(&trainer->context->allocator, f->lrs);
+    return status;
+}
+
 static rn_status run_fit(rn_trainer *trainer, const rn_fit_options *options)
 {
-    fit f = { .trainer = trainer, .begun = clock_seconds() };
+    rn_fit f = { .trainer = trainer, .begun = clock_seconds() };
     rn_phase wanted;
     rn_status status;
 
-    status = rn_phase_read(&wanted, options, &trainer->context->message);
+    status = rn_phase_read(&wanted, &f.options, options, &trainer->context->message);
     if (status == RN_OK)
-        status = rn_phase_decide(&f.phase, trainer, &wanted);
+        status = rn_phase_decide(&f.phase, trainer, &wanted, &f.options);
+    if (status == RN_OK)
+        status = rn_fit_may_be_shared(trainer, &f.options);
     status = rn_team_agree(&trainer->team, status);
     if (status == RN_OK && trainer->team.engine.size > 1)
-        status = rn_trainer_compare_phase(trainer, &wanted);
+        status = rn_trainer_compare_phase(trainer, &wanted, &f.options);
     if (status == RN_OK && f.phase != NULL && f.phase->complete && wanted.epochs <= f.phase->epochs) {
         f.phase->used = true;
         return RN_OK; /* trained before this process began */
     }
     if (status == RN_OK)
+        status = rn_fit_take_class_weights(&f);
+    if (status == RN_OK)
         status = rn_trainer_settle_sessions(trainer);
     if (status == RN_OK)
         rn_session_set_step_count(trainer->training, trainer->state.step_count);
     if (status == RN_OK)
-        status = rn_phase_begin(&f.phase, trainer, &wanted);
+        status = rn_phase_begin(&f.phase, trainer, &wanted, &f.options);
     status = rn_team_agree(&trainer->team, status);
-    if (status != RN_OK)
-        return status;
-    f.phase->used = true;
-    while (status == RN_OK && !f.ending && trainer->state.epoch < f.phase->epochs)
-        status = run_epoch(&f);
     if (status == RN_OK)
-        status = finish(&f);
-    if (status != RN_OK && !f.interrupted)
-        give_up(trainer);
-    trainer->team.agreed = trainer->team.agreed || f.interrupted; /* in all processes, or saving has failed */
+        status = run_phase(&f);
+    rn_tensor_destroy(f.class_weights);
     return status;
 }
 

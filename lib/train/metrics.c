@@ -7,8 +7,7 @@
 
 #include <math.h>
 
-/* The first largest number of a row; -1 if there is none because of NaN. */
-static int64_t row_argmax(const float *row, int64_t count, int64_t stride)
+int64_t rn_row_argmax(const float *row, int64_t count, int64_t stride)
 {
     int64_t best = 0;
 
@@ -29,7 +28,7 @@ void rn_metrics_add(rn_metrics *metrics, double mean_loss, const rn_tensor *logi
     const int64_t label_stride = rn_tensor_strides(labels)[0];
 
     for (int64_t i = 0; i < shape[0]; i++)
-        metrics->correct += row_argmax(rows + i * strides[0], shape[1], strides[1]) == label[i * label_stride];
+        metrics->correct += rn_row_argmax(rows + i * strides[0], shape[1], strides[1]) == label[i * label_stride];
     metrics->loss += mean_loss * (double)shape[0];
     metrics->count += shape[0];
 }

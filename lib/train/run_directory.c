@@ -26,8 +26,9 @@ static rn_status name_files(rn_trainer *trainer)
     trainer->best_path = rn_path_join(allocator, trainer->options.directory, "best.safetensors");
     trainer->last_path = rn_path_join(allocator, trainer->options.directory, "last.safetensors");
     trainer->history_path = rn_path_join(allocator, trainer->options.directory, "history.jsonl");
+    trainer->times_path = rn_path_join(allocator, trainer->options.directory, "times.jsonl");
     if (trainer->directory == NULL || trainer->best_path == NULL || trainer->last_path == NULL ||
-        trainer->history_path == NULL)
+        trainer->history_path == NULL || trainer->times_path == NULL)
         return rn_fail(&trainer->context->message, RN_NO_MEMORY, "no memory for the paths in %s",
                        trainer->options.directory);
     return RN_OK;
@@ -218,8 +219,9 @@ static rn_status take_directory(rn_trainer *trainer)
     if (status == RN_OK)
         status = begin_or_resume(trainer);
     /* Under the lock nobody is writing what a killed process left. */
-    for (size_t i = 0; status == RN_OK && i < 3; i++) {
-        const char *const files[3] = { trainer->best_path, trainer->last_path, trainer->history_path };
+    for (size_t i = 0; status == RN_OK && i < 4; i++) {
+        const char *const files[4] = { trainer->best_path, trainer->last_path, trainer->history_path,
+                                       trainer->times_path };
 
         status = rn_file_replace_clean(&trainer->context->allocator, files[i], &trainer->context->message);
     }

@@ -2,6 +2,7 @@
 #include "train/shared.h"
 
 #include "base/json.h"
+#include "optim/schedule.h"
 #include "train/statistics.h"
 
 #include <string.h>

@@ -10,7 +10,7 @@
 /* Library, instructions, network, weights, photos and options. */
 rn_status rn_trainer_compare(rn_trainer *trainer);
 /* What a fit was called with, and what is trainable. */
-rn_status rn_trainer_compare_phase(rn_trainer *trainer, const rn_phase *wanted);
+rn_status rn_trainer_compare_phase(rn_trainer *trainer, const rn_phase *wanted, const rn_fit_options *options);
 
 /* ---- share.c: what process 0 has becomes everybody's ------------------------------------------------------------- */
 

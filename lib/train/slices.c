@@ -145,7 +145,7 @@ static rn_status run_part(slice_report *report, const rn_slice_job *job, const r
     if (status != RN_OK)
         return status;
     rn_metrics_add(&sums, 0, logits, labels);
-    report->loss = loss * positions;
+    report->loss = loss * size;
     report->correct = sums.correct;
     return rn_session_backward(job->session);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A batch of training in slices: slice s of S holds positions [ceil(s n / S), ceil((s + 1) n / S)) of a batch of n, process
- * r of P computes slices [r S / P, (r + 1) S / P), and no number depends on P.
+ * A batch of training in slices: slice s of S holds positions [ceil(s n / S), ceil((s + 1) n / S)) of a batch of n,
+ * process r of P computes slices [r S / P, (r + 1) S / P), and no number depends on P.
  *
  *   loss            of a slice with m photos: its mean, times m / n. Where photos are left out, the gradients are scaled
  *                   by n / (photos left) in the end
@@ -14,7 +14,7 @@
 
 #include "train/train.h"
 
-/* Forward has run: computes the loss, whose gradient is multiplied by `factor`, and stores that multiple. */
+/* Forward has run: computes the mean loss, of which the gradient is multiplied by `factor`. */
 typedef rn_status (*rn_slice_loss)(double *loss, void *payload, const rn_tensor *labels, double factor);
 
 typedef struct rn_slice_job {

@@ -81,6 +81,12 @@ static writer phase_writer(const rn_train_state *state, size_t index)
     put_bits(&w, "trainable", phase->trainable);
     put_count(&w, "complete", phase->complete);
     put_count(&w, "done", phase->done);
+    if (phase->schedule != 0)
+        put_bits(&w, "schedule", phase->schedule);
+    if (phase->groups != 0)
+        put_bits(&w, "groups", phase->groups);
+    if (phase->loss != 0)
+        put_bits(&w, "loss", phase->loss);
     return w;
 }
 
@@ -208,6 +214,12 @@ static uint64_t take_bits(reader *r, const char *name)
     return bits;
 }
 
+/* 0 where there are none. */
+static uint64_t take_known_bits(reader *r, const char *name)
+{
+    return rn_json_member(r->object, name) != NULL ? take_bits(r, name) : 0;
+}
+
 static double take_double(reader *r, const char *name)
 {
     double value;
@@ -253,10 +265,13 @@ static bool read_phase(rn_phase *phase, const rn_json *item)
         .clip_norm = take_double(&r, "clip_norm"),
         .lr_step_epochs = take_count(&r, "lr_step_epochs", EPOCHS_LIMIT),
         .epochs = (int32_t)take_count(&r, "epochs", EPOCHS_LIMIT),
-        .optimizer = (int32_t)take_count(&r, "optimizer", RN_OPTIMIZER_SGD),
+        .optimizer = (int32_t)take_count(&r, "optimizer", RN_OPTIMIZER_RMSPROP),
         .trainable = take_bits(&r, "trainable"),
         .complete = take_count(&r, "complete", 1) != 0,
         .done = (int32_t)take_count(&r, "done", EPOCHS_LIMIT),
+        .schedule = take_known_bits(&r, "schedule"),
+        .groups = take_known_bits(&r, "groups"),
+        .loss = take_known_bits(&r, "loss"),
         .name = (char *)name, /* copied by whoever keeps the phase */
     };
     return r.ok && name != NULL && *name != '\0' && phase->done <= phase->epochs;

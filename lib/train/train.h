@@ -22,6 +22,8 @@ typedef struct rn_metrics {
     int64_t correct, count;
 } rn_metrics;
 
+/* The first largest of numbers `stride` apart; -1 if there is none because of NaN. */
+int64_t rn_row_argmax(const float *row, int64_t count, int64_t stride);
 /* Adds a batch: its mean loss, and how many rows of logits (N, classes) have their first largest number at the label
  * (int64, N). */
 void rn_metrics_add(rn_metrics *metrics, double mean_loss, const rn_tensor *logits, const rn_tensor *labels);
@@ -50,6 +52,9 @@ typedef struct rn_phase {
     int32_t epochs, optimizer;
     int32_t done;       /* epochs that were trained, when it is complete: fewer than `epochs` if it was ended early */
     uint64_t trainable; /* rn_trainable_id when it began */
+    uint64_t schedule;  /* a fingerprint of the options of another schedule than StepLR; 0: none */
+    uint64_t groups;    /* of the parameter groups; 0: none */
+    uint64_t loss;      /* of another loss than plain cross entropy of a batch a step; 0: none */
     bool complete;
     bool used; /* rn_trainer_fit was called for it in this process; not written down */
 } rn_phase;
@@ -124,18 +129,23 @@ void rn_train_state_release(rn_train_state *state, const rn_allocator *allocator
 rn_status rn_history_write(const rn_train_state *state, const char *path, const rn_allocator *allocator,
                            rn_message *message);
 
+/* ---- times.c ----------------------------------------------------------------------------------------------------- */
+
+/* Adds a line to times.jsonl: how long the last epoch took with its validation, and how fast its training was (NaN:
+ * nothing of it was trained in this process). The first epoch of a run begins the file anew. RN_IO, RN_NO_MEMORY. */
+rn_status rn_times_add(const rn_train_state *state, const rn_history_row *row, double seconds, double rate,
+                       const char *path, const rn_allocator *allocator, rn_message *message);
+
 /* ---- evaluate.c ------------------------------------------------------------------------------------------------ */
 
 /* Called after each batch; anything but RN_OK stops and is given back. */
 typedef rn_status (*rn_batch_function)(void *payload);
 
-/* One batch of it, added to `metrics`. */
-rn_status rn_evaluate_batch(rn_metrics *metrics, rn_session *session, const rn_batch *batch, rn_features *features,
-                            float *logits);
-/* One pass of an inference session over a loader, or over `features` (or NULL) of it. `logits` (or NULL) receives a row of logits for each sample; `after`
- * may be NULL. RN_FORMAT: no photo at all decodes. */
+/* One batch of a loader, or of `features` (or NULL) of it, added to `metrics`. */
+rn_status rn_evaluate_batch(rn_metrics *metrics, rn_session *session, const rn_batch *batch, rn_features *features);
+/* One pass of an inference session over a loader; `after` may be NULL. RN_FORMAT: no photo at all decodes. */
 rn_status rn_evaluate_session(rn_metrics *metrics, rn_session *session, rn_loader *loader, rn_features *features,
-                              float *logits, rn_batch_function after, void *payload, rn_message *message);
+                              rn_batch_function after, void *payload, rn_message *message);
 
 /* ---- the trainer ----------------------------------------------------------------------------------------------- */
 
@@ -150,8 +160,8 @@ struct rn_trainer {
     uint64_t freezing;       /* the model's freeze_version for which all these were made */
     rn_optimizer *optimizer; /* of the open phase; NULL: none, or still in last.safetensors */
     rn_scheduler *scheduler;
-    rn_trainer_options options;                             /* strings in it are not to be used */
-    char *directory, *best_path, *last_path, *history_path; /* NULL without a directory */
+    rn_trainer_options options;                                          /* strings in it are not to be used */
+    char *directory, *best_path, *last_path, *history_path, *times_path; /* NULL without a directory */
     int lock;
     bool locked;
     bool at_start;           /* last.safetensors holds what a phase was about to begin with, no phase's end */

@@ -202,6 +202,7 @@ void rn_trainer_destroy(rn_trainer *trainer)
     rn_release(&context->allocator, trainer->best_path);
     rn_release(&context->allocator, trainer->last_path);
     rn_release(&context->allocator, trainer->history_path);
+    rn_release(&context->allocator, trainer->times_path);
     rn_model_destroy(trainer->model);
     rn_release(&context->allocator, trainer);
     rn_context_release(context);

@@ -26,7 +26,7 @@ static rn_status evaluate_round(rn_metrics *sums, rn_trainer *trainer, size_t ba
         status = rn_features_next(&batch, trainer->valid, trainer->valid_features);
         if (status == RN_OK && i == (size_t)team->engine.rank && rn_batch_size(batch) > 0)
             status = rn_evaluate_batch(&sums[rn_batch_number(batch) / (size_t)team->engine.size], trainer->inference,
-                                       batch, trainer->valid_features, NULL);
+                                       batch, trainer->valid_features);
     }
     return status;
 }

@@ -3,7 +3,7 @@
  * The catalogue of the zoo: every network by name, with the size of its input and how photos are prepared for it.
  *
  * Validation and prediction do as torchvision's published evaluation does. Training sees photos at the same scale,
- * turned, mirrored and recoloured. "{crop}" stands for the input size, "{resize}" for 256/224 of it.
+ * turned, mirrored and recoloured (rn_pipeline_preset).
  */
 #include "zoo/zoo.h"
 #include "base/options.h"
@@ -12,20 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TO_TENSOR "ToTensor(), Normalize(0.485 0.456 0.406, 0.229 0.224 0.225)"
-#define TO_TENSOR_OF_INCEPTION "ToTensor(), Normalize(0.5 0.5 0.5, 0.5 0.5 0.5)"
-#define EVALUATION "Resize({resize}), CenterCrop({crop}), "
-#define TRAINING \
-    "Resize({resize}), RandomRotation(45), CenterCrop({crop}), RandomHorizontalFlip(0.5), " \
-    "RandomVerticalFlip(0.5), ColorJitter(0.2, 0.1, 0.1, 0.1), RandomGrayscale(0.025), "
+static const char as_imagenet[] = "ToTensor(), Normalize(0.485 0.456 0.406, 0.229 0.224 0.225)",
+                  as_inception[] = "ToTensor(), Normalize(0.5 0.5 0.5, 0.5 0.5 0.5)";
 
-static const char imagenet_pipeline[] = EVALUATION TO_TENSOR, imagenet_training[] = TRAINING TO_TENSOR;
-static const char inception_pipeline[] = EVALUATION TO_TENSOR_OF_INCEPTION,
-                  inception_training[] = TRAINING TO_TENSOR_OF_INCEPTION;
-static const char cifar_pipeline[] = TO_TENSOR, cifar_training[] = "RandomHorizontalFlip(0.5), " TO_TENSOR;
-
-#define IMAGENET(side) 1000, side, side, imagenet_pipeline, imagenet_training
-#define CIFAR 10, 32, 32, cifar_pipeline, cifar_training
+#define IMAGENET(side) 1000, side, side, as_imagenet, "tutorial"
+#define CIFAR 10, 32, 32, as_imagenet, "mirrored"
 
 static const rn_zoo_entry catalogue[] = {
     { "resnet18", rn_write_resnet, IMAGENET(224) },
@@ -57,7 +48,7 @@ static const rn_zoo_entry catalogue[] = {
     { "densenet161", rn_write_densenet, IMAGENET(224) },
     { "densenet169", rn_write_densenet, IMAGENET(224) },
     { "densenet201", rn_write_densenet, IMAGENET(224) },
-    { "inception_v3", rn_write_inception, 1000, 299, 299, inception_pipeline, inception_training },
+    { "inception_v3", rn_write_inception, 1000, 299, 299, as_inception, "tutorial" },
     { "cifar_resnet20", rn_write_cifar_resnet, CIFAR },
     { "cifar_resnet32", rn_write_cifar_resnet, CIFAR },
     { "cifar_resnet44", rn_write_cifar_resnet, CIFAR },
@@ -67,12 +58,7 @@ static const rn_zoo_entry catalogue[] = {
     { "cifar_plain56", rn_write_cifar_resnet, CIFAR },
 };
 
-enum {
-    CATALOGUE_COUNT = sizeof catalogue / sizeof catalogue[0],
-    MAX_CLASSES = 1000000,
-    MAX_SIDE = 1 << 14,
-    PIPELINE_SIZE = 512
-};
+enum { CATALOGUE_COUNT = sizeof catalogue / sizeof catalogue[0], MAX_CLASSES = 1000000, MAX_SIDE = 1 << 14 };
 
 const rn_zoo_entry *rn_zoo_find(const char *name)
 {
@@ -100,42 +86,12 @@ static rn_status fail_unknown(rn_message *message, const char *name)
 
 /* ---- preprocessing ----------------------------------------------------------------------------------------------- */
 
-/* Copies a template with its two places filled in; the catalogue's texts fit PIPELINE_SIZE with any size of input. */
-static void fill_template(char out[PIPELINE_SIZE], const char *text, int64_t height, int64_t width)
+/* The preset takes mean and deviation from the pipeline that is there. */
+static rn_status set_pipelines(rn_model *model, const rn_zoo_entry *entry)
 {
-    const int64_t longer = height > width ? height : width;
-    size_t length = 0;
+    const rn_status status = rn_model_set_pipeline(model, entry->floats);
 
-    while (*text != '\0' && length < PIPELINE_SIZE - 1) {
-        const char *const end = text[0] == '{' ? strchr(text, '}') : NULL;
-
-        if (end == NULL) {
-            out[length++] = *text++;
-            continue;
-        }
-        if (text[1] == 'r') /* {resize}: the shorter side; round(256 / 224 * longer), so that the crop lies inside */
-            length += (size_t)snprintf(out + length, PIPELINE_SIZE - length, "%" PRId64,
-                                       (2 * 256 * longer + 224) / (2 * 224));
-        else if (height == width)
-            length += (size_t)snprintf(out + length, PIPELINE_SIZE - length, "%" PRId64, height);
-        else
-            length += (size_t)snprintf(out + length, PIPELINE_SIZE - length, "%" PRId64 ", %" PRId64, height, width);
-        text = end + 1;
-    }
-    out[length] = '\0';
-}
-
-static rn_status set_pipelines(rn_model *model, const rn_zoo_entry *entry, int64_t height, int64_t width)
-{
-    char text[PIPELINE_SIZE];
-    rn_status status;
-
-    fill_template(text, entry->pipeline, height, width);
-    status = rn_model_set_pipeline(model, text);
-    if (status != RN_OK)
-        return status;
-    fill_template(text, entry->training_pipeline, height, width);
-    return rn_model_set_training_pipeline(model, text);
+    return status == RN_OK ? rn_model_set_preset(model, entry->preset) : status;
 }
 
 /* ---- making a network -------------------------------------------------------------------------------------------- */
@@ -190,7 +146,6 @@ static rn_status create_from_entry(rn_model **model, rn_context *context, const 
                                    const rn_model_options *options, model_builder build)
 {
     rn_graph *graph = NULL;
-    int64_t height, width;
     rn_status status = write_graph(&graph, context, entry, options);
 
     if (status == RN_OK)
@@ -198,8 +153,7 @@ static rn_status create_from_entry(rn_model **model, rn_context *context, const 
     rn_graph_destroy(graph);
     if (status != RN_OK)
         return status;
-    rn_model_input_size(*model, NULL, &height, &width);
-    status = set_pipelines(*model, entry, height, width);
+    status = set_pipelines(*model, entry);
     if (status != RN_OK) {
         rn_model_destroy(*model);
         *model = NULL;

@@ -11,8 +11,8 @@ typedef struct rn_zoo_entry {
     void (*write)(rn_graph *graph, const char *name, int64_t classes, int64_t height, int64_t width);
     int64_t classes; /* of the published weights */
     int64_t height, width;
-    const char *pipeline; /* evaluation */
-    const char *training_pipeline;
+    const char *floats; /* a pipeline: how bytes become floats */
+    const char *preset; /* of both pipelines */
 } rn_zoo_entry;
 
 const rn_zoo_entry *rn_zoo_find(const char *name); /* NULL if there is none */

@@ -46,7 +46,7 @@ cat "$scratch/forbidden"
 readelf --dynamic "$library" >"$scratch/dynamic"
 grep -q 'SONAME.*\[libresnet\.so\.0\]' "$scratch/dynamic"; verdict "SONAME is libresnet.so.0" $?
 sed -nE 's/.*\(NEEDED\).*\[(.*)\]/\1/p' "$scratch/dynamic" |
-    grep -vxE 'libc\.so\.6|libm\.so\.6|ld-linux.*|libgomp\.so\.1|libomp\.so\.5|libz\.so\.1|libjpeg\.so\.[0-9]+|libcjson\.so\.1|libpthread\.so\.0' >"$scratch/needed"
+    grep -vxE 'libc\.so\.6|libm\.so\.6|ld-linux.*|libgomp\.so\.1|libomp\.so\.5|libz\.so\.1|libjpeg\.so\.[0-9]+|libcjson\.so\.1|libwebp(demux)?\.so\.[0-9]+|libtiff\.so\.[0-9]+|libpthread\.so\.0' >"$scratch/needed"
 cat "$scratch/needed"
 [ ! -s "$scratch/needed" ]; verdict "it needs the libraries that the README names and no other" $?
 ! grep -q TEXTREL "$scratch/dynamic"; verdict "no text relocations" $?

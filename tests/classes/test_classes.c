@@ -112,8 +112,8 @@ static void bad_labels_are_refused_with_file_and_folder(void **state)
     static const bad_labels cases[] = {
         { "{\"1\": \"a\", \"2\": \"b\"}", "folder 10" },
         { "{\"1\": \"a\", \"2\": \"b\", \"10\": 3}", "folder 10" },
-        { "{\"1\": \"a\", \"2\": \"b\", \"10\": \"c\", \"2\": \"d\"}", "folder 2" },
-        { "[\"1\"]", "object" },
+        { "{\"1\": \"a\", \"2\": \"b\", \"10\": \"c\", \"2\": \"d\"}", "has 2 twice" },
+        { "7", "object" },
         { "{}", "folder 1" },
         { "{\"1\": \"a\"", "JSON" },
         { "", "JSON" },

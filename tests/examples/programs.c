@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700
+#define _DEFAULT_SOURCE
 #include "examples/programs.h"
 #include "train/runs.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -68,6 +70,78 @@ int rn_test_program(const char *directory, const char *const *arguments, int sig
 int rn_test_program_into(const char *out, const char *directory, const char *const *arguments)
 {
     return run(out, directory, arguments, 0, -1);
+}
+
+/* The child's side of the terminal becomes its controlling terminal and all of its streams. */
+static void become_on_terminal(int master, const char *directory, const char *const *arguments, const char *term)
+{
+    char path[4096];
+    int side;
+
+    setsid();
+    side = open(ptsname(master), O_RDWR);
+    if (side < 0 || ioctl(side, TIOCSCTTY, 0) != 0 || chdir(directory) != 0 || setenv("TERM", term, 1) != 0)
+        _exit(120);
+    for (int stream = 0; stream < 3; stream++)
+        if (dup2(side, stream) < 0)
+            _exit(121);
+    close(side);
+    close(master);
+    snprintf(path, sizeof path, "%s/%s", programs, arguments[0]);
+    execv(path, (char *const *)arguments);
+    _exit(122);
+}
+
+/* All that comes until the child closes its side. */
+static char *read_terminal(int master, const char *interrupt_at, int interrupts)
+{
+    size_t used = 0, room = 1 << 16, seen = 0;
+    char *text = malloc(room);
+    ssize_t got;
+
+    assert_non_null(text);
+    while ((got = read(master, text + used, room - used - 1)) > 0) {
+        const char *found;
+
+        used += (size_t)got;
+        text[used] = '\0';
+        if (interrupts > 0 && (found = strstr(text + seen, interrupt_at)) != NULL) {
+            seen = (size_t)(found - text) + strlen(interrupt_at);
+            assert_int_equal(write(master, "\003", 1), 1);
+            interrupts--;
+        }
+        if (room - used < 1 << 12) {
+            text = realloc(text, room *= 2);
+            assert_non_null(text);
+        }
+    }
+    text[used] = '\0';
+    return text;
+}
+
+char *rn_test_program_on_terminal(int *status, const char *directory, const char *const *arguments, int columns,
+                                  const char *term, const char *interrupt_at, int interrupts)
+{
+    const struct winsize size = { .ws_row = 24, .ws_col = (unsigned short)columns };
+    const int master = posix_openpt(O_RDWR | O_NOCTTY);
+    pid_t child;
+    char *text;
+    int side;
+
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    side = open(ptsname(master), O_RDWR | O_NOCTTY); /* a size is kept while a side is open */
+    assert_true(side >= 0 && ioctl(side, TIOCSWINSZ, &size) == 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        become_on_terminal(master, directory, arguments, term);
+    close(side);
+    text = read_terminal(master, interrupt_at, interrupts);
+    close(master);
+    while (waitpid(child, status, 0) < 0)
+        assert_int_equal(errno, EINTR);
+    *status = WIFSIGNALED(*status) ? -WTERMSIG(*status) : WEXITSTATUS(*status);
+    return text;
 }
 
 char *rn_test_program_output(const char *directory, const char *name)

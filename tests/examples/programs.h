@@ -17,6 +17,13 @@ void rn_test_programs(int argc, char **argv);
 int rn_test_program(const char *directory, const char *const *arguments, int signal_number, long after_ms);
 /* The same without a signal, standard output being the file `out`, or closed if that is NULL. */
 int rn_test_program_into(const char *out, const char *directory, const char *const *arguments);
+/*
+ * The same on a terminal of so many columns, its TERM being `term`: gives what was printed there, both streams as one.
+ * Each time that the text `interrupt_at` has come once more, up to `interrupts` times, somebody presses Ctrl-C. The
+ * caller frees.
+ */
+char *rn_test_program_on_terminal(int *status, const char *directory, const char *const *arguments, int columns,
+                                  const char *term, const char *interrupt_at, int interrupts);
 /* What it printed: the file of that name in the directory, as text without zeros. The caller frees. */
 char *rn_test_program_output(const char *directory, const char *name);
 /* Fails the test unless these words are in it. */

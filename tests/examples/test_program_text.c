@@ -103,12 +103,37 @@ static void any_text_is_a_json_string(void **state)
     }
 }
 
+static void a_field_of_csv_is_quoted_where_it_must(void **state)
+{
+    (void)state;
+    assert_string_equal(print(text_csv, ""), "");
+    assert_string_equal(print(text_csv, "a b; c"), "a b; c");
+    assert_string_equal(print(text_csv, "a,b"), "\"a,b\"");
+    assert_string_equal(print(text_csv, "5\" nail"), "\"5\"\" nail\"");
+    assert_string_equal(print(text_csv, " a"), "\" a\"");
+    assert_string_equal(print(text_csv, "a\r\n\x1b[2J"), "a\\x0D\\x0A\\x1B[2J");
+}
+
+static void what_fits_is_kept_whole(void **state)
+{
+    char text[8];
+
+    (void)state;
+    assert_string_equal(text_escape(text, sizeof text, "1234567"), "1234567");
+    assert_string_equal(text_escape(text, sizeof text, "12345678"), "1234567");
+    assert_string_equal(text_escape(text, sizeof text, "1234\x1b"), "1234");
+    assert_string_equal(text_escape(text, sizeof text, "12345\xe4\xb8\xad"), "12345");
+    assert_string_equal(text_escape(text, sizeof text, "1234\xe4\xb8\xad"), "1234\xe4\xb8\xad");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_steers_a_terminal_is_told_by_its_bytes),
         cmocka_unit_test(a_line_is_one_line_and_of_bounded_length),
         cmocka_unit_test(any_text_is_a_json_string),
+        cmocka_unit_test(a_field_of_csv_is_quoted_where_it_must),
+        cmocka_unit_test(what_fits_is_kept_whole),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

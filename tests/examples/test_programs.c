@@ -58,11 +58,11 @@ static int set_up(void **state)
 
 static void help_is_on_stdout_and_no_failure(void **state)
 {
-    static const char *const names[] = { "finetune", "evaluate",   "predict",     "bench",
+    static const char *const names[] = { "finetune", "evaluate",   "report",      "predict",      "bench",
                                          "networks", "checkpoint", "depth_study", "fashion_mnist" };
 
     (void)state;
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 9; i++) {
         char *text;
 
         assert_int_equal(run(ARGUMENTS(names[i], "--help")), 0);
@@ -91,6 +91,7 @@ static void wrong_usage_is_one_line_and_2(void **state)
     rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--json=1"), 2, "--json");
     rn_test_refusal(work, ARGUMENTS("evaluate", "one"), 2, "checkpoint");
     rn_test_refusal(work, ARGUMENTS("evaluate", "--arch", "resnet18", "photos"), 2, "--weights");
+    rn_test_refusal(work, ARGUMENTS("report"), 2, "directory of a run");
     rn_test_refusal(work, ARGUMENTS("predict", "one"), 2, "photo");
     rn_test_refusal(work, ARGUMENTS("bench", "--mode", "fast"), 2, "--mode");
     rn_test_refusal(work, ARGUMENTS("bench", "-x"), 2, "dashes");
@@ -105,6 +106,8 @@ static void wrong_usage_is_one_line_and_2(void **state)
 static void what_fails_is_one_line_and_1(void **state)
 {
     (void)state;
+    rn_test_refusal(work, ARGUMENTS("report", "nowhere"), 1, "nowhere/history.jsonl");
+    rn_test_refusal(work, ARGUMENTS("report", "nowhere", "photos"), 1, "nowhere/best.safetensors");
     rn_test_refusal(work, ARGUMENTS("finetune", "nowhere", "--arch", "cifar_resnet20", "--from-scratch"), 1, "nowhere");
     rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--arch", "resnet19", "--from-scratch"), 1, "resnet19");
     rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--weights", "labels.json"), 1,
@@ -116,28 +119,65 @@ static void what_fails_is_one_line_and_1(void **state)
                     "the limit is 262144");
 }
 
-/* JSON lines of a run of finetune; the last validation accuracy and the best. */
+/* Takes a line of JSON from the text. */
+static rn_json *next_object(const char **text)
+{
+    const char *const end = strchr(*text, '\n');
+    rn_json *json;
+
+    assert_non_null(end);
+    json = parse(*text, (size_t)(end - *text));
+    *text = end + 1;
+    return json;
+}
+
+static void require_event(const rn_json *json, const char *event)
+{
+    assert_string_equal(rn_json_string(rn_json_member(json, "event")), event);
+}
+
+static void check_start(const char **text)
+{
+    rn_json *json = next_object(text);
+
+    require_event(json, "start");
+    assert_string_equal(rn_json_string(rn_json_member(json, "network")), "cifar_resnet20");
+    assert_string_equal(rn_json_string(rn_json_member(json, "weights")), "base.safetensors");
+    assert_true(rn_test_member(json, "train_photos") == CLASSES * TRAIN &&
+                rn_test_member(json, "valid_photos") == CLASSES * VALID && rn_test_member(json, "classes") == CLASSES);
+    assert_true(rn_test_member(json, "head_parameters") == 195 && rn_test_member(json, "threads") == 1);
+    rn_json_destroy(json);
+}
+
+/* JSON lines of a run of finetune; the best validation accuracy. */
 static double check_history(const char *text, int lines)
 {
     double best = 0;
+    rn_json *json;
 
+    check_start(&text);
     for (int i = 0; i < lines; i++) {
-        const char *end = strchr(text, '\n');
-        rn_json *json;
-
-        assert_non_null(end);
-        json = parse(text, (size_t)(end - text));
+        json = next_object(&text);
+        require_event(json, "epoch");
         assert_string_equal(rn_json_string(rn_json_member(json, "phase")), i < 1 ? "frozen" : "all");
-        assert_true(rn_test_member(json, "epoch") == (i < 1 ? 0 : i - 1));
+        assert_true(rn_test_member(json, "epoch") == (i < 1 ? 1 : i)); /* counted from 1 */
+        assert_true(rn_test_member(json, "epochs") == (i < 1 ? 1 : lines - 1));
         assert_true(rn_test_member(json, "train_loss") > 0 && rn_test_member(json, "valid_loss") > 0 &&
                     rn_test_member(json, "seconds") >= 0);
         assert_true(rn_test_member(json, "images_per_second") > 0 && rn_test_member(json, "train_accuracy") <= 1);
         assert_true(fabs(rn_test_member(json, "lr") - (i < 1 ? 1e-2 : 3e-3)) < 1e-12);
         if (rn_test_member(json, "valid_accuracy") > best)
             best = rn_test_member(json, "valid_accuracy");
+        assert_true(fabs(rn_test_member(json, "best_accuracy") - best) < 1e-9);
         rn_json_destroy(json);
-        text = end + 1;
     }
+    json = next_object(&text);
+    require_event(json, "end");
+    assert_string_equal(rn_json_string(rn_json_member(json, "outcome")), "done");
+    assert_string_equal(rn_json_string(rn_json_member(json, "checkpoint")), "run/best.safetensors");
+    assert_true(fabs(rn_test_member(json, "best_accuracy") - best) < 1e-9 &&
+                rn_test_member(json, "epochs_trained") == lines && rn_test_member(json, "images_per_second") > 0);
+    rn_json_destroy(json);
     assert_string_equal(text, "");
     return best;
 }
@@ -200,6 +240,41 @@ static void from_photos_to_predictions(void **state)
     assert_non_null(strstr(text, " %  "));
     assert_non_null(strstr(text, "class2/valid_000.bmp  ("));
     assert_null(strchr(text, '\033')); /* no colours into a file */
+    free(text);
+}
+
+/* The run of the test before, with its photos and without. */
+static void a_run_has_a_report(void **state)
+{
+    rn_json *json;
+    size_t size;
+    char *text;
+
+    (void)state;
+    assert_int_equal(run(ARGUMENTS("report", "run", "photos/valid", "--curves", "curves.svg", "--pictures", "3",
+                                   "--mirror", "--threads", "1", "--json")),
+                     0);
+    text = output("out");
+    json = parse(text, strlen(text));
+    assert_string_equal(rn_json_string(rn_json_member(json, "report")), "run/report.html");
+    assert_true(rn_test_member(json, "top5") == 1 && rn_test_member(json, "count") == CLASSES * VALID);
+    assert_true(rn_test_member(json, "f1") > 0.3 && rn_test_member(json, "accuracy") > 0.5);
+    rn_json_destroy(json);
+    free(text);
+    text = rn_test_file(rn_test_path(work, "run/report.html"), &size);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "<h1>Training report</h1>"));
+    assert_non_null(strstr(text, "Phase all, the last one, is complete."));
+    assert_non_null(strstr(text, "Images per second in training"));
+    assert_non_null(strstr(text, "rows &quot;\xe2\x89\xa1&quot;"));
+    free(text);
+    text = rn_test_file(rn_test_path(work, "curves.svg"), &size);
+    assert_non_null(text);
+    assert_ptr_equal(strstr(text, "<svg "), text);
+    free(text);
+    assert_int_equal(run(ARGUMENTS("report", "run", "--out", "alone.html", "--title", "alone")), 0);
+    text = output("out");
+    assert_string_equal(text, "report: alone.html\n");
     free(text);
 }
 
@@ -352,6 +427,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(wrong_usage_is_one_line_and_2),
         cmocka_unit_test(what_fails_is_one_line_and_1),
         cmocka_unit_test(from_photos_to_predictions),
+        cmocka_unit_test(a_run_has_a_report),
         cmocka_unit_test(a_run_is_not_overwritten_without_resume),
         cmocka_unit_test(a_network_by_name_is_evaluated_with_its_own_classes_or_the_folders),
         cmocka_unit_test(names_in_a_file_of_weights_may_be_given_others),

@@ -105,8 +105,20 @@ int main(int count, char **arguments)
     write_text(place(arguments[1], "fuzz_pipeline", "decimals"),
                "ToTensor(), Normalize(-.123456789012345 0000000000000000007 123456.789012345, .666666444444662 1 "
                "0.000000000000001)");
+    write_text(
+        place(arguments[1], "fuzz_pipeline", "words"),
+        "GaussianBlur(3, 5, sigma=(0.1, 2)), RandomCrop(9, padding=2, padding_mode='reflect'), Pad(1, symmetric), "
+        "RandomRotation(9, center 0 3.5, expand), ToTensor(), RandomErasing(1, value=\"random\")");
     write_text(place(arguments[1], "fuzz_labels", "object"),
                "{\"1\": \"daisy\", \"2\": \"rose \\u00e9\", \"x\": \"\"}");
+    write_text(place(arguments[1], "fuzz_list", "csv"), "\x08path,label\n99,cat\r\n\"99\",\"cat\"\n\nabsent,dog\n");
+    write_text(place(arguments[1], "fuzz_list", "table"), "\x04"
+                                                          "99\tcat\n# dog\n99\tcat\n");
+    write_text(place(arguments[1], "fuzz_list", "swapped"), "\x11\xef\xbb\xbf"
+                                                            "12,99\n12,\"9\"\"9\"\n");
+    write_text(place(arguments[1], "fuzz_list", "blanks"), "\x03"
+                                                           "99 7\n99  7\n");
+    write_text(place(arguments[1], "fuzz_list", "named"), " file,x,label\n99,1,\xb2\xdd\n");
     write_training(place(arguments[1], "fuzz_training", "last.safetensors"));
     write_states(arguments[1]);
     write_header(place(arguments[1], "fuzz_model", "header"));

@@ -20,6 +20,7 @@ from torchvision.transforms import InterpolationMode, autoaugment, functional as
 
 FILTERS = [Image.NEAREST, Image.BILINEAR, Image.BICUBIC, Image.BOX, Image.HAMMING, Image.LANCZOS]
 MODES = [InterpolationMode.NEAREST, InterpolationMode.BILINEAR]
+BEYOND = ["constant", "edge", "reflect", "symmetric"]
 AUGMENTATIONS = ["Identity", "ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness", "Color", "Contrast",
                  "Sharpness", "Posterize", "Solarize", "AutoContrast", "Equalize"]
 
@@ -34,6 +35,8 @@ def crop(image, top, left, height, width, fill):
 OPERATIONS = {
     "resize": lambda i, n: i.resize((int(n[1]), int(n[0])), FILTERS[int(n[2])]),
     "crop": lambda i, n: crop(i, *map(int, n[:4]), tuple(map(int, n[4:7]))),
+    "extend": lambda i, n: F.pad(F.pad(i, [int(n[0])] * 4, 0, BEYOND[int(n[3])]), [int(n[1]), int(n[2])], 0, BEYOND[int(n[3])]),
+    "blur": lambda i, n: F.gaussian_blur(i, [int(n[0]), int(n[1])], [n[2], n[3]]),
     "rotate": lambda i, n: F.rotate(i, n[0], MODES[int(n[1])], bool(n[2]), None if math.isnan(n[6]) else list(n[6:8]), list(map(int, n[3:6]))),
     "affine": lambda i, n: F.affine(i, n[0], [int(n[1]), int(n[2])], n[3], [n[4], n[5]], MODES[int(n[6])], list(map(int, n[7:10])),
                                     [0, 0] if n[10] else None),
@@ -66,6 +69,11 @@ def numbers_for(operation, image, draw):
         return [draw.randint(1, min(2 * h, 600)), draw.randint(1, min(2 * w, 600)), draw.randrange(6)]
     if operation == "crop":
         return [draw.randint(-h // 4, h // 2), draw.randint(-w // 4, w // 2), draw.randint(1, h), draw.randint(1, w)] + three(draw)
+    if operation == "extend":
+        return [draw.randint(0, 9), draw.choice([0, draw.randint(0, w // 2)]), draw.choice([0, draw.randint(0, 2 * h)]), draw.randint(1, 3)]
+    if operation == "blur":
+        side = [2 * draw.randint(0, min(15, h // 2 - 1, w // 2 - 1)) + 1 for _ in range(2)]
+        return side + [draw.uniform(0.1, 4), draw.uniform(0.1, 4)]
     if operation == "rotate":
         centre = [draw.randint(0, w), draw.randint(0, h)] if draw.random() < 0.3 else [math.nan, math.nan]
         return [draw.choice([draw.uniform(-360, 360), draw.choice([0, 90, 180, 270, -90, 45])]), draw.randrange(2), draw.randrange(2)] + three(draw) + centre
@@ -103,14 +111,14 @@ def text_of(numbers):
 
 
 def fixtures(directory):
-    draw = random.Random(3)
+    draw, later = random.Random(3), random.Random(4)  # operations that came later leave the others' draws as they were
     with open(directory + "/transforms.tsv", "w") as f:
         for name, count in (("scene.png", 12), ("square.png", 12), ("colours.png", 6)):
             image = Image.open(directory + "/" + name).convert("RGB")
             for operation in OPERATIONS:
                 numbered = bool(numbers_for(operation, image, random.Random(0)))
                 for _ in range(count * (2 if operation in ("augment", "rotate", "affine", "resize") else 1) if numbered else 1):
-                    numbers = numbers_for(operation, image, draw)
+                    numbers = numbers_for(operation, image, later if operation in ("extend", "blur") else draw)
                     f.write("\t".join([operation, name, text_of(numbers)] + answer(image, operation, numbers).split()) + "\n")
 
 

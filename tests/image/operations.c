@@ -27,6 +27,21 @@ static rn_status crop(rn_pixels *pixels, const double *n)
     return rn_pixels_crop_filled(pixels, &part, n + 4, NULL);
 }
 
+/* padding on all sides, then on left and right, on top and bottom; an rn_beyond */
+static rn_status extend(rn_pixels *pixels, const double *n)
+{
+    const int32_t first = (int32_t)n[0], x = first + (int32_t)n[1], y = first + (int32_t)n[2];
+    const rn_crop all = { -y, -x, pixels->height + 2 * y, pixels->width + 2 * x };
+
+    return rn_pixels_crop_extended(pixels, &all, (rn_beyond)n[3], first, first, NULL);
+}
+
+/* width, height, sigma x y */
+static rn_status blur(rn_pixels *pixels, const double *n)
+{
+    return rn_pixels_gaussian_blur(pixels, (int32_t)n[0], (int32_t)n[1], n[2], n[3], NULL);
+}
+
 /* degrees, bilinear, expand, fill, centre (NaN: the middle) */
 static rn_status rotate(rn_pixels *pixels, const double *n)
 {
@@ -102,6 +117,8 @@ bool do_operation(rn_pixels *pixels, const char *operation, const double *number
     } operations[] = {
         { "resize", resize },
         { "crop", crop },
+        { "extend", extend },
+        { "blur", blur },
         { "rotate", rotate },
         { "affine", affine },
         { "perspective", perspective },

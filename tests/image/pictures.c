@@ -55,6 +55,35 @@ void for_each_expected(const char *operation, int least, void (*check)(const exp
         fail_msg("%d lines of '%s', at least %d were expected", found, operation, least);
 }
 
+void for_each_format(const char *ending, int least, void (*check)(const expected_picture *expected))
+{
+    FILE *const file = fopen(rn_test_fixture("image/fixtures/formats.tsv"), "r");
+    char name[32];
+    expected_picture e = { .operation = "decode" };
+    int found = 0;
+
+    assert_non_null(file);
+    while (fscanf(file, "%31s %d %d %x", name, &e.width, &e.height, &e.crc) == 4) {
+        if (strstr(name, ending) == NULL)
+            continue;
+        snprintf(e.name, sizeof e.name, "formats/%s", name);
+        check(&e);
+        found++;
+    }
+    fclose(file);
+    if (found < least)
+        fail_msg("%d pictures %s, at least %d were expected", found, ending, least);
+}
+
+/* Decodes one of the pictures as it should be. */
+void check_format(const expected_picture *expected)
+{
+    rn_pixels pixels = load_picture(expected->name);
+
+    require_picture(&pixels, expected);
+    rn_pixels_release(&pixels);
+}
+
 uint8_t *read_whole(const char *path, size_t *nbytes)
 {
     FILE *const file = fopen(path, "rb");

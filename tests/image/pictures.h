@@ -17,6 +17,12 @@ typedef struct expected_picture {
 /* Calls `check` for every line of an operation; the test fails if there are fewer than `least`. */
 void for_each_expected(const char *operation, int least, void (*check)(const expected_picture *expected));
 
+/* The same of formats.tsv (make_formats.py) for pictures with this ending; `name` is "formats/..". */
+void for_each_format(const char *ending, int least, void (*check)(const expected_picture *expected));
+
+/* A check of either: the picture decodes to these pixels. */
+void check_format(const expected_picture *expected);
+
 /* A workbench with the C library's memory and the loops of an instruction set. Static. */
 const rn_workbench *plain_bench(void);
 

@@ -144,6 +144,53 @@ static void too_many_pixels_are_refused(void **state)
     free(bytes);
 }
 
+#ifndef RN_WITHOUT_JPEG
+/* Pillow's Image.draft and, behind it, Resize. */
+static void drafts_are_pillows(void **state)
+{
+    FILE *const file = fopen(rn_test_fixture("image/fixtures/drafts.tsv"), "r");
+    rn_workbench bench = *plain_bench();
+    expected_picture whole = { .operation = "draft" }, small = { .operation = "resize" };
+    int count = 0;
+
+    (void)state;
+    assert_non_null(file);
+    while (fscanf(file, "%39s %d %d %d %d %x %d %d %x", whole.name, &bench.draft_width, &bench.draft_height,
+                  &whole.width, &whole.height, &whole.crc, &small.width, &small.height, &small.crc) == 9) {
+        size_t nbytes;
+        uint8_t *const bytes = read_picture_file(whole.name, &nbytes);
+        rn_pixels pixels;
+        rn_message message;
+
+        memcpy(small.name, whole.name, sizeof small.name);
+        assert_int_equal(rn_pixels_decode(&pixels, &bench, bytes, nbytes, whole.name, &message), RN_OK);
+        require_picture(&pixels, &whole);
+        assert_int_equal(rn_pixels_resize(&pixels, small.height, small.width, RN_FILTER_BILINEAR, NULL, NULL), RN_OK);
+        require_picture(&pixels, &small);
+        rn_pixels_release(&pixels);
+        free(bytes);
+        count++;
+    }
+    fclose(file);
+    assert_int_equal(count, 42);
+}
+#else
+static void drafts_are_refused(void **state)
+{
+    rn_workbench bench = *plain_bench();
+    size_t nbytes;
+    uint8_t *const bytes = read_picture_file("rgb420.jpg", &nbytes);
+    rn_pixels pixels;
+    rn_message message;
+
+    (void)state;
+    bench.draft_width = bench.draft_height = 8;
+    assert_int_equal(rn_pixels_decode(&pixels, &bench, bytes, nbytes, "file", &message), RN_UNSUPPORTED);
+    assert_non_null(strstr(message.text, "libjpeg-turbo"));
+    free(bytes);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +200,9 @@ int main(void)
         cmocka_unit_test(a_hole_in_the_data_is_noticed),
         cmocka_unit_test(stray_bytes_between_segments_do_no_harm),
         cmocka_unit_test(a_size_that_the_file_cannot_hold_is_refused),
+        cmocka_unit_test(drafts_are_pillows),
+#else
+        cmocka_unit_test(drafts_are_refused),
 #endif
         cmocka_unit_test(a_flood_of_scans_is_refused),
         cmocka_unit_test(too_many_pixels_are_refused),

@@ -109,6 +109,17 @@ static void an_option_says_how_many_pixels(void **state)
                    rn_image_decode(&image, context, file, nbytes, NULL, RN_OPTIONS(rn_image, .max_pixels = -1)),
                    RN_INVALID_ARGUMENT);
     assert_null(image);
+    require_status(context,
+                   rn_image_decode(&image, context, file, nbytes, NULL, RN_OPTIONS(rn_image, .draft_height = 8)),
+                   RN_INVALID_ARGUMENT);
+    require_status(context,
+                   rn_image_decode(&image, context, file, nbytes, NULL,
+                                   RN_OPTIONS(rn_image, .draft_height = 8, .draft_width = -8)),
+                   RN_INVALID_ARGUMENT);
+    require_ok(context, rn_image_decode(&image, context, file, nbytes, NULL,
+                                        RN_OPTIONS(rn_image, .draft_height = 2, .draft_width = 2)));
+    assert_int_equal(rn_image_width(image), 100); /* only JPEGs have drafts */
+    rn_image_destroy(image);
     free(file);
 }
 

@@ -36,6 +36,25 @@ static rn_status read_bmp(void *context)
     return read_one(context, "rgb.bmp");
 }
 
+static rn_status read_pnm(void *context)
+{
+    return read_one(context, "formats/raw.ppm");
+}
+
+#ifdef RN_WITH_TIFF
+static rn_status read_tiff(void *context)
+{
+    return read_one(context, "formats/turned6.tif");
+}
+#endif
+
+#ifdef RN_WITH_WEBP
+static rn_status read_webp(void *context)
+{
+    return read_one(context, "formats/alpha.webp");
+}
+#endif
+
 static rn_status create_pipeline(void *context)
 {
     rn_pipeline *pipeline;
@@ -59,7 +78,8 @@ static rn_status apply_pipeline(void *context)
     if (status == RN_OK)
         status = rn_pipeline_create(&pipeline, context,
                                     "Resize(15), RandomRotation(45), CenterCrop(16), RandomVerticalFlip(1), "
-                                    "ColorJitter(0.1, 0.1, 0.1, 0.1), Resize(9, 16), CenterCrop(5), ToTensor()");
+                                    "ColorJitter(0.1, 0.1, 0.1, 0.1), GaussianBlur(3), Pad(2, reflect), Resize(9, 16), "
+                                    "CenterCrop(5), ToTensor()");
     if (status == RN_OK)
         status = rn_pipeline_apply(&tensor, context, pipeline, image, &draw);
     if (status != RN_OK)
@@ -80,8 +100,15 @@ static void every_failed_allocation_is_survived(void **state)
     rn_test_fail_each(&allocator, read_cmyk, context, 3);
     rn_test_fail_each(&allocator, read_short_palette, context, 4);
     rn_test_fail_each(&allocator, read_bmp, context, 3);
+    rn_test_fail_each(&allocator, read_pnm, context, 3);
+#ifdef RN_WITH_TIFF
+    rn_test_fail_each(&allocator, read_tiff, context, 5);
+#endif
+#ifdef RN_WITH_WEBP
+    rn_test_fail_each(&allocator, read_webp, context, 3);
+#endif
     rn_test_fail_each(&allocator, create_pipeline, context, 2);
-    rn_test_fail_each(&allocator, apply_pipeline, context, 12);
+    rn_test_fail_each(&allocator, apply_pipeline, context, 16);
     rn_context_destroy(context);
     assert_int_equal(allocator.live, 0);
 }

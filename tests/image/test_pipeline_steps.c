@@ -161,6 +161,68 @@ static void the_longer_side_may_be_limited(void **state)
     rn_pixels_release(&other);
 }
 
+/* CIFAR's crop with a mirrored border: a window of the padded picture, which shows more of it than the black one. */
+static void crops_see_the_mirrored_border(void **state)
+{
+    static const struct {
+        const char *text;
+        rn_beyond beyond;
+        int32_t padding;
+    } cases[] = { { "RandomCrop(32, padding 4, reflect), ToTensor()", RN_BEYOND_REFLECT, 4 },
+                  { "RandomCrop(32, padding 4, symmetric), ToTensor()", RN_BEYOND_SYMMETRIC, 4 },
+                  { "RandomCrop(40, pad_if_needed, padding 4, edge), ToTensor()", RN_BEYOND_EDGE, 4 } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (uint64_t sample = 0; sample < 50; sample++) {
+            rn_pixels pixels = coordinates(32, 32), padded = copy_pixels(&pixels);
+            const rn_crop all = { -4, -4, 40, 40 };
+            rn_crop crop = { 0, 0, 0, 0 };
+            bool found = false;
+
+            assert_int_equal(transform(cases[i].text, &pixels, sample, NULL), RN_OK);
+            assert_int_equal(rn_pixels_crop_extended(&padded, &all, cases[i].beyond, 0, 0, NULL), RN_OK);
+            crop.height = pixels.height;
+            crop.width = pixels.width;
+            for (; crop.top + crop.height <= 40 && !found; crop.top++)
+                for (crop.left = 0; crop.left + crop.width <= 40 && !found; crop.left++) {
+                    rn_pixels part = copy_pixels(&padded);
+
+                    assert_int_equal(rn_pixels_crop(&part, &crop, NULL), RN_OK);
+                    found = memcmp(part.rgb, pixels.rgb, (size_t)part.width * (size_t)part.height * 3) == 0;
+                    rn_pixels_release(&part);
+                }
+            assert_true(found);
+            rn_pixels_release(&pixels);
+            rn_pixels_release(&padded);
+        }
+}
+
+/* Blurring draws its deviation from the range; a range of one value draws nothing, as a pipeline says. */
+static void a_blur_is_one_of_its_deviations(void **state)
+{
+    rn_pixels whole = load_picture("scene.png"), least = copy_pixels(&whole), most = copy_pixels(&whole);
+    rn_pipeline *fixed = make_pipeline("GaussianBlur(7, 3, sigma 1.5 1.5), ToTensor()"),
+                *drawn = make_pipeline("GaussianBlur(7, 3), ToTensor()");
+    rn_pixels small = noise_picture(3, 50, 1);
+    rn_message message;
+
+    (void)state;
+    assert_false(rn_pipeline_is_random(fixed));
+    assert_true(rn_pipeline_is_random(drawn));
+    assert_int_equal(rn_pipeline_transform(fixed, &least, NULL, NULL), RN_OK);
+    assert_int_equal(rn_pixels_gaussian_blur(&most, 7, 3, 1.5, 1.5, NULL), RN_OK);
+    require_same_pixels(&least, &most);
+    assert_int_equal(rn_pipeline_transform(fixed, &small, NULL, &message), RN_SHAPE);
+    assert_non_null(strstr(message.text, "GaussianBlur(7, 3) of a picture of 3 x 50 pixels"));
+    rn_pixels_release(&small);
+    rn_pixels_release(&whole);
+    rn_pixels_release(&least);
+    rn_pixels_release(&most);
+    rn_pipeline_destroy(fixed);
+    rn_pipeline_destroy(drawn);
+}
+
 /* Each changes the picture in some draws, is the same for the same draw, and keeps the size. */
 static void steps_are_functions_of_the_draw(void **state)
 {
@@ -170,6 +232,8 @@ static void steps_are_functions_of_the_draw(void **state)
         "RandomPerspective(0.6, 1)",
         "RandomPerspective(0.6, 1, nearest)",
         "RandomRotation(20, 40, bilinear)",
+        "RandomRotation(20, 40, center 0 0)",
+        "GaussianBlur(5, sigma 0.5 2)",
         "RandomInvert(1)",
         "RandomPosterize(2, 1)",
         "RandomSolarize(100, 1)",
@@ -253,6 +317,39 @@ static void a_rectangle_is_erased(void **state)
     rn_pipeline_destroy(pipeline);
 }
 
+/* Mean 0, deviation 1, and as many beyond two deviations as there should be. */
+static void erased_floats_may_be_normal(void **state)
+{
+    enum { SIDE = 100, COUNT = 50 * 50 * 3 };
+    rn_pipeline *const pipeline = make_pipeline("ToTensor(), RandomErasing(1, scale 0.25 0.25, ratio 1 1, random)");
+    rn_pixels pixels = noise_picture(SIDE, SIDE, 2);
+    float *const floats = malloc(SIDE * SIDE * 3 * sizeof *floats);
+    const rn_draw draw = { 5, 1, 7 };
+    double sum = 0, squares = 0;
+    int count = 0, far = 0;
+
+    (void)state;
+    assert_non_null(floats);
+    rn_pipeline_to_floats(pipeline, &pixels, &draw, floats);
+    for (int i = 0; i < SIDE * SIDE * 3; i++) {
+        const double x = (double)floats[i];
+
+        if (x == (double)((float)pixels.rgb[i] / 255.0f))
+            continue;
+        sum += x;
+        squares += x * x;
+        far += x > 2 || x < -2;
+        count++;
+    }
+    assert_int_equal(count, COUNT);
+    assert_true(sum / COUNT > -0.05 && sum / COUNT < 0.05);        /* four deviations of the mean */
+    assert_true(squares / COUNT > 0.93 && squares / COUNT < 1.07); /* and of the variance */
+    assert_true(far > 260 && far < 420);                           /* 341 are expected, deviation 18 */
+    free(floats);
+    rn_pixels_release(&pixels);
+    rn_pipeline_destroy(pipeline);
+}
+
 static void sizes_are_known_where_they_can_be(void **state)
 {
     static const struct {
@@ -282,11 +379,13 @@ static void sizes_are_known_where_they_can_be(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(crops_come_from_everywhere),      cmocka_unit_test(a_small_picture_is_refused_or_padded),
-        cmocka_unit_test(parts_have_their_area_and_shape), cmocka_unit_test(a_part_may_be_the_whole),
-        cmocka_unit_test(padding_goes_to_its_sides),       cmocka_unit_test(the_longer_side_may_be_limited),
-        cmocka_unit_test(steps_are_functions_of_the_draw), cmocka_unit_test(nothing_to_augment_changes_nothing),
-        cmocka_unit_test(a_rectangle_is_erased),           cmocka_unit_test(sizes_are_known_where_they_can_be),
+        cmocka_unit_test(crops_come_from_everywhere),        cmocka_unit_test(a_small_picture_is_refused_or_padded),
+        cmocka_unit_test(parts_have_their_area_and_shape),   cmocka_unit_test(a_part_may_be_the_whole),
+        cmocka_unit_test(padding_goes_to_its_sides),         cmocka_unit_test(the_longer_side_may_be_limited),
+        cmocka_unit_test(steps_are_functions_of_the_draw),   cmocka_unit_test(nothing_to_augment_changes_nothing),
+        cmocka_unit_test(crops_see_the_mirrored_border),     cmocka_unit_test(a_blur_is_one_of_its_deviations),
+        cmocka_unit_test(erased_floats_may_be_normal),       cmocka_unit_test(a_rectangle_is_erased),
+        cmocka_unit_test(sizes_are_known_where_they_can_be),
     };
 
     return cmocka_run_group_tests_name("image/pipeline_steps", tests, make_context, drop_context);

@@ -60,6 +60,9 @@ static void words_are_printed_in_one_form(void **state)
     require_text("Resize(256, bicubic), ToTensor()", "Resize(256, bicubic), ToTensor()");
     require_text("Resize(256 bilinear), ToTensor()", "Resize(256), ToTensor()");
     require_text("Resize(256, max_size=300, lanczos), ToTensor()", "Resize(256, lanczos, max_size 300), ToTensor()");
+    require_text("Resize(256, draft, max_size 300), ToTensor()", "Resize(256, max_size 300, draft), ToTensor()");
+    require_text("ExifTranspose(), Resize(25, 30, draft), Resize(5), ToTensor()",
+                 "ExifTranspose(), Resize(25, 30, draft), Resize(5), ToTensor()");
     require_text("RandomCrop(32, padding=4), ToTensor()", "RandomCrop(32, padding 4), ToTensor()");
     require_text("RandomCrop(32, 16, fill 1 2 3 pad_if_needed), ToTensor()",
                  "RandomCrop(32, 16, pad_if_needed, fill 1 2 3), ToTensor()");
@@ -77,6 +80,23 @@ static void words_are_printed_in_one_form(void **state)
                  "RandomPerspective(0.3, 1, nearest, fill 7 8 9), ToTensor()");
     require_text("ToTensor(), RandomErasing(0.25, value 1 -1 0.5, scale 0.1 0.2)",
                  "ToTensor(), RandomErasing(0.25, scale 0.1 0.2, value 1 -1 0.5)");
+}
+
+static void modes_and_centres_are_words(void **state)
+{
+    (void)state;
+    require_text("RandomCrop(32, padding=4, padding_mode='reflect'), Pad(3, padding_mode=\"edge\"), ToTensor()",
+                 "RandomCrop(32, padding 4, reflect), Pad(3, edge), ToTensor()");
+    require_text("RandomCrop(32, symmetric, padding 4), Pad(1, 2, padding_mode constant), ToTensor()",
+                 "RandomCrop(32, padding 4, symmetric), Pad(1, 2), ToTensor()");
+    require_text("GaussianBlur(kernel_size=(5, 9), sigma=(0.1, 5.)), GaussianBlur(3), GaussianBlur(3, sigma 1 1), "
+                 "ToTensor()",
+                 "GaussianBlur(5, 9, sigma 0.1 5), GaussianBlur(3), GaussianBlur(3, sigma 1 1), ToTensor()");
+    require_text("RandomRotation(10, center=(0, 12.5)), RandomRotation(10, center -3 4, expand), ToTensor()",
+                 "RandomRotation(10, center 0 12.5), RandomRotation(10, expand, center -3 4), ToTensor()");
+    require_text("ToTensor(), RandomErasing(p=0.25, value='random')", "ToTensor(), RandomErasing(0.25, random)");
+    require_text("ToTensor(), RandomErasing(0.25, value random, scale 0.1 0.2)",
+                 "ToTensor(), RandomErasing(0.25, scale 0.1 0.2, random)");
 }
 
 /* A list out of a program of torchvision's. */
@@ -193,6 +213,8 @@ static void refusals_say_which_step_and_why(void **state)
         { "Resize(8, max_size 8), ToTensor()", "max_size goes with one size" },
         { "Resize(8, 9, max_size 10), ToTensor()", "max_size goes with one size" },
         { "Resize(8, max_size 10.5), ToTensor()", "Resize: 10.5 is not possible" },
+        { "CenterCrop(9), Resize(8, draft), ToTensor()", "Resize with draft stands in front" },
+        { "Resize(9), Resize(8, draft), ToTensor()", "Resize with draft stands in front" },
         { "Pad(1, 2, 3), ToTensor()", "Pad takes 1, 2 or 4 numbers, not 3" },
         { "Pad(1, fill 0 0), ToTensor()", "Pad: a number" },
         { "Pad(1, fill 0 0 256), ToTensor()", "Pad: 256 is not possible" },
@@ -223,6 +245,15 @@ static void refusals_say_which_step_and_why(void **state)
         { "ToTensor() ToTensor()", "not by 'T'" },
         { "ToTensor(),", "no step ''" },
         { "ToTensor()\x01", "not by '?'" },
+        { "GaussianBlur(4), ToTensor()", "a kernel's sides are odd, not 4" },
+        { "GaussianBlur(257), ToTensor()", "GaussianBlur: 257 is not possible" },
+        { "GaussianBlur(3, sigma 0 1), ToTensor()", "GaussianBlur: 0 is not possible" },
+        { "GaussianBlur(3, sigma 2 1), ToTensor()", "a range from 2 to 1" },
+        { "GaussianBlur(3, sigma reflect), ToTensor()", "GaussianBlur: a number" },
+        { "Pad(1, padding_mode='wrap'), ToTensor()", "Pad knows no 'wrap'" },
+        { "Pad(1, 'edge), ToTensor()", "Pad knows no ''" },
+        { "Pad(1, padding_mode 3), ToTensor()", "Pad knows no 'padding_mode'" },
+        { "RandomRotation(10, center 5), ToTensor()", "RandomRotation: a number" },
         { "ToTensor(1)", "ToTensor takes 0 numbers, not 1" },
     };
 
@@ -286,6 +317,7 @@ int main(void)
         cmocka_unit_test(numbers_left_out_are_torchvisions),
         cmocka_unit_test(words_are_printed_in_one_form),
         cmocka_unit_test(what_python_writes_is_understood),
+        cmocka_unit_test(modes_and_centres_are_words),
         cmocka_unit_test(numbers_are_exact),
         cmocka_unit_test(long_numbers_print_as_what_is_read),
         cmocka_unit_test(refusals_say_which_step_and_why),

@@ -2,6 +2,8 @@
 /* The loops of resizing against their definition, for every instruction set of the host, with odd sizes. */
 #include "image/pictures.h"
 
+#include <math.h>
+
 enum { INPUTS = 61, OUTPUTS = 43, MOST = 9, GUARD = 0xa5 };
 
 typedef struct example {
@@ -98,6 +100,24 @@ static void check_columns(rn_isa isa, size_t nbytes)
     free(out);
 }
 
+/* Products and sums that round once: whatever is left behind a product in float is in the sum. */
+static void check_multiply_adds(rn_isa isa)
+{
+    enum { COUNT = 67 };
+    float in[COUNT], sums[COUNT + 1], expected[COUNT];
+    uint32_t state = 1;
+
+    for (int i = 0; i < COUNT; i++) {
+        in[i] = (float)(next(&state) % 256);
+        sums[i] = (float)(next(&state) % 1000) / 7;
+        expected[i] = fmaf(in[i], 0.1f, sums[i]);
+    }
+    sums[COUNT] = 5;
+    rn_resample_kernels_for(isa)->accumulate(sums, in, COUNT, 0.1f);
+    assert_memory_equal(sums, expected, sizeof expected);
+    assert_true(sums[COUNT] == 5);
+}
+
 static void sums_are_exact_on_every_instruction_set(void **state)
 {
     (void)state;
@@ -105,6 +125,7 @@ static void sums_are_exact_on_every_instruction_set(void **state)
         if (!rn_test_has_isa(isa))
             continue;
         check_rows(isa);
+        check_multiply_adds(isa);
         for (size_t nbytes = 1; nbytes < 200; nbytes += 7)
             check_columns(isa, nbytes);
     }

@@ -175,15 +175,16 @@ only() # NAME PATTERN: the component has files, and only such
     test -s "$scratch/$1.files" && ! grep -vE "$2" "$scratch/$1.files"
 }
 check "component runtime is the library" only runtime '^\./usr/lib(/[^/]*)?/libresnet\.so\.[0-9.]+$'
-check "component dev is what compilers read" only dev '/include/resnet/[a-z]+\.h$|/libresnet\.(so|a)$|/pkgconfig/resnet\.pc$|/cmake/resnet/[a-z-]+\.cmake$'
+check "component dev is what compilers read" only dev '/include/resnet/[a-z_]+\.h$|/libresnet\.(so|a)$|/pkgconfig/resnet\.pc$|/cmake/resnet/[a-z-]+\.cmake$'
 check "component doc is texts and sources" only doc \
-    '/share/doc/resnet/(LICENSE|[A-Za-z.-]+\.md|docs/[a-z-]+\.md|examples/((common|checkpoint|study)/)?([a-z0-9_]+\.[ch]|CMakeLists\.txt))$'
+    '/share/doc/resnet/(LICENSE|[A-Za-z.-]+\.md|docs/[a-z-]+\.md|examples/((common|checkpoint|evaluate|finetune|study)/)?([a-z0-9_]+\.[ch]|CMakeLists\.txt))$'
 if [ -d "$prefix/bin" ]; then
-    check "component programs is the programs" only programs '^\./usr/bin/resnet-(finetune|predict|evaluate|bench|networks|checkpoint|depth_study)$'
-    check "all seven programs are there" sh -c 'test "$(wc -l <"$1")" -eq 7' sh "$scratch/programs.files"
+    check "component programs is the programs" only programs \
+        '^\./usr/(bin/resnet(-depth_study)?|share/(man/man1/resnet\.1|bash-completion/completions/resnet|zsh/site-functions/_resnet|fish/vendor_completions\.d/resnet\.fish))$'
+    check "both programs are there" sh -c 'test "$(grep -c /bin/ "$1")" -eq 2' sh "$scratch/programs.files"
     check "no run path where the linker looks by itself" sh -c '! readelf --dynamic "$1"/* | grep -E "R(UN)?PATH"' sh "$scratch/packages/programs/usr/bin"
-    check "another prefix's programs find the library, moved or not" sh -c 'readelf --dynamic "$1/bin/resnet-predict" | grep -F "[\$ORIGIN/../lib" &&
-        "$1/bin/resnet-predict" --help' sh "$scratch/moved to/prefix"
+    check "another prefix's programs find the library, moved or not" sh -c 'readelf --dynamic "$1/bin/resnet" | grep -F "[\$ORIGIN/../lib" &&
+        "$1/bin/resnet" predict --help' sh "$scratch/moved to/prefix"
 fi
 if [ -f "$prefix/include/resnet_mpi.h" ]; then
     check "component mpi is its library" only mpi '^\./usr/lib(/[^/]*)?/libresnet_mpi\.so\.[0-9.]+$'

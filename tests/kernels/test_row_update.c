@@ -12,7 +12,7 @@ static void check_step(double value, double x, double expected)
 
 static void adam_is_its_formula(void **state)
 {
-    const rn_adam_step s = { 0.9f, 0.1f, 0.999f, 0.001f, 0.01f, 0.02f, 0.7f, 1e-8f };
+    const rn_adam_step s = { 0.9f, 0.1f, 0.999f, 0.001f, 0.01f, 0.02f, 0.7f, 1e-8f, 0.96875f };
 
     (void)state;
     for (size_t k = 0; k < sizeof counts / sizeof counts[0]; k++) {
@@ -30,7 +30,7 @@ static void adam_is_its_formula(void **state)
                 rn_test_grid_copy(&now[i], &start[i]);
             row_table(isa)->adam(counts[k], &s, now[0].data, now[1].data, now[2].data, now[3].data);
             for (int64_t i = 0; i < counts[k]; i++) {
-                const double x = start[1].data[i], g = start[0].data[i] + s.weight_decay * x;
+                const double x = s.kept * (double)start[1].data[i], g = start[0].data[i] + s.weight_decay * x;
                 const double m = s.beta1 * (double)start[2].data[i] + s.one_minus_beta1 * g;
                 const double v = s.beta2 * (double)start[3].data[i] + s.one_minus_beta2 * g * g;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Adam against torch.optim.Adam, and its options. */
+/* Adam and AdamW against torch.optim's, and their options. */
 #include "optim/rule.h"
 
 #include "optim/fixtures.h"
@@ -54,6 +54,39 @@ static void steps_are_those_of_pytorch(void **state)
     }
 }
 
+static void adamw_decays_the_parameter_itself(void **state)
+{
+    const struct {
+        rn_adamw_options options;
+        rn_test_trajectory expected;
+    } cases[] = {
+        { *RN_OPTIONS(rn_adamw, .lr = 1e-2),
+          { "adamw, StepLR", 7, 0.3, adamw_first, adamw_last, { adamw_slot0, adamw_slot1 }, adamw_lr } },
+        { *RN_OPTIONS(rn_adamw, .lr = 1e-2, .beta1 = 0.8, .beta2 = 0.99, .eps = 1e-3, .weight_decay = 0.3),
+          { "adamw, weight decay",
+            0,
+            0,
+            adamw_weight_decay_first,
+            adamw_weight_decay_last,
+            { adamw_weight_decay_slot0, adamw_weight_decay_slot1 },
+            adamw_weight_decay_lr } },
+        { *RN_OPTIONS(rn_adamw, .lr = 1e-2, .weight_decay = RN_ZERO),
+          { "adamw without decay is adam", 0, 0, adam_first, adam_last, { adam_slot0, adam_slot1 }, adam_lr } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        rn_parameters *const p = rn_test_trained(context);
+        rn_optimizer *adamw;
+
+        require_ok(context, rn_adamw_create(&adamw, p, &cases[i].options));
+        assert_string_equal(rn_optimizer_rule_name(adamw), "adamw");
+        rn_test_trained_follow(adamw, &cases[i].expected);
+        rn_optimizer_destroy(adamw);
+        rn_parameters_release(p);
+    }
+}
+
 static void zero_options_are_the_defaults_of_pytorch(void **state)
 {
     rn_parameters *const p = rn_test_trained(context);
@@ -92,6 +125,10 @@ static void senseless_options_are_refused(void **state)
     }
     assert_int_equal(rn_adam_create(NULL, p, NULL), RN_INVALID_ARGUMENT);
     assert_int_equal(rn_adam_create(&adam, NULL, NULL), RN_INVALID_ARGUMENT);
+    require_status(context, rn_adamw_create(&adam, p, RN_OPTIONS(rn_adamw, .weight_decay = -1)), RN_INVALID_ARGUMENT);
+    assert_non_null(strstr(rn_context_message(context), "AdamW: "));
+    assert_int_equal(rn_adamw_create(NULL, p, NULL), RN_INVALID_ARGUMENT);
+    assert_int_equal(rn_adamw_create(&adam, NULL, NULL), RN_INVALID_ARGUMENT);
     rn_parameters_release(p);
 }
 
@@ -99,6 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_are_those_of_pytorch),
+        cmocka_unit_test(adamw_decays_the_parameter_itself),
         cmocka_unit_test(zero_options_are_the_defaults_of_pytorch),
         cmocka_unit_test(senseless_options_are_refused),
     };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* StepLR: when it multiplies, what a rate set in between does, how it is resumed. */
-#include "optim/rule.h"
+#include "optim/schedule.h"
 
 #include "optim/trained.h"
 #include "support/support.h"

@@ -113,7 +113,7 @@ void rn_test_trained_follow(rn_optimizer *optimizer, const rn_test_trajectory *e
             check_values(p, expected->first, expected->what);
     }
     check_values(p, expected->last, expected->what);
-    for (int32_t slot = 0; slot < 2; slot++)
+    for (int32_t slot = 0; slot < 3; slot++)
         if (expected->slot[slot] != NULL)
             check_slot(optimizer, slot, expected->slot[slot], expected->what);
     assert_true(fabs(rn_optimizer_lr(optimizer, 0) - expected->lr) <= 1e-15);

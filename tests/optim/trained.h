@@ -21,7 +21,7 @@ typedef struct rn_test_trajectory {
     const char *what;
     int64_t step_size; /* of StepLR; 0: none */
     double gamma;
-    const float *first, *last, *slot[2]; /* slot NULL: the rule has none */
+    const float *first, *last, *slot[3]; /* slot NULL: the rule has none */
     double lr;
 } rn_test_trajectory;
 

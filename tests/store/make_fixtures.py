@@ -68,11 +68,15 @@ def checkpoint(make, stop, end, schedule):
 def main():
     folder = pathlib.Path(sys.argv[1])
     adam = torch.optim.Adam
+    rmsprop = torch.optim.RMSprop
     sgd = torch.optim.SGD
     by_groups = lambda p: adam([{"params": p[1:], "lr": 0.02}, {"params": p[:1], "weight_decay": 0.1}], lr=0.01)
     files = {
         "adam": checkpoint(lambda p: adam(p, lr=0.01, betas=(0.8, 0.99), eps=1e-3), 10, 20, (7, 0.3)),
         "adam_early": checkpoint(lambda p: adam(p, lr=0.01), 3, 20, (7, 0.3)),
+        "adamw": checkpoint(lambda p: torch.optim.AdamW(p, lr=0.01, eps=1e-3, weight_decay=0.2), 10, 20, (7, 0.3)),
+        "rmsprop": checkpoint(lambda p: rmsprop(p, lr=1e-3, alpha=0.9, momentum=0.7, centered=True), 10, 20, (7, 0.3)),
+        "rmsprop_plain": checkpoint(lambda p: rmsprop(p, lr=1e-3, weight_decay=0.01), 10, 20, (7, 0.3)),
         "sgd": checkpoint(lambda p: sgd(p, lr=0.01, momentum=0.7, nesterov=True, weight_decay=0.01), 10, 20, (6, 0.5)),
         "sgd_plain": checkpoint(lambda p: sgd(p, lr=0.01), 10, 20, (6, 0.5)),
         "groups": checkpoint(by_groups, 10, 20, (7, 0.3)),

@@ -101,6 +101,7 @@ def bytes_come_back(folder):
 
 
 def same_of_names(a, b):
+    a = {k: torch.tensor(float(v)) if k == "step" else v for k, v in a.items()}  # RMSprop of 1.13 counts in an int
     return same(dict(sorted(a.items())), dict(sorted(b.items())))
 
 
@@ -121,10 +122,20 @@ def close(parameters, wanted):
     return None if worst < 1e-6 else f"differs by {worst}"
 
 
-def training_goes_on(folder, rule, make):
+L = torch.optim.lr_scheduler
+SCHEDULES = {  # as the file has it, and one of other numbers; milestones are the caller's on our side
+    "step": (lambda o: L.StepLR(o, 7, 0.5), lambda o: L.StepLR(o, 1, 0.1)),
+    "multi_step": (lambda o: L.MultiStepLR(o, [8, 12, 12, 25], 0.5), lambda o: L.MultiStepLR(o, [3], 0.1)),
+    "exponential": (lambda o: L.ExponentialLR(o, 0.9), lambda o: L.ExponentialLR(o, 0.1)),
+    "linear": (lambda o: L.LinearLR(o, 0.1, 0.9, 24), lambda o: L.LinearLR(o)),
+    "cosine": (lambda o: L.CosineAnnealingLR(o, 17, 1e-3), lambda o: L.CosineAnnealingLR(o, 5)),
+}
+
+
+def training_goes_on(folder, rule, make, kind="step"):
     """PyTorch trains 10 steps, we 10, PyTorch 10 more; and PyTorch 30."""
     whole, parts = begin(), begin()
-    schedule = lambda o: torch.optim.lr_scheduler.StepLR(o, 7, 0.5)
+    schedule, another = SCHEDULES[kind]
     optimizer = make(whole)
     steps(whole, optimizer, schedule(optimizer), 0, 30)
     optimizer = make(parts)
@@ -132,7 +143,7 @@ def training_goes_on(folder, rule, make):
     steps(parts, optimizer, scheduler, 0, 10)
     state = {"state_dict": state_dict(parts), "optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
     torch.save(state, f"{folder}/in.pth")
-    fault = program("resume", rule, f"{folder}/in.pth", f"{folder}/out.pth", 10)
+    fault = program("resume", rule, f"{folder}/in.pth", f"{folder}/out.pth", 10, kind)
     if fault is not None:
         return fault
     state = load_training(f"{folder}/out.pth")
@@ -140,13 +151,13 @@ def training_goes_on(folder, rule, make):
         return f"metadata of {list(state)}"
     parts = begin()
     optimizer = make(parts)
-    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.1)
+    scheduler = another(optimizer)
     with torch.no_grad():
         for p, name in zip(parts, NAMES):
             p.copy_(state["state_dict"][name])
     optimizer.load_state_dict(state["optimizer"])
     scheduler.load_state_dict(state["scheduler"])
-    if scheduler.last_epoch != 20 or scheduler.step_size != 7:
+    if scheduler.last_epoch != 20 or getattr(scheduler, "step_size", 7) != 7:
         return f"scheduler {scheduler.state_dict()}"
     steps(parts, optimizer, scheduler, 20, 30)
     return close(parts, whole)
@@ -191,6 +202,9 @@ def network_comes_back(folder, rule, make, name, build):
         if fault is not None:
             return f"state of {index}: {fault}"
     mine, theirs = scheduler.state_dict(), out["scheduler"]
+    for of_a_version in ("verbose", "_is_initial"):
+        mine.pop(of_a_version, None)
+        theirs.pop(of_a_version, None)
     return None if mine == theirs else f"scheduler {theirs} instead of {mine}"
 
 
@@ -201,20 +215,27 @@ def main():
         torchvision = None
     adam = lambda p: torch.optim.Adam(p, lr=0.01, betas=(0.8, 0.99), eps=1e-3, weight_decay=0.01)
     sgd = lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.7, nesterov=True, weight_decay=0.01)
+    adamw = lambda p: torch.optim.AdamW(p, lr=0.01, betas=(0.8, 0.99), eps=1e-3, weight_decay=0.1)
+    rmsprop = lambda p: torch.optim.RMSprop(p, lr=1e-3, alpha=0.9, momentum=0.7, centered=True, weight_decay=0.01)
+    rmsprop_plain = lambda p: torch.optim.RMSprop(p, lr=1e-3)
     sgd_plain = lambda p: torch.optim.SGD(p, lr=0.01)
     with tempfile.TemporaryDirectory() as folder:
         bytes_come_back(folder)
-        rules = (("Adam", "adam", adam), ("SGD", "sgd", sgd), ("SGD without momentum", "sgd", sgd_plain))
+        rules = (("Adam", "adam", adam), ("SGD", "sgd", sgd), ("SGD without momentum", "sgd", sgd_plain),
+                 ("AdamW", "adamw", adamw), ("RMSprop", "rmsprop", rmsprop),
+                 ("RMSprop, plain", "rmsprop", rmsprop_plain))
         for name, rule, make in rules:
             verdict(f"{name}: training goes on across the border and back", training_goes_on(folder, rule, make))
+        for kind in list(SCHEDULES)[1:]:
+            verdict(f"{kind}: its rates go on across the border and back", training_goes_on(folder, "adam", adam, kind))
         for name in ("resnet18", "squeezenet1_0") if torchvision is not None else ():
             build = lambda: getattr(torchvision.models, name)(weights=None, num_classes=3)
-            for rule, make in (("adam", adam), ("sgd", sgd)):
+            for rule, make in (("adam", adam), ("sgd", sgd), ("adamw", adamw), ("rmsprop", rmsprop)):
                 verdict(f"{name}, {rule}: model, optimizer and scheduler come back as they went",
                         network_comes_back(folder, rule, make, name, build))
     if torchvision is None:
         print("skipped: networks (no torchvision)")
-        print("[  SKIPPED ] 4 test(s)")
+        print("[  SKIPPED ] 8 test(s)")
     return failed
 
 

@@ -73,6 +73,27 @@ static void put_other_model(torture_place *place)
     require_ok(place->context, rn_tensor_fill(((rn_model *)place->model)->graph->parameters->entry[0].value, 0.5));
 }
 
+/* A warm-up and milestones: what of the schedulers takes memory. */
+static rn_status make_schedule(rn_scheduler **schedule, rn_optimizer *optimizer)
+{
+    static const int64_t milestones[] = { 2, 4, 4 };
+    rn_scheduler *parts[2] = { NULL };
+    rn_status status = rn_linear_lr_create(&parts[0], optimizer, NULL);
+
+    if (status == RN_OK)
+        status = rn_multi_step_lr_create(&parts[1], optimizer,
+                                         RN_OPTIONS(rn_multi_step_lr, .milestones = milestones, .milestone_count = 3));
+    if (status == RN_OK)
+        status = rn_sequential_lr_create(
+            schedule, optimizer,
+            RN_OPTIONS(rn_sequential_lr, .schedulers = parts, .scheduler_count = 2, .milestones = milestones));
+    if (status != RN_OK) {
+        rn_scheduler_destroy(parts[0]);
+        rn_scheduler_destroy(parts[1]);
+    }
+    return status;
+}
+
 static rn_status save_training(torture_place *place)
 {
     rn_training_state state = { .state = "{\"epoch\": 3}" };
@@ -80,7 +101,7 @@ static rn_status save_training(torture_place *place)
         rn_adam_create(&state.optimizer, rn_model_parameters(place->model), RN_OPTIONS(rn_adam, .lr = 0.1));
 
     if (status == RN_OK)
-        status = rn_step_lr_create(&state.scheduler, state.optimizer, RN_OPTIONS(rn_step_lr, .step_size = 2));
+        status = make_schedule(&state.scheduler, state.optimizer);
     if (status == RN_OK)
         status = rn_training_save(place->model, &state, INSIDE(place, "target"));
     rn_scheduler_destroy(state.scheduler);
@@ -119,7 +140,7 @@ static rn_status load_training(torture_place *place)
         rn_adam_create(&state.optimizer, rn_model_parameters(place->model), RN_OPTIONS(rn_adam, .lr = 0.2));
 
     if (status == RN_OK)
-        status = rn_step_lr_create(&state.scheduler, state.optimizer, RN_OPTIONS(rn_step_lr, .step_size = 2));
+        status = make_schedule(&state.scheduler, state.optimizer);
     if (status == RN_OK)
         status = rn_checkpoint_open(&file, place->context, INSIDE(place, "target"), NULL);
     if (status == RN_OK)

@@ -67,7 +67,7 @@ static void one_class_is_warned_of(void **state)
     const char *const photos = rn_test_directory();
 
     (void)state;
-    rn_test_photos(photos, "train", 1, 4, RUN_SIDE, 1);
+    rn_test_photos(photos, "train", 1, 5, RUN_SIDE, 1);
     rn_test_photos(photos, "valid", 1, 4, RUN_SIDE, 2);
     require_warning(create(part(photos, "train"), part(photos, "valid"), NULL), "one class only (class0)");
 }
@@ -115,6 +115,38 @@ static void large_photos_are_read_whole(void **state)
     free(bytes);
 }
 
+static void classes_of_few_photos_are_warned_of(void **state)
+{
+    const char *const photos = rn_test_directory();
+
+    (void)state;
+    rn_test_photos(photos, "train", 10, 4, RUN_SIDE, 1);
+    rn_test_photos(photos, "valid", 10, 1, RUN_SIDE, 2);
+    require_warning(create(part(photos, "train"), part(photos, "valid"), NULL),
+                    "10 of 10 classes have fewer than 5 training photos (class0: 4, class1: 4, ");
+    require_warning(create(part(photos, "train"), part(photos, "valid"), NULL), "class7: 4, ...): they are");
+    rn_test_photos(photos, "train", 9, 5, RUN_SIDE, 1);
+    require_warning(create(part(photos, "train"), part(photos, "valid"), NULL),
+                    "1 of 10 classes have fewer than 5 training photos (class9: 4): they are");
+    rn_test_photos(photos, "train", 10, 5, RUN_SIDE, 1);
+    assert_int_equal(create(part(photos, "train"), part(photos, "valid"), NULL).count, 0);
+}
+
+static void a_training_pipeline_without_a_resize_is_warned_of(void **state)
+{
+    const char *photos = rn_test_directory();
+
+    (void)state;
+    rn_test_photos(photos, "train", 2, 5, 17, 1);
+    rn_test_photos(photos, "valid", 2, 5, 17, 2);
+    require_warning(create(part(photos, "train"), part(photos, "valid"), "CenterCrop(8), ToTensor()"),
+                    "the training pipeline resizes no photo (\"CenterCrop(8), ToTensor()\"): of ");
+    require_warning(create(part(photos, "train"), part(photos, "valid"), "CenterCrop(8), ToTensor()"),
+                    "whose shorter side has 17 pixels, the network sees 8 x 8.");
+    photos = rn_test_photo_directory(); /* of 8 x 8: there is nothing to resize */
+    assert_int_equal(create(part(photos, "train"), part(photos, "valid"), "CenterCrop(8), ToTensor()").count, 0);
+}
+
 static void another_scale_is_warned_of(void **state)
 {
     const char *const photos = rn_test_photo_directory(), *const train = part(photos, "train"),
@@ -130,8 +162,12 @@ static void another_scale_is_warned_of(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_fit_training_is_not_warned_of), cmocka_unit_test(one_class_is_warned_of),
-        cmocka_unit_test(the_same_photos_are_warned_of),   cmocka_unit_test(large_photos_are_read_whole),
+        cmocka_unit_test(a_fit_training_is_not_warned_of),
+        cmocka_unit_test(one_class_is_warned_of),
+        cmocka_unit_test(the_same_photos_are_warned_of),
+        cmocka_unit_test(large_photos_are_read_whole),
+        cmocka_unit_test(classes_of_few_photos_are_warned_of),
+        cmocka_unit_test(a_training_pipeline_without_a_resize_is_warned_of),
         cmocka_unit_test(another_scale_is_warned_of),
     };
 

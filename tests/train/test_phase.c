@@ -13,10 +13,11 @@ static int make_photos(void **state)
 
 static void zero_means_the_tutorials_values(void **state)
 {
+    rn_fit_options options;
     rn_phase phase;
 
     (void)state;
-    assert_int_equal(rn_phase_read(&phase, NULL, NULL), RN_OK);
+    assert_int_equal(rn_phase_read(&phase, &options, NULL, NULL), RN_OK);
     assert_string_equal(phase.name, "fit");
     assert_true(phase.lr == 1e-3 && phase.lr_gamma == 0.1 && phase.weight_decay == 0 && phase.momentum == 0);
     assert_true(phase.lr_step_epochs == 7 && phase.epochs == 20 && phase.optimizer == RN_OPTIMIZER_ADAM);
@@ -27,19 +28,41 @@ static void options_that_make_no_sense_are_refused(void **state)
     const rn_fit_options wrong[] = {
         { .struct_size = sizeof wrong[0], .epochs = -1 },
         { .struct_size = sizeof wrong[0], .lr_step_epochs = -1 },
-        { .struct_size = sizeof wrong[0], .optimizer = 2 },
+        { .struct_size = sizeof wrong[0], .optimizer = 4 },
         { .struct_size = sizeof wrong[0], .momentum = 0.9 }, /* of Adam */
         { .struct_size = sizeof wrong[0], .clip_norm = -1 },
         { .struct_size = sizeof wrong[0], .clip_norm = INFINITY },
+        { .struct_size = sizeof wrong[0], .schedule = 7 },
+        { .struct_size = sizeof wrong[0], .schedule = -1 },
+        { .struct_size = sizeof wrong[0], .monitor = 2 },
+        { .struct_size = sizeof wrong[0], .schedule = RN_SCHEDULE_COSINE, .lr_step_epochs = 3 },
+        { .struct_size = sizeof wrong[0], .schedule = RN_SCHEDULE_COSINE, .lr_gamma = 0.5 },
+        { .struct_size = sizeof wrong[0], .schedule = RN_SCHEDULE_MULTI_STEP },
+        { .struct_size = sizeof wrong[0], .lr_milestones = (int64_t[]){ 3 }, .lr_milestone_count = 1 },
+        { .struct_size = sizeof wrong[0], .lr_min = 1e-5 },
+        { .struct_size = sizeof wrong[0], .lr_patience = 3 },
+        { .struct_size = sizeof wrong[0], .schedule = RN_SCHEDULE_PLATEAU, .schedule_by_batch = 1 },
+        { .struct_size = sizeof wrong[0], .schedule = RN_SCHEDULE_PLATEAU, .warmup = 1 },
+        { .struct_size = sizeof wrong[0], .schedule = RN_SCHEDULE_ONE_CYCLE, .warmup = 1 },
+        { .struct_size = sizeof wrong[0], .warmup = -1 },
+        { .struct_size = sizeof wrong[0], .warmup_factor = 0.1 },
+        { .struct_size = sizeof wrong[0], .accumulate = -1 },
+        { .struct_size = sizeof wrong[0], .label_smoothing = 1.5 },
+        { .struct_size = sizeof wrong[0], .label_smoothing = NAN },
+        { .struct_size = sizeof wrong[0], .class_weight_count = 3 },
+        { .struct_size = sizeof wrong[0], .class_weights = (float[]){ 1, -1 }, .class_weight_count = 2 },
+        { .struct_size = sizeof wrong[0], .stop_patience = -1 },
+        { .struct_size = sizeof wrong[0], .stop_delta = -1 },
         { .struct_size = sizeof wrong[0], .phase = "" },
         { .struct_size = sizeof wrong[0], .phase = "\xff" },
         { .struct_size = 3 },
     };
+    rn_fit_options options;
     rn_phase phase;
 
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
-        assert_int_equal(rn_phase_read(&phase, &wrong[i], NULL), RN_INVALID_ARGUMENT);
+        assert_int_equal(rn_phase_read(&phase, &options, &wrong[i], NULL), RN_INVALID_ARGUMENT);
 }
 
 static void bad_rates_are_refused_before_anything_is_written(void **state)
@@ -129,6 +152,21 @@ static void an_interrupted_phase_comes_first_and_with_the_same_options(void **st
         { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .lr_gamma = 0.5 },
         { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .lr_step_epochs = 1 },
         { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .weight_decay = 1e-4 },
+        { .struct_size = sizeof wrong[0],
+          .phase = "one",
+          .epochs = 2,
+          .lr = 1e-2,
+          .schedule = RN_SCHEDULE_EXPONENTIAL },
+        { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .schedule_by_batch = 1 },
+        { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .warmup = 1 },
+        { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .accumulate = 2 },
+        { .struct_size = sizeof wrong[0],
+          .phase = "one",
+          .epochs = 2,
+          .lr = 1e-2,
+          .groups = &(rn_parameter_group){ .struct_size = sizeof(rn_parameter_group) },
+          .group_count = 1 },
+        { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .label_smoothing = 0.1 },
         { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .clip_norm = 1 },
         { .struct_size = sizeof wrong[0], .phase = "one", .epochs = 2, .lr = 1e-2, .optimizer = RN_OPTIMIZER_SGD },
     };

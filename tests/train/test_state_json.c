@@ -130,7 +130,8 @@ static void a_state_that_does_not_fit_together_is_refused(void **unused)
         { "\"batch\":17", "\"batch\":-1" },
         { "\"batch\":17", "\"batch\":1.5" },
         { "\"correct\":99", "\"correct\":137" }, /* of 136 */
-        { "\"optimizer\":1", "\"optimizer\":2" },
+        { "\"optimizer\":1", "\"optimizer\":4" },
+        { "\"done\":0", "\"done\":0,\"schedule\":7" },
         { "\"epochs\":9", "\"epochs\":1e12" },
         { "\"accuracy\":", "\"acuracy\":" },
         { "\"sums\":{", "\"sums\":[],"

@@ -165,8 +165,7 @@ static void inceptions_pipeline_is_torchvisions_transform_of_the_input(void **st
     assert_non_null(pixels);
     for (size_t i = 0; i < (size_t)350 * 360 * 3; i++)
         pixels[i] = (uint8_t)(i * 2654435761u >> 24);
-    snprintf(ours, sizeof ours, "Resize(342), CenterCrop(299), %s",
-             strstr(rn_zoo_find("inception_v3")->pipeline, "ToTensor"));
+    snprintf(ours, sizeof ours, "Resize(342), CenterCrop(299), %s", rn_zoo_find("inception_v3")->floats);
     require_ok(context, rn_image_create(&image, context, 360, 350, pixels, 0));
     require_ok(context, rn_pipeline_create(&a, context, imagenet));
     require_ok(context, rn_pipeline_create(&b, context, ours));

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/classifier.h"
+#include "common/class_table.h"
+#include "common/family.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum { NAME_SIZE = 64 };
+
+static int is_in_zoo(const char *name)
+{
+    for (size_t i = 0; rn_zoo_name(i) != NULL; i++)
+        if (strcmp(rn_zoo_name(i), name) == 0)
+            return 1;
+    return 0;
+}
+
+/*
+ * The network that the tensors fit, of which the library speaks when it refuses another; "" if there is none. What it
+ * would warn of is not said: the file is loaded once more.
+ */
+static void guess_network(char name[NAME_SIZE], const char *path)
+{
+    static const char words[] = "names and shapes are those of ", probe[] = "cifar_resnet20";
+    rn_context *context = NULL;
+    rn_model *model = NULL;
+    const char *found = NULL;
+
+    name[0] = '\0';
+    if (rn_context_create(&context, NULL) == RN_OK && rn_model_create(&model, context, probe, NULL) == RN_OK) {
+        if (rn_model_load(model, path, RN_OPTIONS(rn_load, .head = RN_HEAD_SKIP_IF_SIZE_DIFFERS)) == RN_OK)
+            snprintf(name, NAME_SIZE, "%s", probe);
+        else
+            found = strstr(rn_context_message(context), words);
+    }
+    if (found != NULL)
+        sscanf(found + sizeof words - 1, "%63[A-Za-z0-9_]", name);
+    rn_model_destroy(model);
+    rn_context_destroy(context);
+}
+
+/* Settles which network it is: asked for, said by the file, or guessed. 0: nobody knows. */
+static int find_network(char name[NAME_SIZE], const classifier *c, const rn_checkpoint *file,
+                        const args_program *program)
+{
+    const char *said = c->arch != NULL ? c->arch : rn_checkpoint_metadata(file, "arch");
+
+    family_resolve(&said, program->name);
+    if (said != NULL && (c->arch != NULL || is_in_zoo(said))) {
+        snprintf(name, NAME_SIZE, "%s", said);
+        return 1;
+    }
+    guess_network(name, c->weights.path);
+    if (name[0] == '\0') {
+        text_line(
+            stderr,
+            "%s: %s holds weights, but nothing says which network they are of, and they fit none that is known. If "
+            "you know it: --arch NAME",
+            program->name, c->weights.path);
+        return 0;
+    }
+    text_line(stderr,
+              "%s: %s does not say which network its weights are of: they fit %s, which is taken (--arch says "
+              "another)",
+              program->name, c->weights.path, name);
+    return 1;
+}
+
+/* True for "fc.weight" and "fc.0.weight", behind any prefix, if the head is "fc". */
+static int is_head(const char *name, const char *head)
+{
+    const size_t length = strlen(head);
+
+    for (const char *at = name; (at = strstr(at, head)) != NULL; at++) {
+        const char *rest = at + length;
+
+        if ((at > name && at[-1] != '.') || *rest != '.')
+            continue;
+        if (isdigit((unsigned char)rest[1]))
+            rest += 1 + strspn(rest + 1, "0123456789");
+        if (strcmp(rest, ".weight") == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* Rows of the head in the file; 0 (the network's own number) if it is not found. */
+static int64_t count_classes(rn_context *context, const rn_checkpoint *file, const char *arch)
+{
+    rn_zoo_network network = { .struct_size = sizeof network };
+
+    if (rn_zoo_describe(&network, context, arch, NULL) != RN_OK || network.head[0] == '\0')
+        return 0;
+    for (size_t i = 0; i < rn_checkpoint_count(file); i++) {
+        const rn_tensor *const tensor = rn_checkpoint_tensor(file, i);
+
+        if (rn_tensor_rank(tensor) >= 2 && is_head(rn_checkpoint_name(file, i), network.head))
+            return rn_tensor_shape(tensor)[0];
+    }
+    return 0;
+}
+
+/* The network by its name, with the classes that are known, and the file's weights. */
+static rn_status build(rn_model **model, rn_context *context, classifier *c, const rn_checkpoint *file,
+                       const char *arch, const rn_classes *table)
+{
+    const rn_status status = rn_model_create(
+        model, context, arch,
+        RN_OPTIONS(rn_model, .classes = table, .class_count = table != NULL ? 0 : count_classes(context, file, arch)));
+
+    return status == RN_OK ? weights_load(&c->weights, *model) : status;
+}
+
+static int fail(rn_status status, const rn_context *context, const classifier *c, const args_program *program)
+{
+    const char *const help = c->weights.other_names     ? ". Here: --arch NAME, --rename FROM=TO"
+                             : c->weights.other_classes ? "; without --classes it has its own"
+                                                        : NULL;
+
+    if (help == NULL)
+        args_failed(program, status, context);
+    else
+        text_line(stderr, "%s: %s%s", program->name, rn_context_message(context), help);
+    return 0;
+}
+
+/* Class names from elsewhere, for a network that is there. */
+static rn_status name_classes(rn_model *model, const classifier *c, const rn_classes *table)
+{
+    rn_classes *labelled = NULL;
+    rn_status status = table != NULL ? rn_model_set_classes(model, table) : RN_OK;
+
+    if (status != RN_OK || c->labels == NULL || rn_model_classes(model) == NULL)
+        return status;
+    status = rn_classes_label(&labelled, rn_model_classes(model), c->labels);
+    if (status == RN_OK)
+        status = rn_model_set_classes(model, labelled);
+    rn_classes_destroy(labelled);
+    return status;
+}
+
+int classifier_open(rn_model **model, rn_context *context, classifier *c, const args_program *program)
+{
+    char arch[NAME_SIZE];
+    rn_checkpoint *file = NULL;
+    rn_classes *table = NULL;
+    rn_status status = rn_checkpoint_open(&file, context, c->weights.path, NULL);
+    int opened = 0;
+
+    if (status == RN_OK && c->classes != NULL)
+        status = class_table_read(&table, context, c->classes);
+    if (status == RN_OK && c->arch == NULL && rn_checkpoint_metadata(file, "rn.network") != NULL) {
+        status = rn_model_open(model, context, c->weights.path, NULL);
+    } else if (status == RN_OK) {
+        if (table == NULL)
+            status = class_table_of(&table, context, file);
+        if (status == RN_OK && !find_network(arch, c, file, program))
+            goto out;
+        if (status == RN_OK)
+            status = build(model, context, c, file, arch, table);
+        if (table != NULL && c->classes == NULL) { /* the model has it */
+            rn_classes_destroy(table);
+            table = NULL;
+        }
+    }
+    if (status == RN_OK)
+        status = name_classes(*model, c, table);
+    opened = status == RN_OK || fail(status, context, c, program);
+    if (opened && rn_model_classes(*model) == NULL && !c->numbers_do)
+        text_line(stderr,
+                  "%s: %s holds no names of classes: they are numbers. --classes takes names from a file with one a "
+                  "line, or from the folder it was trained on%s",
+                  program->name, c->weights.path, c->labels != NULL ? ", whose folders --labels then names" : "");
+out:
+    rn_classes_destroy(table);
+    rn_checkpoint_destroy(file);
+    return opened;
+}

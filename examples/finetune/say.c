@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* The lines before the first batch and the one behind the last. */
+#define _POSIX_C_SOURCE 200809L
+#include "common/machines.h"
+#include "common/args.h"
+#include "common/interrupt.h"
+#include "common/photos.h"
+#include "finetune/settings.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* ---- before ------------------------------------------------------------------------------------------------------ */
+
+static const char *last_file(char path[PATH_SIZE], const settings *s)
+{
+    const int length = snprintf(path, PATH_SIZE, "%s/last.safetensors", s->directory);
+
+    return length > 0 && length < PATH_SIZE && access(path, F_OK) == 0 ? path : NULL;
+}
+
+static const char *precision_name(const rn_context *context)
+{
+    return rn_context_precision(context) == RN_PRECISION_BFLOAT16 ? "bf16" : "fp32";
+}
+
+static void say_network(FILE *stream, const outlook *o)
+{
+    const settings *const s = o->settings;
+    char path[PATH_SIZE], text[PATH_SIZE];
+    const char *const last = s->resume ? last_file(path, s) : NULL;
+
+    text_line(stream, "network: %s, %lld classes; %s%s%s", rn_model_name(o->model),
+              (long long)rn_model_class_count(o->model), weights_text(text, sizeof text, &s->weights),
+              last != NULL ? "; then those of the run so far, " : "", last != NULL ? last : "");
+}
+
+static void say_photos(FILE *stream, const outlook *o)
+{
+    const settings *const s = o->settings;
+
+    text_line(stream,
+              "photos: %zu classes; %zu photos for training in %s, %zu for validation in %s; %zu files passed over",
+              rn_classes_count(rn_dataset_classes(o->train)), rn_dataset_count(o->train), s->train,
+              rn_dataset_count(o->valid), s->valid, rn_dataset_ignored(o->train) + rn_dataset_ignored(o->valid));
+}
+
+static void say_training(FILE *stream, const outlook *o)
+{
+    const settings *const s = o->settings;
+    const long long all = rn_parameters_elements(rn_model_parameters(o->model), 0);
+    char frozen[160] = "", whole[160] = "";
+
+    if (o->head_parameters > 0)
+        snprintf(frozen, sizeof frozen, "%d epoch%s of the head (%lld of %lld parameters) at %g", s->frozen_epochs,
+                 s->frozen_epochs == 1 ? "" : "s", (long long)o->head_parameters, all, s->frozen_lr);
+    if (s->epochs > 0)
+        snprintf(whole, sizeof whole, "%d epoch%s of everything (%lld parameters) at %g", s->epochs,
+                 s->epochs == 1 ? "" : "s", all, s->lr);
+    text_line(stream, "training: %s%s%s; Adam, rate times %g every %d epochs, batches of %d", frozen,
+              *frozen != '\0' && *whole != '\0' ? ", then " : "", whole, s->lr_gamma, s->lr_step, s->batch);
+}
+
+static void say_machine(FILE *stream, const outlook *o)
+{
+    const settings *const s = o->settings;
+    char path[PATH_SIZE];
+
+    text_line(stream, "computing: on this CPU, %d thread%s, %s, %s; seed %llu", rn_context_threads(o->context),
+              rn_context_threads(o->context) == 1 ? "" : "s", rn_isa_name(rn_context_isa(o->context)),
+              precision_name(o->context), (unsigned long long)s->seed);
+    text_line(stream, "directory: %s%s", s->directory,
+              s->resume && last_file(path, s) != NULL ? ", which holds the run that goes on"
+              : s->resume                             ? ", which holds no run yet: nothing to resume, a new one begins"
+                                                      : "");
+}
+
+static void json_text(const char *name, const char *text)
+{
+    printf(", \"%s\": ", name);
+    if (text != NULL)
+        text_json_string(stdout, text);
+    else
+        printf("null");
+}
+
+static void json_number(const char *name, double number)
+{
+    printf(", \"%s\": ", name);
+    text_json_number(stdout, number);
+}
+
+static void start_object(const outlook *o)
+{
+    const settings *const s = o->settings;
+    char path[PATH_SIZE];
+
+    printf("{\"event\": \"start\"");
+    json_text("network", rn_model_name(o->model));
+    json_text("weights", s->weights.path);
+    printf(", \"fresh_head\": %s", s->weights.path == NULL || s->weights.fresh_head ? "true" : "false");
+    json_number("classes", (double)rn_model_class_count(o->model));
+    json_number("parameters", (double)rn_parameters_elements(rn_model_parameters(o->model), 0));
+    json_number("head_parameters", (double)o->head_parameters);
+    json_number("train_photos", (double)rn_dataset_count(o->train));
+    json_number("valid_photos", (double)rn_dataset_count(o->valid));
+    json_number("passed_over", (double)(rn_dataset_ignored(o->train) + rn_dataset_ignored(o->valid)));
+    json_number("frozen_epochs", o->head_parameters > 0 ? s->frozen_epochs : 0);
+    json_number("epochs", s->epochs);
+    json_number("batch", s->batch);
+    json_number("threads", rn_context_threads(o->context));
+    json_text("isa", rn_isa_name(rn_context_isa(o->context)));
+    json_text("precision", precision_name(o->context));
+    json_text("directory", s->directory);
+    printf(", \"resumed\": %s}\n", s->resume && last_file(path, s) != NULL ? "true" : "false");
+}
+
+rn_status say_start(outlook *o)
+{
+    const settings *const s = o->settings;
+    FILE *const report = args_report(s->json);
+    rn_status status = RN_OK;
+
+    /* What a frozen phase trains is counted by freezing for a moment. */
+    if (s->frozen_epochs > 0 && s->phase == NULL) {
+        status = rn_model_freeze_backbone(o->model);
+        if (status == RN_OK) {
+            o->head_parameters = rn_parameters_elements(rn_model_parameters(o->model), 1);
+            status = rn_model_unfreeze(o->model, "*");
+        }
+    }
+    if (status != RN_OK)
+        return status;
+    say_network(report, o);
+    say_photos(report, o);
+    say_training(report, o);
+    say_machine(report, o);
+    if (s->json)
+        start_object(o);
+    fflush(report);
+    fflush(stdout);
+    return RN_OK;
+}
+
+/* ---- behind ------------------------------------------------------------------------------------------------------ */
+
+static void end_object(const settings *s, const char *outcome, const progress *shown, double accuracy)
+{
+    char path[PATH_SIZE];
+
+    printf("{\"event\": \"end\", \"outcome\": \"%s\"", outcome);
+    json_number("best_accuracy", accuracy);
+    json_number("epochs_trained", shown->epochs_done);
+    json_number("seconds", progress_seconds(shown));
+    json_number("images_per_second", progress_images_per_second(shown));
+    snprintf(path, sizeof path, "%s/best.safetensors", s->directory);
+    json_text("checkpoint", access(path, F_OK) == 0 ? path : NULL);
+    if (strcmp(outcome, "done") != 0)
+        json_text("resume", s->command);
+    printf("}\n");
+}
+
+/* What helps against a failure; NULL if nobody knows. */
+static const char *advice(const settings *s, rn_status status, const outlook *o)
+{
+    const char *const message = rn_context_message(o->context);
+
+    if (s->weights.other_names)
+        return ". Here: --new-head begins a fresh head, --rename FROM=TO";
+    if (s->weights.other_classes)
+        return "; --new-head begins a fresh one, --ignore-class-table takes it as it is";
+    if (status == RN_STATE && s->resume)
+        return ". More of the same: a larger --epochs; at another rate: --phase NAME --lr X --epochs N trains on in a "
+               "phase of that name";
+    if (status == RN_STATE && strstr(message, s->directory) != NULL)
+        return ". Here: --resume goes on with it, --out DIR begins another";
+    if (photos_named(o->train, message) || photos_named(o->valid, message))
+        return "; --skip-bad-photos leaves such photos out (with --resume, what was trained so far is kept)";
+    return NULL;
+}
+
+static int stopped(const args_program *program, const settings *s)
+{
+    const int number = interrupt_signal();
+
+    text_line(stderr, "%s: stopped, and saved in %s. To go on: %s", program->name, s->directory, s->command);
+    return number != 0 ? EXIT_SIGNAL + number : EXIT_FAILED;
+}
+
+int say_end(const args_program *program, const settings *s, rn_status status, const outlook *o, progress *shown,
+            double accuracy)
+{
+    const char *const help = status != RN_OK ? advice(s, status, o) : NULL;
+    char time[PROGRESS_TIME_SIZE];
+    int answer = 0;
+
+    if (status != RN_OK && !machines_speak())
+        return status == RN_CANCELLED && interrupt_signal() != 0 ? EXIT_SIGNAL + interrupt_signal() : EXIT_FAILED;
+    args_clear_line(program);
+    if (s->json)
+        end_object(s, status == RN_OK ? "done" : status == RN_CANCELLED ? "stopped" : "failed", shown, accuracy);
+    if (status == RN_CANCELLED) {
+        answer = stopped(program, s);
+    } else if (help != NULL) {
+        text_line(stderr, "%s: %s%s", program->name, rn_context_message(o->context), help);
+        answer = EXIT_FAILED;
+    } else if (status != RN_OK) {
+        answer = args_failed(program, status, o->context);
+    } else {
+        text_line(args_report(s->json),
+                  "best validation accuracy %.4f: the network is %s/best.safetensors, the history %s/history.jsonl; it "
+                  "took %s",
+                  accuracy, s->directory, s->directory, progress_time(time, progress_seconds(shown)));
+    }
+    return answer;
+}

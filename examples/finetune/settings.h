@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* What finetune.c reads from the command line, and what it says of it. */
+#ifndef EXAMPLES_FINETUNE_SETTINGS_H
+#define EXAMPLES_FINETUNE_SETTINGS_H
+
+#include "common/args.h"
+#include "common/progress.h"
+#include "common/weights.h"
+
+enum { PATH_SIZE = 4096 };
+
+typedef struct settings {
+    const char *data, *arch, *labels, *directory, *preset, *pipeline, *training_pipeline, *phase;
+    char train[PATH_SIZE], valid[PATH_SIZE]; /* found below `data` */
+    const char *optimizer, *schedule; /* by name; NULL: Adam, StepLR */
+    const char *command; /* that goes on with this run */
+    weights weights;
+    double frozen_lr, lr, lr_gamma, label_smoothing, weight_decay, clip_norm;
+    uint64_t seed;
+    int32_t frozen_epochs, epochs, lr_step, warmup, patience, accumulate, batch, threads, slices;
+    const rn_collective *collective; /* the processes that mpirun has started, or NULL */
+    rn_precision precision;
+    size_t memory, feature_memory;
+    int from_scratch, new_head, measure_before, skip_bad_photos, resume, json;
+} settings;
+
+/* All that is known before the first batch. */
+typedef struct outlook {
+    const rn_context *context;
+    rn_model *model;
+    const rn_dataset *train, *valid;
+    const settings *settings;
+    int64_t head_parameters; /* what a frozen phase trains; 0 if there is none */
+} outlook;
+
+/* Lines, and with --json an object on standard output as well. RN_NO_MEMORY. */
+rn_status say_start(outlook *o);
+/* What became of the run, in one line (and an object with --json); gives the exit status. */
+int say_end(const args_program *program, const settings *s, rn_status status, const outlook *o, progress *shown,
+            double accuracy);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A batch of training, and the step of the optimizer that one or several of them make.
+ *
+ * Of several batches a step's gradient is the mean over all their photos: each batch's counts by its share of them. The
+ * share is taken of full batches, since nobody knows how many photos will decode, and the sum is set right before the
+ * step if there were fewer.
+ */
+#include "train/fit.h"
+
+#include "base/options.h"
+
+rn_status rn_fit_take_class_weights(rn_fit *f)
+{
+    const int64_t count = (int64_t)f->options.class_weight_count, classes = rn_model_class_count(f->trainer->model);
+
+    if (count == 0)
+        return RN_OK;
+    if (count != classes)
+        return rn_fail(&f->trainer->context->message, RN_SHAPE, "%lld class weights for %lld classes", (long long)count,
+                       (long long)classes);
+    return rn_tensor_wrap(&f->class_weights, f->trainer->context, RN_FLOAT32, 1, &count, RN_ROW_MAJOR,
+                          (float *)(uintptr_t)f->options.class_weights, (size_t)count * sizeof(float));
+}
+
+static int64_t photos_of_step(const rn_fit *f)
+{
+    return (int64_t)f->trainer->state.batch_size * (f->options.accumulate > 1 ? f->options.accumulate : 1);
+}
+
+/* The losses of all outputs that count, together; their gradients are of that share of them. */
+static rn_status compute_loss(double *loss, void *payload, const rn_tensor *labels, double share)
+{
+    const rn_fit *const f = payload;
+    const rn_trainer *const trainer = f->trainer;
+    rn_status status = RN_OK;
+
+    *loss = 0;
+    for (size_t i = 0; status == RN_OK && rn_model_output_name(trainer->model, i) != NULL; i++) {
+        const double weight = rn_model_loss_weight(trainer->model, i);
+        double part;
+
+        if (weight == 0)
+            continue;
+        status = rn_cross_entropy(&part, trainer->training, labels,
+                                  RN_OPTIONS(rn_loss, .output = (int32_t)i, .weight = weight * share,
+                                             .label_smoothing = f->options.label_smoothing,
+                                             .class_weights = f->class_weights));
+        *loss += part;
+    }
+    *loss /= share;
+    return status;
+}
+
+/* Sets the sum of the shares to 1. */
+static void complete_mean(const rn_fit *f)
+{
+    const rn_parameters *const parameters = rn_model_parameters(f->trainer->model);
+    const float factor = (float)((double)photos_of_step(f) / (double)f->gathered_photos);
+
+    for (size_t i = 0; i < parameters->count; i++) {
+        const rn_parameter *const entry = &parameters->entry[i];
+        float *const gradient = entry->has_gradient ? rn_parameters_gradient_floats(parameters, i) : NULL;
+
+        for (int64_t k = 0; gradient != NULL && k < entry->count; k++)
+            gradient[k] *= factor;
+    }
+}
+
+rn_status rn_fit_step(rn_fit *f)
+{
+    rn_trainer *const trainer = f->trainer;
+    rn_status status = RN_OK;
+
+    if (f->gathered == 0)
+        return RN_OK;
+    if (f->options.accumulate > 1 && f->gathered_photos != photos_of_step(f))
+        complete_mean(f);
+    f->gathered = 0;
+    f->gathered_photos = 0;
+    if (f->phase->clip_norm != 0)
+        status = rn_clip_gradient_norm(NULL, rn_model_parameters(trainer->model), f->phase->clip_norm, NULL);
+    if (status == RN_OK)
+        status = rn_optimizer_step(trainer->optimizer);
+    return status == RN_OK ? rn_phase_stepped(trainer, f->phase, &f->options) : status;
+}
+
+rn_status rn_fit_batch(rn_fit *f, const rn_batch *batch)
+{
+    rn_trainer *const trainer = f->trainer;
+    const rn_tensor *input, *logits, *const labels = rn_batch_labels(batch);
+    const double share = f->options.accumulate > 1 ? (double)rn_batch_size(batch) / (double)photos_of_step(f) : 1;
+    double loss;
+    rn_status status = rn_features_of_batch(&input, trainer->train_features, batch);
+
+    if (status == RN_OK)
+        status = rn_session_forward(trainer->training, input);
+    if (status == RN_OK)
+        status = compute_loss(&loss, f, labels, share);
+    if (status == RN_OK)
+        status = rn_session_output(&logits, trainer->training, 0);
+    if (status == RN_OK) {
+        f->loss = loss;
+        rn_metrics_add(&trainer->state.sums, loss, logits, labels);
+        status = rn_watch_loss(f, loss);
+    }
+    if (status == RN_OK)
+        status = rn_session_backward(trainer->training);
+    if (status != RN_OK)
+        return status;
+    rn_watch_gradients(f);
+    f->gathered++;
+    f->gathered_photos += (int64_t)rn_batch_size(batch);
+    return f->gathered >= f->options.accumulate ? rn_fit_step(f) : RN_OK;
+}
+
+/* ---- slices ------------------------------------------------------------------------------------------------------ */
+
+rn_status rn_fit_may_be_shared(const rn_trainer *trainer, const rn_fit_options *options)
+{
+    rn_message *const message = &trainer->context->message;
+
+    if (trainer->slices != NULL && options->accumulate > 1)
+        return rn_fail(message, RN_UNSUPPORTED, "%d batches a step, in slices: a larger batch_size is the same",
+                       options->accumulate);
+    /* What these remember is more than a rate and an epoch, which is what processes that resume are told. */
+    if (trainer->team.engine.size > 1 &&
+        (options->warmup > 0 || options->schedule == RN_SCHEDULE_PLATEAU || options->schedule == RN_SCHEDULE_ONE_CYCLE))
+        return rn_fail(message, RN_UNSUPPORTED, "a warm-up, plateau or one cycle of several processes");
+    return RN_OK;
+}
+
+rn_status rn_fit_slices(rn_slice_result *result, rn_fit *f, const rn_batch *batch, rn_status read)
+{
+    rn_trainer *const trainer = f->trainer;
+    rn_metrics *const sums = &trainer->state.sums;
+    const rn_slice_job job = { trainer->training, trainer->train, trainer->train_features, compute_loss, f };
+    rn_status status = rn_slices_run(result, trainer->slices, &job, batch, read);
+
+    if (status != RN_OK || result->sums.count == 0)
+        return status;
+    sums->loss += result->sums.loss;
+    sums->correct += result->sums.correct;
+    sums->count += result->sums.count;
+    f->loss = rn_metrics_loss(&result->sums);
+    status = rn_watch_loss(f, f->loss);
+    if (status != RN_OK)
+        return status;
+    rn_watch_gradients(f);
+    f->gathered = 1;
+    f->gathered_photos = result->sums.count;
+    return rn_fit_step(f);
+}

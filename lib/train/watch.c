@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is said of a training while it runs. An error: a loss that is no number any more, with what can be seen of its
+ * cause. Warnings in the log, each once a fit: a loss that grows beyond all sense, a head that no gradient reaches, and
+ * validation photos that are all taken for one class.
+ *
+ * What guessing costs, ln(classes), is the measure of a loss.
+ */
+#include "train/fit.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum {
+    ABSURD = 10,
+    FEW_PHOTOS = 10
+}; /* times what guessing, or the first batch, costs; fewer may be all of one class */
+
+/* The first parameter of the network that has a value which is no finite number; NULL: none. */
+static const char *first_broken(const rn_parameters *parameters)
+{
+    for (size_t i = 0; i < parameters->count; i++) {
+        const float *const values = rn_parameters_floats(parameters, i);
+
+        for (int64_t k = 0; values != NULL && k < parameters->entry[i].count; k++) {
+            if (!isfinite(values[k]))
+                return parameters->entry[i].name;
+        }
+    }
+    return NULL;
+}
+
+static rn_status explain(const rn_fit *f, double loss)
+{
+    const rn_trainer *const trainer = f->trainer;
+    const rn_train_state *const state = &trainer->state;
+    const double lr = rn_optimizer_lr(trainer->optimizer, 0);
+    const char *const broken = first_broken(rn_model_parameters(trainer->model));
+    char cause[256] = "all weights are finite, what the layers make of them is not";
+
+    if (broken != NULL)
+        snprintf(cause, sizeof cause,
+                 "the first weights that are no finite numbers, since the step before, are those of \"%s\"", broken);
+    return rn_fail(
+        &trainer->context->message, RN_INVALID_ARGUMENT,
+        "the loss is %g in phase \"%s\", epoch %d, batch %lld, at the learning rate %g: %s. Try a rate below "
+        "%g, a warm-up or clip_norm",
+        loss, f->phase->name, state->epoch, (long long)state->batch, lr, cause, lr);
+}
+
+static double cost_of_guessing(const rn_fit *f)
+{
+    return log((double)rn_model_class_count(f->trainer->model));
+}
+
+rn_status rn_watch_loss(rn_fit *f, double loss)
+{
+    const rn_train_state *const state = &f->trainer->state;
+    const double guessing = cost_of_guessing(f), lr = rn_optimizer_lr(f->trainer->optimizer, 0);
+
+    if (!isfinite(loss))
+        return explain(f, loss);
+    f->watch.first = f->watch.first == 0 ? loss : f->watch.first;
+    f->watch.batches++;
+    f->watch.flat = guessing > 0 && fabs(loss - guessing) <= 1e-3; /* of one class there is nothing to learn */
+    if (f->watch.said_diverging || f->watch.batches < 2 || loss <= ABSURD * f->watch.first ||
+        rn_metrics_loss(&state->sums) <= ABSURD * guessing)
+        return RN_OK;
+    f->watch.said_diverging = true;
+    rn_context_log(f->trainer->context, RN_LOG_WARNING,
+                   "phase \"%s\", epoch %d, batch %lld: the loss is %g, after %.3g at first: at the learning rate %g "
+                   "training diverges. Try a tenth of it, or clip_norm",
+                   f->phase->name, state->epoch, (long long)state->batch, loss, f->watch.first, lr);
+    return RN_OK;
+}
+
+/* Looks at the gradients up to the first number that is not 0: of a training that is alive, one. */
+void rn_watch_gradients(rn_fit *f)
+{
+    const rn_parameters *const parameters = rn_model_parameters(f->trainer->model);
+
+    for (size_t i = 0; f->watch.flat && i < parameters->count; i++) {
+        const rn_parameter *const entry = &parameters->entry[i];
+        const float *const gradient =
+            entry->trainable && entry->has_gradient ? rn_parameters_gradient_floats(parameters, i) : NULL;
+
+        for (int64_t k = 0; gradient != NULL && f->watch.flat && k < entry->count; k++)
+            f->watch.flat = gradient[k] == 0;
+    }
+    f->watch.dead += f->watch.flat;
+}
+
+void rn_watch_validation(rn_fit *f)
+{
+    const rn_tensor *logits;
+    const float *row;
+    int64_t classes;
+
+    if (f->watch.predicted == RN_WATCH_SEVERAL || rn_session_output(&logits, f->trainer->inference, 0) != RN_OK)
+        return;
+    row = rn_tensor_const_data(logits);
+    classes = rn_tensor_shape(logits)[1];
+    for (int64_t i = 0; i < rn_tensor_shape(logits)[0]; i++, row += rn_tensor_strides(logits)[0]) {
+        int64_t best = 0;
+
+        for (int64_t c = 1; c < classes; c++)
+            best = row[c] > row[best] ? c : best;
+        if (f->watch.predicted == RN_WATCH_NONE)
+            f->watch.predicted = best;
+        if (f->watch.predicted != best)
+            f->watch.predicted = RN_WATCH_SEVERAL;
+    }
+}
+
+void rn_watch_begin_epoch(rn_fit *f)
+{
+    f->watch.batches = f->watch.dead = 0;
+    f->watch.predicted = RN_WATCH_NONE;
+}
+
+void rn_watch_end_epoch(rn_fit *f, const rn_history_row *row, int64_t valid_count)
+{
+    rn_context *const context = f->trainer->context;
+    const rn_classes *const classes = rn_model_classes(f->trainer->model);
+
+    if (f->watch.dead > 0 && f->watch.dead == f->watch.batches && !f->watch.said_dead) {
+        f->watch.said_dead = true;
+        rn_context_log(
+            context, RN_LOG_WARNING,
+            "phase \"%s\", epoch %d: the loss stays at %.4g, what guessing costs, and every gradient is 0: "
+            "nothing is learned any more. A ReLU behind the head, as squeezenet has, lets nothing through once "
+            "its outputs are all negative. Begin again with a lower rate than %g or another seed",
+            f->phase->name, row->epoch, cost_of_guessing(f), row->lr);
+    }
+    if (f->watch.predicted >= 0 && row->valid_accuracy < 1 && valid_count >= FEW_PHOTOS && !f->watch.said_one_class) {
+        f->watch.said_one_class = true;
+        rn_context_log(
+            context, RN_LOG_WARNING,
+            "phase \"%s\", epoch %d: all %lld validation photos are taken for one class (%s): an accuracy of "
+            "%.3g is its share of them",
+            f->phase->name, row->epoch, (long long)valid_count,
+            classes != NULL ? rn_classes_name(classes, (size_t)f->watch.predicted) : "?", row->valid_accuracy);
+    }
+}

@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The program resnet: helps fit a screen, its manual page has the options that they have, and bash completes them.
+# check_resnet.sh PROGRAM SOURCE_DIRECTORY
+set -u
+program=$1 source=$2 passed=0 failed=0 skipped=0
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+
+check() # NAME COMMAND...: the command succeeds
+{
+    name=$1
+    shift
+    if "$@" >"$scratch/log" 2>&1; then
+        echo "[       OK ] $name"
+        passed=$((passed + 1))
+    else
+        cat "$scratch/log"
+        echo "failed: $name"
+        failed=$((failed + 1))
+    fi
+}
+options() { "$program" "$1" --help-all | sed -n 's/^  \(--[a-z-]*\) .*/\1/p' | sort; }
+manual() { # the section of a command
+    awk -v section="RESNET $(echo "$1" | tr a-z A-Z)" '/^\.SH/ { inside = index($0, section) } inside' "$source/examples/resnet.1" |
+        sed -n 's/^\.BI* \\-\\-\([a-z\\-]*\).*/--\1/p' | tr -d '\\' | sort
+}
+complete() { # the options that bash completes
+    bash -c '. "$1"; COMP_WORDS=("$2" "$3" --) COMP_CWORD=2; _resnet; printf "%s\n" "${COMPREPLY[@]}"' bash \
+        "$source/examples/completion/resnet.bash" "$program" "$1" | sort
+}
+same() { "$1" "$2" >"$scratch/a" && options "$2" >"$scratch/b" && test -s "$scratch/a" && diff "$scratch/a" "$scratch/b"; }
+fits() { "$program" "$@" --help >"$scratch/help" && test "$(wc -l <"$scratch/help")" -le 30 && ! grep -E '.{81}' "$scratch/help"; }
+ends() { # STATUS ARGUMENTS...
+    expected=$1 status=0
+    shift
+    "$program" "$@" || status=$?
+    test $status -eq "$expected"
+}
+
+commands=$("$program" --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p')
+check "the help fits a screen" fits
+check "there are eight commands" sh -c 'test $# -eq 8' sh $commands
+for command in $commands; do
+    check "$command: the help fits a screen" fits "$command"
+    check "$command: the manual page has its options" same manual "$command"
+    if command -v bash >/dev/null; then
+        check "$command: bash completes its options" same complete "$command"
+    else
+        skipped=$((skipped + 1))
+    fi
+done
+check "no command is wrong usage" ends 2
+check "an unknown command is wrong usage" ends 2 fly
+check "help of a command" ends 0 help train
+check "the version" ends 0 --version
+check "messages are the command's" sh -c '"$1" predict 2>&1 | grep "^resnet predict: "' sh "$program"
+if command -v man >/dev/null; then
+    check "the manual page has no fault" sh -c 'test -z "$(LC_ALL=C.UTF-8 MANROFFSEQ= MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$1" 2>&1 >/dev/null)"' \
+        sh "$source/examples/resnet.1"
+else
+    skipped=$((skipped + 1))
+fi
+
+[ $skipped -eq 0 ] || echo "[  SKIPPED ] $skipped test(s)"
+echo "[  PASSED  ] $passed test(s)."
+[ $failed -eq 0 ] || echo "[  FAILED  ] $failed test(s)"
+[ $failed -eq 0 ]
