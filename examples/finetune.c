@@ -155,7 +155,7 @@ static int finetune(const args_program *program, rn_context *context, settings *
                           RN_OPTIONS(rn_trainer, .directory = s->directory, .batch_size = s->batch, .resume = s->resume,
                                      .progress = progress_show, .progress_payload = shown,
                                      .bad_photos = s->skip_bad_photos, .memory_limit = s->memory,
-                                     .feature_memory = s->feature_memory, .slices = s->slices,
+                                     .feature_memory = s->feature_memory, .slices = s->slices, .views = s->views,
                                      .collective = s->collective)));
     if (s->measure_before)
         TRY(measure_before(model, valid, s));
@@ -259,6 +259,7 @@ int finetune_main(const char *name, int argc, char **argv)
         { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
         { "memory", ARGS_BYTES, &s.memory, "SIZE", "limit for the maps of a step, such as 700M (none)" },
         { "slices", ARGS_COUNT, &s.slices, "N", "parts of a batch, for any number of processes (mpirun: 8)" },
+        { "views", ARGS_COUNT, &s.views, "N", "random ways to see a photo, kept as features (new ones)" },
         { "feature-memory", ARGS_BYTES, &s.feature_memory, "SIZE", "for features of the frozen part; 1: none (256M)" },
         { "optimizer", ARGS_TEXT, &s.optimizer, "NAME", "adam, adamw, rmsprop or sgd (adam)" },
         { "schedule", ARGS_TEXT, &s.schedule, "NAME", "step, cosine, one-cycle, plateau or constant (step)" },

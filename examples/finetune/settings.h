@@ -17,7 +17,7 @@ typedef struct settings {
     weights weights;
     double frozen_lr, lr, lr_gamma, label_smoothing, weight_decay, clip_norm;
     uint64_t seed;
-    int32_t frozen_epochs, epochs, lr_step, warmup, patience, accumulate, batch, threads, slices;
+    int32_t frozen_epochs, epochs, lr_step, warmup, patience, accumulate, batch, threads, slices, views;
     const rn_collective *collective; /* the processes that mpirun has started, or NULL */
     rn_precision precision;
     size_t memory, feature_memory;

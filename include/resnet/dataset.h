@@ -214,7 +214,8 @@ typedef struct rn_loader_options {
                               replacement, each as often as its weight says, as WeightedRandomSampler does */
     size_t draws;          /* the length of an epoch of draws; 0: as many as the dataset has samples */
     int32_t balanced;      /* 1: drawn by the weights 1 / (samples of the class), so that each class is as frequent */
-    int32_t reserved;
+    int32_t views; /* a sample is prepared in so many random ways, which epochs take in turn: epoch e draws what epoch
+                      e mod views does. 0: in another way in every epoch */
 } rn_loader_options;
 
 /* Batches of `dataset` prepared by `pipeline` (copied), whose output size is fixed by it or by the options:

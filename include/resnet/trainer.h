@@ -14,8 +14,8 @@
  * counts). Each is replaced as a whole or not at all. report.h makes a page of them.
  *
  * Features: what the frozen part of the network makes of a photo (rn_model_frozen_layer) is computed once and kept, of
- * validation photos always, of training photos where the training pipeline draws nothing at random, as many as fit
- * rn_trainer_options.feature_memory. Their files are then not opened again, and an epoch of a new head takes seconds.
+ * validation photos always, of training photos where the training pipeline draws nothing at random or `views` says how
+ * many ways there are, as many as fit rn_trainer_options.feature_memory. Their files are then not opened again, and an epoch of a new head takes seconds.
  * No number differs from what it would be without.
  *
  * Many processes: with rn_trainer_options.collective they train one network together, and every number,
@@ -99,6 +99,9 @@ typedef struct rn_trainer_options {
     size_t memory_limit; /* bytes that a plan of training or validation may take (session.h); 0: no limit */
     size_t feature_memory;           /* bytes that features may take (below); 0: 256 MiB */
     const rn_collective *collective; /* the processes of this run (below), copied; NULL: this one alone */
+    int32_t views; /* a training photo is prepared in so many random ways, at most 1000, which epochs take in turn, so
+                      that its features can be kept; 0: in another way in every epoch. Part of what the run is */
+    int32_t reserved; /* 0 */
 } rn_trainer_options;
 
 /* A feature_memory that keeps no features. */
@@ -108,8 +111,8 @@ typedef struct rn_trainer_options {
  * Makes a trainer. Training photos go through the model's training pipeline, validation photos through its pipeline
  * (RN_STATE: it has none). A model without a class table takes that of the training photos. RN_SHAPE: the class tables
  * of the model and the two datasets differ. RN_STATE: the directory holds a run already and resume is not set (nothing
- * is overwritten), or it holds the run of another network, class table, set of photos, preprocessing, batch size, seed
- * or precision (what it computed in, if the CPU lacked what was asked for). A run of which no batch was done does not
+ * is overwritten), or it holds the run of another network, class table, set of photos, preprocessing, batch size, seed,
+ * views or precision (what it computed in, if the CPU lacked what was asked for). A run of which no batch was done does not
  * count: it is begun anew. RN_BUSY: another trainer is using the directory. RN_FORMAT: last.safetensors or
  * best.safetensors is damaged, or the best is not that of this run; RN_IO: the best is missing. Both files are read and
  * checked whole before anything of the model changes. Resuming takes the weights of the files, and their display names

@@ -45,6 +45,9 @@ void rn_dataset_retain(rn_dataset *dataset);
 typedef bool (*rn_known_function)(size_t sample, const void *payload);
 void rn_loader_set_known(rn_loader *loader, rn_known_function known, const void *payload);
 const rn_dataset *rn_loader_dataset(const rn_loader *loader);
+/* In how many ways samples are prepared that come again (1: options.views is 0), and in which of them now. */
+size_t rn_loader_views(const rn_loader *loader);
+size_t rn_loader_view(const rn_loader *loader);
 const rn_pipeline *rn_loader_pipeline(const rn_loader *loader);
 /* False if sample `index` of the batch is known, or another's. */
 bool rn_batch_was_read(const rn_batch *batch, size_t index);

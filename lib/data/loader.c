@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-RN_NO_TAIL_PADDING(rn_loader_options, reserved);
+RN_NO_TAIL_PADDING(rn_loader_options, views);
 
 /* What became of one sample of the group. */
 typedef struct sample {
@@ -123,6 +123,11 @@ static uint64_t draw_of(const rn_loader *loader, const sample *s)
     return loader->sampler.sums != NULL ? s->place : s->index;
 }
 
+static uint64_t epoch_of_draws(const rn_loader *loader)
+{
+    return loader->options.views > 0 ? loader->epoch % (uint64_t)loader->options.views : loader->epoch;
+}
+
 static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     const rn_loader *const loader = payload;
@@ -139,7 +144,7 @@ static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thre
                                           .payload = loader->dataset->payload,
                                           .index = photo->index,
                                           .pipeline = loader->pipeline,
-                                          .draw = { loader->options.seed, loader->epoch, draw_of(loader, s) },
+                                          .draw = { loader->options.seed, epoch_of_draws(loader), draw_of(loader, s) },
                                           .height = loader->height,
                                           .width = loader->width };
 
@@ -242,6 +247,8 @@ static rn_status check_options(rn_loader_options *options, rn_context *context)
     if (options->max_pixels < 0 || options->max_pixels > RN_MAX_PIXELS)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "a limit of %lld pixels: 1 to %d are possible",
                        (long long)options->max_pixels, RN_MAX_PIXELS);
+    if (options->views < 0)
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "%d views of each sample", (int)options->views);
     if (options->bad_photos != RN_BAD_PHOTO_FAILS && options->bad_photos != RN_BAD_PHOTO_IS_SKIPPED)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "no such treatment of bad photos: %d",
                        (int)options->bad_photos);
@@ -471,6 +478,16 @@ void rn_loader_set_known(rn_loader *loader, rn_known_function known, const void 
     loader->known = known;
     loader->known_payload = payload;
     loader->group_begin = loader->group_end = 0; /* who knows less now needs pictures that were passed over */
+}
+
+size_t rn_loader_views(const rn_loader *loader)
+{
+    return loader->options.views > 0 ? (size_t)loader->options.views : 1;
+}
+
+size_t rn_loader_view(const rn_loader *loader)
+{
+    return loader->options.views > 0 ? (size_t)epoch_of_draws(loader) : 0;
 }
 
 const rn_dataset *rn_loader_dataset(const rn_loader *loader)

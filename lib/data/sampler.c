@@ -20,7 +20,7 @@ static rn_status check(const rn_loader_options *o, rn_message *message)
     if (o->draws > RN_MAX_PHOTOS || (o->draws > 0 && !draws))
         return rn_fail(message, RN_INVALID_ARGUMENT, "an epoch of %zu draws%s", o->draws,
                        draws ? "" : ": a loader draws by weights, or balanced");
-    return rn_options_reserved(o->reserved, "rn_loader_create", message);
+    return RN_OK;
 }
 
 /* A class's samples share a weight of 1. */

@@ -50,6 +50,7 @@ rn_status rn_trainer_compare(rn_trainer *trainer)
         { "set of validation photos", state->valid_photos },
         { "batch size", (uint64_t)state->batch_size },
         { "number of slices", (uint64_t)state->slices },
+        { "number of views of a photo", (uint64_t)state->views },
         { "seed", state->seed },
         { "treatment of bad photos", (uint64_t)options->bad_photos },
         { "answer to whether there is a directory", options->directory != NULL },

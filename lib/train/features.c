@@ -11,11 +11,11 @@ struct rn_features {
     const rn_model *model;
     rn_session *session; /* images in, features out */
     rn_loader *loader;
-    int32_t layers;   /* of the frozen part */
-    uint64_t version; /* of its parameters, for which the rows hold */
-    float **row;      /* by sample; NULL: not kept */
-    size_t count, kept;
-    size_t row_bytes; /* 0 before the first is computed */
+    int32_t layers;              /* of the frozen part */
+    uint64_t version;            /* of its parameters, for which the rows hold */
+    float **row;                 /* by view and sample; NULL: not kept */
+    size_t samples, count, kept; /* count: rows that there may be */
+    size_t row_bytes;            /* 0 before the first is computed */
     size_t *budget;
     rn_tensor *batch; /* channels last, without gaps: a row lies in one piece */
     size_t capacity;  /* rows that it has room for */
@@ -38,18 +38,24 @@ static uint64_t frozen_version(const rn_features *features)
     return version;
 }
 
+/* Where the row of a sample, as it is prepared now, is kept. */
+static float **row_of_sample(const rn_features *features, size_t sample)
+{
+    return &features->row[rn_loader_view(features->loader) * features->samples + sample];
+}
+
 static bool is_kept(size_t sample, const void *payload)
 {
     const rn_features *const features = payload;
 
-    return features->row[sample] != NULL;
+    return *row_of_sample(features, sample) != NULL;
 }
 
 rn_status rn_features_create(rn_features **features, rn_model *model, rn_session *session, rn_loader *loader,
                              size_t *budget)
 {
     rn_context *const context = model->context;
-    const size_t count = rn_dataset_count(rn_loader_dataset(loader));
+    const size_t samples = rn_dataset_count(rn_loader_dataset(loader));
     rn_features *const made = rn_allocate_zeroed(&context->allocator, 1, sizeof *made);
 
     *features = NULL;
@@ -61,12 +67,13 @@ rn_status rn_features_create(rn_features **features, rn_model *model, rn_session
     made->loader = loader;
     made->layers = rn_model_find_value(model, rn_model_frozen_layer(model)) + 1;
     made->version = frozen_version(made);
-    made->count = count;
+    made->samples = samples;
     made->budget = budget;
-    made->row = rn_allocate_zeroed(&context->allocator, count, sizeof *made->row);
+    if (rn_size_multiply(&made->count, samples, rn_loader_views(loader)))
+        made->row = rn_allocate_zeroed(&context->allocator, made->count, sizeof *made->row);
     if (made->row == NULL) {
         rn_features_destroy(made);
-        return rn_fail(&context->message, RN_NO_MEMORY, "no memory for the features of %zu photos", count);
+        return rn_fail(&context->message, RN_NO_MEMORY, "no memory for the features of %zu photos", samples);
     }
     rn_loader_set_known(loader, is_kept, made);
     *features = made;
@@ -150,12 +157,14 @@ static char *row_of(const rn_features *features, size_t index)
 /* Keeps row `index` of the batch as that of `sample`, if there is room; without memory for it life goes on. */
 static void keep(rn_features *features, size_t index, size_t sample)
 {
-    if (features->row[sample] != NULL || *features->budget < features->row_bytes)
+    float **const row = row_of_sample(features, sample);
+
+    if (*row != NULL || *features->budget < features->row_bytes)
         return;
-    features->row[sample] = rn_allocate_array(&features->context->allocator, features->row_bytes, 1);
-    if (features->row[sample] == NULL)
+    *row = rn_allocate_array(&features->context->allocator, features->row_bytes, 1);
+    if (*row == NULL)
         return;
-    memcpy(features->row[sample], row_of(features, index), features->row_bytes);
+    memcpy(*row, row_of(features, index), features->row_bytes);
     *features->budget -= features->row_bytes;
     features->kept++;
 }
@@ -204,7 +213,7 @@ rn_status rn_features_of_batch(const rn_tensor **input, rn_features *features, c
         if (rn_batch_was_read(batch, i))
             status = compute(features, batch, i, 1);
         else
-            memcpy(row_of(features, i), features->row[rn_batch_sample(batch, i)], features->row_bytes);
+            memcpy(row_of(features, i), *row_of_sample(features, rn_batch_sample(batch, i)), features->row_bytes);
     }
     *input = features->batch;
     return status;

@@ -35,7 +35,7 @@ static rn_status make_session(rn_session **session, const rn_trainer *trainer, r
 /* The sessions in front of and behind `layer`, and what is kept between them. */
 static rn_status make_halves(rn_trainer *trainer, const char *layer)
 {
-    const bool repeats = !rn_pipeline_is_random(rn_loader_pipeline(trainer->train));
+    const bool repeats = trainer->state.views > 0 || !rn_pipeline_is_random(rn_loader_pipeline(trainer->train));
     rn_status status = make_session(&trainer->frozen, trainer, RN_INFER, NULL, layer);
 
     trainer->feature_budget =

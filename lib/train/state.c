@@ -95,6 +95,10 @@ rn_status rn_train_state_same_run(const rn_train_state *ours, const rn_train_sta
     if (ours->batch_size != theirs->batch_size)
         return rn_fail(message, RN_STATE, "%s was begun with batches of %d photos, not %d", path, theirs->batch_size,
                        ours->batch_size);
+    if (ours->views != theirs->views)
+        return rn_fail(message, RN_STATE,
+                       "%s was begun with %d views of each training photo (0: another in every epoch), not %d", path,
+                       theirs->views, ours->views);
     if (ours->slices != theirs->slices)
         return rn_fail(message, RN_STATE, "%s was begun with batches in %d slices (0: in one piece), not %d", path,
                        theirs->slices, ours->slices);

@@ -169,6 +169,8 @@ rn_status rn_train_state_write(char **text, const rn_train_state *state, rn_mess
         put_count(&w, "bfloat16", 1);
     if (state->slices != 0)
         put_count(&w, "slices", state->slices);
+    if (state->views != 0)
+        put_count(&w, "views", state->views);
     put_array(&w, "phases", state, state->phase_count, phase_writer);
     put_count(&w, "epoch", state->epoch);
     put_count(&w, "batch", state->batch);
@@ -378,6 +380,8 @@ static rn_status read_run(rn_train_state *state, const rn_json *object, const rn
     state->bfloat16 = rn_json_member(object, "bfloat16") != NULL && take_count(&r, "bfloat16", 1) == 1;
     if (rn_json_member(object, "slices") != NULL)
         state->slices = (int32_t)take_count(&r, "slices", RN_TEAM_LIMIT);
+    if (rn_json_member(object, "views") != NULL)
+        state->views = (int32_t)take_count(&r, "views", RN_STATE_VIEWS);
     if (status != RN_OK)
         return rn_fail(message, status, "no memory for the state of the training");
     return r.ok ? RN_OK : rn_fail(message, RN_FORMAT, "the training state does not say which run it is of");

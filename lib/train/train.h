@@ -76,7 +76,7 @@ typedef struct rn_best {
 } rn_best;
 
 /* More than any run has; a file that claims more is refused before it costs much. */
-enum { RN_STATE_PHASES = 1000, RN_STATE_ROWS = 1000000 };
+enum { RN_STATE_PHASES = 1000, RN_STATE_ROWS = 1000000, RN_STATE_VIEWS = 1000 };
 
 typedef struct rn_train_state {
     /* What tells this run from others. */
@@ -84,6 +84,7 @@ typedef struct rn_train_state {
     uint64_t seed, train_photos, valid_photos;
     int32_t batch_size;
     int32_t slices; /* of a batch; 0: none */
+    int32_t views;  /* of a training photo, which epochs take in turn; 0: another in every epoch */
     bool bfloat16;  /* products are of bfloat16 numbers */
     /* How far it is. All phases are complete but perhaps the last; epoch, batch and sums are that one's. */
     rn_phase *phase;

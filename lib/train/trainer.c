@@ -11,10 +11,15 @@
 #include <math.h>
 
 RN_NO_TAIL_PADDING(rn_progress, lr_count);
-RN_NO_TAIL_PADDING(rn_trainer_options, collective);
+RN_NO_TAIL_PADDING(rn_trainer_options, reserved);
 
 static rn_status check_options(const rn_trainer_options *options, const rn_model *model, rn_message *message)
 {
+    if (rn_options_reserved(options->reserved, "rn_trainer_create", message) != RN_OK)
+        return RN_INVALID_ARGUMENT;
+    if (options->views < 0 || options->views > RN_STATE_VIEWS)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "%d views of each photo: 0 to %d are possible",
+                       (int)options->views, (int)RN_STATE_VIEWS);
     if (options->batch_size < 0)
         return rn_fail(message, RN_INVALID_ARGUMENT, "a batch of %d photos makes no sense", options->batch_size);
     if (options->resume != 0 && options->directory == NULL)
@@ -56,7 +61,7 @@ static rn_status make_loaders(rn_trainer *trainer, rn_dataset *train, rn_dataset
     status = rn_loader_create(&trainer->train, train, rn_model_training_pipeline(trainer->model),
                               RN_OPTIONS(rn_loader, .seed = trainer->state.seed, .batch_size = options->batch_size,
                                          .shuffle = 1, .bad_photos = options->bad_photos, .avoid_single = 1,
-                                         .height = (int32_t)height, .width = (int32_t)width));
+                                         .height = (int32_t)height, .width = (int32_t)width, .views = options->views));
 
     if (status != RN_OK)
         return status;
@@ -89,6 +94,7 @@ static rn_status identify_run(rn_trainer *trainer, const rn_dataset *train, cons
     state->bfloat16 = rn_context_wants_pairs(trainer->context, trainer->options.precision);
     state->seed = trainer->options.seed != 0 ? trainer->options.seed : trainer->context->seed;
     state->batch_size = trainer->options.batch_size != 0 ? trainer->options.batch_size : 8;
+    state->views = trainer->options.views;
     state->slices = trainer->options.slices;
     if (state->slices == 0 && trainer->options.collective != NULL)
         state->slices = 8;

@@ -27,7 +27,7 @@ typedef struct recipe {
     const char *pipeline; /* of training and validation */
     const char *frozen;   /* a pattern besides the backbone's parts, or NULL: the whole backbone */
     meddler meddle;
-    int bad_photos, threads;
+    int bad_photos, threads, views;
 } recipe;
 
 static const char small[] = "Resize(8, 8), ToTensor()";
@@ -47,7 +47,7 @@ static void open_run(meddled *m, const recipe *r, const char *photos)
                                                             .seed = 5, .height = 64, .width = 64)));
     else
         run->model = rn_test_network(run->context, rn_dataset_classes(run->train), 5);
-    require_ok(run->context, rn_model_set_pipeline(run->model, r->pipeline));
+    require_ok(run->context, rn_model_set_pipeline(run->model, r->views > 0 ? small : r->pipeline));
     require_ok(run->context, rn_model_set_training_pipeline(run->model, r->pipeline));
 }
 
@@ -62,7 +62,7 @@ static const char *train(const recipe *r, const char *photos, size_t feature_mem
                rn_trainer_create(&m.run.trainer, m.run.model, m.run.train, m.run.valid,
                                  RN_OPTIONS(rn_trainer, .directory = directory, .seed = 7, .batch_size = RUN_BATCH,
                                             .progress = pass_on, .progress_payload = &m, .bad_photos = r->bad_photos,
-                                            .feature_memory = feature_memory)));
+                                            .views = r->views, .feature_memory = feature_memory)));
     if (r->frozen != NULL)
         require_ok(m.run.context, rn_model_freeze(m.run.model, r->frozen));
     else
@@ -154,6 +154,44 @@ static void random_training_photos_are_not_kept(void **state)
     rn_test_run_close(&run);
 }
 
+/* Epochs 0, 2, 4, ... and 1, 3, 5, ... see the same; all of it is kept. */
+static void views_are_kept_each(void **state)
+{
+    const recipe random = { .pipeline = "RandomHorizontalFlip(), Resize(8, 8), ToTensor()", .threads = 1, .views = 2 };
+    const recipe once = { .pipeline = random.pipeline, .threads = 1, .views = 1 };
+    const char *const photos = rn_test_photo_directory();
+    size_t kept, none;
+
+    (void)state;
+    rn_test_same_results(train(&random, photos, 0, &kept), train(&random, photos, RN_FEATURES_NONE, &none));
+    assert_int_equal(kept, RUN_CLASSES * (2 * RUN_TRAIN + RUN_VALID));
+    train(&once, photos, 0, &kept);
+    assert_int_equal(kept, ALL_PHOTOS);
+}
+
+static void another_number_of_views_is_another_run(void **state)
+{
+    const char *const photos = rn_test_photo_directory(), *const directory = rn_test_new_directory();
+    const int views[] = { 3, 0, 2, 3 };
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        rn_test_run run = rn_test_run_open(photos, 7);
+        const rn_status expected = i == 0 || i == 3 ? RN_OK : RN_STATE;
+
+        require_status(
+            run.context,
+            rn_trainer_create(&run.trainer, run.model, run.train, run.valid,
+                              RN_OPTIONS(rn_trainer, .directory = directory, .resume = 1, .views = views[i])),
+            expected);
+        if (expected == RN_OK)
+            require_ok(run.context, rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .epochs = 1)));
+        else
+            assert_non_null(strstr(rn_context_message(run.context), "views"));
+        rn_test_run_close(&run);
+    }
+}
+
 /* ---- what a callback may do between two batches ---------------------------------------------------------------- */
 
 static void unfreeze_all(const rn_progress *progress, rn_test_run *run)
@@ -243,6 +281,8 @@ int main(void)
         cmocka_unit_test(nor_of_the_zoo),
         cmocka_unit_test(dropout_behind_the_frozen_part_draws_the_same),
         cmocka_unit_test(random_training_photos_are_not_kept),
+        cmocka_unit_test(views_are_kept_each),
+        cmocka_unit_test(another_number_of_views_is_another_run),
         cmocka_unit_test(unfreezing_in_an_epoch_reaches_what_was_kept),
         cmocka_unit_test(a_frozen_weight_that_moves_makes_features_anew),
         cmocka_unit_test(photos_are_read_once),
