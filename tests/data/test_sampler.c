@@ -203,6 +203,7 @@ static void senseless_weights_are_refused(void **state)
     require_status(context, rn_loader_create(&loader, dataset, pipeline, &options), RN_INVALID_ARGUMENT);
     options = (rn_loader_options){ .struct_size = sizeof options, .weights = bad[0], .balanced = 1 };
     require_status(context, rn_loader_create(&loader, dataset, pipeline, &options), RN_INVALID_ARGUMENT);
+    options = (rn_loader_options){ .struct_size = sizeof options, .views = -1 };
     require_status(context, rn_loader_create(&loader, dataset, pipeline, &options), RN_INVALID_ARGUMENT);
     rn_pipeline_destroy(pipeline);
     rn_dataset_destroy(dataset);
