@@ -89,7 +89,7 @@ RN_API rn_status rn_evaluation_photo(rn_evaluated_photo *photo, const rn_evaluat
 RN_API size_t rn_evaluation_mistake_count(const rn_evaluation_result *result);
 RN_API size_t rn_evaluation_mistake(const rn_evaluation_result *result, size_t rank);
 
-/* ---- all of them --------------------------------------------------------------------------------------------------- */
+/* ---- all of them ------------------------------------------------------------------------------------------------ */
 
 /* The part of the photos whose label is among the k most probable classes (of equals the first): 1 gives the accuracy.
  * As sklearn.metrics.top_k_accuracy_score where no two are equal. NaN for k < 1. */

@@ -31,8 +31,8 @@ typedef struct rn_report_options {
     size_t struct_size;
     const char *title;     /* NULL: "Training report" */
     const char *directory; /* of a run: curves from its history.jsonl, settings and how far it is from its
-                               last.safetensors, seconds and rates from its times.jsonl, as far as they are there. A loop
-                               of one's own that writes lines like the trainer's (below) has its curves, too */
+                               last.safetensors, seconds and rates from its times.jsonl, as far as they are there. A
+                               loop of one's own that writes lines like the trainer's (below) has its curves, too */
     const rn_model *model; /* its summary, preprocessing and names of classes */
     const rn_evaluation_result *evaluation; /* scores, confusions, photos */
     size_t picture_bytes; /* how much of the file pictures may take; 0: 1,048,576. Those that do not fit are left out,
@@ -45,7 +45,7 @@ typedef struct rn_report_options {
  * Writes a report of what it is given. A section whose source is not given is left out.
  *
  * history.jsonl is one JSON object a line: "phase" (text), "epoch" (from 0), and any of "train_loss", "train_accuracy",
- * "valid_loss", "valid_accuracy", "lr"; "best": 1 marks the best so far. times.jsonl has lines with "phase", "epoch" and
+ * "valid_loss", "valid_accuracy", "lr"; "best": 1 marks the best so far. times.jsonl has lines with "phase", "epoch",
  * "seconds", "images_per_second".
  *
  * Apart from pictures the page stays below 4 MiB, whatever the names (a thousand classes and ten thousand confusions

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Photos with what they were taken for: the surest mistakes, and a grid from the whole dataset as the tutorial shows it,
+ * Photos with what they were taken for: the surest mistakes, and a grid from the whole dataset as the tutorial has it,
  * in green and red, and with a mark for who does not see the two apart. Pictures are squares out of the middle, as they
  * lie in their files, and are part of the page until they fill its budget.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* libjpeg-turbo as an encoder. It has no memory for one picture in a thousand at worst: its errors come back by longjmp
- * and end here. */
+/* JPEG by libjpeg-turbo. Its errors, of which only a lack of memory is possible here, come back by longjmp and end
+ * here. */
 #include "report/thumbnail.h"
 
 #include <setjmp.h>

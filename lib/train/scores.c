@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is counted of the answers for a dataset: confusions, scores of classes, mistakes. The matrix is kept as its cells
- * that are not 0, so that a thousand classes cost no more than the photos there are. Definitions are scikit-learn's
- * (https://scikit-learn.org/stable/modules/model_evaluation.html).
+ * What is counted of the answers for a dataset: confusions, scores of classes, mistakes. The matrix is kept as its
+ * cells that are not 0, so that a thousand classes cost no more than the photos there are. Definitions are
+ * scikit-learn's (https://scikit-learn.org/stable/modules/model_evaluation.html).
  */
 #include "train/evaluation.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * times.jsonl: how long each epoch took. Clocks never give the same twice, so times stand beside history.jsonl, which has
- * the same bytes after a resume. An epoch that a run had to train again has two lines, of which the last counts.
+ * times.jsonl: how long each epoch took. Clocks never give the same twice, so times stand beside history.jsonl, which
+ * has the same bytes after a resume. An epoch that a run had to train again has two lines, of which the last counts.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "train/train.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Test-time augmentation: K loaders, each in an epoch of its own and so with draws of its own, run side by side, so that
- * memory grows with the batch and not with the dataset. With one view the loss is rn_cross_entropy's, to the bit.
+ * Test-time augmentation: K loaders, each in an epoch of its own and so with draws of its own, run side by side, so
+ * that memory grows with the batch and not with the dataset. With one view the loss is rn_cross_entropy's, to the bit.
  */
 #include "train/views.h"
 
