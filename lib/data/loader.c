@@ -9,70 +9,11 @@
  * from a cache of its thread; all else is allocated when the loader is made.
  */
 #include "base/options.h"
-#include "data/dataset.h"
-#include "data/sample.h"
-#include "data/sampler.h"
-#include "tensor/tensor.h"
+#include "data/loader.h"
 
 #include <string.h>
 
 RN_NO_TAIL_PADDING(rn_loader_options, views);
-
-/* What became of one sample of the group. */
-typedef struct sample {
-    size_t index;    /* in the dataset */
-    size_t place;    /* in the epoch */
-    size_t position; /* in the batch */
-    rn_status status;
-    bool known; /* not read */
-} sample;
-
-struct rn_batch {
-    rn_tensor *images, *labels; /* windows into the group, moved from batch to batch */
-    size_t size;
-    size_t number, positions; /* which batch of the epoch, and its samples before bad photos were left out */
-    const sample *samples;
-};
-
-struct rn_loader {
-    rn_context *context; /* retained */
-    rn_dataset *dataset; /* retained */
-    rn_pipeline *pipeline;
-    rn_loader_options options;
-    int32_t height, width;
-    rn_sampler sampler;
-    size_t *order; /* of the epoch */
-    uint64_t epoch;
-    bool started;
-    size_t batches;                /* of an epoch */
-    size_t next;                   /* batch to hand out */
-    size_t group_batches;          /* batches of a group */
-    size_t group_begin, group_end; /* batches decoded */
-    rn_storage *floats;
-    int64_t *labels;
-    sample *samples;         /* of the group; those of a batch begin at its first slot */
-    rn_message *messages;    /* one a thread would mix samples up: one a sample of the group */
-    rn_decoder *decoders;    /* one a thread */
-    rn_known_function known; /* or NULL */
-    const void *known_payload;
-    rn_share_function share; /* or NULL */
-    const void *share_payload;
-    size_t skipped;
-    rn_batch batch, part;
-};
-
-/* ---- batches and slots ----------------------------------------------------------------------------------------- */
-
-static size_t batch_begin(const rn_loader *loader, size_t batch)
-{
-    return batch * (size_t)loader->options.batch_size;
-}
-
-/* The last batch may take a lone sample more. */
-static size_t batch_end(const rn_loader *loader, size_t batch)
-{
-    return batch + 1 == loader->batches ? loader->sampler.length : batch_begin(loader, batch + 1);
-}
 
 static size_t count_batches(const rn_loader *loader)
 {
@@ -82,161 +23,7 @@ static size_t count_batches(const rn_loader *loader)
     return loader->options.avoid_single && batches > 1 && count % size == 1 ? batches - 1 : batches;
 }
 
-static size_t image_floats(const rn_loader *loader)
-{
-    return (size_t)loader->height * (size_t)loader->width * 3;
-}
-
-static float *slot_floats(const rn_loader *loader, size_t slot)
-{
-    return (float *)loader->floats->memory + slot * image_floats(loader);
-}
-
-/* The batch that a place in the epoch's order is of. */
-static size_t batch_at(const rn_loader *loader, size_t place)
-{
-    const size_t batch = place / (size_t)loader->options.batch_size;
-
-    return batch < loader->batches ? batch : loader->batches - 1;
-}
-
-/* Nobody needs the sample's picture: what becomes of it is known, or it is another process's. */
-static bool is_passed_over(const rn_loader *loader, size_t slot)
-{
-    const sample *const s = &loader->samples[slot];
-
-    if (loader->share != NULL) {
-        const size_t batch = batch_at(loader, batch_begin(loader, loader->group_begin) + slot);
-
-        if (!loader->share(batch, s->position, batch_end(loader, batch) - batch_begin(loader, batch),
-                           loader->share_payload))
-            return true;
-    }
-    return loader->known != NULL && loader->known(s->index, loader->known_payload);
-}
-
-/* ---- decoding -------------------------------------------------------------------------------------------------- */
-
-/* What augmentation is drawn for: a sample that comes several times is not to look the same each time. */
-static uint64_t draw_of(const rn_loader *loader, const sample *s)
-{
-    return loader->sampler.sums != NULL ? s->place : s->index;
-}
-
-static uint64_t epoch_of_draws(const rn_loader *loader)
-{
-    return loader->options.views > 0 ? loader->epoch % (uint64_t)loader->options.views : loader->epoch;
-}
-
-static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thread)
-{
-    const rn_loader *const loader = payload;
-    rn_decoder *const decoder = &loader->decoders[thread];
-
-    rn_decoder_begin(decoder, loader->context);
-    decoder->bench.max_pixels = loader->options.max_pixels;
-    rn_pipeline_draft(loader->pipeline, &decoder->bench.draft_height, &decoder->bench.draft_width);
-    for (int64_t slot = begin; slot < end; slot++) {
-        sample *const s = &loader->samples[slot];
-        const rn_photo *const photo = &loader->dataset->photo[s->index];
-        const rn_sample_source source = { .name = photo->name,
-                                          .read = loader->dataset->read,
-                                          .payload = loader->dataset->payload,
-                                          .index = photo->index,
-                                          .pipeline = loader->pipeline,
-                                          .draw = { loader->options.seed, epoch_of_draws(loader), draw_of(loader, s) },
-                                          .height = loader->height,
-                                          .width = loader->width };
-
-        s->known = is_passed_over(loader, (size_t)slot);
-        s->status = s->known
-                        ? RN_OK
-                        : rn_sample_load(slot_floats(loader, (size_t)slot), decoder, &source, &loader->messages[slot]);
-        loader->labels[slot] = photo->label;
-    }
-}
-
-/* What torchvision would have made of them is white but for the darkest 1/256: worth a word, once a dataset. */
-static void say_deep_greys(const rn_loader *loader)
-{
-    rn_dataset *const whole = loader->dataset->parent != NULL ? loader->dataset->parent : loader->dataset;
-
-    for (int32_t i = 0; i < loader->context->pool.threads && !whole->said_deep_grey; i++) {
-        if (!loader->decoders[i].saw_deep_grey)
-            continue;
-        whole->said_deep_grey = true;
-        rn_context_log(loader->context, RN_LOG_WARNING,
-                       "pictures of 16-bit greys are read by their upper bytes; Pillow's convert('RGB') cuts them off "
-                       "at 255, so that torchvision sees them nearly white");
-    }
-}
-
-static void decode_group(rn_loader *loader)
-{
-    const size_t end = loader->next + loader->group_batches;
-    size_t first, count;
-
-    loader->group_begin = loader->next;
-    loader->group_end = end < loader->batches ? end : loader->batches;
-    first = batch_begin(loader, loader->group_begin);
-    count = batch_end(loader, loader->group_end - 1) - first;
-    for (size_t slot = 0; slot < count; slot++) {
-        const size_t place = first + slot;
-
-        loader->samples[slot] = (sample){ .index = loader->order[place],
-                                          .place = place,
-                                          .position = place - batch_begin(loader, batch_at(loader, place)) };
-    }
-    rn_parallel(&loader->context->pool, (int64_t)count, load_samples, loader);
-    say_deep_greys(loader);
-}
-
 /* ---- life ------------------------------------------------------------------------------------------------------ */
-
-/* The tensors of a batch, which are moved over the group's slots. */
-static rn_status make_windows(rn_batch *batch, const rn_loader *loader)
-{
-    const int64_t shape[4] = { 1, 3, loader->height, loader->width };
-    rn_status status;
-
-    status = rn_tensor_over(&batch->images, loader->floats, loader->floats->memory, RN_FLOAT32, 4, shape, NULL,
-                            RN_CHANNELS_LAST);
-    if (status == RN_OK)
-        status = rn_tensor_wrap(&batch->labels, loader->context, RN_INT64, 1, shape, RN_ROW_MAJOR, loader->labels,
-                                sizeof *loader->labels);
-    if (status != RN_OK) {
-        rn_tensor_destroy(batch->images);
-        batch->images = NULL;
-    }
-    return status;
-}
-
-static rn_status allocate_group(rn_loader *loader)
-{
-    const rn_allocator *const allocator = &loader->context->allocator;
-    const size_t batch = (size_t)loader->options.batch_size, threads = (size_t)loader->context->pool.threads;
-    const size_t ahead = 4 * threads > batch ? 4 * threads : batch;
-    size_t slots, nbytes;
-    rn_status status;
-
-    loader->group_batches = (ahead + batch - 1) / batch;
-    slots = loader->group_batches * batch + 1;
-    slots = slots < loader->sampler.length ? slots : loader->sampler.length;
-    if (!rn_size_multiply(&nbytes, slots, image_floats(loader) * sizeof(float)))
-        return rn_fail(&loader->context->message, RN_NO_MEMORY, "batches of this size do not fit the address space");
-    status = rn_storage_allocate(&loader->floats, loader->context, nbytes);
-    if (status != RN_OK)
-        return status;
-    loader->labels = rn_allocate_zeroed(allocator, slots, sizeof *loader->labels);
-    loader->samples = rn_allocate_zeroed(allocator, slots, sizeof *loader->samples);
-    loader->messages = rn_allocate_zeroed(allocator, slots, sizeof *loader->messages);
-    loader->order = rn_allocate_array(allocator, loader->sampler.length, sizeof *loader->order);
-    loader->decoders = rn_allocate_zeroed(allocator, threads, sizeof *loader->decoders);
-    if (loader->labels == NULL || loader->samples == NULL || loader->messages == NULL || loader->order == NULL ||
-        loader->decoders == NULL)
-        return rn_fail(&loader->context->message, RN_NO_MEMORY, "no memory for a loader");
-    return make_windows(&loader->batch, loader);
-}
 
 static rn_status check_options(rn_loader_options *options, rn_context *context)
 {
@@ -311,7 +98,7 @@ rn_status rn_loader_create(rn_loader **loader, rn_dataset *dataset, const rn_pip
     if (status == RN_OK)
         status = rn_pipeline_copy(&made->pipeline, pipeline, context);
     if (status == RN_OK)
-        status = allocate_group(made);
+        status = rn_group_allocate(made);
     if (status != RN_OK) {
         rn_loader_destroy(made);
         return status;
@@ -329,18 +116,7 @@ void rn_loader_destroy(rn_loader *loader)
     rn_context *const context = loader->context;
     const rn_allocator *const allocator = &context->allocator;
 
-    for (int32_t i = 0; loader->decoders != NULL && i < context->pool.threads; i++)
-        rn_decoder_end(&loader->decoders[i]);
-    rn_release(allocator, loader->decoders);
-    rn_tensor_destroy(loader->batch.images);
-    rn_tensor_destroy(loader->batch.labels);
-    rn_tensor_destroy(loader->part.images);
-    rn_tensor_destroy(loader->part.labels);
-    rn_storage_release(loader->floats);
-    rn_release(allocator, loader->labels);
-    rn_release(allocator, loader->samples);
-    rn_release(allocator, loader->messages);
-    rn_release(allocator, loader->order);
+    rn_group_release(loader);
     rn_sampler_release(&loader->sampler, allocator);
     rn_pipeline_destroy(loader->pipeline);
     rn_dataset_destroy(loader->dataset);
@@ -400,24 +176,14 @@ static size_t skip_bad_photos(rn_loader *loader, size_t first, size_t count)
             continue;
         }
         if (kept != i) {
-            memcpy(slot_floats(loader, kept), slot_floats(loader, i), image_floats(loader) * sizeof(float));
+            memcpy(rn_group_floats(loader, kept), rn_group_floats(loader, i),
+                   rn_group_image_floats(loader) * sizeof(float));
             loader->labels[kept] = loader->labels[i];
             loader->samples[kept] = loader->samples[i];
         }
         kept++;
     }
     return kept - first;
-}
-
-/* The batch is the `count` slots from `first` on. */
-static void show_slots(rn_batch *batch, const rn_loader *loader, size_t first, size_t count)
-{
-    batch->size = count;
-    batch->samples = loader->samples + first;
-    batch->images->data = (char *)(void *)slot_floats(loader, first);
-    batch->images->shape[0] = (int64_t)count;
-    batch->labels->data = (char *)(void *)(loader->labels + first);
-    batch->labels->shape[0] = (int64_t)count;
 }
 
 rn_status rn_loader_next(const rn_batch **batch, rn_loader *loader)
@@ -434,9 +200,9 @@ rn_status rn_loader_next(const rn_batch **batch, rn_loader *loader)
         if (loader->next == loader->batches)
             return RN_END;
         if (loader->next < loader->group_begin || loader->next >= loader->group_end)
-            decode_group(loader);
-        first = batch_begin(loader, loader->next) - batch_begin(loader, loader->group_begin);
-        count = batch_end(loader, loader->next) - batch_begin(loader, loader->next);
+            rn_group_decode(loader);
+        first = rn_group_batch_begin(loader, loader->next) - rn_group_batch_begin(loader, loader->group_begin);
+        count = rn_group_batch_end(loader, loader->next) - rn_group_batch_begin(loader, loader->next);
         status = report_failure(loader, first, count);
         if (status != RN_OK)
             return status;
@@ -444,25 +210,10 @@ rn_status rn_loader_next(const rn_batch **batch, rn_loader *loader)
         loader->next++;
     } while (count == 0 && loader->share == NULL);
     loader->batch.number = loader->next - 1;
-    loader->batch.positions = batch_end(loader, loader->batch.number) - batch_begin(loader, loader->batch.number);
-    show_slots(&loader->batch, loader, first, count);
+    loader->batch.positions =
+        rn_group_batch_end(loader, loader->batch.number) - rn_group_batch_begin(loader, loader->batch.number);
+    rn_group_show(&loader->batch, loader, first, count);
     *batch = &loader->batch;
-    return RN_OK;
-}
-
-rn_status rn_loader_part(const rn_batch **part, rn_loader *loader, size_t begin, size_t count)
-{
-    rn_status status = RN_OK;
-
-    *part = NULL;
-    if (loader->part.images == NULL)
-        status = make_windows(&loader->part, loader);
-    if (status != RN_OK)
-        return status;
-    loader->part.number = loader->batch.number;
-    loader->part.positions = loader->batch.positions;
-    show_slots(&loader->part, loader, (size_t)(loader->batch.samples - loader->samples) + begin, count);
-    *part = &loader->part;
     return RN_OK;
 }
 
@@ -478,74 +229,4 @@ void rn_loader_set_known(rn_loader *loader, rn_known_function known, const void 
     loader->known = known;
     loader->known_payload = payload;
     loader->group_begin = loader->group_end = 0; /* who knows less now needs pictures that were passed over */
-}
-
-size_t rn_loader_views(const rn_loader *loader)
-{
-    return loader->options.views > 0 ? (size_t)loader->options.views : 1;
-}
-
-size_t rn_loader_view(const rn_loader *loader)
-{
-    return loader->options.views > 0 ? (size_t)epoch_of_draws(loader) : 0;
-}
-
-const rn_dataset *rn_loader_dataset(const rn_loader *loader)
-{
-    return loader->dataset;
-}
-
-const rn_pipeline *rn_loader_pipeline(const rn_loader *loader)
-{
-    return loader->pipeline;
-}
-
-bool rn_batch_was_read(const rn_batch *batch, size_t index)
-{
-    return !batch->samples[index].known;
-}
-
-size_t rn_batch_number(const rn_batch *batch)
-{
-    return batch->number;
-}
-
-size_t rn_batch_positions(const rn_batch *batch)
-{
-    return batch->positions;
-}
-
-size_t rn_batch_position(const rn_batch *batch, size_t index)
-{
-    return batch->samples[index].position;
-}
-
-size_t rn_loader_skipped(const rn_loader *loader)
-{
-    return loader == NULL ? 0 : loader->skipped;
-}
-
-size_t rn_loader_batches(const rn_loader *loader)
-{
-    return loader == NULL ? 0 : loader->batches;
-}
-
-const rn_tensor *rn_batch_images(const rn_batch *batch)
-{
-    return batch == NULL ? NULL : batch->images;
-}
-
-const rn_tensor *rn_batch_labels(const rn_batch *batch)
-{
-    return batch == NULL ? NULL : batch->labels;
-}
-
-size_t rn_batch_size(const rn_batch *batch)
-{
-    return batch == NULL ? 0 : batch->size;
-}
-
-size_t rn_batch_sample(const rn_batch *batch, size_t index)
-{
-    return batch == NULL || index >= batch->size ? SIZE_MAX : batch->samples[index].index;
 }

@@ -27,13 +27,12 @@ static rn_status check(const rn_loader_options *o, rn_message *message)
 static rn_status balance(double *weights, const rn_dataset *dataset)
 {
     const rn_allocator *const allocator = &dataset->context->allocator;
-    size_t *const counts = rn_allocate_zeroed(allocator, rn_classes_count(dataset->classes), sizeof *counts);
+    const size_t classes = rn_classes_count(dataset->classes);
+    size_t *const counts = rn_allocate_array(allocator, classes, sizeof *counts);
 
     if (counts == NULL)
-        return rn_fail(&dataset->context->message, RN_NO_MEMORY, "no memory to count %zu classes",
-                       rn_classes_count(dataset->classes));
-    for (size_t i = 0; i < dataset->count; i++)
-        counts[dataset->photo[i].label]++;
+        return rn_fail(&dataset->context->message, RN_NO_MEMORY, "no memory to count %zu classes", classes);
+    rn_dataset_class_counts(counts, classes, dataset);
     for (size_t i = 0; i < dataset->count; i++)
         weights[i] = 1.0 / (double)counts[dataset->photo[i].label];
     rn_release(allocator, counts);

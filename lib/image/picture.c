@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * From tensors back to pictures, and pictures as PNG files. Each row of a PNG is filtered in the way whose bytes, as
- * signed numbers, have the least sum of magnitudes, the heuristic of the specification (PNG, 3rd edition, 12.7), then
- * deflated by zlib.
- */
+/* From tensors back to pictures, and pictures as PNG files. */
 #include "base/file.h"
 #include "image/image.h"
 #include "image/pipeline.h"
+#include "image/png.h"
 #include "tensor/tensor.h"
-
-#include <string.h>
-#include <zlib.h>
 
 /* ---- a tensor's picture ------------------------------------------------------------------------------------------ */
 
@@ -74,110 +68,12 @@ rn_status rn_image_from_tensor(rn_image **image, rn_context *context, const rn_t
     return RN_OK;
 }
 
-/* ---- PNG --------------------------------------------------------------------------------------------------------- */
+/* ---- a file ------------------------------------------------------------------------------------------------------ */
 
-enum { FILTERS = 5, PIXEL = 3 };
-
-/* The one of left, above and upper left that is nearest to left + above - upper left. */
-static int32_t paeth(int32_t left, int32_t above, int32_t corner)
+/* An error stays in the file until it is committed. */
+static void write_bytes(const void *bytes, size_t nbytes, void *file)
 {
-    const int32_t to_left = above - corner, to_above = left - corner, to_corner = to_left + to_above;
-    const int32_t a = to_left < 0 ? -to_left : to_left, b = to_above < 0 ? -to_above : to_above,
-                  c = to_corner < 0 ? -to_corner : to_corner;
-
-    return a <= b && a <= c ? left : b <= c ? above : corner;
-}
-
-/* A row as filter `kind` has it; gives the sum of magnitudes. */
-static uint64_t filter_row(uint8_t *to, int kind, const uint8_t *row, const uint8_t *previous, size_t nbytes)
-{
-    uint64_t sum = 0;
-
-    for (size_t i = 0; i < nbytes; i++) {
-        const int32_t left = i >= PIXEL ? row[i - PIXEL] : 0, above = previous != NULL ? previous[i] : 0,
-                      corner = i >= PIXEL && previous != NULL ? previous[i - PIXEL] : 0;
-        const int32_t guess[FILTERS] = { 0, left, above, (left + above) / 2, paeth(left, above, corner) };
-
-        to[i] = (uint8_t)(row[i] - guess[kind]);
-        sum += to[i] < 128 ? to[i] : 256u - to[i];
-    }
-    return sum;
-}
-
-/* The filter's number, then the row; `scratch` has room for a row. */
-static void choose_filter(uint8_t *to, uint8_t *scratch, const uint8_t *row, const uint8_t *previous, size_t nbytes)
-{
-    uint64_t least = UINT64_MAX;
-
-    for (int kind = 0; kind < FILTERS; kind++) {
-        const uint64_t sum = filter_row(scratch, kind, row, previous, nbytes);
-
-        if (sum >= least)
-            continue;
-        least = sum;
-        to[0] = (uint8_t)kind;
-        memcpy(to + 1, scratch, nbytes);
-    }
-}
-
-static void put_32(uint8_t *to, uint32_t value)
-{
-    for (int i = 0; i < 4; i++)
-        to[i] = (uint8_t)(value >> (24 - 8 * i));
-}
-
-static void write_chunk(rn_replacement *file, const char *type, const uint8_t *data, size_t nbytes)
-{
-    uint8_t head[8], check[4];
-
-    put_32(head, (uint32_t)nbytes);
-    memcpy(head + 4, type, 4);
-    put_32(check, (uint32_t)crc32(crc32(0, head + 4, 4), data, (uInt)nbytes));
-    rn_file_replace_write(file, head, sizeof head);
-    rn_file_replace_write(file, data, nbytes);
-    rn_file_replace_write(file, check, sizeof check);
-}
-
-/* Deflates all rows into chunks of a buffer each; an error stays in the file. False: zlib has no memory. */
-static bool write_rows(rn_replacement *file, const rn_pixels *pixels, uint8_t *line, uint8_t *scratch)
-{
-    const size_t nbytes = (size_t)pixels->width * PIXEL;
-    uint8_t part[4096];
-    z_stream stream = { .next_out = part, .avail_out = sizeof part };
-    bool fits = deflateInit(&stream, Z_DEFAULT_COMPRESSION) == Z_OK;
-
-    for (int32_t y = 0; y <= pixels->height && fits; y++) {
-        const bool is_end = y == pixels->height;
-        const uint8_t *const row = pixels->rgb + (size_t)(is_end ? 0 : y) * nbytes;
-        int answer = Z_OK;
-
-        if (!is_end)
-            choose_filter(line, scratch, row, y > 0 ? row - nbytes : NULL, nbytes);
-        stream.next_in = line;
-        stream.avail_in = is_end ? 0 : (uInt)(nbytes + 1);
-        do {
-            answer = deflate(&stream, is_end ? Z_FINISH : Z_NO_FLUSH);
-            if (stream.avail_out == 0 || answer == Z_STREAM_END) {
-                write_chunk(file, "IDAT", part, sizeof part - stream.avail_out);
-                stream.next_out = part;
-                stream.avail_out = sizeof part;
-            }
-            fits = answer == Z_OK || answer == Z_STREAM_END || answer == Z_BUF_ERROR;
-        } while (fits && (is_end ? answer != Z_STREAM_END : stream.avail_in > 0));
-    }
-    deflateEnd(&stream);
-    return fits;
-}
-
-static void write_head(rn_replacement *file, const rn_pixels *pixels)
-{
-    static const uint8_t signature[8] = { 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n' };
-    uint8_t head[13] = { [8] = 8, [9] = 2 }; /* 8 bits; red, green, blue */
-
-    put_32(head, (uint32_t)pixels->width);
-    put_32(head + 4, (uint32_t)pixels->height);
-    rn_file_replace_write(file, signature, sizeof signature);
-    write_chunk(file, "IHDR", head, sizeof head);
+    rn_file_replace_write(file, bytes, nbytes);
 }
 
 rn_status rn_image_write_png(const rn_image *image, const char *path)
@@ -185,8 +81,7 @@ rn_status rn_image_write_png(const rn_image *image, const char *path)
     rn_replacement *file;
     rn_message *message;
     const rn_allocator *allocator;
-    uint8_t *lines;
-    size_t line;
+    uint8_t *rows;
     rn_status status;
 
     if (image == NULL)
@@ -195,21 +90,18 @@ rn_status rn_image_write_png(const rn_image *image, const char *path)
     allocator = &image->context->allocator;
     if (path == NULL)
         return rn_fail(message, RN_INVALID_ARGUMENT, "rn_image_write_png: path is NULL");
-    line = (size_t)image->pixels.width * PIXEL + 1;
-    lines = rn_allocate_array(allocator, 2, line);
-    if (lines == NULL)
+    rows = rn_allocate_array(allocator, 2, rn_png_row_bytes(image->pixels.width));
+    if (rows == NULL)
         return rn_fail(message, RN_NO_MEMORY, "%s: no memory for a row", path);
     status = rn_file_replace_begin(&file, allocator, path, message);
     if (status == RN_OK) {
-        write_head(file, &image->pixels);
-        if (write_rows(file, &image->pixels, lines, lines + line)) {
-            write_chunk(file, "IEND", lines, 0);
+        if (rn_png_write(image->pixels.rgb, image->pixels.width, image->pixels.height, rows, write_bytes, file)) {
             status = rn_file_replace_commit(file, message);
         } else {
             rn_file_replace_abandon(file);
             status = rn_fail(message, RN_NO_MEMORY, "%s: no memory to write it", path);
         }
     }
-    rn_release(allocator, lines);
+    rn_release(allocator, rows);
     return status;
 }

@@ -252,6 +252,17 @@ float *rn_parameters_gradient_floats(const rn_parameters *parameters, size_t ind
     return entry != NULL && entry->gradient != NULL ? (float *)(void *)entry->gradient->data : NULL;
 }
 
+void rn_parameters_scale_gradients(rn_parameters *parameters, float factor)
+{
+    for (size_t i = 0; i < parameters->count; i++) {
+        const rn_parameter *const entry = &parameters->entry[i];
+        float *const gradient = entry->has_gradient ? rn_parameters_gradient_floats(parameters, i) : NULL;
+
+        for (int64_t k = 0; gradient != NULL && k < entry->count; k++)
+            gradient[k] *= factor;
+    }
+}
+
 const rn_tensor *rn_parameters_gradient(const rn_parameters *parameters, size_t index)
 {
     const rn_parameter *const entry = entry_at(parameters, index);

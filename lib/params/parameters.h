@@ -84,6 +84,8 @@ void rn_parameters_written(rn_parameters *parameters, size_t index);
  */
 rn_status rn_parameters_gradients_ready(rn_parameters *parameters);
 float *rn_parameters_gradient_floats(const rn_parameters *parameters, size_t index);
+/* Multiplies all gradients that there are. */
+void rn_parameters_scale_gradients(rn_parameters *parameters, float factor);
 
 /* True if the pattern matches the name or a leading part of it up to a dot (model.h, Freezing). */
 bool rn_name_matches(const char *pattern, const char *name);

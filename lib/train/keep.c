@@ -11,27 +11,6 @@
 
 #include "base/json.h"
 
-static rn_status best_to_memory(rn_trainer *trainer)
-{
-    const rn_parameters *parameters = rn_model_parameters(trainer->model);
-    const size_t count = rn_parameters_count(parameters);
-    rn_status status = RN_OK;
-
-    if (trainer->best_values == NULL)
-        trainer->best_values = rn_allocate_zeroed(&trainer->context->allocator, count, sizeof *trainer->best_values);
-    if (trainer->best_values == NULL)
-        return rn_fail(&trainer->context->message, RN_NO_MEMORY, "no memory for a copy of the best weights");
-    for (size_t i = 0; i < count && status == RN_OK; i++) {
-        const rn_tensor *value = rn_parameters_value(parameters, i);
-
-        if (trainer->best_values[i] == NULL)
-            status = rn_tensor_convert(&trainer->best_values[i], value, rn_tensor_dtype(value), RN_ROW_MAJOR);
-        else
-            status = rn_tensor_copy(trainer->best_values[i], value);
-    }
-    return status;
-}
-
 static rn_status write_best(const rn_trainer *trainer)
 {
     char *text;
@@ -47,18 +26,8 @@ rn_status rn_trainer_keep_best(rn_trainer *trainer)
 {
     trainer->state.best.id = rn_weights_id(trainer->model);
     if (trainer->directory == NULL)
-        return best_to_memory(trainer);
+        return rn_values_keep(&trainer->best_values, trainer->model);
     return rn_team_agree(&trainer->team, rn_team_leads(&trainer->team) ? write_best(trainer) : RN_OK);
-}
-
-static rn_status best_from_memory(rn_trainer *trainer)
-{
-    rn_parameters *parameters = rn_model_parameters(trainer->model);
-    rn_status status = RN_OK;
-
-    for (size_t i = 0; i < rn_parameters_count(parameters) && status == RN_OK; i++)
-        status = rn_parameters_write(parameters, i, trainer->best_values[i]);
-    return status;
 }
 
 rn_status rn_trainer_read_best(const rn_trainer *trainer)
@@ -83,7 +52,7 @@ rn_status rn_trainer_load_best(rn_trainer *trainer)
     rn_status status;
 
     if (trainer->directory == NULL)
-        return best_from_memory(trainer);
+        return rn_values_put_back(trainer->model, trainer->best_values);
     status = rn_team_agree(&trainer->team, rn_team_leads(&trainer->team) ? rn_trainer_read_best(trainer) : RN_OK);
     return status == RN_OK ? rn_share_values(&trainer->team, trainer->model) : status;
 }

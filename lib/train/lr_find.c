@@ -25,28 +25,16 @@ typedef struct kept {
 
 static rn_status keep(kept *k, rn_trainer *trainer)
 {
-    const rn_parameters *const parameters = rn_model_parameters(trainer->model);
-    rn_status status = RN_OK;
-
     *k = (kept){ trainer->optimizer, trainer->scheduler, trainer->state.sums, NULL };
     rn_trainer_drop_sessions(trainer);
     trainer->optimizer = NULL;
     trainer->scheduler = NULL;
-    k->values = rn_allocate_zeroed(&trainer->context->allocator, parameters->count, sizeof *k->values);
-    if (k->values == NULL)
-        return rn_fail(&trainer->context->message, RN_NO_MEMORY, "no memory for a copy of the weights");
-    for (size_t i = 0; status == RN_OK && i < parameters->count; i++) {
-        const rn_tensor *const value = rn_parameters_value(parameters, i);
-
-        status = rn_tensor_convert(&k->values[i], value, rn_tensor_dtype(value), RN_ROW_MAJOR);
-    }
-    return status;
+    return rn_values_keep(&k->values, trainer->model);
 }
 
 /* Gives back `status`, or what went wrong here. `changed`: the weights may have been. */
 static rn_status put_back(kept *k, rn_trainer *trainer, bool changed, rn_status status)
 {
-    rn_parameters *const parameters = rn_model_parameters(trainer->model);
     const rn_message why = trainer->context->message;
 
     rn_trainer_drop_sessions(trainer); /* first: one may stand between forward and backward */
@@ -54,16 +42,12 @@ static rn_status put_back(kept *k, rn_trainer *trainer, bool changed, rn_status 
     trainer->optimizer = k->optimizer;
     trainer->scheduler = k->scheduler;
     trainer->state.sums = k->sums;
-    rn_parameters_clear_gradients(parameters);
-    for (size_t i = 0; k->values != NULL && i < parameters->count; i++) {
-        if (changed && rn_parameters_write(parameters, i, k->values[i]) != RN_OK) {
-            trainer->failed = true; /* the weights are not those of the state */
-            changed = false;
-            status = status == RN_OK ? RN_NO_MEMORY : status;
-        }
-        rn_tensor_destroy(k->values[i]);
+    rn_parameters_clear_gradients(rn_model_parameters(trainer->model));
+    if (changed && rn_values_put_back(trainer->model, k->values) != RN_OK) {
+        trainer->failed = true; /* the weights are not those of the state */
+        status = status == RN_OK ? RN_NO_MEMORY : status;
     }
-    rn_release(&trainer->context->allocator, k->values);
+    rn_values_release(k->values, trainer->model);
     if (status != RN_OK && !trainer->failed)
         trainer->context->message = why;
     return status;
@@ -179,10 +163,7 @@ static rn_status find(rn_lr_finding *finding, rn_fit *f, const rn_phase *wanted,
                                      : rn_fail(&trainer->context->message, RN_NO_MEMORY, "no memory for a curve");
 
     if (status == RN_OK)
-        status = rn_session_create(&trainer->training, trainer->context, trainer->model,
-                                   RN_OPTIONS(rn_session, .mode = RN_TRAIN, .seed = trainer->state.seed,
-                                              .precision = trainer->options.precision,
-                                              .memory_limit = trainer->options.memory_limit));
+        status = rn_trainer_make_session(&trainer->training, trainer, RN_TRAIN, NULL, NULL);
     if (status == RN_OK)
         status = rn_fit_take_class_weights(f);
     if (status == RN_OK)

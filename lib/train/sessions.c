@@ -22,8 +22,8 @@ void rn_trainer_drop_sessions(rn_trainer *trainer)
     trainer->frozen = trainer->training = trainer->inference = NULL;
 }
 
-static rn_status make_session(rn_session **session, const rn_trainer *trainer, rn_mode mode, const char *input,
-                              const char *output)
+rn_status rn_trainer_make_session(rn_session **session, const rn_trainer *trainer, rn_mode mode, const char *input,
+                                  const char *output)
 {
     return rn_session_create(session, trainer->context, trainer->model,
                              RN_OPTIONS(rn_session, .mode = mode, .seed = trainer->state.seed, .input = input,
@@ -36,7 +36,7 @@ static rn_status make_session(rn_session **session, const rn_trainer *trainer, r
 static rn_status make_halves(rn_trainer *trainer, const char *layer)
 {
     const bool repeats = trainer->state.views > 0 || !rn_pipeline_is_random(rn_loader_pipeline(trainer->train));
-    rn_status status = make_session(&trainer->frozen, trainer, RN_INFER, NULL, layer);
+    rn_status status = rn_trainer_make_session(&trainer->frozen, trainer, RN_INFER, NULL, layer);
 
     trainer->feature_budget =
         trainer->options.feature_memory != 0 ? trainer->options.feature_memory : (size_t)FEATURE_MEMORY;
@@ -47,9 +47,9 @@ static rn_status make_halves(rn_trainer *trainer, const char *layer)
         status = rn_features_create(&trainer->train_features, trainer->model, trainer->frozen, trainer->train,
                                     &trainer->feature_budget);
     if (status == RN_OK)
-        status = make_session(&trainer->inference, trainer, RN_INFER, layer, NULL);
+        status = rn_trainer_make_session(&trainer->inference, trainer, RN_INFER, layer, NULL);
     if (status == RN_OK)
-        status = make_session(&trainer->training, trainer, RN_TRAIN, repeats ? layer : NULL, NULL);
+        status = rn_trainer_make_session(&trainer->training, trainer, RN_TRAIN, repeats ? layer : NULL, NULL);
     return status;
 }
 
@@ -69,9 +69,9 @@ rn_status rn_trainer_settle_sessions(rn_trainer *trainer)
     if (layer != NULL) {
         status = make_halves(trainer, layer);
     } else {
-        status = make_session(&trainer->training, trainer, RN_TRAIN, NULL, NULL);
+        status = rn_trainer_make_session(&trainer->training, trainer, RN_TRAIN, NULL, NULL);
         if (status == RN_OK)
-            status = make_session(&trainer->inference, trainer, RN_INFER, NULL, NULL);
+            status = rn_trainer_make_session(&trainer->inference, trainer, RN_INFER, NULL, NULL);
     }
     if (status == RN_OK)
         rn_session_set_step_count(trainer->training, steps);

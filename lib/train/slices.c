@@ -231,19 +231,6 @@ static int32_t who_has_all(const rn_slices *slices)
     return without ? with : -1;
 }
 
-/* Gradients of a mean over `positions` photos become those of one over `count`. */
-static void rescale(rn_parameters *parameters, int64_t positions, int64_t count)
-{
-    const float factor = (float)((double)positions / (double)count);
-
-    for (size_t i = 0; i < parameters->count && count != positions; i++) {
-        float *const gradient = rn_parameters_gradient_floats(parameters, i);
-
-        for (int64_t j = 0; gradient != NULL && j < parameters->entry[i].count; j++)
-            gradient[j] *= factor;
-    }
-}
-
 static rn_status finish(rn_slice_result *result, rn_slices *slices, const rn_slice_job *job, uint64_t step)
 {
     rn_parameters *const parameters = rn_model_parameters(slices->model);
@@ -256,8 +243,9 @@ static rn_status finish(rn_slice_result *result, rn_slices *slices, const rn_sli
     if (status != RN_OK || result->sums.count == 0)
         return status;
     status = rn_tree_finish(&slices->tree, who_has_all(slices));
-    if (status == RN_OK)
-        rescale(parameters, result->sums.count + result->skipped, result->sums.count);
+    if (status == RN_OK && result->skipped > 0) /* from a mean over all positions to one over the photos left */
+        rn_parameters_scale_gradients(
+            parameters, (float)((double)(result->sums.count + result->skipped) / (double)result->sums.count));
     return status;
 }
 

@@ -52,21 +52,6 @@ static rn_status compute_loss(double *loss, void *payload, const rn_tensor *labe
     return status;
 }
 
-/* Sets the sum of the shares to 1. */
-static void complete_mean(const rn_fit *f)
-{
-    const rn_parameters *const parameters = rn_model_parameters(f->trainer->model);
-    const float factor = (float)((double)photos_of_step(f) / (double)f->gathered_photos);
-
-    for (size_t i = 0; i < parameters->count; i++) {
-        const rn_parameter *const entry = &parameters->entry[i];
-        float *const gradient = entry->has_gradient ? rn_parameters_gradient_floats(parameters, i) : NULL;
-
-        for (int64_t k = 0; gradient != NULL && k < entry->count; k++)
-            gradient[k] *= factor;
-    }
-}
-
 rn_status rn_fit_step(rn_fit *f)
 {
     rn_trainer *const trainer = f->trainer;
@@ -74,8 +59,9 @@ rn_status rn_fit_step(rn_fit *f)
 
     if (f->gathered == 0)
         return RN_OK;
-    if (f->options.accumulate > 1 && f->gathered_photos != photos_of_step(f))
-        complete_mean(f);
+    if (f->options.accumulate > 1 && f->gathered_photos != photos_of_step(f)) /* the sum of the shares becomes 1 */
+        rn_parameters_scale_gradients(rn_model_parameters(trainer->model),
+                                      (float)((double)photos_of_step(f) / (double)f->gathered_photos));
     f->gathered = 0;
     f->gathered_photos = 0;
     if (f->phase->clip_norm != 0)

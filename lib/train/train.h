@@ -173,11 +173,21 @@ struct rn_trainer {
     struct rn_slices *slices; /* slices.h; NULL: batches are in one piece */
 };
 
+/* ---- values.c: copies of all values of a model in memory, by parameter ------------------------------------------- */
+
+/* Into *values, which is made if it is NULL. RN_NO_MEMORY: it may be there in part. */
+rn_status rn_values_keep(rn_tensor ***values, const rn_model *model);
+rn_status rn_values_put_back(rn_model *model, rn_tensor *const *values);
+void rn_values_release(rn_tensor **values, const rn_model *model); /* NULL is fine */
+
 /* ---- sessions.c ------------------------------------------------------------------------------------------------ */
 
 /* Makes the sessions, anew if what is frozen has changed; steps go on being counted. Errors as rn_session_create. */
 rn_status rn_trainer_settle_sessions(rn_trainer *trainer);
 void rn_trainer_drop_sessions(rn_trainer *trainer);
+/* A session with the trainer's options; `input` and `output` NULL: from the images, to the network's outputs. */
+rn_status rn_trainer_make_session(rn_session **session, const rn_trainer *trainer, rn_mode mode, const char *input,
+                                  const char *output);
 
 /* ---- doubts.c --------------------------------------------------------------------------------------------------- */
 

@@ -178,15 +178,6 @@ rn_status rn_trainer_create(rn_trainer **trainer, rn_model *model, rn_dataset *t
     return status;
 }
 
-static void release_best_values(rn_trainer *trainer)
-{
-    if (trainer->best_values == NULL)
-        return;
-    for (size_t i = 0; i < rn_parameters_count(rn_model_parameters(trainer->model)); i++)
-        rn_tensor_destroy(trainer->best_values[i]);
-    rn_release(&trainer->context->allocator, trainer->best_values);
-}
-
 void rn_trainer_destroy(rn_trainer *trainer)
 {
     rn_context *context;
@@ -200,7 +191,7 @@ void rn_trainer_destroy(rn_trainer *trainer)
     rn_slices_destroy(trainer->slices);
     rn_loader_destroy(trainer->train);
     rn_loader_destroy(trainer->valid);
-    release_best_values(trainer);
+    rn_values_release(trainer->best_values, trainer->model);
     rn_train_state_release(&trainer->state, &context->allocator);
     if (trainer->locked)
         rn_file_unlock(trainer->lock);

@@ -101,10 +101,8 @@ void rn_watch_validation(rn_fit *f)
     row = rn_tensor_const_data(logits);
     classes = rn_tensor_shape(logits)[1];
     for (int64_t i = 0; i < rn_tensor_shape(logits)[0]; i++, row += rn_tensor_strides(logits)[0]) {
-        int64_t best = 0;
+        const int64_t best = rn_row_argmax(row, classes, rn_tensor_strides(logits)[1]);
 
-        for (int64_t c = 1; c < classes; c++)
-            best = row[c] > row[best] ? c : best;
         if (f->watch.predicted == RN_WATCH_NONE)
             f->watch.predicted = best;
         if (f->watch.predicted != best)

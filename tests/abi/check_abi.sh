@@ -6,21 +6,8 @@
 set -u
 source=$1 library=$2
 here=$(dirname "$0")
-passed=0 failed=0
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+. "$(dirname "$0")/../support/verdict.sh"
 export LC_ALL=C
-
-verdict() # NAME STATUS
-{
-    if [ "$2" -eq 0 ]; then
-        echo "[       OK ] $1"
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "failed: $1"
-    fi
-}
 
 # Functions that the headers declare.
 cat "$source"/include/resnet/*.h | tr '\n' ' ' | sed 's/RN_API/\n&/g' |
@@ -59,6 +46,4 @@ echo "stripped: $size bytes"
 strings -a "$scratch/stripped.so" | grep -F "$source/"
 [ $? -eq 1 ]; verdict "nothing in it tells where it was built" $?
 
-echo "[  PASSED  ] $passed test(s)."
-[ $failed -eq 0 ] || echo "[  FAILED  ] $failed test(s)"
-[ $failed -eq 0 ]
+conclude

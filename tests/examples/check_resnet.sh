@@ -3,23 +3,9 @@
 # The program resnet: helps fit a screen, its manual page has the options that they have, and bash completes them.
 # check_resnet.sh PROGRAM SOURCE_DIRECTORY
 set -u
-program=$1 source=$2 passed=0 failed=0 skipped=0
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
+program=$1 source=$2
+. "$(dirname "$0")/../support/verdict.sh"
 
-check() # NAME COMMAND...: the command succeeds
-{
-    name=$1
-    shift
-    if "$@" >"$scratch/log" 2>&1; then
-        echo "[       OK ] $name"
-        passed=$((passed + 1))
-    else
-        cat "$scratch/log"
-        echo "failed: $name"
-        failed=$((failed + 1))
-    fi
-}
 options() { "$program" "$1" --help-all | sed -n 's/^  \(--[a-z-]*\) .*/\1/p' | sort; }
 manual() { # the section of a command
     awk -v section="RESNET $(echo "$1" | tr a-z A-Z)" '/^\.SH/ { inside = index($0, section) } inside' "$source/examples/resnet.1" |
@@ -47,7 +33,7 @@ for command in $commands; do
     if command -v bash >/dev/null; then
         check "$command: bash completes its options" same complete "$command"
     else
-        skipped=$((skipped + 1))
+        skip "no bash: what it completes of $command"
     fi
 done
 check "no command is wrong usage" ends 2
@@ -59,10 +45,7 @@ if command -v man >/dev/null; then
     check "the manual page has no fault" sh -c 'test -z "$(LC_ALL=C.UTF-8 MANROFFSEQ= MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$1" 2>&1 >/dev/null)"' \
         sh "$source/examples/resnet.1"
 else
-    skipped=$((skipped + 1))
+    skip "no man: the manual page"
 fi
 
-[ $skipped -eq 0 ] || echo "[  SKIPPED ] $skipped test(s)"
-echo "[  PASSED  ] $passed test(s)."
-[ $failed -eq 0 ] || echo "[  FAILED  ] $failed test(s)"
-[ $failed -eq 0 ]
+conclude

@@ -6,25 +6,9 @@
 set -u
 unset LD_LIBRARY_PATH LD_RUN_PATH DESTDIR PKG_CONFIG_LIBDIR
 source=$1 build=$2
-passed=0 failed=0 skipped=0
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
+. "$(dirname "$0")/../support/verdict.sh"
 cc=${CC:-cc} cxx=${CXX:-c++}
 export OMP_WAIT_POLICY=passive
-
-check() # NAME COMMAND...: the command succeeds
-{
-    name=$1
-    shift
-    if "$@" >"$scratch/log" 2>&1; then
-        echo "[       OK ] $name"
-        passed=$((passed + 1))
-    else
-        cat "$scratch/log"
-        echo "failed: $name"
-        failed=$((failed + 1))
-    fi
-}
 
 cmake --install "$build" --prefix "$scratch/here" --strip >"$scratch/log" 2>&1 || { cat "$scratch/log"; echo "[  FAILED  ] 1 test(s)"; exit 1; }
 mkdir "$scratch/moved to"
@@ -156,7 +140,7 @@ fresh='set -e; mount -t tmpfs fresh /usr/local; mkdir "$1/etc"; cp -a /etc/. "$1
     if [ -d /var/cache/ldconfig ]; then mount -t tmpfs fresh /var/cache/ldconfig; fi'
 if { command -v cc; command -v cmake; command -v pkg-config; } | grep -q '^/usr/local' ||
     ! unshare --mount sh -c "$fresh; test -x /sbin/ldconfig" sh "$scratch" 2>/dev/null; then
-    skipped=$((skipped + 1))
+    skip "no mounts within a namespace: the recipe for /usr/local"
 else
     rm -rf "${scratch:?}/etc"
     check "the README's recipe for /usr/local: the program starts" env PATH="$scratch/path:/sbin:$PATH" unshare --mount sh -c "$fresh; $starts" \
@@ -216,7 +200,4 @@ check "the installed examples configure" cmake -S "$prefix/share/doc/resnet/exam
 check "the installed examples build" cmake --build "$scratch/examples" -j 2
 check "the installed examples run" sh -c '"$1/01_tensor" && "$1/02_layer_gradients" && "$1/predict" --help && "$1/checkpoint" --help && "$1/depth_study" --help' sh "$scratch/examples"
 
-[ $skipped -eq 0 ] || echo "[  SKIPPED ] $skipped test(s)"
-echo "[  PASSED  ] $passed test(s)."
-[ $failed -eq 0 ] || echo "[  FAILED  ] $failed test(s)"
-[ $failed -eq 0 ]
+conclude

@@ -4,25 +4,11 @@
 # check_mpi.sh MPIRUN MPI_RUN
 set -u
 mpirun=$1 program=$2
-passed=0 failed=0
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
+. "$(dirname "$0")/../support/verdict.sh"
 # More processes than cores, in a container's root, waiting without spinning: for Open MPI; MPICH takes no notice.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
 export OMPI_MCA_btl_vader_single_copy_mechanism=none OMP_WAIT_POLICY=passive
 unset RESNET_TEST_DATA
-
-verdict() # NAME STATUS
-{
-    if [ "$2" -eq 0 ]; then
-        echo "[       OK ] $1"
-        passed=$((passed + 1))
-    else
-        cat "$scratch/log"
-        echo "failed: $1"
-        failed=$((failed + 1))
-    fi
-}
 
 run() # PROCESSES OUT [killed]
 {
@@ -47,6 +33,4 @@ done
 run 4 killed && same killed; verdict "four go on to the same bytes" $?
 ! run 16 many && grep -q "16 processes for 8 slices" "$scratch/log"; verdict "more processes than slices are told so" $?
 
-echo "[  PASSED  ] $passed test(s)."
-[ $failed -eq 0 ] || echo "[  FAILED  ] $failed test(s)"
-[ $failed -eq 0 ]
+conclude

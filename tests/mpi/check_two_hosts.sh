@@ -4,36 +4,14 @@
 # is cut ends both; the run is then resumed. Open MPI, root and `ip netns` are needed. check_two_hosts.sh MPIRUN MPI_RUN
 set -u
 mpirun=$1 program=$2
-passed=0 failed=0 skipped=0
-scratch=$(mktemp -d) || exit 1
+. "$(dirname "$0")/../support/verdict.sh"
 a=rn$$a b=rn$$b
 trap 'ip netns del $a 2>/dev/null; ip netns del $b 2>/dev/null; rm -rf "$scratch"' EXIT
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1 OMP_WAIT_POLICY=passive
 
-skip() # WHY
-{
-    echo "[  SKIPPED ] $1"
-    skipped=$((skipped + 1))
-}
-
-verdict() # NAME STATUS
-{
-    if [ "$2" -eq 0 ]; then
-        echo "[       OK ] $1"
-        passed=$((passed + 1))
-    else
-        cat "$scratch/log"
-        echo "failed: $1"
-        failed=$((failed + 1))
-    fi
-}
-
 end()
 {
-    echo "[  PASSED  ] $passed test(s)."
-    [ $skipped -eq 0 ] || echo "[  SKIPPED ] $skipped test(s)"
-    [ $failed -eq 0 ] || echo "[  FAILED  ] $failed test(s)"
-    [ $failed -eq 0 ]
+    conclude
     exit
 }
 

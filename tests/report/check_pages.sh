@@ -5,26 +5,9 @@
 # Well-formedness is judged by Python's XML parser (all markup is XML, too), life by a headless Chromium: no complaint in its console, tables that
 # are sorted, a matrix that tells its numbers, and no page wider than a phone. Where either is missing, its part is skipped.
 set -u
-pages=$(mktemp -d)
-trap 'rm -rf "$pages"' EXIT
-passed=0 failed=0 skipped=0
-
-verdict() # NAME STATUS
-{
-    if [ "$2" -eq 0 ]; then
-        echo "[       OK ] $1"
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "failed: $1"
-    fi
-}
-
-skip()
-{
-    echo "[  SKIPPED ] $1"
-    skipped=$((skipped + 1))
-}
+. "$(dirname "$0")/../support/verdict.sh"
+pages=$scratch/pages
+mkdir "$pages"
 
 "$1" "$pages" >"$pages/log" 2>&1 || { cat "$pages/log"; exit 1; }
 [ "$(ls "$pages"/*.html | wc -l)" -ge 6 ]; verdict "there are pages" $?
@@ -117,7 +100,4 @@ else
     skip "no Chromium: whether pages live in a browser"
 fi
 
-echo "[  PASSED  ] $passed test(s)."
-[ $skipped -eq 0 ] || echo "[  SKIPPED ] $skipped test(s)"
-[ $failed -eq 0 ] || echo "[  FAILED  ] $failed test(s)"
-[ $failed -eq 0 ]
+conclude

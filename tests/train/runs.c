@@ -179,6 +179,16 @@ int32_t rn_test_cancel(const rn_progress *progress, void *payload)
     return (*left)-- == 0;
 }
 
+void rn_test_note_warning(rn_log_level level, const char *line, void *payload)
+{
+    rn_test_warnings *const w = payload;
+
+    if (level != RN_LOG_WARNING)
+        return;
+    w->count++;
+    snprintf(w->last, sizeof w->last, "%s", line);
+}
+
 char *rn_test_file(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");

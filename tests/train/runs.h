@@ -71,6 +71,13 @@ void rn_test_resume_to_the_end(const char *directory);
 /* A progress callback that cancels at its n-th call (counted from 0); its payload is an int that counts down. */
 int32_t rn_test_cancel(const rn_progress *progress, void *payload);
 
+/* A log that counts warnings and keeps the last one; its payload is an rn_test_warnings. */
+typedef struct rn_test_warnings {
+    int count;
+    char last[1024];
+} rn_test_warnings;
+void rn_test_note_warning(rn_log_level level, const char *line, void *payload);
+
 /* The whole file, followed by a zero; NULL if there is none. The caller frees. */
 char *rn_test_file(const char *path, size_t *size);
 void rn_test_write_file(const char *path, const void *bytes, size_t size);

@@ -2,32 +2,17 @@
 /* What rn_trainer_create warns of, and what it does not. */
 #include "train/runs.h"
 
-typedef struct warnings {
-    int count;
-    char last[1024];
-} warnings;
-
-static void note(rn_log_level level, const char *line, void *payload)
-{
-    warnings *const w = payload;
-
-    if (level != RN_LOG_WARNING)
-        return;
-    w->count++;
-    snprintf(w->last, sizeof w->last, "%s", line);
-}
-
 /* Creates a trainer over the photos below the two folders; the warnings that came of it. */
-static warnings create(const char *train_folder, const char *valid_folder, const char *training_pipeline)
+static rn_test_warnings create(const char *train_folder, const char *valid_folder, const char *training_pipeline)
 {
     rn_dataset *train = NULL, *valid = NULL;
     rn_trainer *trainer = NULL;
     rn_context *context = NULL;
-    warnings said = { 0 };
+    rn_test_warnings said = { 0 };
     rn_model *model;
 
-    require_ok(NULL,
-               rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 1, .log = note, .log_payload = &said)));
+    require_ok(NULL, rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 1, .log = rn_test_note_warning,
+                                                            .log_payload = &said)));
     require_ok(context, rn_image_folder_open(&train, context, train_folder, NULL));
     require_ok(context, rn_image_folder_open(&valid, context, valid_folder, NULL));
     model = rn_test_network(context, rn_dataset_classes(train), 1);
@@ -42,7 +27,7 @@ static warnings create(const char *train_folder, const char *valid_folder, const
     return said;
 }
 
-static void require_warning(warnings said, const char *text)
+static void require_warning(rn_test_warnings said, const char *text)
 {
     if (said.count != 1 || strstr(said.last, text) == NULL)
         fail_msg("%d warnings, the last of them \"%s\"; expected one: \"%s\"", said.count, said.last, text);

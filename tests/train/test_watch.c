@@ -4,23 +4,8 @@
 
 #include <stdbool.h>
 
-typedef struct warnings {
-    int count;
-    char last[1024];
-} warnings;
-
-static void note(rn_log_level level, const char *line, void *payload)
-{
-    warnings *const w = payload;
-
-    if (level != RN_LOG_WARNING)
-        return;
-    w->count++;
-    snprintf(w->last, sizeof w->last, "%s", line);
-}
-
 static const char *photos;
-static warnings heard;
+static rn_test_warnings heard;
 
 static int make_photos(void **state)
 {
@@ -53,9 +38,9 @@ static rn_test_run listen(bool relu)
 {
     rn_test_run run = { 0 };
 
-    heard = (warnings){ 0 };
-    require_ok(NULL, rn_context_create(&run.context, RN_OPTIONS(rn_context, .threads = 1, .seed = 7, .log = note,
-                                                                .log_payload = &heard)));
+    heard = (rn_test_warnings){ 0 };
+    require_ok(NULL, rn_context_create(&run.context, RN_OPTIONS(rn_context, .threads = 1, .seed = 7,
+                                                                .log = rn_test_note_warning, .log_payload = &heard)));
     require_ok(run.context, rn_image_folder_open(&run.train, run.context, rn_test_path(photos, "train"), NULL));
     require_ok(run.context, rn_image_folder_open(&run.valid, run.context, rn_test_path(photos, "valid"), NULL));
     run.model = plain_network(run.context, rn_dataset_classes(run.train), relu);
