@@ -10,6 +10,7 @@
 #include "common/machines.h"
 #include "common/programs.h"
 #include "common/terminal.h"
+#include "finetune/choices.h"
 #include "finetune/settings.h"
 
 #include <math.h>
@@ -58,38 +59,16 @@ out:
     return status;
 }
 
-/* Numbers of the library by their names; the first if there is none. */
-typedef struct choice {
-    const char *name;
-    int32_t number;
-} choice;
-
-static const choice optimizers[] = { { "adam", RN_OPTIMIZER_ADAM },
-                                     { "adamw", RN_OPTIMIZER_ADAMW },
-                                     { "rmsprop", RN_OPTIMIZER_RMSPROP },
-                                     { "sgd", RN_OPTIMIZER_SGD },
-                                     { NULL, -1 } };
-static const choice schedules[] = { { "step", RN_SCHEDULE_STEP },           { "cosine", RN_SCHEDULE_COSINE },
-                                    { "one-cycle", RN_SCHEDULE_ONE_CYCLE }, { "plateau", RN_SCHEDULE_PLATEAU },
-                                    { "constant", RN_SCHEDULE_CONSTANT },   { NULL, -1 } };
-
-static int32_t choice_of(const choice *choices, const char *name)
-{
-    while (name != NULL && choices->name != NULL && strcmp(choices->name, name) != 0)
-        choices++;
-    return choices->number;
-}
-
 static rn_status train_phase(rn_trainer *trainer, const settings *s, progress *shown, size_t phase, double lr)
 {
     progress_begin(shown, phase);
-    return rn_trainer_fit(trainer,
-                          RN_OPTIONS(rn_fit, .phase = shown->plan[phase].name, .epochs = shown->plan[phase].epochs,
-                                     .lr = lr, .lr_step_epochs = s->lr_step, .lr_gamma = s->lr_gamma,
-                                     .weight_decay = s->weight_decay, .optimizer = choice_of(optimizers, s->optimizer),
-                                     .schedule = choice_of(schedules, s->schedule), .warmup = s->warmup,
-                                     .label_smoothing = s->label_smoothing, .clip_norm = s->clip_norm,
-                                     .accumulate = s->accumulate, .stop_patience = s->patience));
+    return rn_trainer_fit(
+        trainer, RN_OPTIONS(rn_fit, .phase = shown->plan[phase].name, .epochs = shown->plan[phase].epochs, .lr = lr,
+                            .lr_step_epochs = s->lr_step < 0 ? 0 : s->lr_step, .lr_gamma = s->lr_gamma,
+                            .weight_decay = s->weight_decay, .optimizer = choose_optimizer(s->optimizer)->number,
+                            .schedule = choose_schedule(s->schedule)->number, .warmup = s->warmup,
+                            .label_smoothing = s->label_smoothing, .clip_norm = s->clip_norm,
+                            .accumulate = s->accumulate, .stop_patience = s->patience));
 }
 
 /* What the network is worth before it is trained. */
@@ -202,9 +181,9 @@ static const char *fault(const settings *s, int argc)
         return "--phase goes with --resume";
     if (s->batch == 0 || s->lr_step == 0)
         return "--batch and --lr-step begin at 1";
-    if (choice_of(optimizers, s->optimizer) < 0)
+    if (choose_optimizer(s->optimizer) == NULL)
         return "--optimizer is adam, adamw, rmsprop or sgd";
-    if (choice_of(schedules, s->schedule) < 0)
+    if (choose_schedule(s->schedule) == NULL)
         return "--schedule is step, cosine, one-cycle, plateau or constant";
     return s->epochs == 0 && (s->frozen_epochs == 0 || s->from_scratch) ? "there is no epoch to train" : NULL;
 }
@@ -230,7 +209,7 @@ static int run(const args_program *program, settings *s, progress *shown)
 
 int finetune_main(const char *name, int argc, char **argv)
 {
-    settings s = { .directory = "run", .frozen_epochs = 20, .epochs = 20, .batch = 8, .lr_step = 7, .lr_gamma = 0.1 };
+    settings s = { .directory = "run", .frozen_epochs = 20, .epochs = 20, .batch = 8, .lr_step = -1 };
     progress shown = { 0 };
     const args_option options[] = {
         { "arch", ARGS_TEXT, &s.arch, "A", "network: resnet18, squeezenet1_0, vgg16, ..." },

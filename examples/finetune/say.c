@@ -5,6 +5,7 @@
 #include "common/args.h"
 #include "common/interrupt.h"
 #include "common/photos.h"
+#include "finetune/choices.h"
 #include "finetune/settings.h"
 
 #include <string.h>
@@ -45,11 +46,28 @@ static void say_photos(FILE *stream, const outlook *o)
               rn_dataset_count(o->valid), s->valid, rn_dataset_ignored(o->train) + rn_dataset_ignored(o->valid));
 }
 
+/* How the rate goes. */
+static const char *rates_text(char *text, size_t size, const settings *s)
+{
+    const choice *const schedule = choose_schedule(s->schedule);
+    int length;
+
+    if (schedule->number == RN_SCHEDULE_STEP)
+        length = snprintf(text, size, "rate times %g every %d epochs", s->lr_gamma != 0 ? s->lr_gamma : 0.1,
+                          s->lr_step < 0 ? 7 : s->lr_step);
+    else
+        length = snprintf(text, size, "rate %s", schedule->title);
+    if (s->warmup > 0)
+        snprintf(text + length, size - (size_t)length, " after %d epoch%s of warm-up", s->warmup,
+                 s->warmup == 1 ? "" : "s");
+    return text;
+}
+
 static void say_training(FILE *stream, const outlook *o)
 {
     const settings *const s = o->settings;
     const long long all = rn_parameters_elements(rn_model_parameters(o->model), 0);
-    char frozen[160] = "", whole[160] = "";
+    char frozen[160] = "", whole[160] = "", rates[160];
 
     if (o->head_parameters > 0)
         snprintf(frozen, sizeof frozen, "%d epoch%s of the head (%lld of %lld parameters) at %g", s->frozen_epochs,
@@ -57,8 +75,9 @@ static void say_training(FILE *stream, const outlook *o)
     if (s->epochs > 0)
         snprintf(whole, sizeof whole, "%d epoch%s of everything (%lld parameters) at %g", s->epochs,
                  s->epochs == 1 ? "" : "s", all, s->lr);
-    text_line(stream, "training: %s%s%s; Adam, rate times %g every %d epochs, batches of %d", frozen,
-              *frozen != '\0' && *whole != '\0' ? ", then " : "", whole, s->lr_gamma, s->lr_step, s->batch);
+    text_line(stream, "training: %s%s%s; %s, %s, batches of %d", frozen,
+              *frozen != '\0' && *whole != '\0' ? ", then " : "", whole, choose_optimizer(s->optimizer)->title,
+              rates_text(rates, sizeof rates, s), s->batch);
 }
 
 static void say_machine(FILE *stream, const outlook *o)

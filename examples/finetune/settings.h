@@ -12,9 +12,10 @@ enum { PATH_SIZE = 4096 };
 typedef struct settings {
     const char *data, *arch, *labels, *directory, *preset, *pipeline, *training_pipeline, *phase;
     char train[PATH_SIZE], valid[PATH_SIZE]; /* found below `data` */
-    const char *optimizer, *schedule; /* by name; NULL: Adam, StepLR */
-    const char *command; /* that goes on with this run */
+    const char *optimizer, *schedule;        /* by name; NULL: Adam, StepLR */
+    const char *command;                     /* that goes on with this run */
     weights weights;
+    /* Of lr_step -1 and of lr_gamma 0 are what was not given. */
     double frozen_lr, lr, lr_gamma, label_smoothing, weight_decay, clip_norm;
     uint64_t seed;
     int32_t frozen_epochs, epochs, lr_step, warmup, patience, accumulate, batch, threads, slices, views;

@@ -8,6 +8,7 @@
 #define RN_BASE_MIX_H
 
 #include <stdint.h>
+#include <string.h>
 
 static inline uint64_t rn_mix(uint64_t id, uint64_t word)
 {
@@ -20,6 +21,14 @@ static inline uint64_t rn_mix_text(uint64_t id, const char *text)
     for (; *text != '\0'; text++)
         id = rn_mix(id, (unsigned char)*text);
     return rn_mix(id, UINT64_C(0x100)); /* an end that no byte equals: "ab" "c" is not "a" "bc" */
+}
+
+static inline uint64_t rn_mix_number(uint64_t id, double number)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &number, sizeof bits);
+    return rn_mix(id, bits);
 }
 
 #endif

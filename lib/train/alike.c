@@ -4,7 +4,6 @@
 #include "base/mix.h"
 
 #include <resnet/version.h>
-#include <string.h>
 
 /* AVX2 and AVX-512 give the same bits. */
 static uint64_t instruction_class(const rn_context *context)
@@ -21,14 +20,6 @@ static uint64_t classes_id(const rn_classes *classes)
     for (size_t i = 0; i < rn_classes_count(classes); i++)
         id = rn_mix_text(id, rn_classes_folder(classes, i));
     return id;
-}
-
-static uint64_t number_id(uint64_t id, double number)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &number, sizeof bits);
-    return rn_mix(id, bits);
 }
 
 rn_status rn_trainer_compare(rn_trainer *trainer)
@@ -69,7 +60,7 @@ rn_status rn_trainer_compare_phase(rn_trainer *trainer, const rn_phase *wanted, 
                                options->stop_delta, options->monitor };
 
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        settings = number_id(settings, numbers[i]);
+        settings = rn_mix_number(settings, numbers[i]);
     settings = rn_mix(rn_mix(rn_mix(settings, wanted->schedule), wanted->groups), wanted->loss);
     const rn_team_item items[] = {
         { "name of the phase", rn_mix_text(8, wanted->name) },

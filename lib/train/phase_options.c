@@ -10,21 +10,12 @@
 #include "base/options.h"
 #include "base/text.h"
 #include <math.h>
-#include <string.h>
 
 enum { EPOCHS_LIMIT = 1000000000 };
 
 RN_NO_TAIL_PADDING(rn_fit_options, group_count);
 
 /* ---- fingerprints ------------------------------------------------------------------------------------------------ */
-
-static uint64_t mix_number(uint64_t id, double number)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &number, sizeof bits);
-    return rn_mix(id, bits);
-}
 
 /* What was given, so that it can be none of the zeros of nothing. */
 static uint64_t not_nothing(uint64_t id)
@@ -38,7 +29,7 @@ static uint64_t schedule_id(const rn_fit_options *o)
 
     if (o->schedule == RN_SCHEDULE_STEP && o->schedule_by_batch == 0 && o->warmup == 0)
         return 0;
-    id = rn_mix(mix_number(mix_number(id, o->warmup_factor), o->lr_min), (uint64_t)o->warmup);
+    id = rn_mix(rn_mix_number(rn_mix_number(id, o->warmup_factor), o->lr_min), (uint64_t)o->warmup);
     id = rn_mix(rn_mix(id, (uint64_t)o->lr_patience), (uint64_t)o->monitor);
     for (size_t i = 0; i < o->lr_milestone_count; i++)
         id = rn_mix(id, (uint64_t)o->lr_milestones[i]);
@@ -47,12 +38,12 @@ static uint64_t schedule_id(const rn_fit_options *o)
 
 static uint64_t loss_id(const rn_fit_options *o)
 {
-    uint64_t id = rn_mix(mix_number(0, o->label_smoothing), (uint64_t)o->accumulate);
+    uint64_t id = rn_mix(rn_mix_number(0, o->label_smoothing), (uint64_t)o->accumulate);
 
     if (o->label_smoothing == 0 && o->accumulate <= 1 && o->class_weight_count == 0)
         return 0;
     for (size_t i = 0; i < o->class_weight_count; i++)
-        id = mix_number(id, o->class_weights[i]);
+        id = rn_mix_number(id, o->class_weights[i]);
     return not_nothing(id);
 }
 
@@ -73,7 +64,7 @@ static rn_status groups_id(uint64_t *id, const rn_fit_options *o, rn_message *me
             break;
         *id = rn_mix_text(*id, group.pattern != NULL ? group.pattern : "");
         *id = rn_mix_text(*id, group.except != NULL ? group.except : "");
-        *id = not_nothing(mix_number(mix_number(*id, group.lr), group.weight_decay));
+        *id = not_nothing(rn_mix_number(rn_mix_number(*id, group.lr), group.weight_decay));
     }
     return status;
 }

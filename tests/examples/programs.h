@@ -6,6 +6,13 @@
 #include "base/json.h"
 #include "support/support.h"
 
+/* The arguments of a program, as the calls below take them. */
+#define ARGUMENTS(...) \
+    (const char *const[]) \
+    { \
+        __VA_ARGS__, NULL \
+    }
+
 /* Where the programs lie: the first argument of the test. */
 void rn_test_programs(int argc, char **argv);
 

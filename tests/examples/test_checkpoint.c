@@ -11,11 +11,7 @@
 
 static const char *work; /* a.safetensors; changed.safetensors; pointer.pth, a git-lfs pointer; notes.txt */
 
-#define ARGUMENTS(...) \
-    (const char *const[]) \
-    { \
-        "checkpoint", __VA_ARGS__, NULL \
-    }
+#define CHECKPOINT(...) ARGUMENTS("checkpoint", __VA_ARGS__)
 
 static int run(const char *const *arguments)
 {
@@ -116,7 +112,7 @@ static void require_harmless(const char *name)
 static void a_list_has_every_tensor_and_steers_no_terminal(void **state)
 {
     (void)state;
-    assert_int_equal(run(ARGUMENTS("list", "a.safetensors")), 0);
+    assert_int_equal(run(CHECKPOINT("list", "a.safetensors")), 0);
     require_harmless("out");
     rn_test_output_has(work, "out", "a.safetensors: safetensors, 4 tensors, 31 elements, 144 bytes; metadata: 1\n");
     rn_test_output_has(work, "out", "(3, 2, 2, 2)          conv.weight\n");
@@ -127,7 +123,7 @@ static void a_list_has_every_tensor_and_steers_no_terminal(void **state)
     rn_test_output_has(work, "out", "note" ODD_SHOWN ": xxx");
     rn_test_output_has(work, "out", "x... (300 bytes)\n");
     require_no_text("out", "\xc3");
-    assert_int_equal(run(ARGUMENTS("list", "a.safetensors", "--full")), 0);
+    assert_int_equal(run(CHECKPOINT("list", "a.safetensors", "--full")), 0);
     require_harmless("out");
     require_no_text("out", "300 bytes");
     rn_test_output_has(work, "out", "x\xc3\xa9x");
@@ -139,7 +135,7 @@ static void a_list_in_json_is_a_line_a_file(void **state)
     const rn_json *tensor;
 
     (void)state;
-    assert_int_equal(run(ARGUMENTS("list", "a.safetensors", "changed.safetensors", "--json")), 0);
+    assert_int_equal(run(CHECKPOINT("list", "a.safetensors", "changed.safetensors", "--json")), 0);
     require_harmless("out");
     json = json_line(0, 0);
     assert_string_equal(rn_json_string(rn_json_member(json, "file")), "a.safetensors");
@@ -158,10 +154,10 @@ static void a_list_in_json_is_a_line_a_file(void **state)
 static void a_file_that_is_none_does_not_hide_the_next(void **state)
 {
     (void)state;
-    rn_test_refusal(work, ARGUMENTS("list", "pointer.pth", "a.safetensors"), 1, "git-lfs pointer");
+    rn_test_refusal(work, CHECKPOINT("list", "pointer.pth", "a.safetensors"), 1, "git-lfs pointer");
     rn_test_output_has(work, "out", "a.safetensors: safetensors");
-    rn_test_refusal(work, ARGUMENTS("list", "notes.txt"), 1, "notes.txt: its 8 bytes are neither safetensors nor");
-    rn_test_refusal(work, ARGUMENTS("list", "missing.pth"), 1, "missing.pth");
+    rn_test_refusal(work, CHECKPOINT("list", "notes.txt"), 1, "notes.txt: its 8 bytes are neither safetensors nor");
+    rn_test_refusal(work, CHECKPOINT("list", "missing.pth"), 1, "missing.pth");
 }
 
 static void converted_there_and_back_is_equal(void **state)
@@ -169,18 +165,18 @@ static void converted_there_and_back_is_equal(void **state)
     rn_json *json;
 
     (void)state;
-    assert_int_equal(run(ARGUMENTS("convert", "a.safetensors", "there.pth")), 0);
+    assert_int_equal(run(CHECKPOINT("convert", "a.safetensors", "there.pth")), 0);
     require_harmless("out");
     rn_test_output_has(work, "out", "there.pth: torch zip, 4 tensors, 0 of them converted\n");
-    assert_int_equal(run(ARGUMENTS("convert", "there.pth", "back.safetensors", "--json")), 0);
+    assert_int_equal(run(CHECKPOINT("convert", "there.pth", "back.safetensors", "--json")), 0);
     json = json_line(0, 1);
     assert_string_equal(rn_json_string(rn_json_member(json, "to")), "back.safetensors");
     assert_string_equal(rn_json_string(rn_json_member(json, "container")), "safetensors");
     assert_true(rn_test_member(json, "tensors") == 4 && rn_test_member(json, "converted") == 0 &&
                 rn_test_member(json, "infinite") == 0);
     rn_json_destroy(json);
-    assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "there.pth", "--no-metadata")), 0);
-    assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "back.safetensors", "--no-metadata")), 0);
+    assert_int_equal(run(CHECKPOINT("diff", "a.safetensors", "there.pth", "--no-metadata")), 0);
+    assert_int_equal(run(CHECKPOINT("diff", "a.safetensors", "back.safetensors", "--no-metadata")), 0);
     rn_test_output_has(work, "out", "equal: 4 tensors, metadata 0\n");
 }
 
@@ -191,15 +187,15 @@ static void metadata_is_kept_or_said_to_be_left_out(void **state)
     int left_out;
 
     (void)state;
-    assert_int_equal(run(ARGUMENTS("convert", "a.safetensors", "same.safetensors")), 0);
+    assert_int_equal(run(CHECKPOINT("convert", "a.safetensors", "same.safetensors")), 0);
     require_no_text("out", "left out");
-    assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "same.safetensors")), 0);
+    assert_int_equal(run(CHECKPOINT("diff", "a.safetensors", "same.safetensors")), 0);
     rn_test_output_has(work, "out", "equal: 4 tensors, metadata 1\n");
-    assert_int_equal(run(ARGUMENTS("convert", "a.safetensors", "there.pt")), 0);
+    assert_int_equal(run(CHECKPOINT("convert", "a.safetensors", "there.pt")), 0);
     text = output("out");
     left_out = strstr(text, "left out: the metadata note" ODD_SHOWN ", which") != NULL;
     free(text);
-    assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "there.pt")), left_out);
+    assert_int_equal(run(CHECKPOINT("diff", "a.safetensors", "there.pt")), left_out);
     if (left_out)
         rn_test_output_has(work, "out", "only in a.safetensors: metadata note" ODD_SHOWN "\n");
 }
@@ -249,8 +245,8 @@ static void state_dicts_become_a_training_checkpoint(void **state)
 {
     (void)state;
     save_training("last.safetensors");
-    assert_int_equal(run(ARGUMENTS("convert", "last.safetensors", "training.pth", "--format", "training")), 0);
-    assert_int_equal(run(ARGUMENTS("list", "training.pth")), 0);
+    assert_int_equal(run(CHECKPOINT("convert", "last.safetensors", "training.pth", "--format", "training")), 0);
+    assert_int_equal(run(CHECKPOINT("list", "training.pth")), 0);
     rn_test_output_has(work, "out", "state_dict.fc.weight");
     rn_test_output_has(work, "out", "optimizer.state.0.exp_avg");
     rn_test_output_has(work, "out", "optimizer.param_groups.0.lr");
@@ -259,40 +255,40 @@ static void state_dicts_become_a_training_checkpoint(void **state)
 static void a_file_is_converted_in_its_place(void **state)
 {
     (void)state;
-    assert_int_equal(run(ARGUMENTS("convert", "a.safetensors", "place.safetensors")), 0);
-    assert_int_equal(run(ARGUMENTS("convert", "place.safetensors", "place.safetensors", "--format", "torch")), 0);
-    assert_int_equal(run(ARGUMENTS("list", "place.safetensors")), 0);
+    assert_int_equal(run(CHECKPOINT("convert", "a.safetensors", "place.safetensors")), 0);
+    assert_int_equal(run(CHECKPOINT("convert", "place.safetensors", "place.safetensors", "--format", "torch")), 0);
+    assert_int_equal(run(CHECKPOINT("list", "place.safetensors")), 0);
     rn_test_output_has(work, "out", "torch zip, 4 tensors");
-    assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "place.safetensors", "--no-metadata")), 0);
+    assert_int_equal(run(CHECKPOINT("diff", "a.safetensors", "place.safetensors", "--no-metadata")), 0);
 }
 
 static void types_change_where_asked_and_infinities_are_warned_of(void **state)
 {
     (void)state;
-    assert_int_equal(run(ARGUMENTS("convert", "a.safetensors", "half.safetensors", "--dtype", "float16")), 0);
+    assert_int_equal(run(CHECKPOINT("convert", "a.safetensors", "half.safetensors", "--dtype", "float16")), 0);
     rn_test_output_has(work, "out", "4 tensors, 3 of them converted\n");
     rn_test_output_has(work, "err", "warning: 2 elements are beyond the range of float16");
-    assert_int_equal(run(ARGUMENTS("list", "half.safetensors")), 0);
+    assert_int_equal(run(CHECKPOINT("list", "half.safetensors")), 0);
     rn_test_output_has(work, "out", "float16             48  (3, 2, 2, 2)          conv.weight\n");
     rn_test_output_has(work, "out", "int64                8  ()                    count\n");
-    assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "half.safetensors")), 1);
+    assert_int_equal(run(CHECKPOINT("diff", "a.safetensors", "half.safetensors")), 1);
     rn_test_output_has(work, "out", "float64 (2, 2) and float16 (2, 2), 1 of 4 elements differ, by inf at most");
     rn_test_output_has(work, "out", "different: 3 of 4 tensors, metadata 0 of 1\n");
-    assert_int_equal(run(ARGUMENTS("convert", "a.safetensors", "single.safetensors", "--dtype", "float32")), 0);
+    assert_int_equal(run(CHECKPOINT("convert", "a.safetensors", "single.safetensors", "--dtype", "float32")), 0);
     rn_test_output_has(work, "out", "4 tensors, 1 of them converted\n");
-    assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "single.safetensors")), 1);
+    assert_int_equal(run(CHECKPOINT("diff", "a.safetensors", "single.safetensors")), 1);
     rn_test_output_has(
         work, "out",
         "float64 (2, 2) and float32 (2, 2), 0 of 4 elements differ, by 0 at most, relatively 0: tensor tall");
-    assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "single.safetensors", "--tolerance", "0")), 0);
+    assert_int_equal(run(CHECKPOINT("diff", "a.safetensors", "single.safetensors", "--tolerance", "0")), 0);
     rn_test_output_has(work, "out", "equal: 4 tensors");
 }
 
 static void what_cannot_be_converted_leaves_nothing(void **state)
 {
     (void)state;
-    rn_test_refusal(work, ARGUMENTS("convert", "pointer.pth", "never.safetensors"), 1, "git-lfs pointer");
-    rn_test_refusal(work, ARGUMENTS("convert", "a.safetensors", "no/such/directory.pth"), 1, "no/such/directory.pth");
+    rn_test_refusal(work, CHECKPOINT("convert", "pointer.pth", "never.safetensors"), 1, "git-lfs pointer");
+    rn_test_refusal(work, CHECKPOINT("convert", "a.safetensors", "no/such/directory.pth"), 1, "no/such/directory.pth");
     assert_int_not_equal(access(rn_test_path(work, "never.safetensors"), F_OK), 0);
 }
 
@@ -303,13 +299,13 @@ static void one_changed_element_is_found_in_each_tensor(void **state)
     rn_json *json;
 
     (void)state;
-    assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "changed.safetensors")), 1);
+    assert_int_equal(run(CHECKPOINT("diff", "a.safetensors", "changed.safetensors")), 1);
     rn_test_output_has(work, "out", "1 of 24 elements differ, by 0.5 at most, relatively 0.2: tensor conv.weight\n");
     rn_test_output_has(work, "out", "1 of 4 elements differ, by 0.5 at most, relatively 0.2: tensor tall\n");
     rn_test_output_has(work, "out", "different: 2 of 4 tensors, metadata 0 of 1\n");
-    assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "changed.safetensors", "--tolerance", "0.49")), 1);
-    assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "changed.safetensors", "--tolerance", "0.5")), 0);
-    assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "changed.safetensors", "--json")), 1);
+    assert_int_equal(run(CHECKPOINT("diff", "a.safetensors", "changed.safetensors", "--tolerance", "0.49")), 1);
+    assert_int_equal(run(CHECKPOINT("diff", "a.safetensors", "changed.safetensors", "--tolerance", "0.5")), 0);
+    assert_int_equal(run(CHECKPOINT("diff", "a.safetensors", "changed.safetensors", "--json")), 1);
     json = json_line(0, 0);
     assert_string_equal(rn_json_string(rn_json_member(json, "tensor")), "conv.weight");
     assert_true(rn_test_member(json, "different") == 1 && rn_test_member(json, "elements") == 24 &&
@@ -335,7 +331,7 @@ static void names_shapes_and_metadata_differ(void **state)
     require_ok(context, rn_checkpoint_save(file, rn_test_path(work, "other.pth"), RN_FORMAT_SAFETENSORS, NULL));
     rn_checkpoint_destroy(file);
     rn_context_destroy(context);
-    assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "other.pth")), 1);
+    assert_int_equal(run(CHECKPOINT("diff", "a.safetensors", "other.pth")), 1);
     require_harmless("out");
     rn_test_output_has(work, "out", "float32 (3, 2, 2, 2) and float32 (2, 3): tensor conv.weight\n");
     rn_test_output_has(work, "out", "only in a.safetensors: tensor " ODD_SHOWN "\n");
@@ -343,7 +339,7 @@ static void names_shapes_and_metadata_differ(void **state)
     rn_test_output_has(work, "out", "metadata note" ODD_SHOWN ": xxx");
     rn_test_output_has(work, "out", "(300 bytes) and short\\x1B\n");
     rn_test_output_has(work, "out", "different: 5 of 5 tensors, metadata 1 of 1\n");
-    assert_int_equal(run(ARGUMENTS("diff", "a.safetensors", "other.pth", "--json")), 1);
+    assert_int_equal(run(CHECKPOINT("diff", "a.safetensors", "other.pth", "--json")), 1);
     require_harmless("out");
     for (int i = 0; i < 7; i++)
         rn_json_destroy(json_line(i, i == 6));
@@ -358,20 +354,20 @@ static void wrong_usage_is_one_line_and_2(void **state)
 {
     (void)state;
     rn_test_refusal(work, (const char *const[]){ "checkpoint", NULL }, 2, "list, convert or diff");
-    rn_test_refusal(work, ARGUMENTS("show", "a.safetensors"), 2, "list, convert or diff");
-    rn_test_refusal(work, ARGUMENTS("list"), 2, "file");
-    rn_test_refusal(work, ARGUMENTS("convert", "a.safetensors"), 2, "FROM and TO");
-    rn_test_refusal(work, ARGUMENTS("convert", "a.safetensors", "a.onnx"), 2, "--format safetensors or torch");
-    rn_test_refusal(work, ARGUMENTS("convert", "a.safetensors", "torch"), 2, "--format safetensors or torch");
-    rn_test_refusal(work, ARGUMENTS("convert", "a.safetensors", "b.pth", "--format", "onnx"), 2, "--format is");
-    rn_test_refusal(work, ARGUMENTS("convert", "a.safetensors", "b.pth", "--format", "pth"), 2, "--format is");
-    rn_test_refusal(work, ARGUMENTS("convert", "a.safetensors", "b.pth", "--dtype", "int8"), 2, "--dtype is");
-    rn_test_refusal(work, ARGUMENTS("diff", "a.safetensors"), 2, "two files");
-    rn_test_refusal(work, ARGUMENTS("diff", "a.safetensors", "a.safetensors", "--tolerance", "-1"), 2, "--tolerance");
-    rn_test_refusal(work, ARGUMENTS("diff", "a.safetensors", "a.safetensors", "--dtype", "float16"), 2,
+    rn_test_refusal(work, CHECKPOINT("show", "a.safetensors"), 2, "list, convert or diff");
+    rn_test_refusal(work, CHECKPOINT("list"), 2, "file");
+    rn_test_refusal(work, CHECKPOINT("convert", "a.safetensors"), 2, "FROM and TO");
+    rn_test_refusal(work, CHECKPOINT("convert", "a.safetensors", "a.onnx"), 2, "--format safetensors or torch");
+    rn_test_refusal(work, CHECKPOINT("convert", "a.safetensors", "torch"), 2, "--format safetensors or torch");
+    rn_test_refusal(work, CHECKPOINT("convert", "a.safetensors", "b.pth", "--format", "onnx"), 2, "--format is");
+    rn_test_refusal(work, CHECKPOINT("convert", "a.safetensors", "b.pth", "--format", "pth"), 2, "--format is");
+    rn_test_refusal(work, CHECKPOINT("convert", "a.safetensors", "b.pth", "--dtype", "int8"), 2, "--dtype is");
+    rn_test_refusal(work, CHECKPOINT("diff", "a.safetensors"), 2, "two files");
+    rn_test_refusal(work, CHECKPOINT("diff", "a.safetensors", "a.safetensors", "--tolerance", "-1"), 2, "--tolerance");
+    rn_test_refusal(work, CHECKPOINT("diff", "a.safetensors", "a.safetensors", "--dtype", "float16"), 2,
                     "belong to convert");
-    rn_test_refusal(work, ARGUMENTS("list", "a.safetensors", "--tolerance", "0"), 2, "belong to diff");
-    rn_test_refusal(work, ARGUMENTS("convert", "a.safetensors", "b.pth", "--full"), 2, "belongs to list and diff");
+    rn_test_refusal(work, CHECKPOINT("list", "a.safetensors", "--tolerance", "0"), 2, "belong to diff");
+    rn_test_refusal(work, CHECKPOINT("convert", "a.safetensors", "b.pth", "--full"), 2, "belongs to list and diff");
     assert_int_not_equal(access(rn_test_path(work, "b.pth"), F_OK), 0);
 }
 
@@ -379,8 +375,8 @@ static void wrong_usage_is_one_line_and_2(void **state)
 static void trouble_of_diff_is_2(void **state)
 {
     (void)state;
-    rn_test_refusal(work, ARGUMENTS("diff", "a.safetensors", "missing.pth"), 2, "missing.pth");
-    rn_test_refusal(work, ARGUMENTS("diff", "pointer.pth", "a.safetensors"), 2, "git-lfs pointer");
+    rn_test_refusal(work, CHECKPOINT("diff", "a.safetensors", "missing.pth"), 2, "missing.pth");
+    rn_test_refusal(work, CHECKPOINT("diff", "pointer.pth", "a.safetensors"), 2, "git-lfs pointer");
 }
 
 static void require_unwritten(const char *const *arguments, int status)
@@ -396,10 +392,10 @@ static void output_that_cannot_be_written_is_a_failure(void **state)
     (void)state;
     if (access("/dev/full", W_OK) != 0)
         skip();
-    require_unwritten(ARGUMENTS("list", "a.safetensors"), 1);
-    require_unwritten(ARGUMENTS("convert", "a.safetensors", "full.pth", "--json"), 1);
-    require_unwritten(ARGUMENTS("diff", "a.safetensors", "a.safetensors"), 2);
-    require_unwritten(ARGUMENTS("diff", "a.safetensors", "changed.safetensors"), 2);
+    require_unwritten(CHECKPOINT("list", "a.safetensors"), 1);
+    require_unwritten(CHECKPOINT("convert", "a.safetensors", "full.pth", "--json"), 1);
+    require_unwritten(CHECKPOINT("diff", "a.safetensors", "a.safetensors"), 2);
+    require_unwritten(CHECKPOINT("diff", "a.safetensors", "changed.safetensors"), 2);
 }
 
 int main(int argc, char **argv)

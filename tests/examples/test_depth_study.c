@@ -15,15 +15,10 @@ enum { SIDE = 32, CLASSES = 3, TRAIN = 4, TEST = 3, EPOCHS = 2, NETWORKS = 2 };
 static const char *const names[NETWORKS] = { "cifar_plain20", "cifar_resnet20" };
 static const char *work; /* photos/train, photos/val */
 
-#define ARGUMENTS(...) \
-    (const char *const[]) \
-    { \
-        "depth_study", __VA_ARGS__, NULL \
-    }
-
+#define DEPTH_STUDY(...) ARGUMENTS("depth_study", __VA_ARGS__)
 #define STUDY(out, ...) \
-    ARGUMENTS("photos", "--networks", "cifar_plain20,cifar_resnet20", "--threads", "1", "--batch", "4", "--out", out, \
-              __VA_ARGS__)
+    DEPTH_STUDY("photos", "--networks", "cifar_plain20,cifar_resnet20", "--threads", "1", "--batch", "4", "--out", \
+                out, __VA_ARGS__)
 
 static int run(const char *const *arguments)
 {
@@ -285,16 +280,16 @@ static void wrong_usage_is_2_and_what_fails_is_1(void **state)
 {
     (void)state;
     require_refusal((const char *const[]){ "depth_study", NULL }, 2, "folder");
-    require_refusal(ARGUMENTS("photos", "more"), 2, "one folder");
-    require_refusal(ARGUMENTS("photos", "--epochs", "0"), 2, "--epochs");
-    require_refusal(ARGUMENTS("photos", "--epochs", "1001"), 2, "--epochs");
-    require_refusal(ARGUMENTS("photos", "--batch", "0"), 2, "--batch");
-    require_refusal(ARGUMENTS("photos", "--networks", "resnet18"), 2, "--networks");
-    require_refusal(ARGUMENTS("photos", "--networks", "cifar_plain20,"), 2, "--networks");
-    require_refusal(ARGUMENTS("photos", "--networks", "cifar_plain21"), 2, "--networks");
-    require_refusal(ARGUMENTS("photos", "--networks", "cifar_plain20,cifar_plain20"), 2, "twice");
-    require_refusal(ARGUMENTS("nowhere", "--out", "none"), 1, "nowhere/train");
-    require_refusal(ARGUMENTS("photos", "--out", "missing/study"), 1, "missing/study");
+    require_refusal(DEPTH_STUDY("photos", "more"), 2, "one folder");
+    require_refusal(DEPTH_STUDY("photos", "--epochs", "0"), 2, "--epochs");
+    require_refusal(DEPTH_STUDY("photos", "--epochs", "1001"), 2, "--epochs");
+    require_refusal(DEPTH_STUDY("photos", "--batch", "0"), 2, "--batch");
+    require_refusal(DEPTH_STUDY("photos", "--networks", "resnet18"), 2, "--networks");
+    require_refusal(DEPTH_STUDY("photos", "--networks", "cifar_plain20,"), 2, "--networks");
+    require_refusal(DEPTH_STUDY("photos", "--networks", "cifar_plain21"), 2, "--networks");
+    require_refusal(DEPTH_STUDY("photos", "--networks", "cifar_plain20,cifar_plain20"), 2, "twice");
+    require_refusal(DEPTH_STUDY("nowhere", "--out", "none"), 1, "nowhere/train");
+    require_refusal(DEPTH_STUDY("photos", "--out", "missing/study"), 1, "missing/study");
     if (access("/dev/full", W_OK) == 0)
         assert_int_equal(rn_test_program_into("/dev/full", work, STUDY("full", "--epochs", "1")), 1);
 }

@@ -8,11 +8,7 @@
 
 static const char *work;
 
-#define ARGUMENTS(...) \
-    (const char *const[]) \
-    { \
-        "networks", __VA_ARGS__, NULL \
-    }
+#define NETWORKS(...) ARGUMENTS("networks", __VA_ARGS__)
 
 static char *output_of(const char *const *arguments)
 {
@@ -43,7 +39,7 @@ static void the_whole_zoo_is_listed(void **state)
 
 static void named_ones_are_listed_with_size_and_classes(void **state)
 {
-    char *text = output_of(ARGUMENTS("resnet18", "--classes", "2", "--size", "64"));
+    char *text = output_of(NETWORKS("resnet18", "--classes", "2", "--size", "64"));
 
     (void)state;
     assert_non_null(strstr(text, "\nresnet18            3 x 64 x 64      11,177,538      148,046,848  fc\n"));
@@ -53,7 +49,7 @@ static void named_ones_are_listed_with_size_and_classes(void **state)
 
 static void json_is_a_line_a_network(void **state)
 {
-    char *text = output_of(ARGUMENTS("cifar_resnet20", "resnet18", "--json"));
+    char *text = output_of(NETWORKS("cifar_resnet20", "resnet18", "--json"));
     const char *second = strchr(text, '\n') + 1;
     rn_json *json = NULL;
 
@@ -77,13 +73,13 @@ static void failures_are_said(void **state)
     char *text;
 
     (void)state;
-    assert_int_equal(rn_test_program(work, ARGUMENTS("resnet19"), 0, -1), 1);
+    assert_int_equal(rn_test_program(work, NETWORKS("resnet19"), 0, -1), 1);
     text = rn_test_program_output(work, "err");
     assert_non_null(strstr(text, "'resnet19'; it has resnet18"));
     free(text);
-    assert_int_equal(rn_test_program(work, ARGUMENTS("--size", "x"), 0, -1), 2);
+    assert_int_equal(rn_test_program(work, NETWORKS("--size", "x"), 0, -1), 2);
     if (access("/dev/full", W_OK) == 0)
-        assert_int_equal(rn_test_program_into("/dev/full", work, ARGUMENTS("resnet18")), 1);
+        assert_int_equal(rn_test_program_into("/dev/full", work, NETWORKS("resnet18")), 1);
 }
 
 int main(int argc, char **argv)

@@ -12,12 +12,6 @@ enum { SIDE = 32, CLASSES = 3, TRAIN = 4, VALID = 2 };
 
 static const char *work; /* train, valid, run/, script.pth (a training script's), bare.pth, names.txt, mixed/ */
 
-#define ARGUMENTS(...) \
-    (const char *const[]) \
-    { \
-        __VA_ARGS__, NULL \
-    }
-
 static int run(const char *const *arguments)
 {
     return rn_test_program(work, arguments, 0, -1);

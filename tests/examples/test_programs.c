@@ -30,12 +30,6 @@ static rn_json *parse(const char *text, size_t length)
     return json;
 }
 
-#define ARGUMENTS(...) \
-    (const char *const[]) \
-    { \
-        __VA_ARGS__, NULL \
-    }
-
 static int set_up(void **state)
 {
     static const char labels[] =

@@ -17,12 +17,6 @@ enum { SIDE = 32, TRAIN = 5, VALID = 2 };
 
 static const char *work; /* photos/train, photos/valid, base.safetensors (10 classes), odd.safetensors */
 
-#define ARGUMENTS(...) \
-    (const char *const[]) \
-    { \
-        __VA_ARGS__, NULL \
-    }
-
 static int run(const char *const *arguments)
 {
     return rn_test_program(work, arguments, 0, -1);
@@ -167,6 +161,43 @@ static void the_others_say_it_too(void **state)
                                    "1", "--json")),
                      0);
     require_understood("err", "cifar_resnet20, 10 classes; random weights", "2 random images of 32 x 32", "650 of ");
+}
+
+/* What can be chosen is trained with, and said; a number that the choice has no use for is refused. */
+static void every_optimizer_and_schedule_trains(void **state)
+{
+    static const char *const chosen[][4] = {
+        { "--optimizer", "adamw", "AdamW, rate times 0.1 every 7 epochs", "--weight-decay=0.1" },
+        { "--optimizer", "rmsprop", "RMSprop", "--clip-norm=1" },
+        { "--optimizer", "sgd", "SGD", "--label-smoothing=0.1" },
+        { "--schedule", "cosine", "Adam, rate falling as a cosine", "--accumulate=2" },
+        { "--schedule", "one-cycle", "rising and falling once", "--patience=1" },
+        { "--schedule", "plateau", "where the loss does not", "--views=1" },
+        { "--schedule", "constant", "constant after 1 epoch of warm-up", "--warmup=1" },
+        { "--preset", "cifar", "training: ", "--slices=2" },
+        { "--preset", "mirrored", "every 3 epochs", "--lr-step=3" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof chosen / sizeof chosen[0]; i++) {
+        char option[32], *value;
+
+        snprintf(option, sizeof option, "%s", chosen[i][3]);
+        value = strchr(option, '=');
+        *value++ = '\0';
+        if (run(ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--from-scratch", "--epochs", "2",
+                          "--threads", "1", "--out", rn_test_new_directory(), chosen[i][0], chosen[i][1], option,
+                          value)) != 0)
+            fail_msg("%s %s %s: %s", chosen[i][0], chosen[i][1], option, output("err"));
+        rn_test_output_has(work, "out", chosen[i][2]);
+    }
+    rn_test_refusal(work,
+                    ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--from-scratch", "--schedule",
+                              "cosine", "--lr-step", "3", "--out", rn_test_new_directory()),
+                    1, "lr_step_epochs is for");
+    rn_test_refusal(
+        work, ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--from-scratch", "--optimizer", "lion"), 2,
+        "--optimizer is adam");
 }
 
 static void val_is_as_good_as_valid_and_both_are_refused(void **state)
@@ -316,6 +347,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finetune_says_what_it_understood),
+        cmocka_unit_test(every_optimizer_and_schedule_trains),
         cmocka_unit_test(the_others_say_it_too),
         cmocka_unit_test(val_is_as_good_as_valid_and_both_are_refused),
         cmocka_unit_test(one_class_is_warned_of),

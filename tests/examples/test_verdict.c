@@ -10,12 +10,6 @@ enum { SIDE = 32, CLASSES = 3, TRAIN = 6, VALID = 4 };
 
 static const char *work; /* train, valid, run/ */
 
-#define ARGUMENTS(...) \
-    (const char *const[]) \
-    { \
-        __VA_ARGS__, NULL \
-    }
-
 static int run(const char *const *arguments)
 {
     return rn_test_program(work, arguments, 0, -1);

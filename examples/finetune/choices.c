@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#include "finetune/choices.h"
+
+#include <resnet/trainer.h>
+
+#include <string.h>
+
+static const choice *find(const choice *choices, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (name == NULL || strcmp(choices[i].name, name) == 0)
+            return &choices[i];
+    return NULL;
+}
+
+const choice *choose_optimizer(const char *name)
+{
+    static const choice optimizers[] = { { "adam", "Adam", RN_OPTIMIZER_ADAM },
+                                         { "adamw", "AdamW", RN_OPTIMIZER_ADAMW },
+                                         { "rmsprop", "RMSprop", RN_OPTIMIZER_RMSPROP },
+                                         { "sgd", "SGD", RN_OPTIMIZER_SGD } };
+
+    return find(optimizers, sizeof optimizers / sizeof optimizers[0], name);
+}
+
+const choice *choose_schedule(const char *name)
+{
+    static const choice schedules[] = { { "step", "in steps", RN_SCHEDULE_STEP },
+                                        { "cosine", "falling as a cosine", RN_SCHEDULE_COSINE },
+                                        { "one-cycle", "rising and falling once", RN_SCHEDULE_ONE_CYCLE },
+                                        { "plateau", "falling where the loss does not", RN_SCHEDULE_PLATEAU },
+                                        { "constant", "constant", RN_SCHEDULE_CONSTANT } };
+
+    return find(schedules, sizeof schedules / sizeof schedules[0], name);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers of the library by the names that finetune has for them. */
+#ifndef EXAMPLES_FINETUNE_CHOICES_H
+#define EXAMPLES_FINETUNE_CHOICES_H
+
+#include <stdint.h>
+
+typedef struct choice {
+    const char *name;  /* on the command line */
+    const char *title; /* in a sentence */
+    int32_t number;
+} choice;
+
+/* An rn_optimizer_kind and an rn_schedule_kind; the first for NULL, NULL for another name. */
+const choice *choose_optimizer(const char *name);
+const choice *choose_schedule(const char *name);
+
+#endif
