@@ -16,7 +16,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-packages="build-essential cmake pkg-config libcjson-dev libcmocka-dev libjpeg-dev libopenmpi-dev libstb-dev libtiff-dev libwebp-dev openmpi-bin zlib1g-dev"
+packages="build-essential cmake pkg-config libcjson-dev libcmocka-dev libjpeg-dev libopenmpi-dev libstb-dev libtiff-dev libwebp-dev ninja-build openmpi-bin zlib1g-dev"
 
 everything_is_there()
 {
@@ -93,15 +93,20 @@ for preset in "$@"; do
         preset=tsan targets='--target test_swap test_gate test_prepared test_kept' chosen='--tests-regex test_(swap|gate|prepared|kept)'
         export RESNET_SWAP_SECONDS="${RESNET_SWAP_SECONDS-30}"
     fi
+    only=$targets
+    [ "$preset" != without-jpeg ] || only='--target tests_image'
     echo "== $preset: build"
     build_log=build/$preset.log
     mkdir -p build
     # Sanitizers make compilers see ghosts: there a warning is only a warning.
     werror=ON
     case $preset in *san* | without-jpeg | fuzz) werror=OFF ;; esac
+    # make starts itself several times for each of the hundreds of programs; ninja does not, and takes half a minute less.
+    generator=
+    [ -f "build/$preset/CMakeCache.txt" ] || ! command -v ninja >/dev/null || generator='-G Ninja'
     # shellcheck disable=SC2086
-    cmake --preset "$preset" -DRESNET_WERROR=$werror -DRESNET_BUILD_TESTS=ON >"$build_log" 2>&1 &&
-        cmake --build --preset "$preset" -j "$jobs" $targets >>"$build_log" 2>&1 || {
+    cmake --preset "$preset" $generator -DRESNET_WERROR=$werror -DRESNET_BUILD_TESTS=ON >"$build_log" 2>&1 &&
+        cmake --build --preset "$preset" -j "$jobs" $only >>"$build_log" 2>&1 || {
         grep -nE -A 6 'error:|undefined reference|CMake Error' "$build_log" || tail -n 40 "$build_log"
         echo "== $preset: does not build"
         failed=$((failed + 1))

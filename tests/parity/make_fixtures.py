@@ -555,12 +555,14 @@ STEPS = 5
 def rate_of(name):
     """Adam moves every weight by its rate at first, whatever the gradient, and deep batch norms over random weights are steep: the rate at which
     PyTorch in float and in double stay together."""
-    if name == "inception_v3":
+    if name in ("inception_v3", "resnet152", "resnet152_v1"):
         return 2e-7
     if name.startswith("densenet"):
         return 1e-6
     if name in ("vgg11", "vgg19"):
         return 1e-5 if name == "vgg11" else 1e-6
+    if name in ("resnet101_v1", "resnext101_32x8d"):
+        return 1e-6 if name == "resnet101_v1" else 1e-5
     return 1e-6 if name.startswith("plain") else 1e-4
 
 
