@@ -68,10 +68,10 @@ static void transpose_neighbours(float *to, const float *from, int64_t from_pitc
 
         for (int64_t j = 0; j < columns; j++)
             neighbours(some + j * PIECE, from + j * from_pitch + k, floats);
-        transpose(to, some, PIECE, (floats + 1) / 2, columns);
+        rn_floats_avx512.transpose(to, some, PIECE, (floats + 1) / 2, columns);
     }
 }
 
 static const rn_pair_kernels pairs = { neighbours, rows, transpose_neighbours };
 
-const rn_gemm_kernels rn_gemm_avx512_bf16 = RN_GEMM_TABLE;
+const rn_gemm_kernels rn_gemm_avx512_bf16 = RN_GEMM_TABLE(&rn_floats_avx512);

@@ -5,5 +5,7 @@
 #define RN_ROWS 6
 #define RN_VECTORS 2
 #include "kernels/gemm_body.h"
+#include "kernels/gemm_floats.h"
 
-const rn_gemm_kernels rn_gemm_baseline = RN_GEMM_TABLE;
+const rn_float_kernels rn_floats_baseline = RN_FLOATS_TABLE;
+const rn_gemm_kernels rn_gemm_baseline = RN_GEMM_TABLE(&rn_floats_baseline);

@@ -69,6 +69,35 @@ typedef struct rn_gemm_blocks {
         1152, 80 * 1024, 64 * 1024, 512, 512, 128 * 1024, 448 \
     }
 
+/* What is of floats whatever the operands of products are: nr and unit are those of the table that points to it. */
+typedef struct rn_float_kernels {
+    /*
+     * Places [begin, end) of a row and of those that follow it, into blocks of `unit` (weights: `nr`) floats that are
+     * `stride` floats apart; the last block is filled up with zeros; the blocks of one row lie beside those of the row
+     * before. `line` is room for end - begin + 64 floats.
+     */
+    void (*gather)(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end, float *line);
+    void (*gather_weights)(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end,
+                           float *line);
+
+    /* to[r * to_pitch + j] = from[r * from_pitch + j] for j < columns, 0 for columns <= j < to_pitch. */
+    void (*copy)(float *to, int64_t to_pitch, const float *from, int64_t from_pitch, int64_t rows, int64_t columns);
+    /* to[k * nr + j] = from[j * from_pitch + k] for k < depth and j < columns <= nr, 0 for columns <= j < nr. */
+    void (*transpose)(float *to, const float *from, int64_t from_pitch, int64_t depth, int64_t columns);
+
+    /*
+     * Dot products along k: sums[(o * samples + n) * 16 + l] = (accumulate: sums +) chain l of
+     * w[o * w_pitch + k] * x[n * x_pitch + k], over k = l, l + 16, ... below depth. Depths of calls that go on are
+     * multiples of 16.
+     */
+    void (*multiply_dots)(int64_t outs, int64_t samples, int64_t depth, const float *w, int64_t w_pitch, const float *x,
+                          int64_t x_pitch, float *sums, bool accumulate);
+
+    /* Channel by channel: to[c] = sum over t of taps[t].x[c] * taps[t].weights[c]; to[c] += a[c] * b[c]. */
+    void (*multiply_taps)(int64_t count, const rn_gemm_tap *taps, int64_t channels, float *to);
+    void (*add_products)(int64_t channels, const float *a, const float *b, float *to);
+} rn_float_kernels;
+
 /*
  * Products of bfloat16 numbers: two neighbours along k take the place of a float in the operands of multiply and
  * multiply_weights (`depth`, steps and pitches count pairs) and are multiplied and summed by one instruction, in
@@ -101,39 +130,15 @@ typedef struct rn_gemm_kernels {
     int32_t mr, nr, unit;
     rn_gemm_blocks blocks;
     const rn_pair_kernels *pairs; /* NULL: products are of floats */
+    const rn_float_kernels *floats;
 
     void (*multiply)(int64_t rows, int64_t depth, const rn_gemm_rows *a, const float *b, float *c, int64_t ldc,
                      rn_gemm_start start);
     void (*multiply_weights)(int64_t rows, int64_t depth, const float *a, int64_t lda, const float *b, float *c,
                              int64_t ldc, bool accumulate);
-
-    /*
-     * Places [begin, end) of a row and of those that follow it, into blocks of `unit` (weights: `nr`) floats that are
-     * `stride` floats apart; the last block is filled up with zeros; the blocks of one row lie beside those of the row
-     * before. `line` is room for end - begin + 64 floats.
-     */
-    void (*gather)(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end, float *line);
-    void (*gather_weights)(float *blocks, int64_t stride, const rn_gather_row *row, int64_t begin, int64_t end,
-                           float *line);
-
-    /* to[r * to_pitch + j] = from[r * from_pitch + j] for j < columns, 0 for columns <= j < to_pitch. */
-    void (*copy)(float *to, int64_t to_pitch, const float *from, int64_t from_pitch, int64_t rows, int64_t columns);
-    /* to[k * nr + j] = from[j * from_pitch + k] for k < depth and j < columns <= nr, 0 for columns <= j < nr. */
-    void (*transpose)(float *to, const float *from, int64_t from_pitch, int64_t depth, int64_t columns);
-
-    /*
-     * Dot products along k: sums[(o * samples + n) * 16 + l] = (accumulate: sums +) chain l of
-     * w[o * w_pitch + k] * x[n * x_pitch + k], over k = l, l + 16, ... below depth. Depths of calls that go on are
-     * multiples of 16.
-     */
-    void (*multiply_dots)(int64_t outs, int64_t samples, int64_t depth, const float *w, int64_t w_pitch, const float *x,
-                          int64_t x_pitch, float *sums, bool accumulate);
-
-    /* Channel by channel: to[c] = sum over t of taps[t].x[c] * taps[t].weights[c]; to[c] += a[c] * b[c]. */
-    void (*multiply_taps)(int64_t count, const rn_gemm_tap *taps, int64_t channels, float *to);
-    void (*add_products)(int64_t channels, const float *a, const float *b, float *to);
 } rn_gemm_kernels;
 
+extern const rn_float_kernels rn_floats_baseline, rn_floats_avx2, rn_floats_avx512;
 extern const rn_gemm_kernels rn_gemm_reference, rn_gemm_baseline, rn_gemm_avx2, rn_gemm_avx512;
 extern const rn_gemm_kernels rn_gemm_avx512_bf16; /* needs AVX512_BF16 beside AVX-512 */
 

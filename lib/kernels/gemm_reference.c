@@ -118,16 +118,18 @@ static void add_products(int64_t channels, const float *a, const float *b, float
         to[c] += a[c] * b[c];
 }
 
+static const rn_float_kernels floats = { .gather = gather,
+                                         .gather_weights = gather_weights,
+                                         .copy = copy,
+                                         .transpose = transpose,
+                                         .multiply_dots = multiply_dots,
+                                         .multiply_taps = multiply_taps,
+                                         .add_products = add_products };
+
 const rn_gemm_kernels rn_gemm_reference = { .mr = ROWS,
                                             .nr = COLUMNS,
                                             .unit = UNIT,
                                             .blocks = RN_GEMM_BLOCKS,
+                                            .floats = &floats,
                                             .multiply = multiply,
-                                            .multiply_weights = multiply_weights,
-                                            .gather = gather,
-                                            .gather_weights = gather_weights,
-                                            .copy = copy,
-                                            .transpose = transpose,
-                                            .multiply_dots = multiply_dots,
-                                            .multiply_taps = multiply_taps,
-                                            .add_products = add_products };
+                                            .multiply_weights = multiply_weights };

@@ -97,9 +97,9 @@ static void copy_line(const rn_gather *gather, const rn_gemm_kernels *gemm, int6
     if (gather->floats > 0)
         copy_pairs(gather, gemm, to + left * channels, from, right - left);
     else if (gather->pitch == channels)
-        gemm->copy(to + left * channels, (right - left) * channels, from, 0, 1, (right - left) * channels);
+        gemm->floats->copy(to + left * channels, (right - left) * channels, from, 0, 1, (right - left) * channels);
     else
-        gemm->copy(to + left * channels, channels, from, gather->pitch, right - left, channels);
+        gemm->floats->copy(to + left * channels, channels, from, gather->pitch, right - left, channels);
 }
 
 /* The pixels [m, m + count) that windows of one pixel see, one after the other. */

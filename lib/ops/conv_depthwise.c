@@ -157,7 +157,7 @@ static void run_lines(void *payload, int64_t begin, int64_t end, int32_t thread)
 
             if (count == 0 && pass->accumulate)
                 continue; /* nothing to add */
-            pass->gemm->multiply_taps(count, taps, to->c, sums);
+            pass->gemm->floats->multiply_taps(count, taps, to->c, sums);
             write_pixel(pass, sums, line * to->w + j);
         }
     }
@@ -232,9 +232,10 @@ static void sum_pixels(const weight_pass *pass, int64_t begin, int64_t end, int6
 
         for (int64_t i = 0; i < h.count; i++)
             for (int64_t j = 0; j < w.count; j++)
-                pass->gemm->add_products(channels, dy->data + m * dy->pitch + channel,
-                                         from + ((h.at + i * h.at_step) * x->w + w.at + j * w.at_step) * x->pitch,
-                                         sums + ((h.first + i) * conv->kernel_w + w.first + j) * RANGE);
+                pass->gemm->floats->add_products(channels, dy->data + m * dy->pitch + channel,
+                                                 from +
+                                                     ((h.at + i * h.at_step) * x->w + w.at + j * w.at_step) * x->pitch,
+                                                 sums + ((h.first + i) * conv->kernel_w + w.first + j) * RANGE);
     }
 }
 

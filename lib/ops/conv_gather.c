@@ -103,7 +103,7 @@ void rn_gather_panel(const rn_gather *gather, const rn_gemm_kernels *gemm, float
     for (int64_t r = 0; r < rows;) {
         const rn_gather_row some = rows_at(gather, &pixel, rows - r);
 
-        gemm->gather(panel + r * gemm->unit, rows * gemm->unit, &some, begin, end, line);
+        gemm->floats->gather(panel + r * gemm->unit, rows * gemm->unit, &some, begin, end, line);
         step(gather, &pixel, some.more + 1);
         r += some.more + 1;
     }
@@ -117,7 +117,7 @@ void rn_gather_columns(const rn_gather *gather, const rn_gemm_kernels *gemm, flo
     for (int64_t r = 0; r < rows;) {
         const rn_gather_row some = rows_at(gather, &pixel, rows - r);
 
-        gemm->gather_weights(panels + r * gemm->nr, panel_stride, &some, begin, end, line);
+        gemm->floats->gather_weights(panels + r * gemm->nr, panel_stride, &some, begin, end, line);
         step(gather, &pixel, some.more + 1);
         r += some.more + 1;
     }

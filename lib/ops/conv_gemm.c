@@ -25,7 +25,7 @@ static void pack_panel(const pack_job *job, float *to, int64_t first, int64_t co
     const float *const from = job->weights + first * pitch;
 
     if (gemm->pairs == NULL)
-        gemm->transpose(to, from, pitch, pitch, columns);
+        gemm->floats->transpose(to, from, pitch, pitch, columns);
     for (int64_t tap = 0; gemm->pairs != NULL && tap < taps; tap++)
         gemm->pairs->transpose(to + tap * rn_gemm_channels(gemm, channels) * gemm->nr, from + tap * channels, pitch,
                                channels, columns);

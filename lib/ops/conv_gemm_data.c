@@ -163,7 +163,7 @@ static void pack_class_panel(const data_pass *pass, const data_class *class, int
                 pass->weights + group * outs * row_pitch + (k * conv->kernel_w + l) * channels + first;
 
             if (gemm->pairs == NULL)
-                gemm->copy(to, gemm->nr, from, row_pitch, outs, columns);
+                gemm->floats->copy(to, gemm->nr, from, row_pitch, outs, columns);
             for (int64_t o = 0; gemm->pairs != NULL && o < outs; o += 2)
                 gemm->pairs->rows(to + o / 2 * gemm->nr, gemm->nr, from + o * row_pitch,
                                   o + 1 < outs ? from + (o + 1) * row_pitch : NULL, columns);

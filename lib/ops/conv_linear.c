@@ -71,8 +71,9 @@ static void copy_samples(void *payload, int64_t begin, int64_t end, int32_t thre
     const int64_t pitch = sample_pitch(pass->conv);
 
     (void)thread;
-    pass->context->kernels->gemm->copy(pass->samples + begin * pitch, pitch, pass->x->data + begin * pass->x->pitch,
-                                       pass->x->pitch, end - begin, pass->conv->in_c);
+    pass->context->kernels->gemm->floats->copy(pass->samples + begin * pitch, pitch,
+                                               pass->x->data + begin * pass->x->pitch, pass->x->pitch, end - begin,
+                                               pass->conv->in_c);
 }
 
 /* In a fixed tree. */
@@ -110,7 +111,7 @@ static void run_range(const forward_pass *pass, int64_t n, int64_t o, float *cha
     float *const sums = chains + features * samples * RN_GEMM_CHAINS;
 
     for (int64_t k = 0; k < depth; k += DEPTH)
-        pass->context->kernels->gemm->multiply_dots(
+        pass->context->kernels->gemm->floats->multiply_dots(
             features, samples, rn_least(DEPTH, depth - k), pass->weights + o * depth + k, depth,
             pass->samples + n * sample_pitch(pass->conv) + k, sample_pitch(pass->conv), chains, k > 0);
     for (int64_t i = 0; i < samples; i++)
@@ -156,8 +157,8 @@ static void turn_panels(void *payload, int64_t begin, int64_t end, int32_t threa
 
     (void)thread;
     for (int64_t panel = begin; panel < end; panel++)
-        job->gemm->transpose(job->panels + panel * depth * nr, job->map->data + panel * nr * job->map->pitch,
-                             job->map->pitch, depth, rn_least(nr, job->map->n - panel * nr));
+        job->gemm->floats->transpose(job->panels + panel * depth * nr, job->map->data + panel * nr * job->map->pitch,
+                                     job->map->pitch, depth, rn_least(nr, job->map->n - panel * nr));
 }
 
 static void make_panels(const rn_context *context, const rn_map *map, float *panels)
@@ -229,8 +230,8 @@ static void run_columns(void *payload, int64_t begin, int64_t end, int32_t threa
             for (int64_t p = 0; p < panels; p++) {
                 float *const panel = weights + p * STRETCH_ROWS * nr;
 
-                gemm->copy(panel, nr, pass->weights + o * in + first + p * nr, in, rows,
-                           rn_least(nr, in - first - p * nr));
+                gemm->floats->copy(panel, nr, pass->weights + o * in + first + p * nr, in, rows,
+                                   rn_least(nr, in - first - p * nr));
                 multiply_panel(pass, panel, o, rows, tiles + p * batch * nr);
             }
         }

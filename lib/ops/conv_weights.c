@@ -137,10 +137,10 @@ static void multiply_edge(const rn_gemm_kernels *gemm, int64_t rows, int64_t dep
                           const float *b, float *c, int64_t ldc, int64_t columns, bool accumulate, float *tile)
 {
     if (accumulate)
-        gemm->copy(tile, gemm->nr, c, ldc, rows, columns);
+        gemm->floats->copy(tile, gemm->nr, c, ldc, rows, columns);
     gemm->multiply_weights(rows, depth, a, lda, b, tile, gemm->nr, accumulate);
     for (int64_t r = 0; r < rows; r++)
-        gemm->copy(c + r * ldc, columns, tile + r * gemm->nr, gemm->nr, 1, columns);
+        gemm->floats->copy(c + r * ldc, columns, tile + r * gemm->nr, gemm->nr, 1, columns);
 }
 
 /* Asks for the memory of a tile, which the tile before hides the wait for. */
@@ -223,7 +223,7 @@ static void run_weight_units(void *payload, int64_t begin, int64_t end, int32_t 
                 multiply_stretch(pass, &u, rn_divide_up(rows, 2), u.accumulate || m > u.begin, gradients, b->out_pitch,
                                  columns, tile);
             } else if (rows_collide(pass->dy)) {
-                pass->gemm->copy(gradients, b->out_pitch, dy, pass->dy->pitch, rows, outs);
+                pass->gemm->floats->copy(gradients, b->out_pitch, dy, pass->dy->pitch, rows, outs);
                 multiply_stretch(pass, &u, rows, u.accumulate || m > u.begin, gradients, b->out_pitch, columns, tile);
             } else {
                 multiply_stretch(pass, &u, rows, u.accumulate || m > u.begin, dy, pass->dy->pitch, columns, tile);

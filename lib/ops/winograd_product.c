@@ -138,8 +138,9 @@ static void transform_straight(const rn_kernels *kernels, const rn_winograd_weig
     _Alignas(RN_ALIGNMENT) float taps[RN_WINOGRAD_TAPS * ROWS_TRANSPOSED * RN_GEMM_NR_MOST];
 
     for (int tap = 0; tap < RN_WINOGRAD_TAPS; tap++)
-        kernels->gemm->transpose(taps + tap * ROWS_TRANSPOSED * nr,
-                                 weights->data + panel * nr * row_pitch + tap * in + first, row_pitch, count, columns);
+        kernels->gemm->floats->transpose(taps + tap * ROWS_TRANSPOSED * nr,
+                                         weights->data + panel * nr * row_pitch + tap * in + first, row_pitch, count,
+                                         columns);
     kernels->winograd->weights(count, nr, nr, taps, nr, ROWS_TRANSPOSED * nr, planes, plane_pitch);
 }
 
@@ -188,9 +189,9 @@ static void pack_panels(void *payload, int64_t begin, int64_t end, int32_t threa
 
     (void)thread;
     for (int64_t panel = begin; panel < end; panel++)
-        gemm->transpose(job->packed + panel * panel_floats(gemm, job->weights),
-                        job->weights->data + panel * gemm->nr * depth, depth, depth,
-                        rn_least(gemm->nr, job->weights->out - panel * gemm->nr));
+        gemm->floats->transpose(job->packed + panel * panel_floats(gemm, job->weights),
+                                job->weights->data + panel * gemm->nr * depth, depth, depth,
+                                rn_least(gemm->nr, job->weights->out - panel * gemm->nr));
 }
 
 void rn_winograd_pack(const rn_context *context, const rn_winograd_blocks *blocks, const rn_winograd_weights *weights,

@@ -226,7 +226,7 @@ static void check_copy(const rn_gemm_kernels *gemm, int64_t rows, int64_t column
     const int64_t to_pitch = columns + fill;
     rn_test_grid from = filled_make(rows, columns, columns + gap, (uint32_t)columns), to = line_make(rows * to_pitch);
 
-    gemm->copy(to.data, to_pitch, from.data, from.pitch, rows, columns);
+    gemm->floats->copy(to.data, to_pitch, from.data, from.pitch, rows, columns);
     for (int64_t r = 0; r < rows; r++)
         for (int64_t j = 0; j < to_pitch; j++)
             check_bits(to.data[r * to_pitch + j], j < columns ? rn_test_grid_at(&from, r, j) : 0, "copy", r, j);
@@ -247,7 +247,7 @@ static void check_transpose(const rn_gemm_kernels *gemm, int64_t depth, int64_t 
 {
     rn_test_grid from = filled_make(columns, depth, depth + gap, (uint32_t)depth), to = line_make(depth * gemm->nr);
 
-    gemm->transpose(to.data, from.data, from.pitch, depth, columns);
+    gemm->floats->transpose(to.data, from.data, from.pitch, depth, columns);
     for (int64_t k = 0; k < depth; k++)
         for (int64_t j = 0; j < gemm->nr; j++)
             check_bits(to.data[k * gemm->nr + j], j < columns ? rn_test_grid_at(&from, j, k) : 0, "transpose", k, j);
@@ -302,7 +302,7 @@ static void check_gather(const rn_gemm_kernels *gemm, const window *w, bool weig
                                 .more = MORE,
                                 .more_step = MORE_STEP };
 
-    (weights ? gemm->gather_weights : gemm->gather)(to.data, stride, &row, begin, end, line.data);
+    (weights ? gemm->floats->gather_weights : gemm->floats->gather)(to.data, stride, &row, begin, end, line.data);
     for (int64_t i = 0; i < to.channels; i++) {
         const int64_t place = begin + i / stride * block + i % block;
 
