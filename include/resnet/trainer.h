@@ -18,6 +18,9 @@
  * many ways there are, as many as fit rn_trainer_options.feature_memory. Their files are then not opened again, and an epoch of a new head takes seconds.
  * No number differs from what it would be without.
  *
+ * Memory: where nothing needs all gradients together (no clip_norm, one batch a step, no slices), a fit makes its steps
+ * in backward (rn_session_step_in_backward), and gradients take no memory of their own.
+ *
  * Many processes: with rn_trainer_options.collective they train one network together, and every number,
  * best.safetensors, last.safetensors and history.jsonl to the byte, is that of one process with the same `slices`. What
  * a batch of n is cut into is fixed: slice s of S has positions [ceil(s n / S), ceil((s + 1) n / S)) of it, process r
