@@ -10,8 +10,9 @@
  * In `directory` it keeps best.safetensors (the weights of the best validation accuracy so far, over all phases; a
  * model file), last.safetensors (weights, optimizer, scheduler, phase, epoch and batch, best metric, and which best
  * belongs to it), history.jsonl (one line an epoch) and times.jsonl (likewise: "seconds" of the epoch with its
- * validation and "images_per_second" of its training, in the process that ended it; of two lines for an epoch the last
- * counts). Each is replaced as a whole or not at all. report.h makes a page of them.
+ * validation and "images_per_second" of its training, in the process that ended it, and with other processes
+ * "exchange_seconds" and "exchange_waited" (rn_progress); of two lines for an epoch the last counts). Each is replaced
+ * as a whole or not at all. report.h makes a page of them.
  *
  * Features: what the frozen part of the network makes of a photo (rn_model_frozen_layer) is computed once and kept, of
  * validation photos always, of training photos where the training pipeline draws nothing at random or `views` says how
@@ -76,6 +77,9 @@ typedef struct rn_progress {
     int64_t skipped;   /* photos skipped in this epoch since it was begun or resumed, by all processes */
     const double *lrs; /* the rate of each parameter group; lr is that of the first. Valid during the callback */
     size_t lr_count;
+    /* Of several processes, in this one: seconds of this epoch in which gradients travelled (waiting for slower
+     * processes included), and how many of these it had nothing to compute meanwhile. The rest was hidden. */
+    double exchange_seconds, exchange_waited;
 } rn_progress;
 
 typedef enum rn_fit_answer {

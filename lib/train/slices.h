@@ -26,9 +26,10 @@ typedef struct rn_slice_job {
 } rn_slice_job;
 
 typedef struct rn_slice_result {
-    rn_metrics sums; /* added up slice by slice */
-    int64_t skipped; /* photos of the batch, by all processes */
-    bool untouched;  /* it failed in reading photos, or by the loss of a process: the model is as before */
+    rn_metrics sums;                          /* added up slice by slice */
+    double exchange_seconds, exchange_waited; /* of gradients with other processes, and how long it was waited for */
+    int64_t skipped;                          /* photos of the batch, by all processes */
+    bool untouched; /* it failed in reading photos, or by the loss of a process: the model is as before */
 } rn_slice_result;
 
 typedef struct rn_slices rn_slices;
