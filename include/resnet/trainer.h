@@ -220,8 +220,7 @@ typedef struct rn_fit_options {
  * fit goes on. RN_INVALID_ARGUMENT: a loss, or with clip_norm a gradient, that is not finite ends the fit, with the
  * last good checkpoint kept; the message says at which batch and rate, and which weights went first. A photo that does
  * not decode (dataset.h) stops it as a cancel does. RN_FORMAT also: best.safetensors is not the file that this run
- * wrote. With a collective RN_STATE also: a process has other options or other parameters trainable than process 0;
- * RN_UNSUPPORTED also: a plateau, one cycle or warm-up of several processes, or `accumulate` in slices.
+ * wrote. With a collective RN_STATE also: a process has other options or other parameters trainable than process 0.
  * After any other failure the trainer answers RN_STATE: a new one resumes from the directory. RN_SHAPE: not a
  * weight for each class. RN_INVALID_ARGUMENT also: parameter groups that do not cover what is trainable, and as
  * rn_adam_create.

@@ -41,7 +41,7 @@ struct rn_optimizer {
     rn_optimizer_state *state;          /* by index of the parameter */
 };
 
-/* ---- steps by whoever is inside rn_parameters_begin_write ---------------------------------------------------------- */
+/* ---- steps by whoever is inside rn_parameters_begin_write -------------------------------------------------------- */
 
 /* rn_optimizer_step; *any: there was something to step. */
 rn_status rn_optimizer_step_inside(bool *any, rn_optimizer *optimizer);
@@ -57,7 +57,7 @@ bool rn_optimizer_takes_parts(const rn_optimizer *optimizer);
 rn_status rn_optimizer_step_on(rn_optimizer *optimizer, size_t parameter, int64_t begin, int64_t end,
                                const float *gradient);
 
-/* ---- state -------------------------------------------------------------------------------------------------------- */
+/* ---- state ------------------------------------------------------------------------------------------------------- */
 
 /* How many state slots it keeps with the numbers that it has, and what PyTorch calls slot i ("exp_avg"). */
 int32_t rn_optimizer_slot_count(const rn_optimizer *optimizer);

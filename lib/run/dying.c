@@ -9,7 +9,7 @@
  * what reads the weights comes first.
  *
  *   CONV_BACKWARD x, dy, w -> dx, dw   READY dw
- *   CONV_BACKWARD dy, w -> dx   CONV_BACKWARD x, dy[0, r) -> p   READY p   CONV_BACKWARD x, dy[r, 2 r) -> p   READY p ...
+ *   CONV_BACKWARD dy, w -> dx   CONV_BACKWARD x, dy[0, r) -> p   READY p   CONV_BACKWARD x, dy[r, 2 r) -> p   READY p
  *
  * A gradient stays in the store if its parameter is read again after it is ready, or if several operations make it.
  */
@@ -18,8 +18,8 @@
 
 #include "optim/optimizer.h"
 
-/* Floats of a piece, and up to twice as many of the last. Rows by 16, so that an update's vectors are as whole as in one
- * piece; and half a million floats are so many that the sums over a batch have as few chunks (rn_weight_chunks). */
+/* Floats of a piece, and up to twice as many of the last. Rows by 16, so that an update's vectors are as whole as in
+ * one piece; and half a million floats are so many that the sums over a batch have as few chunks (rn_weight_chunks). */
 enum { PIECE = 1 << 20, ROWS = 16 };
 
 /* What backward does with a parameter. */

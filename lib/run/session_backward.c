@@ -13,12 +13,12 @@ rn_status rn_session_step_in_backward(rn_session *session, rn_optimizer *optimiz
     parameters = session->model->graph->parameters;
     if (session->optimizer == optimizer)
         return RN_OK;
-    if (!session->training || (optimizer != NULL && optimizer->parameters != parameters))
-        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "rn_session_step_in_backward: %s",
-                       session->training ? "the optimizer is of another model" : "the session does not train");
-    if (session->context != parameters->context)
-        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT,
-                       "rn_session_step_in_backward: the session is not of the model's context");
+    if (!session->training || session->context != parameters->context ||
+        (optimizer != NULL && optimizer->parameters != parameters))
+        return rn_fail(
+            &session->context->message, RN_INVALID_ARGUMENT,
+            "rn_session_step_in_backward takes a training session of the model's context, and an optimizer of "
+            "that model");
     if (session->state == RN_SESSION_RAN || session->state == RN_SESSION_HAS_LOSS)
         return rn_fail(&session->context->message, RN_STATE,
                        "rn_session_step_in_backward: the session is between forward and backward");
@@ -32,7 +32,7 @@ rn_status rn_session_step_in_backward(rn_session *session, rn_optimizer *optimiz
     return RN_OK;
 }
 
-/* ---- backward ------------------------------------------------------------------------------------------------------ */
+/* ---- backward ---------------------------------------------------------------------------------------------------- */
 
 /* Everything that could fail beforehand, for a parameter that is covered. */
 static rn_status prepare_step_on(const rn_session *session, const rn_ready *ready)

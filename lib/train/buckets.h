@@ -2,12 +2,12 @@
 /*
  * The sum of an array of floats over the processes, in buckets. Each is added along a hypercube, in halves: in step d =
  * 1, 2, 4, ... process r hands process r ^ d half of the numbers that it still holds and adds that half of the other's,
- * and then the finished parts go back the same way. Each process sends 2 (P - 1) / P of the array in all. a + b and b + a
- * have the same bits, so that it does not matter who adds, and how the array is cut does not matter at all.
+ * and then the finished parts go back the same way. Each process sends 2 (P - 1) / P of the array in all. a + b and
+ * b + a have the same bits, so that it does not matter who adds, and how the array is cut does not matter at all.
  *
  * The buckets go from the last to the first, in all processes, as backward makes gradients. Where the engine may be
- * called from another thread a thread of its own exchanges each as soon as its numbers are there; else all are exchanged
- * in the end.
+ * called from another thread a thread of its own exchanges each as soon as its numbers are there; else all are
+ * exchanged in the end.
  *
  *   backward    [ layer 9 ][ layer 8 ][ layer 7 ][ layer 6 ] ... [ layer 0 ]
  *   arrive           |          |           |          |              |

@@ -382,8 +382,6 @@ static rn_status run_fit(rn_trainer *trainer, const rn_fit_options *options)
     status = rn_phase_read(&wanted, &f.options, options, &trainer->context->message);
     if (status == RN_OK)
         status = rn_phase_decide(&f.phase, trainer, &wanted, &f.options);
-    if (status == RN_OK)
-        status = rn_fit_may_be_shared(trainer, &f.options);
     status = rn_team_agree(&trainer->team, status);
     if (status == RN_OK && trainer->team.engine.size > 1)
         status = rn_trainer_compare_phase(trainer, &wanted, &f.options);

@@ -62,8 +62,6 @@ rn_status rn_fit_take_class_weights(rn_fit *fit);
 rn_status rn_fit_batch(rn_fit *fit, const rn_batch *batch);
 /* Trains a batch in slices, by all processes, and makes the step; `read`: how reading the batch has ended. */
 rn_status rn_fit_slices(rn_slice_result *result, rn_fit *fit, const rn_batch *batch, rn_status read);
-/* RN_UNSUPPORTED: what cannot be had in slices, or of several processes. */
-rn_status rn_fit_may_be_shared(const rn_trainer *trainer, const rn_fit_options *options);
 /* The step of the batches that are waiting, if there are any. */
 rn_status rn_fit_step(rn_fit *fit);
 

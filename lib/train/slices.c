@@ -132,7 +132,8 @@ static void find_rows(size_t *begin, size_t *count, const rn_slices *slices, con
 static rn_status run_part(slice_report *report, const rn_slice_job *job, const rn_batch *part)
 {
     const rn_tensor *input, *logits, *labels = rn_batch_labels(part);
-    const double size = (double)rn_batch_size(part), positions = (double)rn_batch_positions(part);
+    const double size = (double)rn_batch_size(part);
+    const double of = (double)(job->step_photos > 0 ? job->step_photos : (int64_t)rn_batch_positions(part));
     rn_metrics sums = { 0 };
     double loss;
     rn_status status = rn_features_of_batch(&input, job->features, part);
@@ -140,7 +141,7 @@ static rn_status run_part(slice_report *report, const rn_slice_job *job, const r
     if (status == RN_OK)
         status = rn_session_forward(job->session, input);
     if (status == RN_OK)
-        status = job->loss(&loss, job->payload, labels, size / positions);
+        status = job->loss(&loss, job->payload, labels, size / of);
     if (status == RN_OK)
         status = rn_session_output(&logits, job->session, 0);
     if (status != RN_OK)
@@ -171,7 +172,7 @@ static rn_status run_own(rn_slices *slices, const rn_slice_job *job, const rn_ba
 {
     const int32_t first = slices->team->engine.rank * slices->own;
     slice_report *const reports = slice_reports(slices, slices->team->engine.rank);
-    rn_status status = rn_tree_begin(&slices->tree);
+    rn_status status = rn_tree_begin(&slices->tree, job->adds);
 
     for (int32_t i = 0; i < slices->own && status == RN_OK; i++) {
         const int32_t slice = first + i;
@@ -255,7 +256,7 @@ static rn_status finish(rn_slice_result *result, rn_slices *slices, const rn_sli
     rn_status status = RN_OK;
 
     add_up(result, slices);
-    if (result->sums.count > 0)
+    if (result->sums.count > 0 || slices->tree.adds)
         status = rn_tree_finish(&slices->tree, slices->waits ? job->session : NULL, who_has_all(slices));
     if (status == RN_OK)
         status = rn_statistics_restore(parameters, statistics, &slices->team->context->message);
@@ -264,7 +265,7 @@ static rn_status finish(rn_slice_result *result, rn_slices *slices, const rn_sli
         return status;
     result->exchange_seconds = slices->tree.seconds;
     result->exchange_waited = slices->tree.waited;
-    if (result->skipped > 0) /* from a mean over all positions to one over the photos left */
+    if (result->skipped > 0 && job->step_photos == 0) /* from a mean over all positions to one over the photos left */
         rn_parameters_scale_gradients(
             parameters, (float)((double)(result->sums.count + result->skipped) / (double)result->sums.count));
     return status;

@@ -120,27 +120,20 @@ rn_status rn_fit_batch(rn_fit *f, const rn_batch *batch)
 
 /* ---- slices ------------------------------------------------------------------------------------------------------ */
 
-rn_status rn_fit_may_be_shared(const rn_trainer *trainer, const rn_fit_options *options)
-{
-    rn_message *const message = &trainer->context->message;
-
-    if (trainer->slices != NULL && options->accumulate > 1)
-        return rn_fail(message, RN_UNSUPPORTED, "%d batches a step, in slices: a larger batch_size is the same",
-                       options->accumulate);
-    /* What these remember is more than a rate and an epoch, which is what processes that resume are told. */
-    if (trainer->team.engine.size > 1 &&
-        (options->warmup > 0 || options->schedule == RN_SCHEDULE_PLATEAU || options->schedule == RN_SCHEDULE_ONE_CYCLE))
-        return rn_fail(message, RN_UNSUPPORTED, "a warm-up, plateau or one cycle of several processes");
-    return RN_OK;
-}
-
 rn_status rn_fit_slices(rn_slice_result *result, rn_fit *f, const rn_batch *batch, rn_status read)
 {
     rn_trainer *const trainer = f->trainer;
     rn_metrics *const sums = &trainer->state.sums;
-    const rn_slice_job job = { trainer->training, trainer->train, trainer->train_features, compute_loss, f };
+    const rn_slice_job job = { .session = trainer->training,
+                               .loader = trainer->train,
+                               .features = trainer->train_features,
+                               .loss = compute_loss,
+                               .payload = f,
+                               .step_photos = f->options.accumulate > 1 ? photos_of_step(f) : 0,
+                               .adds = f->gathered > 0 };
     rn_status status = rn_slices_run(result, trainer->slices, &job, batch, read);
 
+    result->untouched = result->untouched && f->gathered == 0; /* but for half a step, no training is lost */
     if (status != RN_OK || result->sums.count == 0)
         return status;
     sums->loss += result->sums.loss;
@@ -152,7 +145,7 @@ rn_status rn_fit_slices(rn_slice_result *result, rn_fit *f, const rn_batch *batc
         return status;
     rn_watch_gradients(f);
     rn_watch_step(f);
-    f->gathered = 1;
-    f->gathered_photos = result->sums.count;
-    return rn_fit_step(f);
+    f->gathered++;
+    f->gathered_photos += result->sums.count;
+    return f->gathered >= f->options.accumulate ? rn_fit_step(f) : RN_OK;
 }

@@ -29,9 +29,10 @@ static void release_room(rn_tree *tree)
         rn_release(allocator, tree->kept[l]);
         tree->kept[l] = NULL;
     }
+    rn_release(allocator, tree->before);
     rn_release(allocator, tree->received);
     rn_release(allocator, tree->missing);
-    tree->received = NULL;
+    tree->before = tree->received = NULL;
     tree->missing = NULL;
     tree->floats = 0;
 }
@@ -87,20 +88,47 @@ static rn_status make_room(rn_tree *tree, size_t floats)
 
 /* ---- the slices of this process ---------------------------------------------------------------------------------- */
 
-rn_status rn_tree_begin(rn_tree *tree)
+/* Gradients of this step that are there are put aside. */
+static rn_status put_aside(rn_tree *tree)
+{
+    const rn_allocator *const allocator = &tree->team->context->allocator;
+
+    if (tree->before == NULL)
+        tree->before = rn_allocate_array(allocator, tree->floats, sizeof(float));
+    if (tree->before == NULL)
+        return rn_fail(&tree->team->context->message, RN_NO_MEMORY, "no memory for the gradients of several batches");
+    memcpy(tree->before, gradients(tree), tree->floats * sizeof(float));
+    return RN_OK;
+}
+
+static bool has_gradients(const rn_parameters *parameters)
+{
+    for (size_t i = 0; i < parameters->count; i++)
+        if (parameters->entry[i].has_gradient)
+            return true;
+    return false;
+}
+
+rn_status rn_tree_begin(rn_tree *tree, bool adds)
 {
     rn_parameters *const parameters = tree->parameters;
     const size_t floats = (size_t)rn_parameters_elements(parameters, 1);
     rn_status status;
 
-    memset(tree->reached, 0, parameters->count * sizeof *tree->reached);
-    rn_parameters_clear_gradients(parameters);
     rn_gate_enter_exclusive(&parameters->gate);
     status = rn_parameters_gradients_ready(parameters);
     rn_gate_leave_exclusive(&parameters->gate);
     if (status != RN_OK)
         return rn_fail(&tree->team->context->message, status, "no memory for gradients");
-    return tree->floats == floats ? RN_OK : make_room(tree, floats);
+    if (tree->floats != floats)
+        status = make_room(tree, floats);
+    tree->adds = adds && has_gradients(parameters); /* a change of what is trainable has them forgotten */
+    if (status == RN_OK && tree->adds)
+        status = put_aside(tree);
+    if (!tree->adds)
+        memset(tree->reached, 0, parameters->count * sizeof *tree->reached);
+    rn_parameters_clear_gradients(parameters);
+    return status;
 }
 
 /* What backward did not reach is zero: a slice without photos, parameters that no loss depends on. */
@@ -132,7 +160,7 @@ void rn_tree_add(rn_tree *tree, int32_t index, bool empty)
     memcpy(tree->kept[level], gradients(tree), tree->floats * sizeof(float));
 }
 
-/* ---- the last slice, and the other processes ---------------------------------------------------------------------- */
+/* ---- the last slice, and the other processes --------------------------------------------------------------------- */
 
 /* The last backward of a batch: each gradient becomes the sum of this process's, and is then ready for the others'. */
 typedef struct last_slice {
@@ -205,6 +233,8 @@ rn_status rn_tree_finish(rn_tree *tree, rn_session *session, int32_t source)
     tree->seconds = last.buckets.seconds;
     tree->waited = last.buckets.waited;
     status = status != RN_OK ? status : summed;
+    if (status == RN_OK && tree->adds)
+        rn_add_floats(tree->team->context, &tree->team->context->pool, gradients(tree), tree->before, tree->floats);
     if (status == RN_OK && source >= 0)
         status = rn_team_broadcast(tree->team, source, tree->reached, parameters->count * sizeof *tree->reached);
     for (size_t i = 0; i < parameters->count; i++)

@@ -4,9 +4,9 @@
  *
  *      (((g0 + g1) + (g2 + g3)) + ((g4 + g5) + (g6 + g7)))
  *
- * A process adds the subtree of its own slices as a binary counter counts: with slice i it adds as many of the sums that
- * it kept as i ends in ones, to the last slice all of them, gradient by gradient while backward makes them; the rest is
- * buckets.h's.
+ * A process adds the subtree of its own slices as a binary counter counts: with slice i it adds as many of the sums
+ * that it kept as i ends in ones, to the last slice all of them, gradient by gradient while backward makes them; the
+ * rest is buckets.h's.
  */
 #ifndef RN_TRAIN_TREE_H
 #define RN_TRAIN_TREE_H
@@ -20,6 +20,8 @@ typedef struct rn_tree {
     int32_t slices;            /* of this process: a power of two */
     size_t floats;             /* of all gradients, for which there is room below */
     float **kept;              /* [l]: the sum of 2^l slices; log2 of the slices of them */
+    float *before;             /* of the batches before it of a step; NULL: never asked for */
+    bool adds;                 /* these are added in the end */
     float *received;
     size_t *missing;
     bool *reached;          /* parameters that backward has reached in this batch */
@@ -30,10 +32,10 @@ typedef struct rn_tree {
 rn_status rn_tree_create(rn_tree *tree, rn_team *team, rn_parameters *parameters, int32_t slices);
 void rn_tree_release(rn_tree *tree);
 
-/* Before the first slice of a batch. RN_NO_MEMORY. */
-rn_status rn_tree_begin(rn_tree *tree);
-/* Takes the gradients of slice `index` of this process in, which is not the last; one without photos (`empty`) counts as
- * zero. */
+/* Before the first slice of a batch. `adds`: gradients that are there will be added to its sum. RN_NO_MEMORY. */
+rn_status rn_tree_begin(rn_tree *tree, bool adds);
+/* Takes the gradients of slice `index` of this process in, which is not the last; one without photos (`empty`) counts
+ * as zero. */
 void rn_tree_add(rn_tree *tree, int32_t index, bool empty);
 /* Runs the last slice's backward in `session` (NULL: it has no photos), and makes the gradients the sum over all
  * processes' slices. `source`: a process whose slices had photos, if one had none; else -1. */

@@ -13,8 +13,8 @@
  *
  * MPI has to be initialised. Where it provides MPI_THREAD_SERIALIZED or more, gradients travel while backward computes
  * (rn_collective.any_thread): then the program's own threads call MPI during rn_trainer_fit only if it provides
- * MPI_THREAD_MULTIPLE. With MPI_Init or MPI_THREAD_FUNNELED they travel after backward, and the trainer runs in the thread
- * that initialised MPI. The results are the same.
+ * MPI_THREAD_MULTIPLE. With MPI_Init or MPI_THREAD_FUNNELED they travel after backward, and the trainer runs in the
+ * thread that initialised MPI. The results are the same.
  */
 #ifndef RESNET_MPI_H
 #define RESNET_MPI_H

@@ -6,7 +6,7 @@
 
 enum { STEPS = 3, IN = 3 * 32 * 32, WIDE = 800 }; /* a linear layer of 2.4 million weights: three pieces */
 
-/* ---- optimizers ---------------------------------------------------------------------------------------------------- */
+/* ---- optimizers -------------------------------------------------------------------------------------------------- */
 
 typedef rn_optimizer *(*maker)(rn_context *context, rn_parameters *parameters);
 
@@ -68,7 +68,7 @@ static rn_optimizer *make_own_parts(rn_context *context, rn_parameters *paramete
     return make_own(context, parameters, false);
 }
 
-/* ---- trainings ----------------------------------------------------------------------------------------------------- */
+/* ---- trainings --------------------------------------------------------------------------------------------------- */
 
 typedef rn_model *(*network)(rn_context *context);
 
@@ -171,7 +171,7 @@ static outcome train(const setting *s, bool in_backward)
     return o;
 }
 
-/* ---- tests --------------------------------------------------------------------------------------------------------- */
+/* ---- tests ------------------------------------------------------------------------------------------------------- */
 
 static void require_same(const setting *s)
 {
@@ -340,7 +340,7 @@ static void a_state_dict_keeps_its_values(void **state)
     training_end(&t);
 }
 
-/* ---- refusals ------------------------------------------------------------------------------------------------------ */
+/* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
 static void what_makes_no_sense_is_refused(void **state)
 {
@@ -418,7 +418,7 @@ static void a_rule_that_fails_ends_the_step(void **state)
     training_end(&t);
 }
 
-/* ---- memory -------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 static rn_status step_once(training *t)
 {

@@ -45,7 +45,7 @@ void rn_test_processes_open(rn_test_process *process, int count, const char *pho
 void rn_test_processes_run(rn_test_process *process, int count, rn_test_wire *wire,
                            rn_status (*work)(rn_test_process *));
 void rn_test_processes_close(rn_test_process *process, int count);
-/* All three, with engines that may be called from any thread; fails the test unless every process answers `expected`. */
+/* All three, with engines that may be called from any thread; fails the test unless all processes answer `expected`. */
 void rn_test_processes(int count, const char *photos, const rn_trainer_options *options, int cancel_at,
                        rn_status expected);
 
