@@ -50,6 +50,14 @@ static void end_all(void *payload, const char *reason)
     MPI_Abort(e->communicator, 1);
 }
 
+/* Of the library's calls there is one at a time: that is all a thread of its own asks for. */
+static bool may_call_from_any_thread(void)
+{
+    int level = MPI_THREAD_SINGLE;
+
+    return MPI_Query_thread(&level) == MPI_SUCCESS && level >= MPI_THREAD_SERIALIZED;
+}
+
 static bool is_running(void)
 {
     int begun = 0, ended = 0;
@@ -82,7 +90,8 @@ rn_status rn_mpi_collective_create(rn_collective **collective, MPI_Comm communic
                                         .rank = rank,
                                         .size = size,
                                         .exchange = exchange,
-                                        .abort = end_all };
+                                        .abort = end_all,
+                                        .any_thread = may_call_from_any_thread() };
     *collective = &made->collective;
     return RN_OK;
 }

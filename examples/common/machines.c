@@ -33,7 +33,7 @@ int machines_join(const rn_collective **collective, const char *program)
     *collective = NULL;
     if (!is_started_with_others())
         return 1;
-    MPI_Init(NULL, NULL);
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &(int){ 0 }); /* with less they talk after each backward */
     status = rn_mpi_collective_create(&joined, MPI_COMM_WORLD);
     if (status != RN_OK) {
         text_line(stderr, "%s: the processes cannot reach each other by MPI: %s", program, rn_status_string(status));

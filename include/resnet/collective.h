@@ -11,7 +11,8 @@
  * Any number of threads, any machine of one class of instruction sets (the trainer compares, and names what differs).
  * The number of processes is a power of two.
  *
- * Thread safety: the trainer calls from the thread that called it, one call at a time.
+ * Thread safety: one call at a time, from the thread that called the trainer or, with `any_thread`, from one that it
+ * started and waits for.
  */
 #ifndef RESNET_COLLECTIVE_H
 #define RESNET_COLLECTIVE_H
@@ -42,6 +43,13 @@ typedef struct rn_collective {
      * fail; or it ends their processes and this one. May be called several times and by several processes.
      */
     void (*abort)(void *payload, const char *reason);
+    /*
+     * 1: exchange may be called from a thread of the library's own, in which all signals are blocked. Gradients then
+     * travel while backward computes those of the layers below. 0: it is called from the trainer's thread alone, and
+     * they travel after backward. Neither changes a bit, and processes may differ in it.
+     */
+    int32_t any_thread;
+    int32_t reserved; /* 0 */
 } rn_collective;
 
 #ifdef __cplusplus

@@ -17,6 +17,7 @@
 #define RESNET_SESSION_H
 
 #include <resnet/model.h>
+#include <resnet/optimizer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -106,9 +107,31 @@ RN_API rn_status rn_session_gradient(rn_tensor **gradient, rn_session *session, 
 
 /*
  * Runs backward from the gradients of the outputs down to the lowest trainable layer. Gradients of parameters overwrite
- * or, if not yet used by a step, add. RN_STATE: no forward, no loss, or nothing is trainable.
+ * or, if not yet used by a step, add. RN_STATE: no forward, no loss, or nothing is trainable. RN_NO_MEMORY: no room for
+ * gradients.
  */
 RN_API rn_status rn_session_backward(rn_session *session);
+
+/*
+ * From the next forward on rn_session_backward makes the step of `optimizer`, too: each parameter is updated as soon as
+ * its gradient is ready and nothing in backward needs the parameter any more, and the gradient's memory, a part of the
+ * plan's, is used again (of large linear layers some rows at a time). No rn_optimizer_step follows. All bits are those
+ * of the two calls; what is saved is a copy of all trainable parameters. NULL: backward leaves gradients again, which
+ * is how a session begins. https://pytorch.org/tutorials/intermediate/optimizer_step_in_backward_tutorial.html
+ *
+ *   rn_session_step_in_backward(session, adam);
+ *   each batch:  rn_session_forward, rn_cross_entropy, rn_session_backward
+ *
+ * It is for steps of one backward whose gradients nobody looks at, clips or adds up: of the parameters that the
+ * optimizer covers none has a gradient before backward (RN_STATE there) or after it. What it does not cover keeps its
+ * gradient as ever, for another optimizer. rn_session_backward then gives rn_optimizer_step's errors, too: RN_STATE
+ * (nothing is covered) and RN_NO_MEMORY before anything has changed; where a rule of one's own fails, which is called
+ * in the order of backward, the parameters that come behind have not made their step, and their gradients are gone.
+ *
+ * The optimizer is kept alive. Gradient tensors that were borrowed end here. RN_INVALID_ARGUMENT: an inference session,
+ * an optimizer of another model, a session of another context than the model's. RN_STATE: between forward and backward.
+ */
+RN_API rn_status rn_session_step_in_backward(rn_session *session, rn_optimizer *optimizer);
 
 /* The gradient of input `index` (0: what forward was given, in its shape) after backward, if the options asked for it.
  * Borrowed until the next forward. RN_INVALID_ARGUMENT: no such input. RN_STATE: no backward has run, the options did

@@ -10,13 +10,17 @@
  * In `directory` it keeps best.safetensors (the weights of the best validation accuracy so far, over all phases; a
  * model file), last.safetensors (weights, optimizer, scheduler, phase, epoch and batch, best metric, and which best
  * belongs to it), history.jsonl (one line an epoch) and times.jsonl (likewise: "seconds" of the epoch with its
- * validation and "images_per_second" of its training, in the process that ended it; of two lines for an epoch the last
- * counts). Each is replaced as a whole or not at all. report.h makes a page of them.
+ * validation and "images_per_second" of its training, in the process that ended it, and with other processes
+ * "exchange_seconds" and "exchange_waited" (rn_progress); of two lines for an epoch the last counts). Each is replaced
+ * as a whole or not at all. report.h makes a page of them.
  *
  * Features: what the frozen part of the network makes of a photo (rn_model_frozen_layer) is computed once and kept, of
  * validation photos always, of training photos where the training pipeline draws nothing at random or `views` says how
  * many ways there are, as many as fit rn_trainer_options.feature_memory. Their files are then not opened again, and an epoch of a new head takes seconds.
  * No number differs from what it would be without.
+ *
+ * Memory: where nothing needs all gradients together (no clip_norm, one batch a step, no slices), a fit makes its steps
+ * in backward (rn_session_step_in_backward), and gradients take no memory of their own.
  *
  * Many processes: with rn_trainer_options.collective they train one network together, and every number,
  * best.safetensors, last.safetensors and history.jsonl to the byte, is that of one process with the same `slices`. What
@@ -73,6 +77,9 @@ typedef struct rn_progress {
     int64_t skipped;   /* photos skipped in this epoch since it was begun or resumed, by all processes */
     const double *lrs; /* the rate of each parameter group; lr is that of the first. Valid during the callback */
     size_t lr_count;
+    /* Of several processes, in this one: seconds of this epoch in which gradients travelled (waiting for slower
+     * processes included), and how many of these it had nothing to compute meanwhile. The rest was hidden. */
+    double exchange_seconds, exchange_waited;
 } rn_progress;
 
 typedef enum rn_fit_answer {
@@ -213,8 +220,7 @@ typedef struct rn_fit_options {
  * fit goes on. RN_INVALID_ARGUMENT: a loss, or with clip_norm a gradient, that is not finite ends the fit, with the
  * last good checkpoint kept; the message says at which batch and rate, and which weights went first. A photo that does
  * not decode (dataset.h) stops it as a cancel does. RN_FORMAT also: best.safetensors is not the file that this run
- * wrote. With a collective RN_STATE also: a process has other options or other parameters trainable than process 0;
- * RN_UNSUPPORTED also: a plateau, one cycle or warm-up of several processes, or `accumulate` in slices.
+ * wrote. With a collective RN_STATE also: a process has other options or other parameters trainable than process 0.
  * After any other failure the trainer answers RN_STATE: a new one resumes from the directory. RN_SHAPE: not a
  * weight for each class. RN_INVALID_ARGUMENT also: parameter groups that do not cover what is trainable, and as
  * rn_adam_create.

@@ -35,8 +35,8 @@ static rn_status update(const rn_update *u)
                                 .eps = (float)o->eps,
                                 .kept = decoupled ? (float)(1 - u->lr * u->weight_decay) : 1 };
 
-    u->kernels->adam(u->end - u->begin, &step, u->gradient + u->begin, u->value + u->begin,
-                     u->state->slot[0] + u->begin, u->state->slot[1] + u->begin);
+    u->kernels->adam(u->end - u->begin, &step, u->gradient, u->value + u->begin, u->state->slot[0] + u->begin,
+                     u->state->slot[1] + u->begin);
     return RN_OK;
 }
 

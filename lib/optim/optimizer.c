@@ -70,11 +70,16 @@ void rn_optimizer_destroy(rn_optimizer *optimizer)
 
 /* ---- the step ---------------------------------------------------------------------------------------------------- */
 
+bool rn_optimizer_covers(const rn_optimizer *optimizer, size_t parameter)
+{
+    return optimizer->group_of[parameter] >= 0;
+}
+
 static bool steps_on(const rn_optimizer *optimizer, size_t i)
 {
     const rn_parameter *const entry = &optimizer->parameters->entry[i];
 
-    return optimizer->group_of[i] >= 0 && entry->trainable && entry->has_gradient;
+    return rn_optimizer_covers(optimizer, i) && entry->trainable && entry->has_gradient;
 }
 
 enum { UNIT = 4096 }; /* numbers: what does not pay for waking a thread stays on the caller's, and vectors stay whole */
@@ -88,19 +93,20 @@ typedef struct shared_update {
 static void update_units(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     shared_update *const shared = payload;
-    rn_update update = shared->update;
-    const int64_t count = update.end;
+    const rn_update *const all = &shared->update;
+    rn_update update = *all;
     rn_status status;
 
     (void)thread;
-    update.begin = begin * UNIT;
-    update.end = end * UNIT < count ? end * UNIT : count;
+    update.begin = all->begin + begin * UNIT;
+    update.end = all->end - all->begin > end * UNIT ? all->begin + end * UNIT : all->end;
+    update.gradient = all->gradient + begin * UNIT;
     status = update.optimizer->rule->update(&update);
     if (status != RN_OK)
         atomic_store(&shared->failed, (int)status);
 }
 
-static rn_status update_parameter(const rn_update *update)
+static rn_status share_update(const rn_update *update)
 {
     const rn_optimizer *const optimizer = update->optimizer;
     shared_update shared = { .update = *update };
@@ -108,11 +114,17 @@ static rn_status update_parameter(const rn_update *update)
     if (optimizer->rule->whole)
         return optimizer->rule->update(update);
     atomic_init(&shared.failed, RN_OK);
-    rn_parallel(&optimizer->parameters->context->pool, (update->end + UNIT - 1) / UNIT, update_units, &shared);
+    rn_parallel(&optimizer->parameters->context->pool, (update->end - update->begin + UNIT - 1) / UNIT, update_units,
+                &shared);
     return (rn_status)atomic_load(&shared.failed);
 }
 
-static rn_status step_on(rn_optimizer *optimizer, size_t i)
+bool rn_optimizer_takes_parts(const rn_optimizer *optimizer)
+{
+    return !optimizer->rule->whole;
+}
+
+rn_status rn_optimizer_step_on(rn_optimizer *optimizer, size_t i, int64_t begin, int64_t end, const float *gradient)
 {
     rn_parameters *const parameters = optimizer->parameters;
     rn_optimizer_state *const state = &optimizer->state[i];
@@ -120,43 +132,43 @@ static rn_status step_on(rn_optimizer *optimizer, size_t i)
                                .kernels = parameters->context->kernels->rows,
                                .state = state,
                                .name = parameters->entry[i].name,
-                               .end = parameters->entry[i].count,
+                               .begin = begin,
+                               .end = end,
                                .lr = optimizer->group[optimizer->group_of[i]].lr,
                                .weight_decay = optimizer->group[optimizer->group_of[i]].weight_decay,
-                               .gradient = rn_parameters_gradient_floats(parameters, i),
+                               .gradient = gradient,
                                .value = rn_parameters_floats(parameters, i) };
     rn_status status;
 
-    state->steps++;
-    status = update_parameter(&update);
+    state->steps += begin == 0;
+    status = share_update(&update);
     rn_parameters_written(parameters, i); /* a rule that failed may have written some, too */
-    if (status == RN_OK) {
-        parameters->entry[i].has_gradient = false;
+    if (status == RN_OK)
         return RN_OK;
-    }
     state->steps--;
     return rn_fail(message_of(parameters), status, "the rule '%s' failed at %s: %s", optimizer->rule->name, update.name,
                    rn_status_string(status));
 }
 
-static rn_status step(rn_optimizer *optimizer)
+rn_status rn_optimizer_step_inside(bool *any, rn_optimizer *optimizer)
 {
     const size_t count = optimizer->parameters->count;
     rn_status status = RN_OK;
-    bool any = false;
 
+    *any = false;
     for (size_t i = 0; i < count && status == RN_OK; i++) {
         if (steps_on(optimizer, i)) {
-            any = true;
+            *any = true;
             status = rn_optimizer_own_state(optimizer, i);
         }
     }
-    if (status == RN_OK && !any)
-        return rn_fail(message_of(optimizer->parameters), RN_STATE,
-                       "nothing to step: no parameter is trainable, covered by this optimizer and has a gradient");
     for (size_t i = 0; i < count && status == RN_OK; i++) {
-        if (steps_on(optimizer, i))
-            status = step_on(optimizer, i);
+        if (!steps_on(optimizer, i))
+            continue;
+        status = rn_optimizer_step_on(optimizer, i, 0, optimizer->parameters->entry[i].count,
+                                      rn_parameters_gradient_floats(optimizer->parameters, i));
+        if (status == RN_OK)
+            optimizer->parameters->entry[i].has_gradient = false;
     }
     return status;
 }
@@ -164,15 +176,19 @@ static rn_status step(rn_optimizer *optimizer)
 rn_status rn_optimizer_step(rn_optimizer *optimizer)
 {
     rn_status status;
+    bool any;
 
     if (optimizer == NULL)
         return rn_fail_null("rn_optimizer_step", "optimizer");
     status = rn_parameters_begin_write(optimizer->parameters, message_of(optimizer->parameters));
     if (status != RN_OK)
         return status;
-    status = step(optimizer);
+    status = rn_optimizer_step_inside(&any, optimizer);
     rn_parameters_end_change(optimizer->parameters);
-    return status;
+    return status != RN_OK || any
+               ? status
+               : rn_fail(message_of(optimizer->parameters), RN_STATE,
+                         "nothing to step: no parameter is trainable, covered by this optimizer and has a gradient");
 }
 
 size_t rn_optimizer_group_count(const rn_optimizer *optimizer)

@@ -41,6 +41,24 @@ struct rn_optimizer {
     rn_optimizer_state *state;          /* by index of the parameter */
 };
 
+/* ---- steps by whoever is inside rn_parameters_begin_write -------------------------------------------------------- */
+
+/* rn_optimizer_step; *any: there was something to step. */
+rn_status rn_optimizer_step_inside(bool *any, rn_optimizer *optimizer);
+
+bool rn_optimizer_covers(const rn_optimizer *optimizer, size_t parameter);
+/* False: its rule wants whole parameters. */
+bool rn_optimizer_takes_parts(const rn_optimizer *optimizer);
+/*
+ * The step of numbers [begin, end) of a parameter that it covers and whose state it owns (rn_optimizer_own_state);
+ * `gradient` is theirs, wherever it lies. Parts come in their order and each once; a step is counted with the first.
+ * What a rule of one's own answers, with a message: the parameter has not made its step.
+ */
+rn_status rn_optimizer_step_on(rn_optimizer *optimizer, size_t parameter, int64_t begin, int64_t end,
+                               const float *gradient);
+
+/* ---- state ------------------------------------------------------------------------------------------------------- */
+
 /* How many state slots it keeps with the numbers that it has, and what PyTorch calls slot i ("exp_avg"). */
 int32_t rn_optimizer_slot_count(const rn_optimizer *optimizer);
 const char *rn_optimizer_slot_name(const rn_optimizer *optimizer, int32_t slot);

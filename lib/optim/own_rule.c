@@ -25,7 +25,7 @@ static rn_status update(const rn_update *u)
     const rn_parameter_update given = { .struct_size = sizeof given,
                                         .name = u->name,
                                         .value = u->value + u->begin,
-                                        .gradient = u->gradient + u->begin,
+                                        .gradient = u->gradient,
                                         .state = state,
                                         .offset = u->begin,
                                         .count = u->end - u->begin,

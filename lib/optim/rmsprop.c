@@ -27,7 +27,7 @@ static rn_status update(const rn_update *u)
     float *const mean = o->centered ? *slot : NULL;
 
     for (int64_t i = u->begin; i < u->end; i++) {
-        const float g = u->gradient[i] + decay * u->value[i];
+        const float g = u->gradient[i - u->begin] + decay * u->value[i];
         float v = square[i] = alpha * square[i] + rest * g * g, step;
 
         if (mean != NULL) {

@@ -15,8 +15,8 @@ typedef struct rn_update {
     const char *name;
     int64_t begin, end;
     double lr, weight_decay; /* of the parameter's group */
-    const float *gradient;
-    float *value;
+    const float *gradient;   /* from number `begin` on */
+    float *value;            /* from number 0 on, as the state */
 } rn_update;
 
 struct rn_optimizer_rule {

@@ -26,7 +26,7 @@ static rn_status update(const rn_update *u)
                                .nesterov = o->nesterov,
                                .first = u->state->steps == 1 };
 
-    u->kernels->sgd(u->end - u->begin, &step, u->gradient + u->begin, u->value + u->begin,
+    u->kernels->sgd(u->end - u->begin, &step, u->gradient, u->value + u->begin,
                     u->state->slot[0] == NULL ? NULL : u->state->slot[0] + u->begin);
     return RN_OK;
 }

@@ -245,6 +245,14 @@ rn_status rn_parameters_gradients_ready(rn_parameters *parameters)
     return status;
 }
 
+void rn_parameters_release_gradients(rn_parameters *parameters)
+{
+    for (size_t i = 0; i < parameters->count; i++)
+        if (parameters->entry[i].has_gradient)
+            return;
+    drop_gradients(parameters);
+}
+
 float *rn_parameters_gradient_floats(const rn_parameters *parameters, size_t index)
 {
     const rn_parameter *const entry = entry_at(parameters, index);

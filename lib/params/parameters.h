@@ -65,6 +65,8 @@ void rn_parameters_end_read(const rn_parameters *parameters);
  */
 rn_status rn_parameters_begin_change(rn_parameters *parameters, rn_message *message);
 rn_status rn_parameters_begin_write(rn_parameters *parameters, rn_message *message);
+/* The same for a session that is inside by itself, between its forward and its backward. */
+rn_status rn_parameters_own_values(rn_parameters *parameters, rn_message *message);
 void rn_parameters_end_change(rn_parameters *parameters);
 /*
  * New values for all entries that have a tensor of their shape in `values` (NULL: keeps its own), all or none, for
@@ -83,6 +85,8 @@ void rn_parameters_written(rn_parameters *parameters, size_t index);
  * gradients are forgotten.
  */
 rn_status rn_parameters_gradients_ready(rn_parameters *parameters);
+/* Gives that room back if no gradient is in it. */
+void rn_parameters_release_gradients(rn_parameters *parameters);
 float *rn_parameters_gradient_floats(const rn_parameters *parameters, size_t index);
 /* Multiplies all gradients that there are. */
 void rn_parameters_scale_gradients(rn_parameters *parameters, float factor);

@@ -122,21 +122,28 @@ static bool is_shared(const rn_parameters *parameters)
     return atomic_load(&parameters->values->references.count) > own;
 }
 
-rn_status rn_parameters_begin_write(rn_parameters *parameters, rn_message *message)
+rn_status rn_parameters_own_values(rn_parameters *parameters, rn_message *message)
 {
     rn_storage *arena = NULL;
-    rn_status status = rn_parameters_begin_change(parameters, message);
+    const rn_status status = is_shared(parameters) ? make_arena(&arena, parameters, message) : RN_OK;
 
-    if (status != RN_OK || !is_shared(parameters))
+    if (arena == NULL)
         return status;
-    status = make_arena(&arena, parameters, message);
-    if (status != RN_OK) {
-        rn_parameters_end_change(parameters);
-        return status;
-    }
     memcpy(arena->memory, parameters->values->memory, arena_floats(parameters) * sizeof(float));
     take_arena(parameters, arena);
     return RN_OK;
+}
+
+rn_status rn_parameters_begin_write(rn_parameters *parameters, rn_message *message)
+{
+    rn_status status = rn_parameters_begin_change(parameters, message);
+
+    if (status != RN_OK)
+        return status;
+    status = rn_parameters_own_values(parameters, message);
+    if (status != RN_OK)
+        rn_parameters_end_change(parameters);
+    return status;
 }
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */

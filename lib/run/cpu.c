@@ -64,12 +64,6 @@ static void run_loss(const rn_tape *tape, const rn_operation *o)
             g.data[i * g.pitch + c] = 0;
 }
 
-static void run_gradient_ready(const rn_tape *tape, const rn_operation *o)
-{
-    if (tape->gradient_ready != NULL)
-        tape->gradient_ready(tape->payload, o->as.parameter);
-}
-
 /* ---- batch norm ---------------------------------------------------------------------------------------------------- */
 
 static size_t reduction_scratch(const rn_tape *tape, int32_t view)
@@ -306,7 +300,7 @@ static const rn_backend_row rows[] = {
     { &rn_op_flatten_backward, run_flatten_backward, NULL },
     { &rn_op_shortcut_a_backward, run_shortcut_a_backward, NULL },
     { &rn_op_log_softmax_backward, run_log_softmax_backward, NULL },
-    { &rn_op_gradient_ready, run_gradient_ready, NULL },
+    { &rn_op_gradient_ready, rn_tape_say_ready, NULL },
     { NULL, NULL, NULL },
 };
 

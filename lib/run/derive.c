@@ -91,7 +91,8 @@ void rn_add_with_gradients(rn_deriving *d, const rn_operation *backward)
         if (!rn_has(backward, gradients[i]))
             continue;
         ready.operand[RN_DWEIGHTS] = (rn_operand){ backward->operand[gradients[i]].view, RN_READ };
-        ready.as.parameter = d->tape->buffer[d->tape->view[ready.operand[RN_DWEIGHTS].view].buffer].index;
+        ready.as.ready.parameter = d->tape->buffer[d->tape->view[ready.operand[RN_DWEIGHTS].view].buffer].index;
+        ready.as.ready.begin = 0;
         rn_tape_add(d->tape, &ready);
     }
 }

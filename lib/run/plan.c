@@ -18,6 +18,7 @@ static rn_status begin(rn_plan *plan, const rn_plan_request *request)
     plan->width = request->width;
     plan->input_gradient = request->input_gradient;
     plan->freeze_version = request->model->freeze_version;
+    plan->optimizers = request->optimizers;
     plan->value_count = request->model->graph->count;
     plan->output_count = request->output_count;
     plan->value = rn_allocate_zeroed(allocator, (size_t)plan->value_count, sizeof *plan->value);
@@ -85,6 +86,8 @@ rn_status rn_plan_finish(rn_plan **plan, const rn_plan_request *request)
         keep_ends(made);
         status = rn_plan_recompute(made, request->recompute);
     }
+    if (status == RN_OK)
+        status = rn_plan_let_gradients_die(made, request->optimizer);
     if (status == RN_OK) {
         rn_plan_choose_portion(made, request->portion_bytes);
         status = rn_backend_plan(request->backend != NULL ? request->backend : &rn_cpu, &made->tape);

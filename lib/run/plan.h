@@ -7,6 +7,7 @@
  *   fuse.c     an operation and the combination behind it -> one  a table of patterns; folded batch norms
  *   derive.c   forward operation -> backward operations          a row per operation kind
  *   recompute.c  maps that are made again in backward rather than kept
+ *   dying.c      gradients that are used as soon as they are ready
  *   budget.c   which operations in front run on some images after the other
  *   place.c    operands -> lifetimes -> offsets in the one arena
  *   backend.h  operation kind -> function; cpu.c is the table that there is
@@ -30,7 +31,7 @@ typedef struct rn_plan {
     rn_tape tape;
     rn_model *model;       /* borrowed from the session */
     int64_t height, width; /* of the input; the batch is the tape's */
-    uint64_t freeze_version;
+    uint64_t freeze_version, optimizers;
     bool input_gradient;
     int32_t input; /* the value that is given: 0, the images, or where the network is cut */
     rn_plan_value *value;
@@ -50,9 +51,11 @@ typedef struct rn_plan_request {
     int32_t input;                /* a value */
     int64_t batch, height, width; /* of the input */
     bool training, input_gradient, wants_pairs;
-    int64_t portion_bytes; /* of the maps around an operation in front (budget.c); 0: the standard */
-    int32_t recompute;     /* maps that backward makes again (recompute.c), if there are as many */
-    size_t memory_limit;   /* of rn_plan_create, for rn_plan_bytes; 0: none */
+    int64_t portion_bytes;         /* of the maps around an operation in front (budget.c); 0: the standard */
+    int32_t recompute;             /* maps that backward makes again (recompute.c), if there are as many */
+    size_t memory_limit;           /* of rn_plan_create, for rn_plan_bytes; 0: none */
+    const rn_optimizer *optimizer; /* whose step backward makes; NULL: nobody's */
+    uint64_t optimizers;           /* which one, counted */
 } rn_plan_request;
 
 /* Makes a plan; allocates nothing but its own description. It gives up time for memory as far as the limit asks for it
@@ -78,12 +81,13 @@ rn_map rn_plan_gradient(const rn_plan *plan, int32_t value);
 
 /* ---- between the plan's files ------------------------------------------------------------------------------------ */
 
-rn_status rn_plan_demand(rn_plan *plan);                        /* demand.c */
-rn_status rn_plan_emit(rn_plan *plan);                          /* emit.c */
-rn_status rn_plan_fuse(rn_plan *plan);                          /* fuse.c */
-rn_status rn_plan_derive(rn_plan *plan);                        /* derive.c: losses and backward */
-rn_status rn_plan_recompute(rn_plan *plan, int32_t most);       /* recompute.c */
-void rn_plan_choose_portion(rn_plan *plan, int64_t most_bytes); /* budget.c */
+rn_status rn_plan_demand(rn_plan *plan);                                           /* demand.c */
+rn_status rn_plan_emit(rn_plan *plan);                                             /* emit.c */
+rn_status rn_plan_fuse(rn_plan *plan);                                             /* fuse.c */
+rn_status rn_plan_derive(rn_plan *plan);                                           /* derive.c: losses and backward */
+rn_status rn_plan_recompute(rn_plan *plan, int32_t most);                          /* recompute.c */
+rn_status rn_plan_let_gradients_die(rn_plan *plan, const rn_optimizer *optimizer); /* dying.c */
+void rn_plan_choose_portion(rn_plan *plan, int64_t most_bytes);                    /* budget.c */
 
 static inline const rn_layer *rn_plan_layer(const rn_plan *plan, int32_t layer)
 {

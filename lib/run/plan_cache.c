@@ -25,10 +25,11 @@ void rn_plan_cache_release(rn_plan_cache *cache, rn_context *context, int32_t ou
     rn_storage_release(cache->arena);
 }
 
-/* What is frozen decides what backward needs; inference has none. */
+/* What is frozen, and who steps in backward, decide what backward needs; inference has none. */
 static bool is_outdated(const rn_plan *plan, const rn_plan_request *request)
 {
-    return request->training && plan->freeze_version != request->model->freeze_version;
+    return request->training &&
+           (plan->freeze_version != request->model->freeze_version || plan->optimizers != request->optimizers);
 }
 
 static bool fits(const rn_plan *plan, const rn_plan_request *request)

@@ -214,11 +214,7 @@ static void rewrite_backward(recomputing *r)
         }
         rn_tape_add(tape, &o);
     }
-    if (tape->failed)
-        return;
-    for (int32_t i = end; i < tape->operations; i++)
-        tape->operation[begin + i - end] = tape->operation[i];
-    tape->operations -= end - begin;
+    rn_tape_replace_backward(tape, end);
 }
 
 rn_status rn_plan_recompute(rn_plan *plan, int32_t most)

@@ -153,8 +153,7 @@ rn_status rn_session_create_belonging(rn_session **session, rn_model *model)
     return create(session, model->context, model, &standard, true);
 }
 
-/* Moves on in the order of calls; parameters are pinned while backward is still to come. */
-static void enter(rn_session *session, rn_session_state state)
+void rn_session_enter(rn_session *session, rn_session_state state)
 {
     const bool was = session->training && (session->state == RN_SESSION_RAN || session->state == RN_SESSION_HAS_LOSS);
     const bool is = session->training && (state == RN_SESSION_RAN || state == RN_SESSION_HAS_LOSS);
@@ -167,7 +166,7 @@ static void enter(rn_session *session, rn_session_state state)
 void rn_session_has_loss(rn_session *session)
 {
     if (session->training)
-        enter(session, RN_SESSION_HAS_LOSS);
+        rn_session_enter(session, RN_SESSION_HAS_LOSS);
 }
 
 void rn_session_destroy(rn_session *session)
@@ -176,9 +175,10 @@ void rn_session_destroy(rn_session *session)
         return;
     rn_context *const context = session->context;
 
-    enter(session, RN_SESSION_EMPTY);
+    rn_session_enter(session, RN_SESSION_EMPTY);
     rn_plan_cache_release(&session->cache, context, session->output_count);
     rn_release(&context->allocator, session->output);
+    rn_optimizer_destroy(session->optimizer);
     if (!session->belongs) {
         atomic_fetch_sub(&session->model->graph->parameters->sessions, 1);
         rn_model_destroy(session->model);
@@ -203,7 +203,9 @@ static rn_plan_request request_for(const rn_session *session, int64_t batch, int
                               .training = session->training,
                               .input_gradient = session->input_gradient,
                               .wants_pairs = session->wants_pairs,
-                              .memory_limit = session->memory_limit };
+                              .memory_limit = session->memory_limit,
+                              .optimizer = session->optimizer,
+                              .optimizers = session->optimizers };
 }
 
 rn_status rn_session_plan_bytes(size_t *nbytes, rn_session *session, int64_t batch, int64_t height, int64_t width)
@@ -322,11 +324,9 @@ static rn_status run_forward(rn_session *session, const rn_tensor *input)
     tape = &session->current->plan->tape;
     tape->dropout_seed = session->seed;
     tape->dropout_step = session->step_count;
-    tape->gradient_ready = session->gradient_ready;
-    tape->payload = session->payload;
     rn_tape_forward(tape);
     session->step_count += session->training;
-    enter(session, RN_SESSION_RAN);
+    rn_session_enter(session, RN_SESSION_RAN);
     return RN_OK;
 }
 
@@ -341,49 +341,13 @@ rn_status rn_session_forward(rn_session *session, const rn_tensor *images)
     status = check_input(session, images);
     if (status != RN_OK)
         return status;
-    enter(session, RN_SESSION_EMPTY);
+    rn_session_enter(session, RN_SESSION_EMPTY);
     status = begin_forward(session);
     if (status != RN_OK)
         return status;
     status = run_forward(session, images);
     end_forward(session);
     return status;
-}
-
-static rn_status check_backward(const rn_session *session)
-{
-    rn_message *const message = &session->context->message;
-
-    if (!session->training)
-        return rn_fail(message, RN_STATE, "backward in an inference session");
-    if (session->state == RN_SESSION_EMPTY || session->state == RN_SESSION_WENT_BACK)
-        return rn_fail(message, RN_STATE, "backward without a forward before it");
-    if (session->state != RN_SESSION_HAS_LOSS)
-        return rn_fail(message, RN_STATE, "backward without a loss or a gradient of an output");
-    if (session->current->plan->tape.backward == session->current->plan->tape.operations)
-        return rn_fail(message, RN_STATE, "backward has nothing to reach: nothing is trainable");
-    return RN_OK;
-}
-
-rn_status rn_session_backward(rn_session *session)
-{
-    rn_parameters *parameters;
-    rn_status status;
-
-    if (session == NULL)
-        return rn_fail_null("rn_session_backward", "session");
-    status = check_backward(session);
-    if (status != RN_OK)
-        return status;
-    parameters = session->model->graph->parameters;
-    rn_gate_enter_exclusive(&parameters->gate); /* gradients are the model's; the session's own pin stands */
-    status = rn_parameters_gradients_ready(parameters);
-    if (status == RN_OK) {
-        rn_tape_backward(&session->current->plan->tape);
-        enter(session, RN_SESSION_WENT_BACK);
-    }
-    rn_gate_leave_exclusive(&parameters->gate);
-    return status == RN_NO_MEMORY ? rn_fail(&session->context->message, status, "no memory for gradients") : status;
 }
 
 uint64_t rn_session_step_count(const rn_session *session)

@@ -29,10 +29,18 @@ struct rn_session {
     rn_cached_plan *current; /* of the last forward */
     rn_session_state state;
     uint64_t seed, step_count;
-    /* Called during backward when a parameter's gradient has its last value; or NULL. */
-    void (*gradient_ready)(void *payload, int32_t parameter);
+    /* Called during backward when a parameter's gradient, or a part of one that dies, has its last value; or NULL. */
+    void (*gradient_ready)(void *payload, const rn_ready *ready);
     void *payload;
+    rn_optimizer *optimizer; /* retained; whose step backward makes, or NULL */
+    uint64_t optimizers;     /* how often that has changed: a plan is made for one */
+    rn_status step_status;   /* of the step in the last backward */
 };
+
+/* What rn_session_backward would say now but for want of memory. */
+rn_status rn_session_may_go_back(const rn_session *session);
+/* Moves on in the order of calls; parameters are pinned while backward is still to come. */
+void rn_session_enter(rn_session *session, rn_session_state state);
 
 /*
  * An inference session of the model's own outputs in the model's context that may be left with the model: as its

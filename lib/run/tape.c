@@ -89,6 +89,15 @@ int32_t rn_tape_product(rn_tape *tape, const rn_product *product)
     return tape->products++;
 }
 
+void rn_tape_replace_backward(rn_tape *tape, int32_t begin)
+{
+    if (tape->failed)
+        return;
+    for (int32_t i = begin; i < tape->operations; i++)
+        tape->operation[tape->backward + i - begin] = tape->operation[i];
+    tape->operations -= begin - tape->backward;
+}
+
 /* Pieces hang in a list; what is asked for follows the link. */
 struct rn_tape_memory {
     struct rn_tape_memory *next;
@@ -183,15 +192,37 @@ rn_map rn_operand_map(const rn_tape *tape, const rn_operation *operation, int op
 
 float *rn_tape_begin_gradient(const rn_tape *tape, const rn_operation *o, int operand, bool *accumulate)
 {
-    rn_parameter *entry;
+    const rn_buffer *const buffer = &tape->buffer[tape->view[o->operand[operand].view].buffer];
 
     *accumulate = false;
     if (!rn_has(o, operand))
         return NULL;
-    entry = &tape->parameters->entry[tape->buffer[tape->view[o->operand[operand].view].buffer].index];
-    *accumulate = entry->has_gradient;
-    entry->has_gradient = true;
+    if (buffer->place == RN_IN_GRADIENTS) {
+        rn_parameter *const entry = &tape->parameters->entry[buffer->index];
+
+        *accumulate = entry->has_gradient;
+        entry->has_gradient = true;
+    }
     return rn_operand_floats(tape, o, operand);
+}
+
+rn_ready rn_tape_ready(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_view *const view = &tape->view[o->operand[RN_DWEIGHTS].view];
+
+    return (rn_ready){ .parameter = o->as.ready.parameter,
+                       .begin = o->as.ready.begin,
+                       .end = o->as.ready.begin + view->channels,
+                       .gradient = rn_operand_floats(tape, o, RN_DWEIGHTS),
+                       .dies = tape->buffer[view->buffer].place == RN_IN_ARENA };
+}
+
+void rn_tape_say_ready(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_ready ready = rn_tape_ready(tape, o);
+
+    if (tape->gradient_ready != NULL)
+        tape->gradient_ready(tape->payload, &ready);
 }
 
 /* ---- running ------------------------------------------------------------------------------------------------------- */

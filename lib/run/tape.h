@@ -111,9 +111,20 @@ struct rn_operation {
             int64_t rows;
             int32_t running_mean, running_var, batches_tracked; /* parameters */
         } norm;
-        int32_t parameter; /* whose gradient is ready */
+        struct {
+            int32_t parameter; /* whose gradient is ready, */
+            int64_t begin;     /* all of it or, from this number on, as much as the operand has */
+        } ready;
     } as;
 };
+
+/* A gradient, or a part of one, that has its last value in this backward. */
+typedef struct rn_ready {
+    int32_t parameter;
+    int64_t begin, end; /* which numbers */
+    const float *gradient;
+    bool dies; /* it lies in the arena and is used now or never (dying.c) */
+} rn_ready;
 
 /* What is to be made of parameters before the first operation runs (prepared.h). */
 typedef struct rn_product {
@@ -150,7 +161,7 @@ struct rn_tape {
     bool is_fresh;               /* what is prepared was made of version fresh_version of the parameters */
     uint64_t fresh_version;
     uint64_t dropout_seed, dropout_step;
-    void (*gradient_ready)(void *payload, int32_t parameter); /* or NULL; after the last write to a gradient */
+    void (*gradient_ready)(void *payload, const rn_ready *ready); /* or NULL */
     void *payload;
 };
 
@@ -179,6 +190,8 @@ static inline rn_operand rn_operand_of(int32_t view, rn_role role)
 {
     return view < 0 ? (rn_operand){ 0, RN_ABSENT } : (rn_operand){ view, role };
 }
+/* Backward written anew: operations from `begin` on take the place of what was backward before. */
+void rn_tape_replace_backward(rn_tape *tape, int32_t begin);
 void rn_tape_release(rn_tape *tape);
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
@@ -199,6 +212,9 @@ rn_map rn_operand_map(const rn_tape *tape, const rn_operation *operation, int op
 /* The gradient of a parameter, about to be written, or added to if *accumulate: nobody has used it up yet. NULL: the
  * operand is absent. */
 float *rn_tape_begin_gradient(const rn_tape *tape, const rn_operation *operation, int operand, bool *accumulate);
+/* What an operation "gradient ready" says, and its function, of any backend. */
+rn_ready rn_tape_ready(const rn_tape *tape, const rn_operation *operation);
+void rn_tape_say_ready(const rn_tape *tape, const rn_operation *operation);
 
 /* Makes room for what is prepared. RN_NO_MEMORY. */
 rn_status rn_tape_prepare(rn_tape *tape);

@@ -7,22 +7,12 @@
  * state changes only together with the weights: whatever fails in between leaves a trainer that refuses to go on, and
  * files that a new one resumes from.
  */
-#define _POSIX_C_SOURCE 200809L
 #include "train/fit.h"
 #include "train/shared.h"
 #include "train/slices.h"
 
+#include "base/clock.h"
 #include <math.h>
-#include <stdio.h>
-#include <time.h>
-
-static double clock_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---- progress -------------------------------------------------------------------------------------------------- */
 
@@ -57,7 +47,8 @@ static rn_status report(rn_fit *f, const rn_history_row *ended)
 {
     const rn_trainer *const trainer = f->trainer;
     const rn_train_state *state = &trainer->state;
-    const double now = clock_seconds(), seconds = f->training_seconds > 0 ? f->training_seconds : now - f->epoch_begun;
+    const double now = rn_clock_seconds(),
+                 seconds = f->training_seconds > 0 ? f->training_seconds : now - f->epoch_begun;
     const int64_t batches = (int64_t)rn_loader_batches(trainer->train);
     const rn_progress progress = {
         .struct_size = sizeof progress,
@@ -79,6 +70,8 @@ static rn_status report(rn_fit *f, const rn_history_row *ended)
         .epoch_ended = ended != NULL,
         .is_best = ended != NULL && ended->is_best,
         .skipped = trainer->slices != NULL ? f->skipped : (int64_t)rn_loader_skipped(trainer->train),
+        .exchange_seconds = f->exchange_seconds,
+        .exchange_waited = f->exchange_waited,
     };
     int32_t answer = RN_FIT_GO_ON;
     rn_status status;
@@ -141,6 +134,8 @@ static rn_status train_slices(bool *untouched, rn_fit *f, const rn_batch *batch,
         return status;
     f->images += result.sums.count;
     f->skipped += result.skipped;
+    f->exchange_seconds += result.exchange_seconds;
+    f->exchange_waited += result.exchange_waited;
     trainer->state.batch++;
     return RN_OK;
 }
@@ -171,9 +166,10 @@ static rn_status train_epoch(rn_fit *f)
     rn_status status;
 
     f->images = f->skipped = 0;
+    f->exchange_seconds = f->exchange_waited = 0;
     f->first_batch = state->batch;
     f->training_seconds = 0;
-    f->epoch_begun = clock_seconds();
+    f->epoch_begun = rn_clock_seconds();
     if ((uint64_t)state->batch > rn_loader_batches(trainer->train))
         return rn_fail(&trainer->context->message, RN_FORMAT, "%s stands at batch %lld of an epoch of %zu",
                        trainer->last_path, (long long)state->batch, rn_loader_batches(trainer->train));
@@ -208,7 +204,7 @@ static rn_status train_epoch(rn_fit *f)
         if (f->cancelled)
             return interrupt(f, cancelled(f, state->epoch, state->batch));
     }
-    f->training_seconds = clock_seconds() - f->epoch_begun;
+    f->training_seconds = rn_clock_seconds() - f->epoch_begun;
     if (status == RN_END && state->sums.count == 0)
         return rn_fail(&trainer->context->message, RN_FORMAT, "no training photo decodes");
     return status == RN_END ? RN_OK : status;
@@ -284,9 +280,14 @@ static rn_status end_epoch(rn_fit *f, rn_history_row *row)
     if (status == RN_OK && trainer->directory != NULL && rn_team_leads(&trainer->team))
         status = rn_history_write(state, trainer->history_path, &trainer->context->allocator, message);
     if (status == RN_OK && trainer->directory != NULL && rn_team_leads(&trainer->team))
-        status = rn_times_add(state, row, clock_seconds() - f->epoch_begun,
-                              f->images > 0 ? (double)f->images / f->training_seconds : NAN, trainer->times_path,
-                              &trainer->context->allocator, message);
+        status = rn_times_add(
+            state, row,
+            &(rn_times){ .seconds = rn_clock_seconds() - f->epoch_begun,
+                         .images_per_second = f->images > 0 ? (double)f->images / f->training_seconds : NAN,
+                         .exchanges = trainer->team.engine.size > 1,
+                         .exchange_seconds = f->exchange_seconds,
+                         .exchange_waited = f->exchange_waited },
+            trainer->times_path, &trainer->context->allocator, message);
     return rn_team_agree(&trainer->team, status);
 }
 
@@ -374,15 +375,13 @@ static rn_status run_phase(rn_fit *f)
 
 static rn_status run_fit(rn_trainer *trainer, const rn_fit_options *options)
 {
-    rn_fit f = { .trainer = trainer, .begun = clock_seconds() };
+    rn_fit f = { .trainer = trainer, .begun = rn_clock_seconds() };
     rn_phase wanted;
     rn_status status;
 
     status = rn_phase_read(&wanted, &f.options, options, &trainer->context->message);
     if (status == RN_OK)
         status = rn_phase_decide(&f.phase, trainer, &wanted, &f.options);
-    if (status == RN_OK)
-        status = rn_fit_may_be_shared(trainer, &f.options);
     status = rn_team_agree(&trainer->team, status);
     if (status == RN_OK && trainer->team.engine.size > 1)
         status = rn_trainer_compare_phase(trainer, &wanted, &f.options);

@@ -3,6 +3,7 @@
 #ifndef RN_TRAIN_FIT_H
 #define RN_TRAIN_FIT_H
 
+#include "run/tape.h"
 #include "train/slices.h"
 
 /* What has been seen of the training in this fit by this process (watch.c). */
@@ -26,6 +27,8 @@ typedef struct rn_fit {
     double training_seconds;   /* of this epoch; 0 while it lasts */
     int64_t images;            /* trained in this epoch since it was begun or resumed */
     int64_t skipped;           /* likewise, in slices */
+    double exchange_seconds;   /* of this epoch, of gradients with other processes */
+    double exchange_waited;    /* of these, when there was nothing to compute meanwhile */
     int64_t first_batch;       /* at which it began in this epoch */
     int32_t gathered;          /* batches whose gradients wait for a step */
     int64_t gathered_photos;   /* in them */
@@ -41,8 +44,11 @@ typedef struct rn_fit {
 void rn_watch_begin_epoch(rn_fit *fit);
 /* RN_INVALID_ARGUMENT: a loss that is no finite number, with what can be told of its cause. */
 rn_status rn_watch_loss(rn_fit *fit, double loss);
-/* After a backward. */
+/* A session's gradient_ready, and the same for all gradients that lie in the store. */
+void rn_watch_gradient(void *fit, const rn_ready *ready);
 void rn_watch_gradients(rn_fit *fit);
+/* After either. */
+void rn_watch_step(rn_fit *fit);
 /* After each forward of validation. */
 void rn_watch_validation(rn_fit *fit);
 /* Warns of what the epoch has shown. */
@@ -56,8 +62,6 @@ rn_status rn_fit_take_class_weights(rn_fit *fit);
 rn_status rn_fit_batch(rn_fit *fit, const rn_batch *batch);
 /* Trains a batch in slices, by all processes, and makes the step; `read`: how reading the batch has ended. */
 rn_status rn_fit_slices(rn_slice_result *result, rn_fit *fit, const rn_batch *batch, rn_status read);
-/* RN_UNSUPPORTED: what cannot be had in slices, or of several processes. */
-rn_status rn_fit_may_be_shared(const rn_trainer *trainer, const rn_fit_options *options);
 /* The step of the batches that are waiting, if there are any. */
 rn_status rn_fit_step(rn_fit *fit);
 

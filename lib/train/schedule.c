@@ -140,6 +140,8 @@ rn_status rn_phase_make_optimizer(rn_trainer *trainer, const rn_phase *phase, co
 
 void rn_phase_release_optimizer(rn_trainer *trainer)
 {
+    if (trainer->training != NULL)
+        rn_session_step_in_backward(trainer->training, NULL); /* it holds the optimizer */
     rn_scheduler_destroy(trainer->scheduler);
     rn_optimizer_destroy(trainer->optimizer);
     trainer->scheduler = NULL;

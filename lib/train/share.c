@@ -135,6 +135,24 @@ static rn_status share_slots(rn_team *team, rn_optimizer *optimizer, size_t para
     return status;
 }
 
+/* What a scheduler remembers, and its parts; rates are the optimizer's. */
+static rn_status share_scheduler(rn_team *team, rn_scheduler *scheduler)
+{
+    double memory[] = { (double)scheduler->epoch, scheduler->best, (double)scheduler->bad_epochs,
+                        (double)scheduler->cooldown_left };
+    rn_status status = rn_team_broadcast(team, 0, memory, sizeof memory);
+
+    scheduler->epoch = (int64_t)memory[0];
+    scheduler->best = memory[1];
+    scheduler->bad_epochs = (int64_t)memory[2];
+    scheduler->cooldown_left = (int64_t)memory[3];
+    for (size_t i = 0; scheduler->part != NULL && i <= scheduler->milestone_count && status == RN_OK; i++)
+        status = share_scheduler(team, scheduler->part[i]);
+    if (status == RN_OK && scheduler->schedule->restored != NULL)
+        scheduler->schedule->restored(scheduler);
+    return status;
+}
+
 rn_status rn_share_optimizer(rn_trainer *trainer)
 {
     rn_team *const team = &trainer->team;
@@ -143,7 +161,7 @@ rn_status rn_share_optimizer(rn_trainer *trainer)
 
     if (team->engine.size == 1)
         return RN_OK;
-    status = rn_team_broadcast(team, 0, &trainer->scheduler->epoch, sizeof trainer->scheduler->epoch);
+    status = share_scheduler(team, trainer->scheduler);
     if (status == RN_OK)
         status = rn_team_broadcast(team, 0, optimizer->group, optimizer->group_count * sizeof *optimizer->group);
     for (size_t i = 0; i < optimizer->parameters->count && status == RN_OK; i++)

@@ -23,6 +23,7 @@ struct rn_slices {
     int32_t count;   /* in all */
     int32_t own;     /* of this process, from slice rank * own on */
     rn_tree tree;
+    bool waits;           /* the last own slice is about to go back */
     char *before, *after; /* running statistics: before the batch, and after slice 0 */
     char *reports;        /* of all processes */
     size_t report_bytes;  /* of one */
@@ -131,7 +132,8 @@ static void find_rows(size_t *begin, size_t *count, const rn_slices *slices, con
 static rn_status run_part(slice_report *report, const rn_slice_job *job, const rn_batch *part)
 {
     const rn_tensor *input, *logits, *labels = rn_batch_labels(part);
-    const double size = (double)rn_batch_size(part), positions = (double)rn_batch_positions(part);
+    const double size = (double)rn_batch_size(part);
+    const double of = (double)(job->step_photos > 0 ? job->step_photos : (int64_t)rn_batch_positions(part));
     rn_metrics sums = { 0 };
     double loss;
     rn_status status = rn_features_of_batch(&input, job->features, part);
@@ -139,7 +141,7 @@ static rn_status run_part(slice_report *report, const rn_slice_job *job, const r
     if (status == RN_OK)
         status = rn_session_forward(job->session, input);
     if (status == RN_OK)
-        status = job->loss(&loss, job->payload, labels, size / positions);
+        status = job->loss(&loss, job->payload, labels, size / of);
     if (status == RN_OK)
         status = rn_session_output(&logits, job->session, 0);
     if (status != RN_OK)
@@ -147,14 +149,30 @@ static rn_status run_part(slice_report *report, const rn_slice_job *job, const r
     rn_metrics_add(&sums, 0, logits, labels);
     report->loss = loss * size;
     report->correct = sums.correct;
-    return rn_session_backward(job->session);
+    return rn_session_may_go_back(job->session);
+}
+
+/* All that may fail by itself has been done for the last slice: its backward comes when all know that nobody failed. */
+static rn_status end_part(rn_slices *slices, const rn_slice_job *job, int32_t index, bool empty)
+{
+    rn_status status = RN_OK;
+
+    if (index + 1 == slices->own) {
+        slices->waits = !empty;
+        return RN_OK;
+    }
+    if (!empty)
+        status = rn_session_backward(job->session);
+    if (status == RN_OK)
+        rn_tree_add(&slices->tree, index, empty);
+    return status;
 }
 
 static rn_status run_own(rn_slices *slices, const rn_slice_job *job, const rn_batch *batch, uint64_t step)
 {
     const int32_t first = slices->team->engine.rank * slices->own;
     slice_report *const reports = slice_reports(slices, slices->team->engine.rank);
-    rn_status status = rn_tree_begin(&slices->tree);
+    rn_status status = rn_tree_begin(&slices->tree, job->adds);
 
     for (int32_t i = 0; i < slices->own && status == RN_OK; i++) {
         const int32_t slice = first + i;
@@ -171,10 +189,10 @@ static rn_status run_own(rn_slices *slices, const rn_slice_job *job, const rn_ba
             if (status == RN_OK)
                 status = run_part(&reports[i], job, part);
         }
-        if (status == RN_OK)
-            rn_tree_add(&slices->tree, i, count == 0);
         if (slice == 0)
             rn_statistics_copy(slices->after, rn_model_parameters(slices->model));
+        if (status == RN_OK)
+            status = end_part(slices, job, i, count == 0);
     }
     return status;
 }
@@ -235,27 +253,32 @@ static rn_status finish(rn_slice_result *result, rn_slices *slices, const rn_sli
 {
     rn_parameters *const parameters = rn_model_parameters(slices->model);
     const char *const statistics = rn_team_leads(slices->team) ? slices->after : slices->before;
-    rn_status status;
+    rn_status status = RN_OK;
 
     add_up(result, slices);
-    status = rn_statistics_restore(parameters, statistics, &slices->team->context->message);
+    if (result->sums.count > 0 || slices->tree.adds)
+        status = rn_tree_finish(&slices->tree, slices->waits ? job->session : NULL, who_has_all(slices));
+    if (status == RN_OK)
+        status = rn_statistics_restore(parameters, statistics, &slices->team->context->message);
     rn_session_set_step_count(job->session, step + (result->sums.count > 0));
     if (status != RN_OK || result->sums.count == 0)
         return status;
-    status = rn_tree_finish(&slices->tree, who_has_all(slices));
-    if (status == RN_OK && result->skipped > 0) /* from a mean over all positions to one over the photos left */
+    result->exchange_seconds = slices->tree.seconds;
+    result->exchange_waited = slices->tree.waited;
+    if (result->skipped > 0 && job->step_photos == 0) /* from a mean over all positions to one over the photos left */
         rn_parameters_scale_gradients(
             parameters, (float)((double)(result->sums.count + result->skipped) / (double)result->sums.count));
     return status;
 }
 
-/* Everything is as before the batch. All own backward passes are through or never began: nothing is pinned. */
+/* Everything is as before the batch. */
 static void take_back(rn_slices *slices, const rn_slice_job *job, uint64_t step)
 {
     rn_parameters *const parameters = rn_model_parameters(slices->model);
     rn_message *const message = &slices->team->context->message;
     const rn_message reason = *message;
 
+    rn_session_enter(job->session, RN_SESSION_EMPTY); /* nothing is pinned any more */
     rn_session_set_step_count(job->session, step);
     if (rn_statistics_restore(parameters, slices->before, message) == RN_OK)
         *message = reason;
@@ -271,6 +294,7 @@ rn_status rn_slices_run(rn_slice_result *result, rn_slices *slices, const rn_sli
     rn_status status;
 
     *result = (rn_slice_result){ 0 };
+    slices->waits = false;
     memset(own, 0, slices->report_bytes);
     own->trainable = rn_parameters_elements(parameters, 1);
     own->reading = read != RN_OK;

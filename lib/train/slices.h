@@ -3,8 +3,8 @@
  * A batch of training in slices: slice s of S holds positions [ceil(s n / S), ceil((s + 1) n / S)) of a batch of n,
  * process r of P computes slices [r S / P, (r + 1) S / P), and no number depends on P.
  *
- *   loss            of a slice with m photos: its mean, times m / n. Where photos are left out, the gradients are scaled
- *                   by n / (photos left) in the end
+ *   loss            of a slice with m photos: its mean, times m / n, or where a step is of several batches m / (photos
+ *                   of the step). Where photos are left out, the gradients are scaled by n / (photos left) in the end
  *   gradients       are added in the tree of tree.h
  *   batch norm      each slice has statistics of its own; the running ones are what slice 0 makes of them
  *   dropout         slice s of step t draws what step t S + s draws
@@ -23,12 +23,15 @@ typedef struct rn_slice_job {
     rn_features *features; /* or NULL */
     rn_slice_loss loss;
     void *payload;
+    int64_t step_photos; /* of a step of several batches, when none is left out; the caller scales. 0: of one batch */
+    bool adds;           /* to the gradients of the batches before it of this step */
 } rn_slice_job;
 
 typedef struct rn_slice_result {
-    rn_metrics sums; /* added up slice by slice */
-    int64_t skipped; /* photos of the batch, by all processes */
-    bool untouched;  /* it failed in reading photos, or by the loss of a process: the model is as before */
+    rn_metrics sums;                          /* added up slice by slice */
+    double exchange_seconds, exchange_waited; /* of gradients with other processes, and how long it was waited for */
+    int64_t skipped;                          /* photos of the batch, by all processes */
+    bool untouched; /* it failed in reading photos, or by the loss of a process: the model is as before */
 } rn_slice_result;
 
 typedef struct rn_slices rn_slices;

@@ -2,6 +2,9 @@
 /*
  * A batch of training, and the step of the optimizer that one or several of them make.
  *
+ * Where nobody looks at all gradients together, backward makes the step (rn_session_step_in_backward), and there is no
+ * memory for them.
+ *
  * Of several batches a step's gradient is the mean over all their photos: each batch's counts by its share of them. The
  * share is taken of full batches, since nobody knows how many photos will decode, and the sum is set right before the
  * step if there were fewer.
@@ -9,6 +12,7 @@
 #include "train/fit.h"
 
 #include "base/options.h"
+#include "run/session.h"
 
 rn_status rn_fit_take_class_weights(rn_fit *f)
 {
@@ -71,14 +75,23 @@ rn_status rn_fit_step(rn_fit *f)
     return status == RN_OK ? rn_phase_stepped(trainer, f->phase, &f->options) : status;
 }
 
+/* A norm is of all gradients, and those of several batches are added up. */
+static bool steps_in_backward(const rn_fit *f)
+{
+    return f->phase->clip_norm == 0 && f->options.accumulate <= 1;
+}
+
 rn_status rn_fit_batch(rn_fit *f, const rn_batch *batch)
 {
     rn_trainer *const trainer = f->trainer;
+    const bool steps = steps_in_backward(f);
     const rn_tensor *input, *logits, *const labels = rn_batch_labels(batch);
     const double share = f->options.accumulate > 1 ? (double)rn_batch_size(batch) / (double)photos_of_step(f) : 1;
     double loss;
     rn_status status = rn_features_of_batch(&input, trainer->train_features, batch);
 
+    if (status == RN_OK)
+        status = rn_session_step_in_backward(trainer->training, steps ? trainer->optimizer : NULL);
     if (status == RN_OK)
         status = rn_session_forward(trainer->training, input);
     if (status == RN_OK)
@@ -90,11 +103,16 @@ rn_status rn_fit_batch(rn_fit *f, const rn_batch *batch)
         rn_metrics_add(&trainer->state.sums, loss, logits, labels);
         status = rn_watch_loss(f, loss);
     }
-    if (status == RN_OK)
+    if (status == RN_OK) {
+        trainer->training->gradient_ready = rn_watch_gradient;
+        trainer->training->payload = f;
         status = rn_session_backward(trainer->training);
+    }
     if (status != RN_OK)
         return status;
-    rn_watch_gradients(f);
+    rn_watch_step(f);
+    if (steps)
+        return rn_phase_stepped(trainer, f->phase, &f->options);
     f->gathered++;
     f->gathered_photos += (int64_t)rn_batch_size(batch);
     return f->gathered >= f->options.accumulate ? rn_fit_step(f) : RN_OK;
@@ -102,27 +120,20 @@ rn_status rn_fit_batch(rn_fit *f, const rn_batch *batch)
 
 /* ---- slices ------------------------------------------------------------------------------------------------------ */
 
-rn_status rn_fit_may_be_shared(const rn_trainer *trainer, const rn_fit_options *options)
-{
-    rn_message *const message = &trainer->context->message;
-
-    if (trainer->slices != NULL && options->accumulate > 1)
-        return rn_fail(message, RN_UNSUPPORTED, "%d batches a step, in slices: a larger batch_size is the same",
-                       options->accumulate);
-    /* What these remember is more than a rate and an epoch, which is what processes that resume are told. */
-    if (trainer->team.engine.size > 1 &&
-        (options->warmup > 0 || options->schedule == RN_SCHEDULE_PLATEAU || options->schedule == RN_SCHEDULE_ONE_CYCLE))
-        return rn_fail(message, RN_UNSUPPORTED, "a warm-up, plateau or one cycle of several processes");
-    return RN_OK;
-}
-
 rn_status rn_fit_slices(rn_slice_result *result, rn_fit *f, const rn_batch *batch, rn_status read)
 {
     rn_trainer *const trainer = f->trainer;
     rn_metrics *const sums = &trainer->state.sums;
-    const rn_slice_job job = { trainer->training, trainer->train, trainer->train_features, compute_loss, f };
+    const rn_slice_job job = { .session = trainer->training,
+                               .loader = trainer->train,
+                               .features = trainer->train_features,
+                               .loss = compute_loss,
+                               .payload = f,
+                               .step_photos = f->options.accumulate > 1 ? photos_of_step(f) : 0,
+                               .adds = f->gathered > 0 };
     rn_status status = rn_slices_run(result, trainer->slices, &job, batch, read);
 
+    result->untouched = result->untouched && f->gathered == 0; /* but for half a step, no training is lost */
     if (status != RN_OK || result->sums.count == 0)
         return status;
     sums->loss += result->sums.loss;
@@ -133,7 +144,8 @@ rn_status rn_fit_slices(rn_slice_result *result, rn_fit *f, const rn_batch *batc
     if (status != RN_OK)
         return status;
     rn_watch_gradients(f);
-    f->gathered = 1;
-    f->gathered_photos = result->sums.count;
-    return rn_fit_step(f);
+    rn_watch_step(f);
+    f->gathered++;
+    f->gathered_photos += result->sums.count;
+    return f->gathered >= f->options.accumulate ? rn_fit_step(f) : RN_OK;
 }

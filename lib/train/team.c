@@ -3,7 +3,7 @@
 
 #include "base/options.h"
 
-RN_NO_TAIL_PADDING(rn_collective, abort);
+RN_NO_TAIL_PADDING(rn_collective, reserved);
 
 rn_status rn_team_begin(rn_team *team, rn_context *context, const rn_collective *engine)
 {
@@ -14,6 +14,8 @@ rn_status rn_team_begin(rn_team *team, rn_context *context, const rn_collective 
     if (engine == NULL)
         return RN_OK;
     status = rn_options_read(&team->engine, sizeof team->engine, engine, message);
+    if (status == RN_OK)
+        status = rn_options_reserved(team->engine.reserved, "a collective", message);
     if (status == RN_OK && (team->engine.size < 1 || team->engine.size > RN_TEAM_LIMIT ||
                             (team->engine.size & (team->engine.size - 1)) != 0))
         status =
@@ -37,18 +39,30 @@ bool rn_team_leads(const rn_team *team)
 
 /* ---- moving bytes ------------------------------------------------------------------------------------------------ */
 
-rn_status rn_team_exchange(rn_team *team, int32_t partner, const void *send, size_t send_bytes, void *receive,
-                           size_t receive_bytes)
+bool rn_team_reaches(rn_team *team, int32_t partner, const void *send, size_t send_bytes, void *receive,
+                     size_t receive_bytes)
 {
     const rn_collective *const engine = &team->engine;
 
-    if (!team->broken)
-        team->broken = engine->exchange(engine->payload, partner, send, send_bytes, receive, receive_bytes) != RN_OK;
-    return !team->broken ? RN_OK
-                         : rn_fail(&team->context->message, RN_IO,
-                                   "process %d of %d has lost process %d: the run ends for all, and goes on from its "
-                                   "last checkpoint when it is resumed",
-                                   (int)engine->rank, (int)engine->size, (int)partner);
+    if (team->broken)
+        return false;
+    team->broken = engine->exchange(engine->payload, partner, send, send_bytes, receive, receive_bytes) != RN_OK;
+    team->lost = partner;
+    return !team->broken;
+}
+
+rn_status rn_team_lost(rn_team *team)
+{
+    return rn_fail(&team->context->message, RN_IO,
+                   "process %d of %d has lost process %d: the run ends for all, and goes on from its last checkpoint "
+                   "when it is resumed",
+                   (int)team->engine.rank, (int)team->engine.size, (int)team->lost);
+}
+
+rn_status rn_team_exchange(rn_team *team, int32_t partner, const void *send, size_t send_bytes, void *receive,
+                           size_t receive_bytes)
+{
+    return rn_team_reaches(team, partner, send, send_bytes, receive, receive_bytes) ? RN_OK : rn_team_lost(team);
 }
 
 rn_status rn_team_gather(rn_team *team, void *all, size_t bytes)

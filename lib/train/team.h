@@ -17,8 +17,9 @@ enum { RN_TEAM_LIMIT = 256 }; /* processes, and slices of a batch */
 typedef struct rn_team {
     rn_context *context; /* borrowed; its message is what is said */
     rn_collective engine;
-    bool agreed; /* all know of the failure */
-    bool broken; /* an exchange has failed */
+    bool agreed;  /* all know of the failure */
+    bool broken;  /* an exchange has failed */
+    int32_t lost; /* whose it was */
 } rn_team;
 
 /* Takes the table over; NULL: one process. RN_INVALID_ARGUMENT. */
@@ -26,7 +27,13 @@ rn_status rn_team_begin(rn_team *team, rn_context *context, const rn_collective 
 /* True in one process, which writes files. */
 bool rn_team_leads(const rn_team *team);
 
-/* As the engine's, with a sentence for the failure, after which the team is broken and nobody is called any more. */
+/* As the engine's; false: it has failed, after which the team is broken and nobody is called any more. Says nothing, so
+ * that it may be called by another thread, beside none of the calls below. */
+bool rn_team_reaches(rn_team *team, int32_t partner, const void *send, size_t send_bytes, void *receive,
+                     size_t receive_bytes);
+/* The sentence for it: RN_IO. */
+rn_status rn_team_lost(rn_team *team);
+/* Both. */
 rn_status rn_team_exchange(rn_team *team, int32_t partner, const void *send, size_t send_bytes, void *receive,
                            size_t receive_bytes);
 /* `all` holds `bytes` bytes a process, in their order; that of this one is filled in. */

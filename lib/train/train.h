@@ -132,10 +132,17 @@ rn_status rn_history_write(const rn_train_state *state, const char *path, const 
 
 /* ---- times.c ----------------------------------------------------------------------------------------------------- */
 
-/* Adds a line to times.jsonl: how long the last epoch took with its validation, and how fast its training was (NaN:
- * nothing of it was trained in this process). The first epoch of a run begins the file anew. RN_IO, RN_NO_MEMORY. */
-rn_status rn_times_add(const rn_train_state *state, const rn_history_row *row, double seconds, double rate,
-                       const char *path, const rn_allocator *allocator, rn_message *message);
+/* How long an epoch took with its validation, and how fast its training was (NaN: nothing of it was trained in this
+ * process); with other processes, what rn_progress has of exchanges. */
+typedef struct rn_times {
+    double seconds, images_per_second;
+    bool exchanges; /* with other processes */
+    double exchange_seconds, exchange_waited;
+} rn_times;
+
+/* Adds a line to times.jsonl. The first epoch of a run begins the file anew. RN_IO, RN_NO_MEMORY. */
+rn_status rn_times_add(const rn_train_state *state, const rn_history_row *row, const rn_times *times, const char *path,
+                       const rn_allocator *allocator, rn_message *message);
 
 /* ---- evaluate.c ------------------------------------------------------------------------------------------------ */
 

@@ -10,7 +10,7 @@
 #include "base/options.h"
 #include <math.h>
 
-RN_NO_TAIL_PADDING(rn_progress, lr_count);
+RN_NO_TAIL_PADDING(rn_progress, exchange_waited);
 RN_NO_TAIL_PADDING(rn_trainer_options, reserved);
 
 static rn_status check_options(const rn_trainer_options *options, const rn_model *model, rn_message *message)

@@ -1,29 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "train/tree.h"
 
-#include "ops/combine.h"
+#include "train/buckets.h"
 
 #include <string.h>
-
-/* Floats that are summed over the processes at a time: more bytes than a network's delay is worth, less than a cache. */
-enum { BUCKET = 1 << 19, ROW = 1024 };
-
-/* ---- sums -------------------------------------------------------------------------------------------------------- */
-
-/* sum += other, by all threads. */
-static void add(const rn_context *context, float *sum, const float *other, size_t count)
-{
-    const size_t whole = count / ROW * ROW;
-    const rn_map a = { sum, 1, 1, (int64_t)(count / ROW), ROW, ROW }, b = { (float *)other, 1, 1, a.w, ROW, ROW };
-    const int64_t rest = (int64_t)(count - whole);
-    const rn_map a_rest = { sum + whole, 1, 1, 1, rest, rest },
-                 b_rest = { (float *)other + whole, 1, 1, 1, rest, rest };
-
-    if (whole > 0)
-        rn_combine(context, &(rn_combination){ .a = &a, .other = &b }, &a);
-    if (rest > 0)
-        rn_combine(context, &(rn_combination){ .a = &a_rest, .other = &b_rest }, &a_rest);
-}
 
 static float *gradients(const rn_tree *tree)
 {
@@ -49,8 +29,11 @@ static void release_room(rn_tree *tree)
         rn_release(allocator, tree->kept[l]);
         tree->kept[l] = NULL;
     }
+    rn_release(allocator, tree->before);
     rn_release(allocator, tree->received);
-    tree->received = NULL;
+    rn_release(allocator, tree->missing);
+    tree->before = tree->received = NULL;
+    tree->missing = NULL;
     tree->floats = 0;
 }
 
@@ -61,7 +44,8 @@ rn_status rn_tree_create(rn_tree *tree, rn_team *team, rn_parameters *parameters
     *tree = (rn_tree){ .team = team, .parameters = parameters, .slices = slices };
     tree->kept = rn_allocate_zeroed(allocator, (size_t)levels(tree) + 1, sizeof *tree->kept);
     tree->reached = rn_allocate_zeroed(allocator, parameters->count, sizeof *tree->reached);
-    if (tree->kept != NULL && tree->reached != NULL)
+    tree->taken = rn_allocate_zeroed(allocator, parameters->count, sizeof *tree->taken);
+    if (tree->kept != NULL && tree->reached != NULL && tree->taken != NULL)
         return RN_OK;
     rn_tree_release(tree);
     return rn_fail(&team->context->message, RN_NO_MEMORY, "no memory to train in slices");
@@ -75,6 +59,7 @@ void rn_tree_release(rn_tree *tree)
         release_room(tree);
     rn_release(&tree->team->context->allocator, tree->kept);
     rn_release(&tree->team->context->allocator, tree->reached);
+    rn_release(&tree->team->context->allocator, tree->taken);
     *tree = (rn_tree){ 0 };
 }
 
@@ -89,8 +74,9 @@ static rn_status make_room(rn_tree *tree, size_t floats)
         made = made && tree->kept[l] != NULL;
     }
     if (tree->team->engine.size > 1) {
-        tree->received = rn_allocate_array(allocator, BUCKET, sizeof(float));
-        made = made && tree->received != NULL;
+        tree->received = rn_allocate_array(allocator, RN_BUCKET, sizeof(float));
+        tree->missing = rn_allocate_array(allocator, rn_bucket_count(floats), sizeof *tree->missing);
+        made = made && tree->received != NULL && tree->missing != NULL;
     }
     if (!made) {
         release_room(tree);
@@ -102,20 +88,47 @@ static rn_status make_room(rn_tree *tree, size_t floats)
 
 /* ---- the slices of this process ---------------------------------------------------------------------------------- */
 
-rn_status rn_tree_begin(rn_tree *tree)
+/* Gradients of this step that are there are put aside. */
+static rn_status put_aside(rn_tree *tree)
+{
+    const rn_allocator *const allocator = &tree->team->context->allocator;
+
+    if (tree->before == NULL)
+        tree->before = rn_allocate_array(allocator, tree->floats, sizeof(float));
+    if (tree->before == NULL)
+        return rn_fail(&tree->team->context->message, RN_NO_MEMORY, "no memory for the gradients of several batches");
+    memcpy(tree->before, gradients(tree), tree->floats * sizeof(float));
+    return RN_OK;
+}
+
+static bool has_gradients(const rn_parameters *parameters)
+{
+    for (size_t i = 0; i < parameters->count; i++)
+        if (parameters->entry[i].has_gradient)
+            return true;
+    return false;
+}
+
+rn_status rn_tree_begin(rn_tree *tree, bool adds)
 {
     rn_parameters *const parameters = tree->parameters;
     const size_t floats = (size_t)rn_parameters_elements(parameters, 1);
     rn_status status;
 
-    memset(tree->reached, 0, parameters->count * sizeof *tree->reached);
-    rn_parameters_clear_gradients(parameters);
     rn_gate_enter_exclusive(&parameters->gate);
     status = rn_parameters_gradients_ready(parameters);
     rn_gate_leave_exclusive(&parameters->gate);
     if (status != RN_OK)
         return rn_fail(&tree->team->context->message, status, "no memory for gradients");
-    return tree->floats == floats ? RN_OK : make_room(tree, floats);
+    if (tree->floats != floats)
+        status = make_room(tree, floats);
+    tree->adds = adds && has_gradients(parameters); /* a change of what is trainable has them forgotten */
+    if (status == RN_OK && tree->adds)
+        status = put_aside(tree);
+    if (!tree->adds)
+        memset(tree->reached, 0, parameters->count * sizeof *tree->reached);
+    rn_parameters_clear_gradients(parameters);
+    return status;
 }
 
 /* What backward did not reach is zero: a slice without photos, parameters that no loss depends on. */
@@ -138,68 +151,90 @@ static void note_reached(rn_tree *tree, bool empty)
 
 void rn_tree_add(rn_tree *tree, int32_t index, bool empty)
 {
+    const rn_context *const context = tree->team->context;
     int32_t level = 0;
 
     note_reached(tree, empty);
     for (; index >> level & 1; level++)
-        add(tree->team->context, gradients(tree), tree->kept[level], tree->floats);
-    if (index + 1 < tree->slices)
-        memcpy(tree->kept[level], gradients(tree), tree->floats * sizeof(float));
+        rn_add_floats(context, &context->pool, gradients(tree), tree->kept[level], tree->floats);
+    memcpy(tree->kept[level], gradients(tree), tree->floats * sizeof(float));
 }
 
-/* ---- between processes ------------------------------------------------------------------------------------------- */
+/* ---- the last slice, and the other processes --------------------------------------------------------------------- */
 
-/* A stretch of floats, and where it is cut for one step: half of it is kept, half goes to the partner. */
-typedef struct half {
-    float *kept, *given;
-    size_t kept_floats, given_floats;
-} half;
+/* The last backward of a batch: each gradient becomes the sum of this process's, and is then ready for the others'. */
+typedef struct last_slice {
+    rn_tree *tree;
+    rn_buckets buckets;
+} last_slice;
 
-static half cut(float *floats, size_t count, bool upper)
+static void take_gradient(last_slice *last, size_t parameter)
 {
-    const size_t low = count / 2, high = count - low;
+    rn_tree *const tree = last->tree;
+    const rn_context *const context = tree->team->context;
+    const rn_parameter *const entry = &tree->parameters->entry[parameter];
+    float *const gradient = (float *)(void *)entry->gradient->data;
+    const size_t offset = (size_t)(gradient - gradients(tree)), count = (size_t)entry->count;
 
-    return upper ? (half){ floats + low, floats, high, low } : (half){ floats, floats + low, low, high };
+    tree->taken[parameter] = true;
+    for (int32_t level = 0; level < levels(tree); level++)
+        rn_add_floats(context, &context->pool, gradient, tree->kept[level] + offset, count);
+    if (tree->team->engine.size > 1)
+        rn_buckets_arrive(&last->buckets, offset, count);
 }
 
-static rn_status add_bucket(rn_tree *tree, float *floats, size_t count)
+static void hear_of_gradient(void *payload, const rn_ready *ready)
 {
-    rn_team *const team = tree->team;
-    const int32_t rank = team->engine.rank, size = team->engine.size;
-    half step[8]; /* log2 of RN_TEAM_LIMIT */
-    int32_t steps = 0;
-    rn_status status = RN_OK;
+    last_slice *const last = payload;
 
-    for (int32_t d = 1; d < size && status == RN_OK; d *= 2) {
-        const half h = cut(floats, count, (rank & d) != 0);
-
-        status = rn_team_exchange(team, rank ^ d, h.given, h.given_floats * sizeof(float), tree->received,
-                                  h.kept_floats * sizeof(float));
-        if (status == RN_OK)
-            add(team->context, h.kept, tree->received, h.kept_floats);
-        step[steps++] = h;
-        floats = h.kept;
-        count = h.kept_floats;
-    }
-    while (status == RN_OK && steps-- > 0) {
-        const half h = step[steps];
-
-        status = rn_team_exchange(team, rank ^ (1 << steps), h.kept, h.kept_floats * sizeof(float), h.given,
-                                  h.given_floats * sizeof(float));
-    }
-    return status;
+    last->tree->reached[ready->parameter] = true;
+    take_gradient(last, (size_t)ready->parameter);
 }
 
-rn_status rn_tree_finish(rn_tree *tree, int32_t source)
+static rn_status go_back(last_slice *last, rn_session *session)
+{
+    rn_status status;
+
+    memset(last->tree->taken, 0, last->tree->parameters->count * sizeof *last->tree->taken);
+    if (session != NULL) {
+        session->gradient_ready = hear_of_gradient;
+        session->payload = last;
+        status = rn_session_backward(session);
+        session->gradient_ready = NULL;
+        if (status != RN_OK)
+            return status;
+    }
+    note_reached(last->tree, session == NULL); /* what nobody has heard of is zero */
+    for (size_t i = 0; i < last->tree->parameters->count; i++)
+        if (last->tree->parameters->entry[i].gradient != NULL && !last->tree->taken[i])
+            take_gradient(last, i);
+    return RN_OK;
+}
+
+rn_status rn_tree_finish(rn_tree *tree, rn_session *session, int32_t source)
 {
     rn_parameters *const parameters = tree->parameters;
-    rn_status status = RN_OK;
+    last_slice last = { tree,
+                        { .team = tree->team,
+                          .floats = gradients(tree),
+                          .count = tree->floats,
+                          .received = tree->received,
+                          .missing = tree->missing } };
+    const bool alone = tree->team->engine.size == 1;
+    rn_status status, summed = RN_OK;
 
-    for (size_t done = 0; done < tree->floats && tree->team->engine.size > 1 && status == RN_OK; done += BUCKET) {
-        const size_t left = tree->floats - done;
-
-        status = add_bucket(tree, gradients(tree) + done, left < BUCKET ? left : BUCKET);
-    }
+    if (!alone)
+        rn_buckets_begin(&last.buckets);
+    status = go_back(&last, session);
+    if (!alone && status != RN_OK)
+        rn_buckets_stop(&last.buckets);
+    if (!alone)
+        summed = rn_buckets_end(&last.buckets);
+    tree->seconds = last.buckets.seconds;
+    tree->waited = last.buckets.waited;
+    status = status != RN_OK ? status : summed;
+    if (status == RN_OK && tree->adds)
+        rn_add_floats(tree->team->context, &tree->team->context->pool, gradients(tree), tree->before, tree->floats);
     if (status == RN_OK && source >= 0)
         status = rn_team_broadcast(tree->team, source, tree->reached, parameters->count * sizeof *tree->reached);
     for (size_t i = 0; i < parameters->count; i++)

@@ -74,19 +74,30 @@ rn_status rn_watch_loss(rn_fit *f, double loss)
     return RN_OK;
 }
 
-/* Looks at the gradients up to the first number that is not 0: of a training that is alive, one. */
+/* Looks at gradients up to the first number that is not 0: of a training that is alive, one. */
+void rn_watch_gradient(void *payload, const rn_ready *ready)
+{
+    rn_fit *const f = payload;
+
+    for (int64_t k = 0; f->watch.flat && k < ready->end - ready->begin; k++)
+        f->watch.flat = ready->gradient[k] == 0;
+}
+
 void rn_watch_gradients(rn_fit *f)
 {
     const rn_parameters *const parameters = rn_model_parameters(f->trainer->model);
 
     for (size_t i = 0; f->watch.flat && i < parameters->count; i++) {
         const rn_parameter *const entry = &parameters->entry[i];
-        const float *const gradient =
-            entry->trainable && entry->has_gradient ? rn_parameters_gradient_floats(parameters, i) : NULL;
 
-        for (int64_t k = 0; gradient != NULL && f->watch.flat && k < entry->count; k++)
-            f->watch.flat = gradient[k] == 0;
+        if (entry->trainable && entry->has_gradient)
+            rn_watch_gradient(
+                f, &(rn_ready){ .end = entry->count, .gradient = rn_parameters_gradient_floats(parameters, i) });
     }
+}
+
+void rn_watch_step(rn_fit *f)
+{
     f->watch.dead += f->watch.flat;
 }
 

@@ -3,7 +3,7 @@
  * libresnet_mpi: an rn_collective over an MPI communicator, for rn_trainer_options.collective. A library of its own, built
  * for one MPI; libresnet itself knows nothing of MPI.
  *
- *   MPI_Init(&argc, &argv);
+ *   MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &provided);
  *   rn_mpi_collective_create(&collective, MPI_COMM_WORLD);
  *   rn_trainer_create(&trainer, model, train, valid, RN_OPTIONS(rn_trainer, .collective = collective, ...));
  *   ...
@@ -11,8 +11,10 @@
  *   rn_mpi_collective_destroy(collective);
  *   MPI_Finalize();
  *
- * MPI has to be initialised, by MPI_Init or with at least MPI_THREAD_FUNNELED where the trainer runs in the thread that
- * initialised it (MPI_THREAD_SERIALIZED where in another).
+ * MPI has to be initialised. Where it provides MPI_THREAD_SERIALIZED or more, gradients travel while backward computes
+ * (rn_collective.any_thread): then the program's own threads call MPI during rn_trainer_fit only if it provides
+ * MPI_THREAD_MULTIPLE. With MPI_Init or MPI_THREAD_FUNNELED they travel after backward, and the trainer runs in the
+ * thread that initialised MPI. The results are the same.
  */
 #ifndef RESNET_MPI_H
 #define RESNET_MPI_H

@@ -69,7 +69,7 @@ int main(int argc, char **argv)
         return 2;
     if (rn_mpi_collective_create(&(rn_collective *){ NULL }, MPI_COMM_WORLD) != RN_STATE) /* not before MPI_Init */
         return 3;
-    MPI_Init(&argc, &argv);
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &(int){ 0 });
     answer = train(argv[2], argv[3], argc > 4 ? argv[4] : NULL);
     MPI_Finalize();
     return answer;

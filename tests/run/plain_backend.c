@@ -8,14 +8,15 @@
 
 float *plain_begin_gradient(const rn_tape *tape, const rn_operation *operation, int operand, bool *adds)
 {
-    rn_parameter *entry;
+    const rn_buffer *const buffer = &tape->buffer[tape->view[operation->operand[operand].view].buffer];
 
     *adds = false;
     if (!rn_has(operation, operand))
         return NULL;
-    entry = &tape->parameters->entry[tape->buffer[tape->view[operation->operand[operand].view].buffer].index];
-    *adds = entry->has_gradient;
-    entry->has_gradient = true;
+    if (buffer->place == RN_IN_GRADIENTS) {
+        *adds = tape->parameters->entry[buffer->index].has_gradient;
+        tape->parameters->entry[buffer->index].has_gradient = true;
+    }
     return rn_operand_floats(tape, operation, operand);
 }
 
@@ -276,12 +277,6 @@ static void log_softmax_backward(const rn_tape *tape, const rn_operation *o)
     }
 }
 
-static void gradient_ready(const rn_tape *tape, const rn_operation *o)
-{
-    if (tape->gradient_ready != NULL)
-        tape->gradient_ready(tape->payload, o->as.parameter);
-}
-
 /* ---- the table ----------------------------------------------------------------------------------------------------- */
 
 static const rn_backend_row rows[] = {
@@ -307,7 +302,7 @@ static const rn_backend_row rows[] = {
     { &rn_op_flatten_backward, flatten_backward, NULL },
     { &rn_op_shortcut_a_backward, shortcut_a_backward, NULL },
     { &rn_op_log_softmax_backward, log_softmax_backward, NULL },
-    { &rn_op_gradient_ready, gradient_ready, NULL },
+    { &rn_op_gradient_ready, rn_tape_say_ready, NULL },
     { NULL, NULL, NULL },
 };
 

@@ -18,13 +18,17 @@ static size_t bytes_of(const rn_parameters *parameters, int32_t parameter)
     return (size_t)rn_tensor_count(rn_parameters_value(parameters, (size_t)parameter)) * sizeof(float);
 }
 
-static void take_down(void *payload, int32_t parameter)
+static void take_down(void *payload, const rn_ready *ready)
 {
     news *const it = payload;
+    const int32_t parameter = ready->parameter;
     const size_t nbytes = bytes_of(it->parameters, parameter);
 
     assert_in_range(parameter, 0, MOST - 1);
     assert_true(it->count < MOST);
+    assert_true(!ready->dies && ready->begin == 0);
+    assert_int_equal((size_t)ready->end * sizeof(float), nbytes);
+    assert_ptr_equal(ready->gradient, rn_parameters_gradient_floats(it->parameters, (size_t)parameter));
     it->order[it->count++] = parameter;
     if (it->times[parameter]++ > 0)
         return;

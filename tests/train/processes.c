@@ -14,11 +14,13 @@ static rn_status exchange(void *payload, int32_t partner, const void *send, size
                           size_t receive_bytes)
 {
     static const char nothing;
-    const rn_test_process *const own = payload;
+    rn_test_process *const own = payload;
     rn_test_wire *const wire = own->wire;
     rn_status status = RN_OK;
 
     pthread_mutex_lock(&wire->lock);
+    wire->wrong += own->talks || ((wire->threads >> own->rank & 1) == 0 && !pthread_equal(own->thread, pthread_self()));
+    own->talks = true;
     if (++wire->exchanges == wire->cut_at)
         wire->cut = true;
     wire->box[own->rank][partner].size = send_bytes;
@@ -34,6 +36,7 @@ static rn_status exchange(void *payload, int32_t partner, const void *send, size
     wire->box[partner][own->rank].bytes = NULL;
     pthread_cond_broadcast(&wire->changed);
     wait_until(wire, &wire->box[own->rank][partner].bytes, false);
+    own->talks = false;
     pthread_mutex_unlock(&wire->lock);
     return status;
 }
@@ -86,6 +89,7 @@ static void *run_thread(void *payload)
 {
     const thread_job *const job = payload;
 
+    job->process->thread = pthread_self();
     job->process->status = job->work(job->process);
     return NULL;
 }
@@ -105,7 +109,9 @@ void rn_test_processes_run(rn_test_process *process, int count, rn_test_wire *wi
         own->wire = wire;
         own->rank = i;
         own->size = count;
-        collective[i] = (rn_collective){ sizeof *collective, own, i, count, exchange, end_all };
+        collective[i] = (rn_collective){
+            sizeof *collective, own, i, count, exchange, end_all, .any_thread = (int32_t)(wire->threads >> i & 1)
+        };
         own->options.collective = &collective[i];
         if (own->options.progress == NULL) {
             own->options.progress = count_calls;
@@ -118,6 +124,7 @@ void rn_test_processes_run(rn_test_process *process, int count, rn_test_wire *wi
     run_thread(&job[0]);
     for (int i = 1; i < count; i++)
         pthread_join(thread[i], NULL);
+    assert_int_equal(wire->wrong, 0);
     pthread_cond_destroy(&wire->changed);
     pthread_mutex_destroy(&wire->lock);
 }
@@ -132,7 +139,7 @@ void rn_test_processes(int count, const char *photos, const rn_trainer_options *
                        rn_status expected)
 {
     rn_test_process process[PROCESSES];
-    rn_test_wire wire = { 0 };
+    rn_test_wire wire = { .threads = ~0u };
 
     rn_test_processes_open(process, count, photos, options);
     process[count - 1].cancel_at = cancel_at; /* one is enough */

@@ -19,6 +19,8 @@ typedef struct rn_test_wire {
     char reason[1024]; /* of the first */
     long exchanges;    /* so far, of all */
     long cut_at;       /* the number of the exchange that finds the wire cut; 0: none */
+    unsigned threads;  /* a bit a process: its engine may be called from any thread */
+    int wrong;         /* exchanges beside another one, or from a thread that may not */
     struct {
         const void *bytes; /* NULL: none */
         size_t size;
@@ -33,6 +35,8 @@ typedef struct rn_test_process {
     int calls;                  /* of the progress callback, for tests that count them */
     int cancel_at;              /* the call that cancels; -1: none */
     rn_status status;
+    pthread_t thread; /* that the trainer was called from */
+    bool talks;       /* it is in an exchange */
 } rn_test_process;
 
 /* Opens `count` runs over the same photos with the same seeds and options. */
@@ -41,7 +45,7 @@ void rn_test_processes_open(rn_test_process *process, int count, const char *pho
 void rn_test_processes_run(rn_test_process *process, int count, rn_test_wire *wire,
                            rn_status (*work)(rn_test_process *));
 void rn_test_processes_close(rn_test_process *process, int count);
-/* All three; fails the test unless every process answers `expected`. */
+/* All three, with engines that may be called from any thread; fails the test unless all processes answer `expected`. */
 void rn_test_processes(int count, const char *photos, const rn_trainer_options *options, int cancel_at,
                        rn_status expected);
 

@@ -252,7 +252,7 @@ static void a_wire_that_is_cut_ends_all_and_the_run_is_resumed(void **state)
         const char *const directory = rn_test_new_directory();
         const rn_trainer_options options = options_for(directory, 0), again = options_for(directory, 1);
         rn_test_process process[4];
-        rn_test_wire wire = { .cut_at = cut_at };
+        rn_test_wire wire = { .cut_at = cut_at, .threads = (unsigned)cut_at };
 
         rn_test_processes_open(process, 4, photos, &options);
         rn_test_processes_run(process, 4, &wire, NULL);
@@ -302,7 +302,7 @@ static void without_memory_in_one_process_both_end(void **state)
     for (; status != RN_OK; failing += 1 + failing / 8) {
         rn_test_allocator allocator = { .fail_at = -1 };
         rn_test_process process[2];
-        rn_test_wire wire = { 0 };
+        rn_test_wire wire = { .threads = (unsigned)failing };
 
         rn_test_processes_open(process, 2, photos, &options);
         rn_test_run_close(&process[1].run);

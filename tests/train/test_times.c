@@ -17,15 +17,18 @@ static void each_epoch_adds_a_line_and_the_first_begins_anew(void **unused)
     rn_test_write_file(path, "of an older run\n", 16);
     assert_int_equal(rn_train_state_add_phase(&state, &phase, &allocator, NULL), RN_OK);
     assert_int_equal(rn_train_state_add_row(&state, &first, &allocator, NULL), RN_OK);
-    assert_int_equal(rn_times_add(&state, &first, 2.5, 40, path, &allocator, &message), RN_OK);
+    assert_int_equal(rn_times_add(&state, &first, &(rn_times){ 2.5, 40, false, 1, 1 }, path, &allocator, &message),
+                     RN_OK);
     assert_int_equal(rn_train_state_add_row(&state, &second, &allocator, NULL), RN_OK);
-    assert_int_equal(rn_times_add(&state, &second, 0.5, NAN, path, &allocator, &message), RN_OK);
+    assert_int_equal(
+        rn_times_add(&state, &second, &(rn_times){ 0.5, NAN, true, 0.25, 0.125 }, path, &allocator, &message), RN_OK);
     text = rn_test_file(path, &size);
     assert_string_equal(text, "{\"phase\":\"a\\\"ll\",\"epoch\":0,\"seconds\":2.5,\"images_per_second\":40}\n"
-                              "{\"phase\":\"a\\\"ll\",\"epoch\":1,\"seconds\":0.5,\"images_per_second\":null}\n");
+                              "{\"phase\":\"a\\\"ll\",\"epoch\":1,\"seconds\":0.5,\"images_per_second\":null,"
+                              "\"exchange_seconds\":0.25,\"exchange_waited\":0.125}\n");
     free(text);
-    assert_int_equal(rn_times_add(&state, &second, 1, 1, rn_test_path(rn_test_directory(), "missing/times.jsonl"),
-                                  &allocator, &message),
+    assert_int_equal(rn_times_add(&state, &second, &(rn_times){ 1, 1, false, 0, 0 },
+                                  rn_test_path(rn_test_directory(), "missing/times.jsonl"), &allocator, &message),
                      RN_IO);
     assert_non_null(strstr(message.text, "missing/times.jsonl"));
     rn_train_state_release(&state, &allocator);
