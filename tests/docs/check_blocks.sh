@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Every C and shell block of the READMEs and of docs/ is compiled and run, page by page in the order of the page, in a
 # folder that holds what fixture.c makes: flower_data/{train,valid}/{1,2}, cat_to_name.json, photos/{roses,tulips},
-# photo.jpg, resnet18-f37072fd.pth with random weights; and examples/tutorial.c. "resnet", and what pkg-config says of the
-# library, are those of the build. 20 epochs are made 1. check_blocks.sh SOURCE_DIRECTORY LIBRARY PROGRAM
+# photo.jpg, torchvision's files of two networks with random weights; and examples/tutorial.c. "resnet", and what
+# pkg-config says of the library, are those of the build. 20 epochs are made 1.
+# check_blocks.sh SOURCE_DIRECTORY LIBRARY PROGRAM
 #
 # A comment in the line above a block says what is done with it. A block without one fails: nothing is run, let alone
 # installed or fetched, that nobody has looked at.
@@ -66,7 +67,7 @@ extract() { mkdir -p "$2" && awk -v out="$2" -f "$here/blocks.awk" "$1" >"$2/lis
 check_page() # PAGE
 {
     folder=$scratch/pages/$(basename "$1" .md)
-    cp -R "$scratch/fixture" "$folder" && extract "$1" "$folder"
+    cp -Rl "$scratch/fixture" "$folder" && extract "$1" "$folder"
     while read -r block; do
         # shellcheck disable=SC2086
         check "$(basename "$1"): block $block" sh_in "$folder" $block

@@ -51,11 +51,11 @@ static void folder(rn_context *context, const char *path, const char *const *cla
     }
 }
 
-static void weights(rn_context *context, const char *network, int64_t classes, const char *path)
+static void weights(rn_context *context, const char *network, const char *path)
 {
     rn_model *model;
 
-    must(rn_model_create(&model, context, network, RN_OPTIONS(rn_model, .class_count = classes)), context);
+    must(rn_model_create(&model, context, network, NULL), context);
     must(rn_model_save(model, path, RN_OPTIONS(rn_model_save, .format = RN_FORMAT_TORCH)), context);
     rn_model_destroy(model);
 }
@@ -70,11 +70,12 @@ int main(void)
         fclose(labels) != 0 || rn_context_create(&context, NULL) != RN_OK)
         return 1;
     mkdir("flower_data", 0777);
-    folder(context, "flower_data/train", numbers, 0, 6);
-    folder(context, "flower_data/valid", numbers, 6, 4);
+    folder(context, "flower_data/train", numbers, 0, 5);
+    folder(context, "flower_data/valid", numbers, 5, 3);
     folder(context, "photos", own, 0, 10);
     photo(context, "photo.jpg", 1, 20);
-    weights(context, "resnet18", 0, "resnet18-f37072fd.pth");
+    weights(context, "resnet18", "resnet18-f37072fd.pth");
+    weights(context, "squeezenet1_1", "squeezenet1_1-b8a52dc0.pth");
     rn_context_destroy(context);
     return 0;
 }
