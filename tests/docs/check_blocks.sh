@@ -14,7 +14,8 @@
 #   <!-- block: from FILE -->             C: lines of FILE, which is compiled and run elsewhere
 #   <!-- block: shown, WHY -->            neither: it installs, fetches, measures for minutes; or another test runs it
 #
-# A page in Chinese has the blocks of the page in English, but for comments in them.
+# A page in Chinese has the blocks of the page in English, but for comments in them. Links within the project lead to what
+# is there.
 set -u
 source=$1 library=$2 program=$3
 . "$(dirname "$0")/../support/verdict.sh"
@@ -93,6 +94,20 @@ alike() # PAGE TRANSLATION
         bare "$scratch/pair/a" >"$scratch/pair/1" && bare "$scratch/pair/b" >"$scratch/pair/2" && diff "$scratch/pair/1" "$scratch/pair/2"
 }
 unlike() { ! alike "$@"; }
+
+# A heading's anchor is its text in small letters, "-" for blanks and without punctuation.
+anchors() { grep '^#' "$1" | sed -e 's/^#* *//' -e 's/[^[:alnum:] _-]//g' -e 's/ /-/g' | tr '[:upper:]' '[:lower:]'; }
+links() # PAGE: those that lead nowhere
+{
+    grep -o ']([^)]*)' "$1" | sed -e 's/^](//' -e 's/)$//' | grep -v '^https\{0,1\}:' | while read -r link; do
+        file=${link%%#*}
+        target=$(dirname "$1")/$file
+        [ -n "$file" ] || target=$1
+        if [ ! -e "$target" ]; then echo "$link"; continue; fi
+        case $link in *\#*) anchors "$target" | grep -qxF -e "${link#*#}" || echo "$link" ;; esac
+    done
+}
+no_dead_links() { links "$1" >"$scratch/dead" && ! grep . "$scratch/dead"; }
 
 # ---- the check itself can fail -----------------------------------------------------------------------------------------
 
@@ -174,6 +189,12 @@ printf '```sh\nresnet list --json\n```\n' >"$scratch/b.md"
 printf '```sh\nresnet list # every one\n```\n' >"$scratch/c.md"
 check "another comment is no other block" alike "$scratch/a.md" "$scratch/c.md"
 check "another option is another block" unlike "$scratch/a.md" "$scratch/b.md"
+printf '# A page: of mine\n[here](#a-page-of-mine) [there](a.md)\n' >"$scratch/good.md"
+printf '# A page\n[nowhere](#another)\n' >"$scratch/no_anchor.md"
+printf '# A page\n[nowhere](no/such/page.md)\n' >"$scratch/no_file.md"
+check "links that lead somewhere" no_dead_links "$scratch/good.md"
+check "a link to a heading that is not there is found" sh -c 'test "$1" = "#another"' sh "$(links "$scratch/no_anchor.md")"
+check "a link to a page that is not there is found" sh -c 'test "$1" = no/such/page.md' sh "$(links "$scratch/no_file.md")"
 
 # ---- the pages ---------------------------------------------------------------------------------------------------------
 
@@ -194,6 +215,9 @@ for page in "$source"/README.md "$source"/docs/*.md; do
     *.zh-CN.md) ;;
     *) check_page "$page" ;;
     esac
+done
+for page in "$source"/README*.md "$source"/docs/*.md; do
+    check "$(basename "$page") has no dead link" no_dead_links "$page"
 done
 for page in "$source"/README.zh-CN.md "$source"/docs/*.zh-CN.md; do
     [ ! -f "$page" ] || check "$(basename "$page") has the blocks of the page in English" alike "${page%.zh-CN.md}.md" "$page"
