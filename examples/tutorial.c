@@ -43,8 +43,10 @@ static rn_status caption(rn_contact *contact, char *text, size_t size, const rn_
     snprintf(text, size, "%s", name);
     contact->caption = text;
     if (model != NULL && (status = rn_predict_image(&best, model, contact->image, NULL)) == RN_OK) {
+        const int right = rn_predictions_index(best, 0, 0) == label;
+
         snprintf(text, size, "%s\n(%s)", rn_predictions_name(best, 0, 0), name);
-        contact->colour[rn_predictions_index(best, 0, 0) == label ? 1 : 0] = 150; /* of red, green, blue */
+        contact->colour[right] = right ? 140 : 220; /* of red, green, blue: green if right, else red */
     }
     rn_predictions_destroy(best);
     return status;
