@@ -139,12 +139,14 @@ static void add_losses(rn_deriving *d)
     for (int32_t i = 0; i < d->plan->output_count; i++) {
         const int32_t view = d->plan->value[d->plan->output[i]].view;
         rn_operation loss = rn_operation_of(&rn_op_loss, d->plan->output[i]);
+        int32_t gradient;
 
         if (d->tape->failed || d->tape->view[view].gradient >= 0)
             continue;
-        d->tape->view[view].gradient = rn_view_like(d, view);
+        gradient = rn_view_like(d, view); /* which may move the views */
+        d->tape->view[view].gradient = gradient;
         loss.operand[RN_Y] = rn_operand_of(view, RN_READ);
-        loss.operand[RN_DY] = rn_operand_of(d->tape->view[view].gradient, RN_WRITE);
+        loss.operand[RN_DY] = rn_operand_of(gradient, RN_WRITE);
         rn_tape_add(d->tape, &loss);
     }
 }

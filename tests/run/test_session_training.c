@@ -316,6 +316,40 @@ static void gradients_pass_through_a_frozen_middle(void **state)
     training_end(&part);
 }
 
+/* Wherever a plan's arrays happen to grow, the plan is whole: networks of one layer more each, past the first growth. */
+static void training_works_at_every_length_of_a_network(void **state)
+{
+    rn_context *context = rn_test_context(1, RN_ISA_AUTO);
+    const int64_t shape[] = { 2, 3, 2, 2 };
+    rn_tensor *images;
+
+    (void)state;
+    require_ok(context, rn_tensor_create(&images, context, RN_FLOAT32, 4, shape, RN_CHANNELS_LAST));
+    for (int length = 0; length < 80; length++) {
+        rn_session *session;
+        rn_tensor *gradient;
+        rn_model *model;
+        rn_graph *graph;
+        rn_value x;
+
+        require_ok(context, rn_graph_create(&graph, context));
+        x = rn_conv2d(graph, rn_graph_input(graph, "images", 3, 2, 2, NULL), "conv", 4, 1, NULL);
+        for (int i = 0; i < length; i++)
+            x = rn_avg_pool2d(graph, x, 1, NULL);
+        rn_graph_output(graph, "maps", x);
+        require_ok(context, rn_model_build(&model, graph, "chain", NULL));
+        require_ok(context, rn_session_create(&session, context, model, RN_OPTIONS(rn_session, .mode = RN_TRAIN)));
+        require_ok(context, rn_session_forward(session, images));
+        require_ok(context, rn_session_gradient(&gradient, session, 0));
+        require_ok(context, rn_session_backward(session));
+        rn_session_destroy(session);
+        rn_model_destroy(model);
+        rn_graph_destroy(graph);
+    }
+    rn_tensor_destroy(images);
+    rn_context_destroy(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +362,7 @@ int main(void)
         cmocka_unit_test(gradients_add_up_until_they_are_used),
         cmocka_unit_test(what_is_frozen_keeps_its_bytes_in_training),
         cmocka_unit_test(gradients_pass_through_a_frozen_middle),
+        cmocka_unit_test(training_works_at_every_length_of_a_network),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
