@@ -68,7 +68,7 @@ static rn_status train_phase(rn_trainer *trainer, const settings *s, progress *s
                             .weight_decay = s->weight_decay, .optimizer = choose_optimizer(s->optimizer)->number,
                             .schedule = choose_schedule(s->schedule)->number, .warmup = s->warmup,
                             .label_smoothing = s->label_smoothing, .clip_norm = s->clip_norm,
-                            .accumulate = s->accumulate, .stop_patience = s->patience));
+                            .accumulate = s->accumulate, .stop_patience = s->patience, .ema_decay = s->ema));
 }
 
 /* What the network is worth before it is trained. */
@@ -247,6 +247,7 @@ int finetune_main(const char *name, int argc, char **argv)
         { "label-smoothing", ARGS_LIMIT, &s.label_smoothing, "X", "of the training's loss (0)" },
         { "clip-norm", ARGS_LIMIT, &s.clip_norm, "X", "the most that gradients may be long (no limit)" },
         { "accumulate", ARGS_COUNT, &s.accumulate, "N", "batches that make one step (1)" },
+        { "ema", ARGS_LIMIT, &s.ema, "X", "average the weights with this decay, such as 0.99 (no)" },
         { "patience", ARGS_COUNT, &s.patience, "N", "a phase ends after N epochs without a lower loss" },
         { "preset", ARGS_TEXT, &s.preset, "NAME", "both pipelines: tutorial, reference, light, strong, none" },
         { "pipeline", ARGS_TEXT, &s.pipeline, "TEXT", "preprocessing: \"Resize(32), ToTensor()\"" },

@@ -16,7 +16,7 @@ typedef struct settings {
     const char *command;                     /* that goes on with this run */
     weights weights;
     /* Of lr_step -1 and of lr_gamma 0 are what was not given. */
-    double frozen_lr, lr, lr_gamma, label_smoothing, weight_decay, clip_norm;
+    double frozen_lr, lr, lr_gamma, label_smoothing, weight_decay, clip_norm, ema;
     uint64_t seed;
     int32_t frozen_epochs, epochs, lr_step, warmup, patience, accumulate, batch, threads, slices, views;
     const rn_collective *collective; /* the processes that mpirun has started, or NULL */

@@ -9,6 +9,7 @@
 #include <resnet/context.h>
 #include <resnet/dataset.h>
 #include <resnet/dataset_files.h>
+#include <resnet/ema.h>
 #include <resnet/evaluation.h>
 #include <resnet/graph.h>
 #include <resnet/image.h>

@@ -8,8 +8,8 @@
  * Thread safety: a trainer belongs to the thread of the model's context.
  *
  * In `directory` it keeps best.safetensors (the weights of the best validation accuracy so far, over all phases; a
- * model file), last.safetensors (weights, optimizer, scheduler, phase, epoch and batch, best metric, and which best
- * belongs to it), history.jsonl (one line an epoch) and times.jsonl (likewise: "seconds" of the epoch with its
+ * model file), last.safetensors (weights, their average if there is one, optimizer, scheduler, phase, epoch and batch,
+ * best metric, and which best belongs to it), history.jsonl (one line an epoch) and times.jsonl (likewise: "seconds" of the epoch with its
  * validation and "images_per_second" of its training, in the process that ended it; of two lines for an epoch the last
  * counts). Each is replaced as a whole or not at all. report.h makes a page of them.
  *
@@ -197,6 +197,13 @@ typedef struct rn_fit_options {
      * The schedule goes for all. */
     const rn_parameter_group *groups;
     size_t group_count;
+    /* Weights are averaged (ema.h, statistics of batch norms, too) after every ema_steps-th step (0: each) with this decay;
+     * 0: not. Validation measures the average, best.safetensors holds it, and the fit ends with it;
+     * last.safetensors holds both. In callbacks the model has the average during validation, else the weights. A second
+     * copy of the weights in memory. torchvision's reference takes 1 - min(1, 2e-5 * batch_size * ema_steps / epochs). */
+    double ema_decay;
+    int32_t ema_steps;
+    int32_t reserved; /* 0 */
 } rn_fit_options;
 
 /*

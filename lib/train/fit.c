@@ -214,6 +214,25 @@ static rn_status train_epoch(rn_fit *f)
     return status == RN_END ? RN_OK : status;
 }
 
+/* One pass over the validation photos, with the average of the weights where there is one. */
+static rn_status measure(rn_metrics *metrics, rn_fit *f)
+{
+    rn_trainer *const trainer = f->trainer;
+    rn_status status = rn_trainer_swap_average(trainer);
+
+    rn_status back;
+
+    if (status != RN_OK)
+        return status;
+    if (trainer->slices != NULL)
+        status = rn_evaluate_shared(metrics, trainer, report_validation, f);
+    else
+        status = rn_evaluate_session(metrics, trainer->inference, trainer->valid, trainer->valid_features,
+                                     report_validation, f, &trainer->context->message);
+    back = rn_trainer_swap_average(trainer);
+    return back == RN_OK ? status : back;
+}
+
 /* Fills the epoch's row with the validation's figures. */
 static rn_status validate(rn_fit *f, rn_history_row *row)
 {
@@ -223,14 +242,12 @@ static rn_status validate(rn_fit *f, rn_history_row *row)
 
     if (status != RN_OK)
         return status;
-    if (trainer->slices != NULL) {
+    if (trainer->slices != NULL)
         status = rn_slices_share_statistics(trainer->slices);
-        if (status == RN_OK)
-            status = rn_evaluate_shared(&metrics, trainer, report_validation, f);
-    } else {
-        status = rn_evaluate_session(&metrics, trainer->inference, trainer->valid, trainer->valid_features,
-                                     report_validation, f, &trainer->context->message);
-    }
+    if (status == RN_OK && trainer->slices != NULL)
+        status = rn_share_average(trainer);
+    if (status == RN_OK)
+        status = measure(&metrics, f);
     if (status != RN_OK)
         return interrupt(f, status); /* all of the epoch's batches are done: a resumed run begins with its validation */
     row->valid_loss = rn_metrics_loss(&metrics);
@@ -337,6 +354,8 @@ static rn_status finish(rn_fit *f)
     f->phase->done = trainer->state.epoch;
     trainer->state.epoch = 0;
     status = rn_trainer_save_last(trainer);
+    if (status == RN_OK && trainer->options.keep_last != 0)
+        status = rn_trainer_swap_average(trainer);
     rn_phase_release_optimizer(trainer);
     return status == RN_OK && trainer->options.keep_last == 0 ? rn_trainer_load_best(trainer) : status;
 }

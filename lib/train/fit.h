@@ -82,7 +82,7 @@ bool rn_phase_steps_by_batch(const rn_fit_options *options);
 rn_status rn_phase_stepped(rn_trainer *trainer, const rn_phase *phase, const rn_fit_options *options);
 /* True if the rates depend on how many epochs there are. */
 bool rn_phase_schedule_ends(const rn_fit_options *options);
-/* Makes optimizer and scheduler; on failure the first may be there. */
+/* Makes optimizer, scheduler and average; on failure those before may be there. */
 rn_status rn_phase_make_optimizer(rn_trainer *trainer, const rn_phase *phase, const rn_fit_options *options);
 void rn_phase_release_optimizer(rn_trainer *trainer);
 

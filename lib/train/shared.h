@@ -20,6 +20,9 @@ rn_status rn_share_run(rn_trainer *trainer);
 /* State, rates and epoch of the trainer's optimizer and scheduler. */
 rn_status rn_share_optimizer(rn_trainer *trainer);
 
+/* The average of the weights, if there is one: its statistics are those that process 0 saw. */
+rn_status rn_share_average(rn_trainer *trainer);
+
 /* ---- validation.c ------------------------------------------------------------------------------------------------ */
 
 /* An rn_share_function of the team: process r of P has batches r, r + P, r + 2 P, ... */

@@ -161,6 +161,7 @@ struct rn_trainer {
     uint64_t freezing;       /* the model's freeze_version for which all these were made */
     rn_optimizer *optimizer; /* of the open phase; NULL: none, or still in last.safetensors */
     rn_scheduler *scheduler;
+    rn_ema *ema; /* of the open phase, likewise; NULL: it has none */
     rn_trainer_options options;                                          /* strings in it are not to be used */
     char *directory, *best_path, *last_path, *history_path, *times_path; /* NULL without a directory */
     int lock;
@@ -202,8 +203,10 @@ rn_status rn_trainer_take_directory(rn_trainer *trainer);
 
 /* ---- keep.c: best and last ------------------------------------------------------------------------------------- */
 
-/* Keeps the weights of now as the best; state.best has been set except for its id, which is set here. */
+/* Keeps the weights that are validated as the best; state.best has been set except for its id, which is set here. */
 rn_status rn_trainer_keep_best(rn_trainer *trainer);
+/* Puts the average of the weights, if there is one, into the model, and at the second call the weights again. */
+rn_status rn_trainer_swap_average(rn_trainer *trainer);
 /* Makes the best weights those of the model. RN_FORMAT: best.safetensors is not the one that this run wrote. */
 rn_status rn_trainer_load_best(rn_trainer *trainer);
 /* The same from the file, in this process alone. */

@@ -185,6 +185,7 @@ void rn_trainer_destroy(rn_trainer *trainer)
     if (trainer == NULL)
         return;
     context = trainer->context;
+    rn_ema_destroy(trainer->ema);
     rn_scheduler_destroy(trainer->scheduler);
     rn_optimizer_destroy(trainer->optimizer);
     rn_trainer_drop_sessions(trainer);
