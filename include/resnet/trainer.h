@@ -9,7 +9,7 @@
  *
  * In `directory` it keeps best.safetensors (the weights of the best validation accuracy so far, over all phases; a
  * model file), last.safetensors (weights, their average if there is one, optimizer, scheduler, phase, epoch and batch,
- * best metric, and which best belongs to it), history.jsonl (one line an epoch) and times.jsonl (likewise: "seconds" of the epoch with its
+ * best metric, and which best belongs to it), history.jsonl (one line an epoch, counted from 1) and times.jsonl (likewise: "seconds" of the epoch with its
  * validation and "images_per_second" of its training, in the process that ended it; of two lines for an epoch the last
  * counts). Each is replaced as a whole or not at all. report.h makes a page of them.
  *

@@ -29,7 +29,7 @@ static double clock_seconds(void)
 static rn_status cancelled(const rn_fit *f, int32_t epoch, int64_t batch)
 {
     return rn_fail(&f->trainer->context->message, RN_CANCELLED,
-                   "cancelled in phase \"%s\", epoch %d, after batch %lld of %lld", f->phase->name, epoch,
+                   "cancelled in phase \"%s\", epoch %d, after batch %lld of %lld", f->phase->name, epoch + 1,
                    (long long)batch, (long long)rn_loader_batches(f->trainer->train));
 }
 
@@ -257,7 +257,7 @@ static rn_status validate(rn_fit *f, rn_history_row *row)
         return rn_fail(&trainer->context->message, RN_INVALID_ARGUMENT,
                        "the validation loss is not a finite number in phase \"%s\", epoch %d: try a learning rate "
                        "below %g",
-                       f->phase->name, row->epoch, row->lr);
+                       f->phase->name, row->epoch + 1, row->lr);
     return RN_OK;
 }
 

@@ -229,6 +229,8 @@ static rn_status begin_or_resume(rn_trainer *trainer)
     status = take_up_last(trainer);
     if (status == RN_OK) /* a kill between last and history left the latter a line short */
         status = rn_history_write(&trainer->state, trainer->history_path, &trainer->context->allocator, message);
+    if (status == RN_OK)
+        status = rn_times_modernise(trainer->times_path, &trainer->context->allocator, message);
     return status;
 }
 

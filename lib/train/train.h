@@ -137,6 +137,9 @@ rn_status rn_history_write(const rn_train_state *state, const char *path, const 
 rn_status rn_times_add(const rn_train_state *state, const rn_history_row *row, double seconds, double rate,
                        const char *path, const rn_allocator *allocator, rn_message *message);
 
+/* Counts epochs from 1 in a file in which an older version counted them from 0: its first line has epoch 0. */
+rn_status rn_times_modernise(const char *path, const rn_allocator *allocator, rn_message *message);
+
 /* ---- evaluate.c ------------------------------------------------------------------------------------------------ */
 
 /* Called after each batch; anything but RN_OK stops and is given back. */
