@@ -13,6 +13,7 @@
 #include <resnet/evaluation.h>
 #include <resnet/graph.h>
 #include <resnet/image.h>
+#include <resnet/mixing.h>
 #include <resnet/model.h>
 #include <resnet/optimizer.h>
 #include <resnet/options.h>

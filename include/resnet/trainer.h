@@ -8,15 +8,17 @@
  * Thread safety: a trainer belongs to the thread of the model's context.
  *
  * In `directory` it keeps best.safetensors (the weights of the best validation accuracy so far, over all phases; a
- * model file), last.safetensors (weights, their average if there is one, optimizer, scheduler, phase, epoch and batch,
- * best metric, and which best belongs to it), history.jsonl (one line an epoch, counted from 1) and times.jsonl (likewise: "seconds" of the epoch with its
- * validation and "images_per_second" of its training, in the process that ended it; of two lines for an epoch the last
- * counts). Each is replaced as a whole or not at all. report.h makes a page of them.
+ * model file), last.safetensors (weights, their average if there is one, optimizer, scheduler, phase, epoch and
+ * batch, best metric, and which best belongs to it), history.jsonl (one line an epoch, counted from 1) and
+ * times.jsonl (likewise: "seconds" of the epoch with its validation and "images_per_second" of its training, in the
+ * process that ended it; of two lines for an epoch the last counts). Each is replaced as a whole or not at all.
+ * report.h makes a page of them.
  *
  * Features: what the frozen part of the network makes of a photo (rn_model_frozen_layer) is computed once and kept, of
  * validation photos always, of training photos where the training pipeline draws nothing at random or `views` says how
- * many ways there are, as many as fit rn_trainer_options.feature_memory. Their files are then not opened again, and an epoch of a new head takes seconds.
- * No number differs from what it would be without.
+ * many ways there are, as many as fit rn_trainer_options.feature_memory. Their
+ * files are then not opened again, and an epoch of a new head takes seconds. No number differs from what it would be
+ * without.
  *
  * Many processes: with rn_trainer_options.collective they train one network together, and every number,
  * best.safetensors, last.safetensors and history.jsonl to the byte, is that of one process with the same `slices`. What
@@ -197,11 +199,17 @@ typedef struct rn_fit_options {
      * The schedule goes for all. */
     const rn_parameter_group *groups;
     size_t group_count;
-    /* Weights are averaged (ema.h, statistics of batch norms, too) after every ema_steps-th step (0: each) with this decay;
-     * 0: not. Validation measures the average, best.safetensors holds it, and the fit ends with it;
-     * last.safetensors holds both. In callbacks the model has the average during validation, else the weights. A second
-     * copy of the weights in memory. torchvision's reference takes 1 - min(1, 2e-5 * batch_size * ema_steps / epochs). */
+    /* Weights are averaged (ema.h, statistics of batch norms, too) after every ema_steps-th step (0: each) with
+     * this decay; 0: not. Validation measures the average, best.safetensors holds it, and the fit ends with it;
+     * last.safetensors holds both. In callbacks the model has the average during validation, else the weights. A
+     * second copy of the weights in memory. torchvision's reference takes 1 - min(1, 2e-5 * batch_size * ema_steps
+     * / epochs). */
     double ema_decay;
+    /* Alphas of MixUp and CutMix (mixing.h); 0: none. With both, each batch gets one of them. The draw is that of
+     * the trainer's seed, the epoch of the run and the batch; slices are mixed each in itself. Training's accuracy
+     * counts the label of the greater share, as torchvision's reference does. No features of training photos are
+     * kept. */
+    double mixup, cutmix;
     int32_t ema_steps;
     int32_t reserved; /* 0 */
 } rn_fit_options;

@@ -3,8 +3,8 @@
  * The exponential moving average of weights.
  * https://pytorch.org/docs/stable/generated/torch.optim.swa_utils.AveragedModel.html
  *
- * A step is torch.lerp in float32: a + w (b - a), or from w = 1/2 on b - (1 - w)(b - a), so that what is equal stays so to
- * the bit. PyTorch fuses the product and the sum where the CPU does; here both round.
+ * A step is torch.lerp in float32: a + w (b - a), or from w = 1/2 on b - (1 - w)(b - a), so that what is equal stays
+ * so to the bit. PyTorch fuses the product and the sum where the CPU does; here both round.
  */
 #include "optim/ema.h"
 

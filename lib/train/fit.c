@@ -214,25 +214,6 @@ static rn_status train_epoch(rn_fit *f)
     return status == RN_END ? RN_OK : status;
 }
 
-/* One pass over the validation photos, with the average of the weights where there is one. */
-static rn_status measure(rn_metrics *metrics, rn_fit *f)
-{
-    rn_trainer *const trainer = f->trainer;
-    rn_status status = rn_trainer_swap_average(trainer);
-
-    rn_status back;
-
-    if (status != RN_OK)
-        return status;
-    if (trainer->slices != NULL)
-        status = rn_evaluate_shared(metrics, trainer, report_validation, f);
-    else
-        status = rn_evaluate_session(metrics, trainer->inference, trainer->valid, trainer->valid_features,
-                                     report_validation, f, &trainer->context->message);
-    back = rn_trainer_swap_average(trainer);
-    return back == RN_OK ? status : back;
-}
-
 /* Fills the epoch's row with the validation's figures. */
 static rn_status validate(rn_fit *f, rn_history_row *row)
 {
@@ -242,12 +223,7 @@ static rn_status validate(rn_fit *f, rn_history_row *row)
 
     if (status != RN_OK)
         return status;
-    if (trainer->slices != NULL)
-        status = rn_slices_share_statistics(trainer->slices);
-    if (status == RN_OK && trainer->slices != NULL)
-        status = rn_share_average(trainer);
-    if (status == RN_OK)
-        status = measure(&metrics, f);
+    status = rn_trainer_validate(&metrics, trainer, report_validation, f);
     if (status != RN_OK)
         return interrupt(f, status); /* all of the epoch's batches are done: a resumed run begins with its validation */
     row->valid_loss = rn_metrics_loss(&metrics);
@@ -411,6 +387,10 @@ static rn_status run_fit(rn_trainer *trainer, const rn_fit_options *options)
     }
     if (status == RN_OK)
         status = rn_fit_take_class_weights(&f);
+    if (status == RN_OK && trainer->mixes != rn_fit_mixes(&f.options)) {
+        rn_trainer_drop_sessions(trainer);
+        trainer->mixes = !trainer->mixes;
+    }
     if (status == RN_OK)
         status = rn_trainer_settle_sessions(trainer);
     if (status == RN_OK)
@@ -421,6 +401,7 @@ static rn_status run_fit(rn_trainer *trainer, const rn_fit_options *options)
     if (status == RN_OK)
         status = run_phase(&f);
     rn_tensor_destroy(f.class_weights);
+    rn_fit_release_mixed(&f);
     return status;
 }
 

@@ -34,6 +34,7 @@ typedef struct rn_fit {
     bool interrupted;          /* stopped between two steps, with the state saved */
     bool ending;               /* the callback has had enough: the epoch is the last */
     rn_watch watch;
+    rn_tensor *mixed, *targets, *mixed_labels; /* mix_batch.c; NULL before the first batch that is mixed */
 } rn_fit;
 
 /* ---- watch.c ----------------------------------------------------------------------------------------------------- */
@@ -47,6 +48,13 @@ void rn_watch_gradients(rn_fit *fit);
 void rn_watch_validation(rn_fit *fit);
 /* Warns of what the epoch has shown. */
 void rn_watch_end_epoch(rn_fit *fit, const rn_history_row *row, int64_t valid_count);
+
+/* ---- mix_batch.c ------------------------------------------------------------------------------------------------- */
+
+bool rn_fit_mixes(const rn_fit_options *options);
+/* What becomes of a batch of images that is mixed; borrowed until the next. */
+rn_status rn_fit_mix(rn_ready_batch *ready, rn_fit *f, const rn_batch *batch);
+void rn_fit_release_mixed(rn_fit *f);
 
 /* ---- step.c ------------------------------------------------------------------------------------------------------ */
 

@@ -175,6 +175,7 @@ static rn_status find(rn_lr_finding *finding, rn_fit *f, const rn_phase *wanted,
     if (status == RN_OK)
         judge(finding, lrs, losses, count, o->steps);
     rn_tensor_destroy(f->class_weights);
+    rn_fit_release_mixed(f);
     rn_release(allocator, curve);
     return status;
 }

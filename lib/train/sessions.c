@@ -35,9 +35,12 @@ rn_status rn_trainer_make_session(rn_session **session, const rn_trainer *traine
 /* The sessions in front of and behind `layer`, and what is kept between them. */
 static rn_status make_halves(rn_trainer *trainer, const char *layer)
 {
-    const bool repeats = trainer->state.views > 0 || !rn_pipeline_is_random(rn_loader_pipeline(trainer->train));
+    const bool alike = trainer->state.views > 0 || !rn_pipeline_is_random(rn_loader_pipeline(trainer->train));
+    const bool repeats = alike && !trainer->mixes;
     rn_status status = rn_trainer_make_session(&trainer->frozen, trainer, RN_INFER, NULL, layer);
 
+    if (alike && trainer->mixes)
+        rn_context_log(trainer->context, RN_LOG_INFO, "training photos are mixed: no features of them are kept");
     trainer->feature_budget =
         trainer->options.feature_memory != 0 ? trainer->options.feature_memory : (size_t)FEATURE_MEMORY;
     if (status == RN_OK)

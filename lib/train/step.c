@@ -28,8 +28,18 @@ static int64_t photos_of_step(const rn_fit *f)
     return (int64_t)f->trainer->state.batch_size * (f->options.accumulate > 1 ? f->options.accumulate : 1);
 }
 
+static rn_status prepare(rn_ready_batch *ready, void *payload, const rn_batch *batch)
+{
+    rn_fit *const f = payload;
+
+    if (rn_fit_mixes(&f->options))
+        return rn_fit_mix(ready, f, batch);
+    ready->targets = ready->labels = rn_batch_labels(batch);
+    return rn_features_of_batch(&ready->input, f->trainer->train_features, batch);
+}
+
 /* The losses of all outputs that count, together; their gradients are of that share of them. */
-static rn_status compute_loss(double *loss, void *payload, const rn_tensor *labels, double share)
+static rn_status compute_loss(double *loss, void *payload, const rn_tensor *targets, double share)
 {
     const rn_fit *const f = payload;
     const rn_trainer *const trainer = f->trainer;
@@ -42,7 +52,7 @@ static rn_status compute_loss(double *loss, void *payload, const rn_tensor *labe
 
         if (weight == 0)
             continue;
-        status = rn_cross_entropy(&part, trainer->training, labels,
+        status = rn_cross_entropy(&part, trainer->training, targets,
                                   RN_OPTIONS(rn_loss, .output = (int32_t)i, .weight = weight * share,
                                              .label_smoothing = f->options.label_smoothing,
                                              .class_weights = f->class_weights));
@@ -76,20 +86,21 @@ rn_status rn_fit_step(rn_fit *f)
 rn_status rn_fit_batch(rn_fit *f, const rn_batch *batch)
 {
     rn_trainer *const trainer = f->trainer;
-    const rn_tensor *input, *logits, *const labels = rn_batch_labels(batch);
+    const rn_tensor *logits;
+    rn_ready_batch ready;
     const double share = f->options.accumulate > 1 ? (double)rn_batch_size(batch) / (double)photos_of_step(f) : 1;
     double loss;
-    rn_status status = rn_features_of_batch(&input, trainer->train_features, batch);
+    rn_status status = prepare(&ready, f, batch);
 
     if (status == RN_OK)
-        status = rn_session_forward(trainer->training, input);
+        status = rn_session_forward(trainer->training, ready.input);
     if (status == RN_OK)
-        status = compute_loss(&loss, f, labels, share);
+        status = compute_loss(&loss, f, ready.targets, share);
     if (status == RN_OK)
         status = rn_session_output(&logits, trainer->training, 0);
     if (status == RN_OK) {
         f->loss = loss;
-        rn_metrics_add(&trainer->state.sums, loss, logits, labels);
+        rn_metrics_add(&trainer->state.sums, loss, logits, ready.labels);
         status = rn_watch_loss(f, loss);
     }
     if (status == RN_OK)
@@ -122,7 +133,7 @@ rn_status rn_fit_slices(rn_slice_result *result, rn_fit *f, const rn_batch *batc
 {
     rn_trainer *const trainer = f->trainer;
     rn_metrics *const sums = &trainer->state.sums;
-    const rn_slice_job job = { trainer->training, trainer->train, trainer->train_features, compute_loss, f };
+    const rn_slice_job job = { trainer->training, trainer->train, prepare, compute_loss, f };
     rn_status status = rn_slices_run(result, trainer->slices, &job, batch, read);
 
     if (status != RN_OK || result->sums.count == 0)

@@ -162,10 +162,11 @@ struct rn_trainer {
     rn_features *train_features, *valid_features; /* NULL: that session is given images */
     size_t feature_budget;
     uint64_t freezing;       /* the model's freeze_version for which all these were made */
+    bool mixes;              /* training photos are mixed, so that nothing of them can be kept */
     rn_optimizer *optimizer; /* of the open phase; NULL: none, or still in last.safetensors */
     rn_scheduler *scheduler;
-    rn_ema *ema; /* of the open phase, likewise; NULL: it has none */
-    rn_trainer_options options;                                          /* strings in it are not to be used */
+    rn_ema *ema;                /* of the open phase, likewise; NULL: it has none */
+    rn_trainer_options options; /* strings in it are not to be used */
     char *directory, *best_path, *last_path, *history_path, *times_path; /* NULL without a directory */
     int lock;
     bool locked;
