@@ -7,6 +7,7 @@
 #include <resnet/classes.h>
 #include <resnet/collective.h>
 #include <resnet/context.h>
+#include <resnet/cross_validation.h>
 #include <resnet/dataset.h>
 #include <resnet/dataset_files.h>
 #include <resnet/ema.h>
