@@ -16,7 +16,7 @@
  *
  * Features: what the frozen part of the network makes of a photo (rn_model_frozen_layer) is computed once and kept, of
  * validation photos always, of training photos where the training pipeline draws nothing at random or `views` says how
- * many ways there are, as many as fit rn_trainer_options.feature_memory. Their
+ * many ways there are, as many as fit rn_trainer_options.feature_memory; across runs, too, with .feature_file. Their
  * files are then not opened again, and an epoch of a new head takes seconds. No number differs from what it would be
  * without.
  *
@@ -104,6 +104,11 @@ typedef struct rn_trainer_options {
     int32_t views; /* a training photo is prepared in so many random ways, at most 1000, which epochs take in turn, so
                       that its features can be kept; 0: in another way in every epoch. Part of what the run is */
     int32_t reserved; /* 0 */
+    /* A file that features are read from, and written to after epochs that made new ones, so that the next run,
+     * also one of another head, has them; at most feature_memory bytes of one frozen part. A photo is known by its
+     * path, size and time of change; those of datasets without files are not filed. NULL: none. Of several
+     * processes: RN_UNSUPPORTED. */
+    const char *feature_file;
 } rn_trainer_options;
 
 /* A feature_memory that keeps no features. */

@@ -253,6 +253,7 @@ static rn_status end_epoch(rn_fit *f, rn_history_row *row)
     rn_train_state *state = &trainer->state;
     rn_status status = RN_OK;
 
+    rn_trainer_file_features(trainer);
     row->is_best = is_better(&state->best, row);
     if (row->is_best) {
         state->best = (rn_best){ .accuracy = row->valid_accuracy,

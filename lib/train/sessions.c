@@ -4,6 +4,7 @@
  * is one, training where the same photo is prepared alike in every epoch. What is frozen may change at any time, by
  * the progress callback too; then they are made anew.
  */
+#include "train/feature_file.h"
 #include "train/train.h"
 
 #include "base/memory.h"
@@ -53,7 +54,17 @@ static rn_status make_halves(rn_trainer *trainer, const char *layer)
         status = rn_trainer_make_session(&trainer->inference, trainer, RN_INFER, layer, NULL);
     if (status == RN_OK)
         status = rn_trainer_make_session(&trainer->training, trainer, RN_TRAIN, repeats ? layer : NULL, NULL);
+    if (status == RN_OK && trainer->feature_path != NULL)
+        status = rn_feature_file_read((rn_features *const[]){ trainer->train_features, trainer->valid_features },
+                                      trainer->feature_path);
     return status;
+}
+
+void rn_trainer_file_features(rn_trainer *trainer)
+{
+    if (trainer->feature_path != NULL)
+        rn_feature_file_write((rn_features *const[]){ trainer->train_features, trainer->valid_features },
+                              trainer->feature_path);
 }
 
 rn_status rn_trainer_settle_sessions(rn_trainer *trainer)

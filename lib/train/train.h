@@ -167,6 +167,7 @@ struct rn_trainer {
     rn_scheduler *scheduler;
     rn_ema *ema;                /* of the open phase, likewise; NULL: it has none */
     rn_trainer_options options; /* strings in it are not to be used */
+    char *feature_path;         /* or NULL */
     char *directory, *best_path, *last_path, *history_path, *times_path; /* NULL without a directory */
     int lock;
     bool locked;
@@ -190,6 +191,8 @@ void rn_values_release(rn_tensor **values, const rn_model *model); /* NULL is fi
 /* Makes the sessions, anew if what is frozen has changed; steps go on being counted. Errors as rn_session_create. */
 rn_status rn_trainer_settle_sessions(rn_trainer *trainer);
 void rn_trainer_drop_sessions(rn_trainer *trainer);
+/* Writes what is kept to the file of features, if there is one. */
+void rn_trainer_file_features(rn_trainer *trainer);
 /* A session with the trainer's options; `input` and `output` NULL: from the images, to the network's outputs. */
 rn_status rn_trainer_make_session(rn_session **session, const rn_trainer *trainer, rn_mode mode, const char *input,
                                   const char *output);
