@@ -40,6 +40,12 @@ static void say_photos(FILE *stream, const outlook *o)
 {
     const settings *const s = o->settings;
 
+    if (s->folds > 0) {
+        text_line(stream, "photos: %zu classes; %zu photos in %s, in %d folds; %zu files passed over",
+                  rn_classes_count(rn_dataset_classes(o->train)), rn_dataset_count(o->train), s->train, (int)s->folds,
+                  rn_dataset_ignored(o->train));
+        return;
+    }
     text_line(stream,
               "photos: %zu classes; %zu photos for training in %s, %zu for validation in %s; %zu files passed over",
               rn_classes_count(rn_dataset_classes(o->train)), rn_dataset_count(o->train), s->train,
@@ -169,6 +175,8 @@ static void end_object(const settings *s, const char *outcome, const progress *s
 
     printf("{\"event\": \"end\", \"outcome\": \"%s\"", outcome);
     json_number("best_accuracy", accuracy);
+    if (s->folds > 0)
+        json_number("spread", s->spread);
     json_number("epochs_trained", shown->epochs_done);
     json_number("seconds", progress_seconds(shown));
     json_number("images_per_second", progress_images_per_second(shown));
@@ -225,6 +233,11 @@ int say_end(const args_program *program, const settings *s, rn_status status, co
         answer = EXIT_FAILED;
     } else if (status != RN_OK) {
         answer = args_failed(program, status, o->context);
+    } else if (s->folds > 0) {
+        text_line(args_report(s->json),
+                  "best validation accuracy %.4f +- %.4f, mean and standard deviation of %d folds; their runs are "
+                  "%s/fold1, ...; it took %s",
+                  accuracy, s->spread, (int)s->folds, s->directory, progress_time(time, progress_seconds(shown)));
     } else {
         text_line(args_report(s->json),
                   "best validation accuracy %.4f: the network is %s/best.safetensors, the history %s/history.jsonl; it "
