@@ -69,11 +69,27 @@ static const char *rates_text(char *text, size_t size, const settings *s)
     return text;
 }
 
+/* What is done besides, each with a comma before it; "" if nothing is. */
+static const char *aids_text(char *text, size_t size, const settings *s)
+{
+    const struct {
+        const char *name;
+        double value;
+    } aids[] = { { "MixUp", s->mixup }, { "CutMix", s->cutmix }, { "weights averaged with", s->ema } };
+    size_t length = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof aids / sizeof aids[0] && length < size; i++)
+        if (aids[i].value > 0)
+            length += (size_t)snprintf(text + length, size - length, ", %s %g", aids[i].name, aids[i].value);
+    return text;
+}
+
 static void say_training(FILE *stream, const outlook *o)
 {
     const settings *const s = o->settings;
     const long long all = rn_parameters_elements(rn_model_parameters(o->model), 0);
-    char frozen[160] = "", whole[160] = "", rates[160];
+    char frozen[160] = "", whole[160] = "", rates[160], aids[160];
 
     if (o->head_parameters > 0)
         snprintf(frozen, sizeof frozen, "%d epoch%s of the head (%lld of %lld parameters) at %g", s->frozen_epochs,
@@ -81,9 +97,9 @@ static void say_training(FILE *stream, const outlook *o)
     if (s->epochs > 0)
         snprintf(whole, sizeof whole, "%d epoch%s of everything (%lld parameters) at %g", s->epochs,
                  s->epochs == 1 ? "" : "s", all, s->lr);
-    text_line(stream, "training: %s%s%s; %s, %s, batches of %d", frozen,
+    text_line(stream, "training: %s%s%s; %s, %s, batches of %d%s", frozen,
               *frozen != '\0' && *whole != '\0' ? ", then " : "", whole, choose_optimizer(s->optimizer)->title,
-              rates_text(rates, sizeof rates, s), s->batch);
+              rates_text(rates, sizeof rates, s), s->batch, aids_text(aids, sizeof aids, s));
 }
 
 static void say_machine(FILE *stream, const outlook *o)

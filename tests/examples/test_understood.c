@@ -176,9 +176,9 @@ static void every_optimizer_and_schedule_trains(void **state)
         { "--schedule", "constant", "constant after 1 epoch of warm-up", "--warmup=1" },
         { "--preset", "cifar", "training: ", "--slices=2" },
         { "--preset", "mirrored", "every 3 epochs", "--lr-step=3" },
-        { "--ema", "0.9", "Adam", "--mixup=0.2" },
-        { "--cutmix", "1", "Adam", "--features=f.safetensors" },
-        { "--lr-group", "fc=0.01", "Adam", "--batch=4" },
+        { "--ema", "0.9", "MixUp 0.2, weights averaged with 0.9", "--mixup=0.2" },
+        { "--cutmix", "1", "batches of 8, CutMix 1", "--features=f.safetensors" },
+        { "--lr-group", "linear=0.01", "Adam", "--batch=4" },
         { "--folds", "2", "mean and standard deviation of 2 folds", "--batch=4" },
     };
 
