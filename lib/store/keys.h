@@ -16,6 +16,7 @@
 #define RN_KEY_OPTIMIZER "rn.optimizer"
 #define RN_KEY_SCHEDULER "rn.scheduler"
 #define RN_KEY_EMA "rn.ema"
+#define RN_KEY_FEATURES "rn.features"
 
 #define RN_KIND_MODEL "model"
 #define RN_KIND_TRAINING "training"

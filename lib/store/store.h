@@ -17,6 +17,7 @@
  *   rn.optimizer        JSON: rule, its numbers, those of each group, parameters by group, steps by parameter
  *   rn.scheduler        JSON: epoch, step_size, gamma; of other schedules than StepLR their kind and numbers
  *   rn.ema              how often the average was asked to take weights in
+ *   rn.features         in a file of features alone: 16 hexadecimal digits of the frozen part
  *   rn.digest           16 hexadecimal digits over all tensors and all other metadata; also in a model file that a
  *                       trainer wrote
  */

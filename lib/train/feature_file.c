@@ -5,6 +5,7 @@
 #include "base/mix.h"
 #include "checkpoint/checkpoint.h"
 #include "graph/graph.h"
+#include "store/keys.h"
 #include "store/store.h"
 #include "tensor/tensor.h"
 #include <inttypes.h>
@@ -15,7 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KEY "rn.features"
 #define IDS "ids"
 #define ROWS "rows"
 
@@ -115,7 +115,7 @@ static const char *key_text(char text[17], const rn_features *f)
 static rn_status find_rows(rows *found, bool *theirs, const rn_checkpoint *file, const rn_features *f, const char *path)
 {
     rn_context *const context = f->context;
-    const char *const key = rn_checkpoint_metadata(file, KEY);
+    const char *const key = rn_checkpoint_metadata(file, RN_KEY_FEATURES);
     const rn_tensor *const ids = rn_checkpoint_find(file, IDS), *const data = rn_checkpoint_find(file, ROWS);
     char text[17];
     rn_status status = rn_file_check_seal(file, path, &context->message);
@@ -235,7 +235,7 @@ static rn_status fill(rn_checkpoint *file, rn_features *const features[RN_FEATUR
     if (status == RN_OK)
         status = rn_checkpoint_share(file, ROWS, data);
     if (status == RN_OK)
-        status = rn_checkpoint_set_metadata(file, KEY, key_text(key, any));
+        status = rn_checkpoint_set_metadata(file, RN_KEY_FEATURES, key_text(key, any));
     if (status == RN_OK)
         status = rn_file_seal(file);
     rn_tensor_destroy(ids);
