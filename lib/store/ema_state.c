@@ -6,7 +6,6 @@
 #include "store/store.h"
 
 #include "base/json.h"
-#include "tensor/convert.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,13 +93,9 @@ rn_status rn_ema_load_state_dict(rn_ema *ema, const rn_checkpoint *state)
         status = rn_ema_own(ema);
     if (status != RN_OK)
         return status;
-    for (size_t i = 0; i < ema->parameters->count; i++) {
-        const rn_tensor *const value = ema->parameters->entry[i].value, *const tensor = rn_checkpoint_find(
-                                                                            state, tensor_name(name, ema, i));
-
-        rn_copy_elements(ema->average[i]->memory, value->dtype, value->strides, tensor->data, tensor->dtype,
-                         tensor->strides, value->rank, value->shape);
-    }
+    for (size_t i = 0; i < ema->parameters->count; i++)
+        rn_parameters_lay_out(ema->parameters, i, ema->average[i]->memory,
+                              rn_checkpoint_find(state, tensor_name(name, ema, i)));
     ema->calls = calls;
     return RN_OK;
 }
