@@ -177,6 +177,24 @@ static void one_class_for_all_photos_is_warned_of(void **state)
     rn_test_run_close(&run);
 }
 
+/* Adam's moments have the names and shapes of a network without buffers, and are none. */
+static void moments_beside_the_weights_are_no_network(void **state)
+{
+    const char *const directory = rn_test_new_directory();
+    rn_test_run run = listen(false);
+
+    (void)state;
+    require_ok(run.context, rn_test_run_train(&run, directory, 0, NULL, NULL));
+    require_ok(run.context, rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .epochs = 1, .lr = 1e-3, .ema_decay = 0.5)));
+    rn_test_run_close(&run);
+    run = listen(false);
+    heard = (rn_test_warnings){ 0 };
+    require_ok(run.context, rn_test_run_train(&run, directory, 1, NULL, NULL));
+    require_ok(run.context, rn_model_load(run.model, rn_test_path(directory, "last.safetensors"), NULL));
+    assert_null(strstr(heard.last, "state dicts"));
+    rn_test_run_close(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +205,7 @@ int main(void)
         cmocka_unit_test(a_dead_head_is_warned_of),
         cmocka_unit_test(the_warning_of_a_dead_head_says_why),
         cmocka_unit_test(one_class_for_all_photos_is_warned_of),
+        cmocka_unit_test(moments_beside_the_weights_are_no_network),
     };
 
     return cmocka_run_group_tests(tests, make_photos, NULL);
