@@ -8,8 +8,10 @@
 #include "common/args.h"
 #include "common/classifier.h"
 #include "common/family.h"
+#include "common/line.h"
 #include "common/photos.h"
 #include "common/programs.h"
+#include "common/terminal.h"
 #include "evaluate/verdict.h"
 
 #include <math.h>
@@ -28,6 +30,7 @@ typedef struct settings {
     int32_t batch, threads;
     rn_precision precision;
     int skip_bad_photos, per_class, json;
+    int *line_open; /* a moving line stands on the terminal */
 } settings;
 
 /* A file that says which network it is; if it names no classes, those of the folders are compared by number. */
@@ -197,6 +200,21 @@ static int fail(const args_program *program, const settings *s, rn_status status
     return EXIT_FAILED;
 }
 
+/* One line on the terminal, written over. */
+static int32_t show(size_t done, size_t count, void *payload)
+{
+    int *const open = payload;
+    line_part parts[1];
+    char line[LINE_SIZE];
+
+    snprintf(parts[0].text, sizeof parts[0].text, "%zu of %zu photos", done, count);
+    line_fit(line, terminal_columns(stdout) - 1, parts, 1, (double)done / (double)count);
+    printf("\r%s\033[K", line);
+    fflush(stdout);
+    *open = 1;
+    return 0;
+}
+
 /* Loss, accuracy, logits; where the network has another number of classes than there are folders, logits alone. */
 static rn_status measure(rn_evaluation *answer, float *logits, size_t count, rn_context *context, rn_model *model,
                          rn_dataset *photos, const settings *s)
@@ -204,7 +222,8 @@ static rn_status measure(rn_evaluation *answer, float *logits, size_t count, rn_
     if (logits == NULL || (int64_t)rn_classes_count(rn_dataset_classes(photos)) == rn_model_class_count(model))
         return rn_evaluate(answer, model, photos,
                            RN_OPTIONS(rn_evaluate, .logits = logits, .logits_count = count, .batch_size = s->batch,
-                                      .bad_photos = s->skip_bad_photos));
+                                      .bad_photos = s->skip_bad_photos, .payload = s->line_open,
+                                      .progress = terminal_moves(stdout) && !s->json ? show : NULL));
     answer->count = (int64_t)rn_dataset_count(photos);
     for (size_t i = 0; i < count; i++)
         logits[i] = NAN;
@@ -243,6 +262,7 @@ static int evaluate(const args_program *program, rn_context *context, rn_model *
 
     if (status == RN_OK)
         status = measure(&answer, logits, count, context, model, photos, s);
+    args_clear_line(program);
     v.logits = logits;
     if (status != RN_OK) {
         result = fail(program, s, status, context, photos);
@@ -294,7 +314,8 @@ out:
 
 int evaluate_main(const char *name, int argc, char **argv)
 {
-    settings s = { .batch = 8 };
+    int line_open = 0;
+    settings s = { .batch = 8, .line_open = &line_open };
     const args_option options[] = {
         { "per-class", ARGS_FLAG, &s.per_class, NULL, "also how well each class is found, and confusions" },
         { "csv", ARGS_TEXT, &s.csv, "FILE", "write path, label, prediction, probability" },
@@ -320,6 +341,7 @@ int evaluate_main(const char *name, int argc, char **argv)
                  "Exit status: 0; 1 failure; 2 wrong usage.",
         .options = options,
         .option_count = sizeof options / sizeof options[0],
+        .line_open = &line_open,
     };
     int answer = args_read(&program, &argc, argv);
 

@@ -33,6 +33,8 @@ static rn_status open_photos(rn_dataset **train, rn_dataset **valid, rn_context 
     TRY(rn_image_folder_open(train, context, s->train, NULL));
     if (s->labels != NULL)
         TRY(rn_dataset_load_labels(*train, s->labels));
+    if (s->folds > 0)
+        goto out;
     TRY(rn_image_folder_find_split(s->valid, sizeof s->valid, context, s->data, RN_SPLIT_VALID));
     TRY(rn_image_folder_open(valid, context, s->valid,
                              RN_OPTIONS(rn_image_folder, .classes = rn_dataset_classes(*train))));
@@ -61,14 +63,18 @@ out:
 
 static rn_status train_phase(rn_trainer *trainer, const settings *s, progress *shown, size_t phase, double lr)
 {
+    const size_t groups = strcmp(shown->plan[phase].name, "frozen") != 0 ? (size_t)s->group_count : 0;
+
     progress_begin(shown, phase);
     return rn_trainer_fit(
-        trainer, RN_OPTIONS(rn_fit, .phase = shown->plan[phase].name, .epochs = shown->plan[phase].epochs, .lr = lr,
-                            .lr_step_epochs = s->lr_step < 0 ? 0 : s->lr_step, .lr_gamma = s->lr_gamma,
-                            .weight_decay = s->weight_decay, .optimizer = choose_optimizer(s->optimizer)->number,
-                            .schedule = choose_schedule(s->schedule)->number, .warmup = s->warmup,
-                            .label_smoothing = s->label_smoothing, .clip_norm = s->clip_norm,
-                            .accumulate = s->accumulate, .stop_patience = s->patience));
+        trainer,
+        RN_OPTIONS(rn_fit, .phase = shown->plan[phase].name, .epochs = shown->plan[phase].epochs, .lr = lr,
+                   .lr_step_epochs = s->lr_step < 0 ? 0 : s->lr_step, .lr_gamma = s->lr_gamma,
+                   .weight_decay = s->weight_decay, .optimizer = choose_optimizer(s->optimizer)->number,
+                   .schedule = choose_schedule(s->schedule)->number, .warmup = s->warmup,
+                   .label_smoothing = s->label_smoothing, .clip_norm = s->clip_norm, .accumulate = s->accumulate,
+                   .stop_patience = s->patience, .ema_decay = s->ema, .mixup = s->mixup, .cutmix = s->cutmix,
+                   .groups = groups > 0 ? s->group : NULL, .group_count = groups));
 }
 
 /* What the network is worth before it is trained. */
@@ -113,13 +119,47 @@ out:
     return status;
 }
 
+typedef struct fold_job {
+    rn_model *model;
+    const settings *settings;
+    progress *shown;
+} fold_job;
+
+static rn_status train_fold(rn_trainer *trainer, int32_t fold, void *payload)
+{
+    const fold_job *const job = payload;
+
+    text_line(args_report(job->settings->json), "fold %d of %d", (int)fold + 1, (int)job->settings->folds);
+    return train(trainer, job->model, job->settings, job->shown);
+}
+
+/* Instead of one run, a run for each part of the photos, which is what it is validated on. */
+static rn_status train_folds(double *accuracy, settings *s, rn_dataset *photos, fold_job *job,
+                             const rn_trainer_options *options)
+{
+    rn_cross_validation found = { .struct_size = sizeof found };
+    const rn_status status = rn_cross_validate(&found, job->model, photos,
+                                               RN_OPTIONS(rn_cross_validation, .folds = s->folds, .seed = s->seed,
+                                                          .train = train_fold, .payload = job, .trainer = options));
+
+    *accuracy = found.accuracy;
+    s->spread = found.accuracy_spread;
+    return status;
+}
+
 static int finetune(const args_program *program, rn_context *context, settings *s, progress *shown)
 {
     rn_dataset *photos = NULL, *valid = NULL;
     rn_model *model = NULL;
     rn_trainer *trainer = NULL;
+    const rn_trainer_options *const options =
+        RN_OPTIONS(rn_trainer, .directory = s->directory, .batch_size = s->batch, .resume = s->resume,
+                   .progress = progress_show, .progress_payload = shown, .bad_photos = s->skip_bad_photos,
+                   .memory_limit = s->memory, .feature_memory = s->feature_memory, .feature_file = s->features,
+                   .slices = s->slices, .views = s->views, .collective = s->collective);
     progress_phase plan[2];
     outlook o = { .context = context, .settings = s };
+    double accuracy = NAN;
     rn_status status;
     int answer;
 
@@ -130,20 +170,20 @@ static int finetune(const args_program *program, rn_context *context, settings *
     o.valid = valid;
     TRY(say_start(&o));
     machines_say(args_report(s->json), s->slices);
-    TRY(rn_trainer_create(&trainer, model, photos, valid,
-                          RN_OPTIONS(rn_trainer, .directory = s->directory, .batch_size = s->batch, .resume = s->resume,
-                                     .progress = progress_show, .progress_payload = shown,
-                                     .bad_photos = s->skip_bad_photos, .memory_limit = s->memory,
-                                     .feature_memory = s->feature_memory, .slices = s->slices, .views = s->views,
-                                     .collective = s->collective)));
-    if (s->measure_before)
-        TRY(measure_before(model, valid, s));
     shown->plan = plan;
     shown->plan_count = make_plan(plan, s);
+    if (s->folds > 0) {
+        shown->valid_batches = ((int64_t)rn_dataset_count(photos) / s->folds + s->batch - 1) / s->batch;
+        TRY(train_folds(&accuracy, s, photos, &(fold_job){ model, s, shown }, options));
+        goto out;
+    }
     shown->valid_batches = ((int64_t)rn_dataset_count(valid) + s->batch - 1) / s->batch;
+    TRY(rn_trainer_create(&trainer, model, photos, valid, options));
+    if (s->measure_before)
+        TRY(measure_before(model, valid, s));
     TRY(train(trainer, model, s, shown));
 out:
-    answer = say_end(program, s, status, &o, shown, trainer != NULL ? rn_trainer_best_accuracy(trainer) : NAN);
+    answer = say_end(program, s, status, &o, shown, trainer != NULL ? rn_trainer_best_accuracy(trainer) : accuracy);
     rn_trainer_destroy(trainer);
     rn_model_destroy(model);
     rn_dataset_destroy(valid);
@@ -183,6 +223,10 @@ static const char *fault(const settings *s, int argc)
         return "--batch and --lr-step begin at 1";
     if (choose_optimizer(s->optimizer) == NULL)
         return "--optimizer is adam, adamw, rmsprop or sgd";
+    if (s->group_count < 0)
+        return "--lr-group is PATTERN=X, or several of them with commas between, such as fc=1e-3";
+    if (s->folds == 1 || (s->folds > 0 && (s->measure_before || s->phase != NULL)))
+        return "--folds begins at 2, and does not go with --measure-before or --phase";
     if (choose_schedule(s->schedule) == NULL)
         return "--schedule is step, cosine, one-cycle, plateau or constant";
     return s->epochs == 0 && (s->frozen_epochs == 0 || s->from_scratch) ? "there is no epoch to train" : NULL;
@@ -240,6 +284,7 @@ int finetune_main(const char *name, int argc, char **argv)
         { "slices", ARGS_COUNT, &s.slices, "N", "parts of a batch, for any number of processes (mpirun: 8)" },
         { "views", ARGS_COUNT, &s.views, "N", "random ways to see a photo, kept as features (new ones)" },
         { "feature-memory", ARGS_BYTES, &s.feature_memory, "SIZE", "for features of the frozen part; 1: none (256M)" },
+        { "features", ARGS_TEXT, &s.features, "FILE", "keep those on disk, for other runs as well (no)" },
         { "optimizer", ARGS_TEXT, &s.optimizer, "NAME", "adam, adamw, rmsprop or sgd (adam)" },
         { "schedule", ARGS_TEXT, &s.schedule, "NAME", "step, cosine, one-cycle, plateau or constant (step)" },
         { "warmup", ARGS_COUNT, &s.warmup, "N", "epochs in which the rate rises, before (none)" },
@@ -247,10 +292,16 @@ int finetune_main(const char *name, int argc, char **argv)
         { "label-smoothing", ARGS_LIMIT, &s.label_smoothing, "X", "of the training's loss (0)" },
         { "clip-norm", ARGS_LIMIT, &s.clip_norm, "X", "the most that gradients may be long (no limit)" },
         { "accumulate", ARGS_COUNT, &s.accumulate, "N", "batches that make one step (1)" },
+        { "lr-group", ARGS_TEXT, &s.lr_groups, "PATTERN=X,...",
+          "rates of parts behind the frozen phase; one: the rest has --lr" },
+        { "mixup", ARGS_LIMIT, &s.mixup, "X", "alpha of MixUp, such as 0.2 (no)" },
+        { "cutmix", ARGS_LIMIT, &s.cutmix, "X", "alpha of CutMix, such as 1; with --mixup one of both (no)" },
+        { "ema", ARGS_LIMIT, &s.ema, "X", "average the weights with this decay, such as 0.99 (no)" },
         { "patience", ARGS_COUNT, &s.patience, "N", "a phase ends after N epochs without a lower loss" },
         { "preset", ARGS_TEXT, &s.preset, "NAME", "both pipelines: tutorial, reference, light, strong, none" },
         { "pipeline", ARGS_TEXT, &s.pipeline, "TEXT", "preprocessing: \"Resize(32), ToTensor()\"" },
         { "training-pipeline", ARGS_TEXT, &s.training_pipeline, "TEXT", "the same for training photos" },
+        { "folds", ARGS_COUNT, &s.folds, "K", "cross-validate: K runs DIR/fold1, ... over DATA/train (none)" },
         { "measure-before", ARGS_FLAG, &s.measure_before, NULL, "say how good the network is before training" },
         { "phase", ARGS_TEXT, &s.phase, "NAME", "with --resume: train all on in a phase of its own" },
     };
@@ -270,6 +321,7 @@ int finetune_main(const char *name, int argc, char **argv)
     int answer = args_read(&program, &argc, argv);
 
     if (answer < 0) {
+        s.group_count = choose_groups(s.group, s.lr_groups);
         wrong = fault(&s, argc);
         s.data = argv[1];
         s.command = command != NULL ? command : "the same command with --resume";

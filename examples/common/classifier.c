@@ -16,26 +16,35 @@ static int is_in_zoo(const char *name)
     return 0;
 }
 
-/*
- * The network that the tensors fit, of which the library speaks when it refuses another; "" if there is none. What it
- * would warn of is not said: the file is loaded once more.
- */
-static void guess_network(char name[NAME_SIZE], const char *path)
+/* The network that stands behind `words` in a message; "" if they do not. */
+static void name_behind(char name[NAME_SIZE], const char *message, const char *words)
 {
-    static const char words[] = "names and shapes are those of ", probe[] = "cifar_resnet20";
-    rn_context *context = NULL;
-    rn_model *model = NULL;
-    const char *found = NULL;
+    const char *const found = strstr(message, words);
 
     name[0] = '\0';
+    if (found != NULL)
+        sscanf(found + strlen(words), "%63[A-Za-z0-9_]", name);
+}
+
+/*
+ * The network that the tensors fit, of which the library speaks when it refuses another; "" if there is none; and one
+ * that they fit as well. What it would warn of is not said: the file is loaded once more.
+ */
+static void guess_network(char name[NAME_SIZE], char also[NAME_SIZE], const char *path)
+{
+    static const char probe[] = "squeezenet1_1"; /* no other network has its names and shapes */
+    rn_context *context = NULL;
+    rn_model *model = NULL;
+
+    name[0] = also[0] = '\0';
     if (rn_context_create(&context, NULL) == RN_OK && rn_model_create(&model, context, probe, NULL) == RN_OK) {
         if (rn_model_load(model, path, RN_OPTIONS(rn_load, .head = RN_HEAD_SKIP_IF_SIZE_DIFFERS)) == RN_OK)
             snprintf(name, NAME_SIZE, "%s", probe);
-        else
-            found = strstr(rn_context_message(context), words);
+        else {
+            name_behind(name, rn_context_message(context), "names and shapes are those of ");
+            name_behind(also, rn_context_message(context), ", and also those of ");
+        }
     }
-    if (found != NULL)
-        sscanf(found + sizeof words - 1, "%63[A-Za-z0-9_]", name);
     rn_model_destroy(model);
     rn_context_destroy(context);
 }
@@ -44,6 +53,7 @@ static void guess_network(char name[NAME_SIZE], const char *path)
 static int find_network(char name[NAME_SIZE], const classifier *c, const rn_checkpoint *file,
                         const args_program *program)
 {
+    char also[NAME_SIZE];
     const char *said = c->arch != NULL ? c->arch : rn_checkpoint_metadata(file, "arch");
 
     family_resolve(&said, program->name);
@@ -51,7 +61,7 @@ static int find_network(char name[NAME_SIZE], const classifier *c, const rn_chec
         snprintf(name, NAME_SIZE, "%s", said);
         return 1;
     }
-    guess_network(name, c->weights.path);
+    guess_network(name, also, c->weights.path);
     if (name[0] == '\0') {
         text_line(
             stderr,
@@ -64,6 +74,11 @@ static int find_network(char name[NAME_SIZE], const classifier *c, const rn_chec
               "%s: %s does not say which network its weights are of: they fit %s, which is taken (--arch says "
               "another)",
               program->name, c->weights.path, name);
+    if (also[0] != '\0')
+        text_line(stderr,
+                  "%s: they fit %s as well, which computes otherwise and whose answers would be others: if they are of "
+                  "that, say --arch %s",
+                  program->name, also, also);
     return 1;
 }
 

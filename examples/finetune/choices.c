@@ -3,6 +3,8 @@
 
 #include <resnet/trainer.h>
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const choice *find(const choice *choices, size_t count, const char *name)
@@ -32,4 +34,35 @@ const choice *choose_schedule(const char *name)
                                         { "constant", "constant", RN_SCHEDULE_CONSTANT } };
 
     return find(schedules, sizeof schedules / sizeof schedules[0], name);
+}
+
+static rn_parameter_group group(const char *pattern, const char *except, double lr)
+{
+    return (rn_parameter_group){
+        .struct_size = sizeof(rn_parameter_group), .pattern = pattern, .except = except, .lr = lr
+    };
+}
+
+int choose_groups(rn_parameter_group groups[CHOICE_GROUPS], char *text)
+{
+    int count = 0;
+
+    for (char *at = text, *next; at != NULL; at = next) {
+        char *const equals = strchr(at, '='), *end;
+        double lr;
+
+        next = strchr(at, ',');
+        if (next != NULL)
+            *next++ = '\0';
+        if (equals == NULL || equals == at || (next != NULL && equals > next) || count == CHOICE_GROUPS)
+            return -1;
+        *equals = '\0';
+        lr = strtod(equals + 1, &end);
+        if (end == equals + 1 || *end != '\0' || !isfinite(lr) || lr <= 0)
+            return -1;
+        groups[count++] = group(at, NULL, lr);
+    }
+    if (count == 1)
+        groups[count++] = group(NULL, groups[0].pattern, 0);
+    return count;
 }

@@ -3,7 +3,7 @@
 #ifndef EXAMPLES_FINETUNE_CHOICES_H
 #define EXAMPLES_FINETUNE_CHOICES_H
 
-#include <stdint.h>
+#include <resnet/optimizer.h>
 
 typedef struct choice {
     const char *name;  /* on the command line */
@@ -14,5 +14,12 @@ typedef struct choice {
 /* An rn_optimizer_kind and an rn_schedule_kind; the first for NULL, NULL for another name. */
 const choice *choose_optimizer(const char *name);
 const choice *choose_schedule(const char *name);
+
+/*
+ * Parameter groups of "PATTERN=LR,...", which is cut into pieces; with one pattern there is another group, of all else at
+ * the rate of the phase. Gives their number, 0 for NULL, -1 for text that is no such list.
+ */
+enum { CHOICE_GROUPS = 16 };
+int choose_groups(rn_parameter_group groups[CHOICE_GROUPS], char *text);
 
 #endif

@@ -40,6 +40,12 @@ static void say_photos(FILE *stream, const outlook *o)
 {
     const settings *const s = o->settings;
 
+    if (s->folds > 0) {
+        text_line(stream, "photos: %zu classes; %zu photos in %s, in %d folds; %zu files passed over",
+                  rn_classes_count(rn_dataset_classes(o->train)), rn_dataset_count(o->train), s->train, (int)s->folds,
+                  rn_dataset_ignored(o->train));
+        return;
+    }
     text_line(stream,
               "photos: %zu classes; %zu photos for training in %s, %zu for validation in %s; %zu files passed over",
               rn_classes_count(rn_dataset_classes(o->train)), rn_dataset_count(o->train), s->train,
@@ -63,11 +69,27 @@ static const char *rates_text(char *text, size_t size, const settings *s)
     return text;
 }
 
+/* What is done besides, each with a comma before it; "" if nothing is. */
+static const char *aids_text(char *text, size_t size, const settings *s)
+{
+    const struct {
+        const char *name;
+        double value;
+    } aids[] = { { "MixUp", s->mixup }, { "CutMix", s->cutmix }, { "weights averaged with", s->ema } };
+    size_t length = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof aids / sizeof aids[0] && length < size; i++)
+        if (aids[i].value > 0)
+            length += (size_t)snprintf(text + length, size - length, ", %s %g", aids[i].name, aids[i].value);
+    return text;
+}
+
 static void say_training(FILE *stream, const outlook *o)
 {
     const settings *const s = o->settings;
     const long long all = rn_parameters_elements(rn_model_parameters(o->model), 0);
-    char frozen[160] = "", whole[160] = "", rates[160];
+    char frozen[160] = "", whole[160] = "", rates[160], aids[160];
 
     if (o->head_parameters > 0)
         snprintf(frozen, sizeof frozen, "%d epoch%s of the head (%lld of %lld parameters) at %g", s->frozen_epochs,
@@ -75,9 +97,9 @@ static void say_training(FILE *stream, const outlook *o)
     if (s->epochs > 0)
         snprintf(whole, sizeof whole, "%d epoch%s of everything (%lld parameters) at %g", s->epochs,
                  s->epochs == 1 ? "" : "s", all, s->lr);
-    text_line(stream, "training: %s%s%s; %s, %s, batches of %d", frozen,
+    text_line(stream, "training: %s%s%s; %s, %s, batches of %d%s", frozen,
               *frozen != '\0' && *whole != '\0' ? ", then " : "", whole, choose_optimizer(s->optimizer)->title,
-              rates_text(rates, sizeof rates, s), s->batch);
+              rates_text(rates, sizeof rates, s), s->batch, aids_text(aids, sizeof aids, s));
 }
 
 static void say_machine(FILE *stream, const outlook *o)
@@ -169,6 +191,8 @@ static void end_object(const settings *s, const char *outcome, const progress *s
 
     printf("{\"event\": \"end\", \"outcome\": \"%s\"", outcome);
     json_number("best_accuracy", accuracy);
+    if (s->folds > 0)
+        json_number("spread", s->spread);
     json_number("epochs_trained", shown->epochs_done);
     json_number("seconds", progress_seconds(shown));
     json_number("images_per_second", progress_images_per_second(shown));
@@ -225,6 +249,11 @@ int say_end(const args_program *program, const settings *s, rn_status status, co
         answer = EXIT_FAILED;
     } else if (status != RN_OK) {
         answer = args_failed(program, status, o->context);
+    } else if (s->folds > 0) {
+        text_line(args_report(s->json),
+                  "best validation accuracy %.4f +- %.4f, mean and standard deviation of %d folds; their runs are "
+                  "%s/fold1, ...; it took %s",
+                  accuracy, s->spread, (int)s->folds, s->directory, progress_time(time, progress_seconds(shown)));
     } else {
         text_line(args_report(s->json),
                   "best validation accuracy %.4f: the network is %s/best.safetensors, the history %s/history.jsonl; it "

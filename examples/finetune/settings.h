@@ -6,19 +6,24 @@
 #include "common/args.h"
 #include "common/progress.h"
 #include "common/weights.h"
+#include "finetune/choices.h"
 
 enum { PATH_SIZE = 4096 };
 
 typedef struct settings {
-    const char *data, *arch, *labels, *directory, *preset, *pipeline, *training_pipeline, *phase;
+    const char *data, *arch, *labels, *directory, *preset, *pipeline, *training_pipeline, *phase, *features;
     char train[PATH_SIZE], valid[PATH_SIZE]; /* found below `data` */
     const char *optimizer, *schedule;        /* by name; NULL: Adam, StepLR */
     const char *command;                     /* that goes on with this run */
+    char *lr_groups;                         /* text of the command line, cut into pieces below */
+    rn_parameter_group group[CHOICE_GROUPS];
+    int group_count;
     weights weights;
     /* Of lr_step -1 and of lr_gamma 0 are what was not given. */
-    double frozen_lr, lr, lr_gamma, label_smoothing, weight_decay, clip_norm;
+    double frozen_lr, lr, lr_gamma, label_smoothing, weight_decay, clip_norm, ema, mixup, cutmix;
+    double spread; /* of the folds' accuracies */
     uint64_t seed;
-    int32_t frozen_epochs, epochs, lr_step, warmup, patience, accumulate, batch, threads, slices, views;
+    int32_t frozen_epochs, epochs, lr_step, warmup, patience, accumulate, batch, threads, slices, views, folds;
     const rn_collective *collective; /* the processes that mpirun has started, or NULL */
     rn_precision precision;
     size_t memory, feature_memory;

@@ -48,6 +48,10 @@ typedef struct rn_evaluate_options {
     int32_t mirror; /* 1: of everything that comes out of the pipeline its mirror image, too (left and right change
                        places) */
     uint64_t seed;  /* of the draws; draw k of a sample is that of (seed, k, sample). 0: the context's */
+    /* If not NULL: called after every batch on the caller's thread, with how many photos have been looked at; an answer
+     * other than 0 ends the evaluation as RN_CANCELLED. It must not use the model's context. */
+    int32_t (*progress)(size_t done, size_t count, void *payload);
+    void *payload;
 } rn_evaluate_options;
 
 /*
@@ -61,7 +65,7 @@ typedef struct rn_evaluate_options {
  * RN_SHAPE: another number of classes, a model's class table with other folders, no room for exactly the logits, or
  * what comes out of `pipeline` has not the model's input size. RN_STATE: the model has no preprocessing.
  * RN_INVALID_ARGUMENT: an argument is NULL, draws are negative, over 256, or of a pipeline that is not random; no draws
- * of one that is. RN_FORMAT, RN_IO: a photo (dataset.h), or none decodes. RN_NO_MEMORY.
+ * of one that is. RN_CANCELLED by the callback. RN_FORMAT, RN_IO: a photo (dataset.h), or none decodes. RN_NO_MEMORY.
  */
 RN_API rn_status rn_evaluate(rn_evaluation *evaluation, rn_model *model, rn_dataset *dataset,
                              const rn_evaluate_options *options);

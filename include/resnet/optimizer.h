@@ -246,8 +246,8 @@ typedef struct rn_training_export_options {
  * model.load_state_dict(c['state_dict']) takes it strictly; optimizer.load_state_dict and scheduler.load_state_dict
  * (Adam, AdamW, RMSprop, SGD; the schedulers that rn_scheduler_load_state_dict names) of an optimizer over the same
  * parameters in the same groups go on where this one stood. What the checkpoint does not hold is left out, and so is
- * the state of another kind of scheduler, with a warning in the log. 'mapping' is torchvision's class_to_idx,
- * 'best_acc' what a trainer recorded.
+ * the state of another kind of scheduler and an average of weights (ema.h), with a warning in the log. 'mapping' is
+ * torchvision's class_to_idx, 'best_acc' what a trainer recorded.
  *
  * Metadata of the caller's own (no key that begins with "rn.") stands beside them, its key as it is, dots included:
  * text that is a number, "true" or "false" becomes one of Python's, all else a string; "best_acc", "arch" and

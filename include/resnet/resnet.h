@@ -7,11 +7,14 @@
 #include <resnet/classes.h>
 #include <resnet/collective.h>
 #include <resnet/context.h>
+#include <resnet/cross_validation.h>
 #include <resnet/dataset.h>
 #include <resnet/dataset_files.h>
+#include <resnet/ema.h>
 #include <resnet/evaluation.h>
 #include <resnet/graph.h>
 #include <resnet/image.h>
+#include <resnet/mixing.h>
 #include <resnet/model.h>
 #include <resnet/optimizer.h>
 #include <resnet/options.h>

@@ -94,6 +94,9 @@ typedef struct rn_loss_options {
  * the same output replaces the first. RN_INVALID_ARGUMENT: a label out of range, a weight that is negative or not
  * finite. RN_SHAPE: the output is not (N, classes), or labels or class weights have another shape. RN_STATE: no
  * forward. All samples ignored, or their weights 0: NaN, and the gradient is 0. torch.nn.CrossEntropyLoss
+ *   `labels` may also be targets, float32 (N, classes), such as rn_mix_labels makes: -sum_j weight_j target_j log
+ * p_j, of which the mean divides by N, as in PyTorch. RN_INVALID_ARGUMENT also: a target that is negative or not
+ * finite, or `ignores` is set.
  */
 RN_API rn_status rn_cross_entropy(double *loss, rn_session *session, const rn_tensor *labels,
                                   const rn_loss_options *options);

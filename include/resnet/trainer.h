@@ -8,16 +8,17 @@
  * Thread safety: a trainer belongs to the thread of the model's context.
  *
  * In `directory` it keeps best.safetensors (the weights of the best validation accuracy so far, over all phases; a
- * model file), last.safetensors (weights, optimizer, scheduler, phase, epoch and batch, best metric, and which best
- * belongs to it), history.jsonl (one line an epoch) and times.jsonl (likewise: "seconds" of the epoch with its
- * validation and "images_per_second" of its training, in the process that ended it, and with other processes
- * "exchange_seconds" and "exchange_waited" (rn_progress); of two lines for an epoch the last counts). Each is replaced
- * as a whole or not at all. report.h makes a page of them.
+ * model file), last.safetensors (weights, their average if there is one, optimizer, scheduler, phase, epoch and
+ * batch, best metric, and which best belongs to it), history.jsonl (one line an epoch, counted from 1) and
+ * times.jsonl (likewise: "seconds" of the epoch with its validation and "images_per_second" of its training, in the
+ * process that ended it, and with other processes "exchange_seconds" and "exchange_waited" (rn_progress); of two lines
+ * for an epoch the last counts). Each is replaced as a whole or not at all. report.h makes a page of them.
  *
  * Features: what the frozen part of the network makes of a photo (rn_model_frozen_layer) is computed once and kept, of
  * validation photos always, of training photos where the training pipeline draws nothing at random or `views` says how
- * many ways there are, as many as fit rn_trainer_options.feature_memory. Their files are then not opened again, and an epoch of a new head takes seconds.
- * No number differs from what it would be without.
+ * many ways there are, as many as fit rn_trainer_options.feature_memory; across runs, too, with .feature_file. Their
+ * files are then not opened again, and an epoch of a new head takes seconds. No number differs from what it would be
+ * without.
  *
  * Memory: where nothing needs all gradients together (no clip_norm, one batch a step, no slices), a fit makes its steps
  * in backward (rn_session_step_in_backward), and gradients take no memory of their own.
@@ -109,6 +110,11 @@ typedef struct rn_trainer_options {
     int32_t views; /* a training photo is prepared in so many random ways, at most 1000, which epochs take in turn, so
                       that its features can be kept; 0: in another way in every epoch. Part of what the run is */
     int32_t reserved; /* 0 */
+    /* A file that features are read from, and written to after epochs that made new ones, so that the next run,
+     * also one of another head, has them; at most feature_memory bytes of one frozen part. A photo is known by its
+     * path, size and time of change; those of datasets without files are not filed. NULL: none. Of several
+     * processes: RN_UNSUPPORTED. */
+    const char *feature_file;
 } rn_trainer_options;
 
 /* A feature_memory that keeps no features. */
@@ -204,6 +210,19 @@ typedef struct rn_fit_options {
      * The schedule goes for all. */
     const rn_parameter_group *groups;
     size_t group_count;
+    /* Weights are averaged (ema.h, statistics of batch norms, too) after every ema_steps-th step (0: each) with
+     * this decay; 0: not. Validation measures the average, best.safetensors holds it, and the fit ends with it;
+     * last.safetensors holds both. In callbacks the model has the average during validation, else the weights. A
+     * second copy of the weights in memory. torchvision's reference takes 1 - min(1, 2e-5 * batch_size * ema_steps
+     * / epochs). */
+    double ema_decay;
+    /* Alphas of MixUp and CutMix (mixing.h); 0: none. With both, each batch gets one of them. The draw is that of
+     * the trainer's seed, the epoch of the run and the batch; slices are mixed each in itself. Training's accuracy
+     * counts the label of the greater share, as torchvision's reference does. No features of training photos are
+     * kept. */
+    double mixup, cutmix;
+    int32_t ema_steps;
+    int32_t reserved; /* 0 */
 } rn_fit_options;
 
 /*

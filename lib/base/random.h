@@ -23,7 +23,8 @@ typedef enum rn_stream {
     RN_STREAM_AUGMENT = 4,
     RN_STREAM_ERASE = 5,
     RN_STREAM_SPLIT = 8,
-    RN_STREAM_SAMPLER = 9
+    RN_STREAM_SAMPLER = 9,
+    RN_STREAM_MIX = 10
 } rn_stream;
 
 /* The generator of (seed, stream, a, b): e.g. a = epoch, b = sample. All 64 bits of a and b count. */

@@ -22,6 +22,11 @@ const rn_pipeline *rn_loader_pipeline(const rn_loader *loader)
     return loader->pipeline;
 }
 
+uint64_t rn_loader_seed(const rn_loader *loader)
+{
+    return loader->options.seed;
+}
+
 bool rn_batch_was_read(const rn_batch *batch, size_t index)
 {
     return !batch->samples[index].known;

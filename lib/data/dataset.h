@@ -49,6 +49,7 @@ const rn_dataset *rn_loader_dataset(const rn_loader *loader);
 size_t rn_loader_views(const rn_loader *loader);
 size_t rn_loader_view(const rn_loader *loader);
 const rn_pipeline *rn_loader_pipeline(const rn_loader *loader);
+uint64_t rn_loader_seed(const rn_loader *loader);
 /* False if sample `index` of the batch is known, or another's. */
 bool rn_batch_was_read(const rn_batch *batch, size_t index);
 

@@ -80,6 +80,8 @@ rn_status rn_parameters_replace(rn_parameters *parameters, const rn_tensor *cons
  */
 float *rn_parameters_floats(const rn_parameters *parameters, size_t index);
 void rn_parameters_written(rn_parameters *parameters, size_t index);
+/* Copies a tensor of an entry's shape into memory that is laid out as its value. */
+void rn_parameters_lay_out(const rn_parameters *parameters, size_t index, void *memory, const rn_tensor *tensor);
 /*
  * Makes room for the gradients of all trainable parameters, once; after a change of the trainable set anew, and all
  * gradients are forgotten.

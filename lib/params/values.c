@@ -154,6 +154,14 @@ void rn_parameters_written(rn_parameters *parameters, size_t index)
         parameters->entry[index].version = ++parameters->version;
 }
 
+void rn_parameters_lay_out(const rn_parameters *parameters, size_t index, void *memory, const rn_tensor *tensor)
+{
+    const rn_tensor *const value = parameters->entry[index].value;
+
+    rn_copy_elements(memory, value->dtype, value->strides, tensor->data, tensor->dtype, tensor->strides, value->rank,
+                     value->shape);
+}
+
 /* A counter takes any tensor of one element: very old files have it as an array. */
 static void set_value(rn_parameter *entry, float *arena, const rn_tensor *value)
 {

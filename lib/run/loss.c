@@ -8,6 +8,10 @@
  *                   with Z_n = log sum_j exp x_nj
  *   NLL             L = sum_n v_n (-x_n,label) / V
  *
+ * Of targets t_nj instead of labels, the cross entropy of N samples is
+ *
+ *   L = sum_nj w_j ((1 - s) t_nj + s / C) (Z_n - x_nj) / N
+ *
  * Computed in double with the row's maximum taken off first.
  * https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
  */
@@ -24,9 +28,10 @@ static const double row_sum_tolerance = 1e-3; /* float32 rows of a thousand log-
 /* A loss being computed: what is known of the batch before the first row. */
 typedef struct loss_job {
     rn_loss_options options;
-    rn_map x, gradient; /* gradient.data NULL: not wanted */
-    const rn_tensor *labels;
-    double total_weight; /* V / options.weight */
+    rn_map x, gradient;      /* gradient.data NULL: not wanted */
+    const rn_tensor *labels; /* int64 (N); or targets, float32 (N, C) */
+    bool soft;               /* targets */
+    double total_weight;     /* V, of targets N */
 } loss_job;
 
 static bool is_ignored(const loss_job *job, int64_t label)
@@ -86,11 +91,40 @@ static rn_status check_class_weights(const loss_job *job, rn_message *message)
     return RN_OK;
 }
 
+static double target_of(const loss_job *job, int64_t n, int64_t j)
+{
+    const rn_tensor *const t = job->labels;
+
+    return ((const float *)(const void *)t->data)[n * t->strides[0] + j * t->strides[1]];
+}
+
+static rn_status check_targets(loss_job *job, rn_message *message)
+{
+    const rn_tensor *const t = job->labels;
+
+    if (t->shape[0] != job->x.n || t->shape[1] != job->x.c)
+        return rn_fail(message, RN_SHAPE, "targets are (%lld, %lld), the loss takes (%lld, %lld)",
+                       (long long)t->shape[0], (long long)t->shape[1], (long long)job->x.n, (long long)job->x.c);
+    if (job->options.ignores != 0)
+        return rn_fail(message, RN_INVALID_ARGUMENT, "targets have no label that could be ignored");
+    for (int64_t i = 0; i < job->x.n * job->x.c; i++) {
+        const double target = target_of(job, i / job->x.c, i % job->x.c);
+
+        if (!isfinite(target) || target < 0)
+            return rn_fail(message, RN_INVALID_ARGUMENT, "class %lld of sample %lld has the target %g",
+                           (long long)(i % job->x.c), (long long)(i / job->x.c), target);
+    }
+    job->total_weight = (double)job->x.n;
+    return RN_OK;
+}
+
 /* Labels of N rows, each in [0, classes) or ignored; their weights are added up. */
 static rn_status check_labels(loss_job *job, rn_message *message)
 {
     const rn_tensor *const labels = job->labels;
 
+    if (job->soft)
+        return check_targets(job, message);
     if (labels->dtype != RN_INT64 || labels->rank != 1 || labels->shape[0] != job->x.n)
         return rn_fail(message, RN_SHAPE, "labels are %s of rank %d, the loss takes int64 (%lld)",
                        rn_dtype_name(labels->dtype), (int)labels->rank, (long long)job->x.n);
@@ -122,6 +156,7 @@ static rn_status begin_loss(loss_job *job, double *loss, rn_session *session, co
     if (loss == NULL || labels == NULL)
         return rn_fail(message, RN_INVALID_ARGUMENT, "a loss needs labels and a place for its value");
     job->labels = labels;
+    job->soft = smooths && labels->dtype == RN_FLOAT32 && labels->rank == 2;
     if ((status = read_options(job, session, options, smooths)) != RN_OK ||
         (status = rn_session_loss_maps(session, (size_t)job->options.output, &job->x, &job->gradient)) != RN_OK ||
         (status = check_class_weights(job, message)) != RN_OK)
@@ -172,6 +207,30 @@ static double entropy_row(const loss_job *job, int64_t n, int64_t label)
     return sum;
 }
 
+/* The same of a row of targets. */
+static double soft_row(const loss_job *job, int64_t n, int64_t label)
+{
+    const float *const x = job->x.data + n * job->x.pitch;
+    const double normaliser = log_sum_exp(x, job->x.c);
+    const double smoothing = job->options.label_smoothing, spread = smoothing / (double)job->x.c;
+    float *const gradient = gradient_row(job, n);
+    double sum = 0, targets = 0;
+
+    (void)label;
+    for (int64_t j = 0; j < job->x.c; j++) {
+        const double target = class_weight(job, j) * ((1 - smoothing) * target_of(job, n, j) + spread);
+
+        targets += target;
+        sum += target * (normaliser - x[j]);
+    }
+    for (int64_t j = 0; gradient != NULL && j < job->x.c; j++) {
+        const double target = class_weight(job, j) * ((1 - smoothing) * target_of(job, n, j) + spread);
+
+        gradient[j] = (float)((targets * exp(x[j] - normaliser) - target) * job->options.weight / job->total_weight);
+    }
+    return sum;
+}
+
 static double nll_row(const loss_job *job, int64_t n, int64_t label)
 {
     const double own = class_weight(job, label);
@@ -189,7 +248,7 @@ static double add_rows(const loss_job *job, double (*row)(const loss_job *, int6
     double sum = 0;
 
     for (int64_t n = 0; n < job->x.n; n++) {
-        const int64_t label = label_of(job, n);
+        const int64_t label = job->soft ? 0 : label_of(job, n);
 
         if (is_ignored(job, label) || job->total_weight <= 0)
             clear_row(gradient_row(job, n), job->x.c);
@@ -206,7 +265,7 @@ rn_status rn_cross_entropy(double *loss, rn_session *session, const rn_tensor *l
 
     if (status != RN_OK)
         return status;
-    *loss = add_rows(&job, entropy_row);
+    *loss = add_rows(&job, job.soft ? soft_row : entropy_row);
     rn_session_has_loss(session);
     return RN_OK;
 }

@@ -142,7 +142,7 @@ rn_status rn_load_advise(char advice[RN_ADVICE_SIZE], const rn_load_source *sour
                          const rn_load_options *options)
 {
     const char *const written_for = rn_checkpoint_metadata(source->names->file, RN_KEY_NETWORK);
-    const char *const head = rn_model_head_name(source->model, 0), *network = NULL;
+    const char *const head = rn_model_head_name(source->model, 0), *networks[2];
     rn_status status;
 
     advice[0] = '\0';
@@ -154,11 +154,13 @@ rn_status rn_load_advise(char advice[RN_ADVICE_SIZE], const rn_load_source *sour
         snprintf(advice, RN_ADVICE_SIZE, "it was written for '%.100s'", written_for);
         return RN_OK;
     }
-    status = rn_load_guess_network(&network, source, options);
+    status = rn_load_guess_network(networks, source, options);
     if (status != RN_OK)
         return status;
-    if (network != NULL)
-        snprintf(advice, RN_ADVICE_SIZE, "it is another network: names and shapes are those of %s", network);
+    if (networks[0] != NULL)
+        snprintf(advice, RN_ADVICE_SIZE, "it is another network: names and shapes are those of %s%s%s%s", networks[0],
+                 networks[1] != NULL ? ", and also those of " : "", networks[1] != NULL ? networks[1] : "",
+                 networks[1] != NULL ? ", which computes otherwise: the file does not say which it is" : "");
     else if (fits_but_for_head_layers(source))
         snprintf(advice, RN_ADVICE_SIZE,
                  "all but '%.*s' fits: rn_load_options.rename '%.60s%.*s' to NULL and allow_missing take the rest",

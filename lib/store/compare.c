@@ -91,19 +91,9 @@ bool rn_load_is_of_another(const rn_load_report *report, const char *name)
     return false;
 }
 
-/* A checkpoint may hold an optimizer's state dict beside the model's. */
-static bool has_optimizer(const rn_checkpoint *file)
-{
-    const char *const kind = rn_checkpoint_metadata(file, RN_KEY_KIND);
-
-    return rn_checkpoint_metadata(file, RN_KEY_OPTIMIZER) != NULL ||
-           (kind != NULL && strcmp(kind, RN_KIND_TRAINING) == 0);
-}
-
 static rn_status compare_tensors(rn_load_report *report, const rn_load_source *source, const bool *used)
 {
     const rn_checkpoint *const file = source->names->file;
-    const bool passes_optimizer = has_optimizer(file);
     /* Where the head is called otherwise, it is what the network has no word for. */
     const bool passes_foreign =
         report->head_skipped && !rn_source_has_head(source) && rn_source_part_fits(source, RN_BACKBONE);
@@ -115,7 +105,7 @@ static rn_status compare_tensors(rn_load_report *report, const rn_load_source *s
         if (source->names->left_out[i]) {
             status = rn_load_report_add(report, RN_LOAD_LEFT_OUT, rn_checkpoint_name(file, i));
         } else if (name == NULL || used[i] || rn_load_is_of_another(report, rn_file_name(source->names, i)) ||
-                   (passes_optimizer && strncmp(name, RN_OPTIMIZER_PREFIX, strlen(RN_OPTIMIZER_PREFIX)) == 0)) {
+                   (source->length == 0 && rn_source_is_state(source, i))) {
             continue;
         } else if ((report->head_skipped && rn_model_in_head(source->model, name)) ||
                    (passes_foreign && rn_source_is_foreign(source, name))) {

@@ -56,16 +56,17 @@ static rn_status try_graph(bool *fits, const rn_zoo_entry *entry, rn_graph *grap
     return status;
 }
 
-rn_status rn_load_guess_network(const char **name, const rn_load_source *source, const rn_load_options *options)
+rn_status rn_load_guess_network(const char *names[2], const rn_load_source *source, const rn_load_options *options)
 {
     rn_load_options wanted = *options;
+    size_t found = 0;
     rn_status status = RN_OK;
 
-    *name = NULL;
+    names[0] = names[1] = NULL;
     wanted.head = RN_HEAD_SKIP;
     if (rn_checkpoint_count(source->names->file) > MOST_TENSORS)
         return RN_OK;
-    for (size_t i = 0; status == RN_OK && *name == NULL && rn_zoo_name(i) != NULL; i++) {
+    for (size_t i = 0; status == RN_OK && found < 2 && rn_zoo_name(i) != NULL; i++) {
         const rn_zoo_entry *const entry = rn_zoo_find(rn_zoo_name(i));
         rn_graph *graph = NULL;
         bool fits = false;
@@ -74,7 +75,8 @@ rn_status rn_load_guess_network(const char **name, const rn_load_source *source,
         if (status == RN_OK)
             status = try_graph(&fits, entry, graph, source->names, &wanted);
         rn_graph_destroy(graph);
-        *name = fits ? entry->name : NULL;
+        if (fits)
+            names[found++] = entry->name;
     }
     return status;
 }

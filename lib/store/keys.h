@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The metadata keys of our files and the prefix of optimizer state. No other file spells them. */
+/* The metadata keys of our files and the prefixes of optimizer state and of averages. No other file spells them. */
 #ifndef RN_STORE_KEYS_H
 #define RN_STORE_KEYS_H
 
@@ -15,10 +15,13 @@
 #define RN_KEY_DIGEST "rn.digest"
 #define RN_KEY_OPTIMIZER "rn.optimizer"
 #define RN_KEY_SCHEDULER "rn.scheduler"
+#define RN_KEY_EMA "rn.ema"
+#define RN_KEY_FEATURES "rn.features"
 
 #define RN_KIND_MODEL "model"
 #define RN_KIND_TRAINING "training"
 
 #define RN_OPTIMIZER_PREFIX "optimizer."
+#define RN_EMA_PREFIX "ema."
 
 #endif

@@ -123,7 +123,7 @@ static rn_status collect(const rn_load_source *source, rn_load_report *report, f
         char prefix[RN_NAME_SIZE];
         rn_load_source candidate;
 
-        if (length < 0 || length >= RN_NAME_SIZE)
+        if (length < 0 || length >= RN_NAME_SIZE || rn_source_is_state(source, i))
             continue;
         candidate = candidate_of(source, prefix, i, (size_t)length);
         if (!is_listed(list, prefix) && is_wanted(&candidate, what, &looks))

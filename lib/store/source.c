@@ -2,6 +2,8 @@
 /* What a network finds in a file, once it is known where. */
 #include "store/source.h"
 
+#include "store/keys.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -143,6 +145,23 @@ bool rn_source_part_fits(const rn_load_source *source, rn_network_part part)
             return false;
     }
     return true;
+}
+
+static bool begins(const char *name, const char *prefix)
+{
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+bool rn_source_is_state(const rn_load_source *source, size_t tensor)
+{
+    const rn_checkpoint *const file = source->names->file;
+    const char *const name = rn_checkpoint_name(file, tensor), *const kind = rn_checkpoint_metadata(file, RN_KEY_KIND);
+    const bool training = kind != NULL && strcmp(kind, RN_KIND_TRAINING) == 0;
+
+    if (training || rn_checkpoint_metadata(file, RN_KEY_OPTIMIZER) != NULL)
+        if (begins(name, RN_OPTIMIZER_PREFIX))
+            return true;
+    return rn_checkpoint_metadata(file, RN_KEY_EMA) != NULL && begins(name, RN_EMA_PREFIX);
 }
 
 void rn_source_log(const rn_load_source *source, rn_context *context, const char *path)

@@ -49,6 +49,9 @@ bool rn_source_is_foreign(const rn_load_source *source, const char *name);
 /* The name of a tensor behind the prefix, if that is what it begins with; else NULL. */
 const char *rn_source_name(const rn_load_source *source, size_t tensor);
 
+/* True of a tensor that is state of ours beside the weights: an optimizer's slot, an average. */
+bool rn_source_is_state(const rn_load_source *source, size_t tensor);
+
 /* Begins a search. RN_NO_MEMORY; nothing has to be released then. */
 rn_status rn_source_create(rn_load_source *source, const rn_model *model, const rn_file_names *names);
 void rn_source_release(rn_load_source *source);

@@ -12,9 +12,12 @@
  *   rn.numerics         version of the numerical rules
  * A training file is a model file with, besides,
  *   optimizer.<slot>.<parameter>    tensors
+ *   ema.<parameter or buffer>       tensors, where weights are averaged
  *   rn.state            JSON: what the trainer needs to go on; store looks for the best accuracy, for other programs
  *   rn.optimizer        JSON: rule, its numbers, those of each group, parameters by group, steps by parameter
  *   rn.scheduler        JSON: epoch, step_size, gamma; of other schedules than StepLR their kind and numbers
+ *   rn.ema              how often the average was asked to take weights in
+ *   rn.features         in a file of features alone: 16 hexadecimal digits of the frozen part
  *   rn.digest           16 hexadecimal digits over all tensors and all other metadata; also in a model file that a
  *                       trainer wrote
  */
@@ -23,21 +26,23 @@
 
 #include "graph/graph.h"
 #include "optim/optimizer.h"
+#include <resnet/ema.h>
 
 /*
- * The parts a training file has beyond its model; optimizer and scheduler may be NULL (a completed phase). state: JSON
- * text of the trainer.
+ * The parts a training file has beyond its model; optimizer, scheduler (a completed phase) and average may be NULL.
+ * state: JSON text of the trainer.
  */
 typedef struct rn_training_state {
     rn_optimizer *optimizer;
     rn_scheduler *scheduler;
+    rn_ema *ema;
     const char *state;
 } rn_training_state;
 
 rn_status rn_training_save(const rn_model *model, const rn_training_state *state, const char *path);
 /*
- * Checks network name and class table (RN_STATE if they differ), then loads optimizer and scheduler, if given, and
- * values. Once the file fits, only a lack of memory can stop it half way: the values are the last to change.
+ * Checks network name and class table (RN_STATE if they differ), then loads optimizer, scheduler and average, if given,
+ * and values. Once the file fits, only a lack of memory can stop it half way: the values are the last to change.
  */
 rn_status rn_training_load(rn_model *model, const rn_training_state *state, const rn_checkpoint *file);
 /* The state text of a training file, borrowed from it; NULL: not a training file. */

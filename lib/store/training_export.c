@@ -28,24 +28,36 @@ static bool starts_with(const char *text, const char *start)
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
-static bool is_weight(const rn_export *file, size_t index)
+static bool is_slot(const rn_export *file, size_t index)
 {
-    return file->optimizer == NULL || !starts_with(rn_checkpoint_name(file->source, index), RN_OPTIMIZER_PREFIX);
+    return file->optimizer != NULL && starts_with(rn_checkpoint_name(file->source, index), RN_OPTIMIZER_PREFIX);
+}
+
+static bool is_average(const rn_export *file, size_t index)
+{
+    return rn_checkpoint_metadata(file->source, RN_KEY_EMA) != NULL &&
+           starts_with(rn_checkpoint_name(file->source, index), RN_EMA_PREFIX);
 }
 
 static rn_status put_weights(rn_export *file, const char *key)
 {
     const size_t count = rn_checkpoint_count(file->source);
+    size_t left_out = 0;
     rn_status status = RN_OK;
 
-    for (size_t i = 0; i < count; i++)
-        file->slots_left += !is_weight(file, i);
-    if (file->slots_left == count)
+    for (size_t i = 0; i < count; i++) {
+        file->slots_left += is_slot(file, i);
+        left_out += is_average(file, i);
+    }
+    if (left_out > 0)
+        rn_context_log(file->context, RN_LOG_WARNING,
+                       "the average of the weights is left out of the training checkpoint");
+    if (file->slots_left + left_out == count)
         return RN_OK;
     rn_pickler_text(&file->pickler, key);
     rn_pickler_open(&file->pickler, RN_PICKLER_ORDERED);
     for (size_t i = 0; status == RN_OK && i < count; i++) {
-        if (!is_weight(file, i))
+        if (is_slot(file, i) || is_average(file, i))
             continue;
         rn_pickler_text(&file->pickler, rn_checkpoint_name(file->source, i));
         status = rn_export_tensor(file, rn_checkpoint_name(file->source, i), rn_checkpoint_tensor(file->source, i));

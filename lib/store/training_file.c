@@ -22,6 +22,8 @@ static rn_status write_state(rn_checkpoint *file, const rn_training_state *state
         status = rn_optimizer_state_dict(file, state->optimizer);
     if (status == RN_OK && state->scheduler != NULL)
         status = rn_scheduler_state_dict(file, state->scheduler);
+    if (status == RN_OK && state->ema != NULL)
+        status = rn_ema_state_dict(file, state->ema);
     return status;
 }
 
@@ -115,5 +117,7 @@ rn_status rn_training_load(rn_model *model, const rn_training_state *state, cons
         if (status != RN_OK && state->scheduler != NULL)
             state->scheduler->epoch = epoch;
     }
+    if (status == RN_OK && state->ema != NULL)
+        status = rn_ema_load_state_dict(state->ema, file);
     return status == RN_OK ? rn_model_load_checkpoint(model, file, NULL) : status;
 }

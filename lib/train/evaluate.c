@@ -9,7 +9,7 @@
 #include <string.h>
 
 RN_NO_TAIL_PADDING(rn_evaluation, skipped);
-RN_NO_TAIL_PADDING(rn_evaluate_options, seed);
+RN_NO_TAIL_PADDING(rn_evaluate_options, payload);
 RN_NO_TAIL_PADDING(rn_evaluated_photo, reserved);
 RN_NO_TAIL_PADDING(rn_class_scores, f1);
 
@@ -121,6 +121,18 @@ static void spread(rn_metrics *metrics, float *logits, rn_evaluation_result *res
     metrics->count += (int64_t)count;
 }
 
+/* How far it is. RN_CANCELLED if the caller wishes so. */
+static rn_status report(const rn_evaluate_options *options, const rn_metrics *metrics, const rn_views *views)
+{
+    const size_t done = (size_t)metrics->count + rn_loader_skipped(views->loader[0]);
+    const size_t count = rn_dataset_count(views->dataset);
+
+    if (options->progress == NULL || options->progress(done < count ? done : count, count, options->payload) == 0)
+        return RN_OK;
+    return rn_fail(&views->context->message, RN_CANCELLED, "cancelled after %lld of %zu photos",
+                   (long long)metrics->count, count);
+}
+
 /* Writes as much of the answer as the caller's struct has. */
 static void answer(rn_evaluation *evaluation, const rn_metrics *metrics, const rn_loader *loader)
 {
@@ -148,8 +160,10 @@ static rn_status run(rn_evaluation *evaluation, rn_evaluation_result *result, rn
         return status;
     for (size_t i = 0; options->logits != NULL && i < options->logits_count; i++)
         options->logits[i] = NAN;
-    while ((status = rn_views_next(&views)) == RN_OK)
+    while (status == RN_OK && (status = rn_views_next(&views)) == RN_OK) {
         spread(&metrics, options->logits, result, &views);
+        status = report(options, &metrics, &views);
+    }
     status = end_pass(&metrics, status, message);
     if (status == RN_OK && result != NULL)
         status = rn_result_finish(result, message);

@@ -6,21 +6,6 @@
 
 #include <string.h>
 
-struct rn_features {
-    rn_context *context;
-    const rn_model *model;
-    rn_session *session; /* images in, features out */
-    rn_loader *loader;
-    int32_t layers;              /* of the frozen part */
-    uint64_t version;            /* of its parameters, for which the rows hold */
-    float **row;                 /* by view and sample; NULL: not kept */
-    size_t samples, count, kept; /* count: rows that there may be */
-    size_t row_bytes;            /* 0 before the first is computed */
-    size_t *budget;
-    rn_tensor *batch; /* channels last, without gaps: a row lies in one piece */
-    size_t capacity;  /* rows that it has room for */
-};
-
 /* Rises with every write to one of the frozen part's parameters. */
 static uint64_t frozen_version(const rn_features *features)
 {
@@ -101,8 +86,14 @@ void rn_features_destroy(rn_features *features)
         forget(features);
     }
     rn_release(&context->allocator, features->row);
+    rn_release(&context->allocator, features->id);
     rn_tensor_destroy(features->batch);
     rn_release(&context->allocator, features);
+}
+
+bool rn_features_hold(const rn_features *features)
+{
+    return features->version == frozen_version(features);
 }
 
 size_t rn_features_kept(const rn_features *features)
@@ -114,7 +105,7 @@ size_t rn_features_kept(const rn_features *features)
 
 rn_status rn_features_next(const rn_batch **batch, rn_loader *loader, rn_features *features)
 {
-    if (features != NULL && features->version != frozen_version(features)) {
+    if (features != NULL && !rn_features_hold(features)) {
         forget(features);
         features->version = frozen_version(features);
         rn_loader_set_known(loader, is_kept, features);
@@ -149,24 +140,34 @@ static rn_status size_batch(rn_features *features, const rn_tensor *output, size
     return RN_OK;
 }
 
+rn_status rn_features_settle_rows(rn_features *features)
+{
+    const rn_value_shape *const shape = &features->model->graph->layer[features->layers - 1].shape;
+    const int64_t sizes[4] = { 1, shape->c, shape->h, shape->w };
+    rn_tensor like = { .rank = shape->flat ? 2 : 4 };
+
+    memcpy(like.shape, sizes, sizeof sizes);
+    return size_batch(features, &like, 1);
+}
+
 static char *row_of(const rn_features *features, size_t index)
 {
     return features->batch->data + index * features->row_bytes;
 }
 
-/* Keeps row `index` of the batch as that of `sample`, if there is room; without memory for it life goes on. */
-static void keep(rn_features *features, size_t index, size_t sample)
+void rn_features_keep(rn_features *features, size_t index, const void *data)
 {
-    float **const row = row_of_sample(features, sample);
+    float **const row = &features->row[index];
 
     if (*row != NULL || *features->budget < features->row_bytes)
         return;
     *row = rn_allocate_array(&features->context->allocator, features->row_bytes, 1);
     if (*row == NULL)
         return;
-    memcpy(*row, row_of(features, index), features->row_bytes);
+    memcpy(*row, data, features->row_bytes);
     *features->budget -= features->row_bytes;
     features->kept++;
+    features->fresh++;
 }
 
 /* Computes the features of images [begin, begin + count) of the batch into its rows. */
@@ -190,7 +191,8 @@ static rn_status compute(rn_features *features, const rn_batch *batch, size_t be
     rows.shape[0] = (int64_t)count;
     status = rn_tensor_copy(&rows, output);
     for (size_t i = begin; status == RN_OK && i < begin + count; i++)
-        keep(features, i, rn_batch_sample(batch, i));
+        rn_features_keep(features, (size_t)(row_of_sample(features, rn_batch_sample(batch, i)) - features->row),
+                         row_of(features, i));
     return status;
 }
 

@@ -19,7 +19,7 @@
 static rn_status cancelled(const rn_fit *f, int32_t epoch, int64_t batch)
 {
     return rn_fail(&f->trainer->context->message, RN_CANCELLED,
-                   "cancelled in phase \"%s\", epoch %d, after batch %lld of %lld", f->phase->name, epoch,
+                   "cancelled in phase \"%s\", epoch %d, after batch %lld of %lld", f->phase->name, epoch + 1,
                    (long long)batch, (long long)rn_loader_batches(f->trainer->train));
 }
 
@@ -219,14 +219,7 @@ static rn_status validate(rn_fit *f, rn_history_row *row)
 
     if (status != RN_OK)
         return status;
-    if (trainer->slices != NULL) {
-        status = rn_slices_share_statistics(trainer->slices);
-        if (status == RN_OK)
-            status = rn_evaluate_shared(&metrics, trainer, report_validation, f);
-    } else {
-        status = rn_evaluate_session(&metrics, trainer->inference, trainer->valid, trainer->valid_features,
-                                     report_validation, f, &trainer->context->message);
-    }
+    status = rn_trainer_validate(&metrics, trainer, report_validation, f);
     if (status != RN_OK)
         return interrupt(f, status); /* all of the epoch's batches are done: a resumed run begins with its validation */
     row->valid_loss = rn_metrics_loss(&metrics);
@@ -236,7 +229,7 @@ static rn_status validate(rn_fit *f, rn_history_row *row)
         return rn_fail(&trainer->context->message, RN_INVALID_ARGUMENT,
                        "the validation loss is not a finite number in phase \"%s\", epoch %d: try a learning rate "
                        "below %g",
-                       f->phase->name, row->epoch, row->lr);
+                       f->phase->name, row->epoch + 1, row->lr);
     return RN_OK;
 }
 
@@ -256,6 +249,7 @@ static rn_status end_epoch(rn_fit *f, rn_history_row *row)
     rn_train_state *state = &trainer->state;
     rn_status status = RN_OK;
 
+    rn_trainer_file_features(trainer);
     row->is_best = is_better(&state->best, row);
     if (row->is_best) {
         state->best = (rn_best){ .accuracy = row->valid_accuracy,
@@ -338,6 +332,8 @@ static rn_status finish(rn_fit *f)
     f->phase->done = trainer->state.epoch;
     trainer->state.epoch = 0;
     status = rn_trainer_save_last(trainer);
+    if (status == RN_OK && trainer->options.keep_last != 0)
+        status = rn_trainer_swap_average(trainer);
     rn_phase_release_optimizer(trainer);
     return status == RN_OK && trainer->options.keep_last == 0 ? rn_trainer_load_best(trainer) : status;
 }
@@ -391,6 +387,10 @@ static rn_status run_fit(rn_trainer *trainer, const rn_fit_options *options)
     }
     if (status == RN_OK)
         status = rn_fit_take_class_weights(&f);
+    if (status == RN_OK && trainer->mixes != rn_fit_mixes(&f.options)) {
+        rn_trainer_drop_sessions(trainer);
+        trainer->mixes = !trainer->mixes;
+    }
     if (status == RN_OK)
         status = rn_trainer_settle_sessions(trainer);
     if (status == RN_OK)
@@ -401,6 +401,7 @@ static rn_status run_fit(rn_trainer *trainer, const rn_fit_options *options)
     if (status == RN_OK)
         status = run_phase(&f);
     rn_tensor_destroy(f.class_weights);
+    rn_fit_release_mixed(&f);
     return status;
 }
 

@@ -37,6 +37,7 @@ typedef struct rn_fit {
     bool interrupted;          /* stopped between two steps, with the state saved */
     bool ending;               /* the callback has had enough: the epoch is the last */
     rn_watch watch;
+    rn_tensor *mixed, *targets, *mixed_labels; /* mix_batch.c; NULL before the first batch that is mixed */
 } rn_fit;
 
 /* ---- watch.c ----------------------------------------------------------------------------------------------------- */
@@ -53,6 +54,13 @@ void rn_watch_step(rn_fit *fit);
 void rn_watch_validation(rn_fit *fit);
 /* Warns of what the epoch has shown. */
 void rn_watch_end_epoch(rn_fit *fit, const rn_history_row *row, int64_t valid_count);
+
+/* ---- mix_batch.c ------------------------------------------------------------------------------------------------- */
+
+bool rn_fit_mixes(const rn_fit_options *options);
+/* What becomes of a batch of images that is mixed; borrowed until the next. */
+rn_status rn_fit_mix(rn_ready_batch *ready, rn_fit *f, const rn_batch *batch);
+void rn_fit_release_mixed(rn_fit *f);
 
 /* ---- step.c ------------------------------------------------------------------------------------------------------ */
 
@@ -86,7 +94,7 @@ bool rn_phase_steps_by_batch(const rn_fit_options *options);
 rn_status rn_phase_stepped(rn_trainer *trainer, const rn_phase *phase, const rn_fit_options *options);
 /* True if the rates depend on how many epochs there are. */
 bool rn_phase_schedule_ends(const rn_fit_options *options);
-/* Makes optimizer and scheduler; on failure the first may be there. */
+/* Makes optimizer, scheduler and average; on failure those before may be there. */
 rn_status rn_phase_make_optimizer(rn_trainer *trainer, const rn_phase *phase, const rn_fit_options *options);
 void rn_phase_release_optimizer(rn_trainer *trainer);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * history.jsonl: one JSON object an epoch. It is written anew from the state after each epoch, so it can always be had
- * back from last.safetensors and a run that was killed in between leaves nothing double or missing.
+ * history.jsonl: one JSON object an epoch, which is counted from 1 as for people. It is written anew from the state
+ * after each epoch, so it can always be had back from last.safetensors and a run that was killed in between leaves
+ * nothing double or missing.
  */
 #include "train/train.h"
 
@@ -15,7 +16,8 @@ static char *row_text(const rn_train_state *state, const rn_history_row *row)
     char *text = NULL;
 
     if (object != NULL && rn_json_set_string(object, "phase", state->phase[row->phase].name) &&
-        rn_json_set_number(object, "epoch", row->epoch) && rn_json_set_number(object, "train_loss", row->train_loss) &&
+        rn_json_set_number(object, "epoch", row->epoch + 1.0) &&
+        rn_json_set_number(object, "train_loss", row->train_loss) &&
         rn_json_set_number(object, "train_accuracy", row->train_accuracy) &&
         rn_json_set_number(object, "valid_loss", row->valid_loss) &&
         rn_json_set_number(object, "valid_accuracy", row->valid_accuracy) &&

@@ -22,12 +22,29 @@ static rn_status write_best(const rn_trainer *trainer)
     return status;
 }
 
-rn_status rn_trainer_keep_best(rn_trainer *trainer)
+static rn_status keep_values(rn_trainer *trainer)
 {
     trainer->state.best.id = rn_weights_id(trainer->model);
     if (trainer->directory == NULL)
         return rn_values_keep(&trainer->best_values, trainer->model);
     return rn_team_agree(&trainer->team, rn_team_leads(&trainer->team) ? write_best(trainer) : RN_OK);
+}
+
+rn_status rn_trainer_keep_best(rn_trainer *trainer)
+{
+    rn_status status = rn_trainer_swap_average(trainer);
+    rn_status back;
+
+    if (status != RN_OK)
+        return status;
+    status = keep_values(trainer);
+    back = rn_trainer_swap_average(trainer);
+    return status == RN_OK ? back : status;
+}
+
+rn_status rn_trainer_swap_average(rn_trainer *trainer)
+{
+    return trainer->ema != NULL ? rn_ema_swap(trainer->ema) : RN_OK;
 }
 
 rn_status rn_trainer_read_best(const rn_trainer *trainer)
@@ -59,7 +76,7 @@ rn_status rn_trainer_load_best(rn_trainer *trainer)
 
 static rn_status write_last(const rn_trainer *trainer)
 {
-    rn_training_state file = { .optimizer = trainer->optimizer, .scheduler = trainer->scheduler };
+    rn_training_state file = { .optimizer = trainer->optimizer, .scheduler = trainer->scheduler, .ema = trainer->ema };
     char *text;
     rn_status status = rn_train_state_write(&text, &trainer->state, &trainer->context->message);
     if (status != RN_OK)

@@ -19,16 +19,18 @@ enum { STEPS = 100, MOST_STEPS = 1000000, LAST_IGNORED = 5 };
 typedef struct kept {
     rn_optimizer *optimizer;
     rn_scheduler *scheduler;
+    rn_ema *ema;
     rn_metrics sums;
     rn_tensor **values; /* by parameter */
 } kept;
 
 static rn_status keep(kept *k, rn_trainer *trainer)
 {
-    *k = (kept){ trainer->optimizer, trainer->scheduler, trainer->state.sums, NULL };
+    *k = (kept){ trainer->optimizer, trainer->scheduler, trainer->ema, trainer->state.sums, NULL };
     rn_trainer_drop_sessions(trainer);
     trainer->optimizer = NULL;
     trainer->scheduler = NULL;
+    trainer->ema = NULL;
     return rn_values_keep(&k->values, trainer->model);
 }
 
@@ -41,6 +43,7 @@ static rn_status put_back(kept *k, rn_trainer *trainer, bool changed, rn_status 
     rn_phase_release_optimizer(trainer);
     trainer->optimizer = k->optimizer;
     trainer->scheduler = k->scheduler;
+    trainer->ema = k->ema;
     trainer->state.sums = k->sums;
     rn_parameters_clear_gradients(rn_model_parameters(trainer->model));
     if (changed && rn_values_put_back(trainer->model, k->values) != RN_OK) {
@@ -145,6 +148,7 @@ static rn_status read_options(rn_lr_find_options *o, rn_phase *phase, rn_fit_opt
     wanted.lr = o->lr_first;
     wanted.lr_gamma = wanted.lr_min = wanted.warmup_factor = 0;
     wanted.lr_step_epochs = wanted.warmup = 0;
+    wanted.ema_decay = wanted.ema_steps = 0;
     wanted.lr_milestones = NULL;
     wanted.lr_milestone_count = 0;
     wanted.schedule = wanted.schedule_by_batch = wanted.lr_patience = wanted.accumulate = wanted.epochs = 0;
@@ -171,6 +175,7 @@ static rn_status find(rn_lr_finding *finding, rn_fit *f, const rn_phase *wanted,
     if (status == RN_OK)
         judge(finding, lrs, losses, count, o->steps);
     rn_tensor_destroy(f->class_weights);
+    rn_fit_release_mixed(f);
     rn_release(allocator, curve);
     return status;
 }

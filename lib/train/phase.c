@@ -70,9 +70,11 @@ static rn_status read_last(rn_trainer *trainer)
     rn_status status = rn_checkpoint_open(&file, trainer->context, trainer->last_path, NULL);
 
     if (status == RN_OK)
-        status = rn_training_load(
-            trainer->model, &(rn_training_state){ .optimizer = trainer->optimizer, .scheduler = trainer->scheduler },
-            file);
+        status = rn_training_load(trainer->model,
+                                  &(rn_training_state){ .optimizer = trainer->optimizer,
+                                                        .scheduler = trainer->scheduler,
+                                                        .ema = trainer->ema },
+                                  file);
     rn_checkpoint_destroy(file);
     return status;
 }

@@ -13,7 +13,7 @@
 
 enum { EPOCHS_LIMIT = 1000000000 };
 
-RN_NO_TAIL_PADDING(rn_fit_options, group_count);
+RN_NO_TAIL_PADDING(rn_fit_options, reserved);
 
 /* ---- fingerprints ------------------------------------------------------------------------------------------------ */
 
@@ -40,10 +40,15 @@ static uint64_t loss_id(const rn_fit_options *o)
 {
     uint64_t id = rn_mix(rn_mix_number(0, o->label_smoothing), (uint64_t)o->accumulate);
 
-    if (o->label_smoothing == 0 && o->accumulate <= 1 && o->class_weight_count == 0)
+    if (o->label_smoothing == 0 && o->accumulate <= 1 && o->class_weight_count == 0 && o->ema_decay == 0 &&
+        !rn_fit_mixes(o))
         return 0;
     for (size_t i = 0; i < o->class_weight_count; i++)
         id = rn_mix_number(id, o->class_weights[i]);
+    if (rn_fit_mixes(o))
+        id = rn_mix_number(rn_mix_number(id, o->mixup), o->cutmix);
+    if (o->ema_decay != 0)
+        id = rn_mix(rn_mix_number(id, o->ema_decay), (uint64_t)o->ema_steps);
     return not_nothing(id);
 }
 
@@ -122,6 +127,11 @@ static rn_status check_loss(const rn_fit_options *o, rn_message *message)
             return rn_fail(message, RN_INVALID_ARGUMENT, "the weight of class %zu is %g", i,
                            (double)o->class_weights[i]);
     }
+    if (!(o->mixup >= 0 && o->cutmix >= 0) || !isfinite(o->mixup + o->cutmix))
+        return rn_fail(message, RN_INVALID_ARGUMENT, "an alpha of MixUp of %g, of CutMix of %g", o->mixup, o->cutmix);
+    if (!(o->ema_decay >= 0 && o->ema_decay <= 1) || o->ema_steps < 0 || (o->ema_steps > 0 && o->ema_decay == 0))
+        return rn_fail(message, RN_INVALID_ARGUMENT, "an average of the weights of decay %g, every %d steps",
+                       o->ema_decay, (int)o->ema_steps);
     return o->stop_patience >= 0 && o->stop_delta >= 0 && isfinite(o->stop_delta)
                ? RN_OK
                : rn_fail(message, RN_INVALID_ARGUMENT, "stop_patience %d and stop_delta %g make no sense",
@@ -189,7 +199,7 @@ rn_status rn_phase_check_same(const rn_phase *known, const rn_phase *wanted, rn_
     else if (known->groups != wanted->groups)
         differs = "set of parameter groups";
     else if (known->loss != wanted->loss)
-        differs = "loss or number of batches a step";
+        differs = "loss, mixing, average of weights or number of batches a step";
     if (differs != NULL)
         return rn_fail(message, RN_STATE,
                        "phase \"%s\" of this run was begun with another %s: to train on with this one, finish it and "

@@ -142,6 +142,23 @@ static bool drop_empty_phase(rn_train_state *state, const rn_allocator *allocato
     return true;
 }
 
+/* A fit that averages and keeps its last weights ends with their average, which stands beside them in the file. */
+static rn_status take_average(const rn_trainer *trainer, const rn_checkpoint *file)
+{
+    rn_ema *ema = NULL;
+    rn_status status;
+
+    if (rn_checkpoint_metadata(file, RN_KEY_EMA) == NULL)
+        return RN_OK;
+    status = rn_ema_create(&ema, rn_model_parameters(trainer->model), NULL);
+    if (status == RN_OK)
+        status = rn_ema_load_state_dict(ema, file);
+    if (status == RN_OK)
+        status = rn_ema_swap(ema);
+    rn_ema_destroy(ema);
+    return status;
+}
+
 /* Takes the state and the weights of last.safetensors over. */
 static rn_status take_up_last(rn_trainer *trainer)
 {
@@ -167,11 +184,14 @@ static rn_status take_up_last(rn_trainer *trainer)
         trainer->at_start = !ahead && drop_empty_phase(&trainer->state, &trainer->context->allocator);
     }
     rn_train_state_release(&found, &trainer->context->allocator);
-    rn_checkpoint_destroy(file);
     /* Between two phases a run stands on the best weights; the file has those of the last epoch. */
-    if (status == RN_OK && trainer->options.keep_last == 0 && trainer->state.best.exists && !trainer->at_start &&
-        rn_train_state_open_phase(&trainer->state) == NULL)
-        status = rn_trainer_read_best(trainer);
+    if (status == RN_OK && !trainer->at_start && rn_train_state_open_phase(&trainer->state) == NULL) {
+        if (trainer->options.keep_last != 0)
+            status = take_average(trainer, file);
+        else if (trainer->state.best.exists)
+            status = rn_trainer_read_best(trainer);
+    }
+    rn_checkpoint_destroy(file);
     return status;
 }
 
@@ -209,6 +229,8 @@ static rn_status begin_or_resume(rn_trainer *trainer)
     status = take_up_last(trainer);
     if (status == RN_OK) /* a kill between last and history left the latter a line short */
         status = rn_history_write(&trainer->state, trainer->history_path, &trainer->context->allocator, message);
+    if (status == RN_OK)
+        status = rn_times_modernise(trainer->times_path, &trainer->context->allocator, message);
     return status;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The optimizer and the scheduler of a phase, freshly made. */
+/* The optimizer, the scheduler and the average of a phase, freshly made. */
 #include "train/fit.h"
 
 #include "base/options.h"
@@ -135,7 +135,13 @@ rn_status rn_phase_make_optimizer(rn_trainer *trainer, const rn_phase *phase, co
 
     if (status == RN_OK)
         status = check_coverage(trainer->optimizer, &trainer->context->message);
-    return status == RN_OK ? make_scheduler(trainer, phase, options) : status;
+    if (status == RN_OK)
+        status = make_scheduler(trainer, phase, options);
+    if (status == RN_OK && options->ema_decay != 0)
+        status = rn_ema_create(
+            &trainer->ema, rn_model_parameters(trainer->model),
+            RN_OPTIONS(rn_ema, .decay = options->ema_decay, .every = options->ema_steps, .average_buffers = 1));
+    return status;
 }
 
 void rn_phase_release_optimizer(rn_trainer *trainer)
@@ -144,6 +150,8 @@ void rn_phase_release_optimizer(rn_trainer *trainer)
         rn_session_step_in_backward(trainer->training, NULL); /* it holds the optimizer */
     rn_scheduler_destroy(trainer->scheduler);
     rn_optimizer_destroy(trainer->optimizer);
+    rn_ema_destroy(trainer->ema);
     trainer->scheduler = NULL;
     trainer->optimizer = NULL;
+    trainer->ema = NULL;
 }

@@ -4,6 +4,7 @@
  * is one, training where the same photo is prepared alike in every epoch. What is frozen may change at any time, by
  * the progress callback too; then they are made anew.
  */
+#include "train/feature_file.h"
 #include "train/train.h"
 
 #include "base/memory.h"
@@ -35,9 +36,12 @@ rn_status rn_trainer_make_session(rn_session **session, const rn_trainer *traine
 /* The sessions in front of and behind `layer`, and what is kept between them. */
 static rn_status make_halves(rn_trainer *trainer, const char *layer)
 {
-    const bool repeats = trainer->state.views > 0 || !rn_pipeline_is_random(rn_loader_pipeline(trainer->train));
+    const bool alike = trainer->state.views > 0 || !rn_pipeline_is_random(rn_loader_pipeline(trainer->train));
+    const bool repeats = alike && !trainer->mixes;
     rn_status status = rn_trainer_make_session(&trainer->frozen, trainer, RN_INFER, NULL, layer);
 
+    if (alike && trainer->mixes)
+        rn_context_log(trainer->context, RN_LOG_INFO, "training photos are mixed: no features of them are kept");
     trainer->feature_budget =
         trainer->options.feature_memory != 0 ? trainer->options.feature_memory : (size_t)FEATURE_MEMORY;
     if (status == RN_OK)
@@ -50,7 +54,17 @@ static rn_status make_halves(rn_trainer *trainer, const char *layer)
         status = rn_trainer_make_session(&trainer->inference, trainer, RN_INFER, layer, NULL);
     if (status == RN_OK)
         status = rn_trainer_make_session(&trainer->training, trainer, RN_TRAIN, repeats ? layer : NULL, NULL);
+    if (status == RN_OK && trainer->feature_path != NULL)
+        status = rn_feature_file_read((rn_features *const[]){ trainer->train_features, trainer->valid_features },
+                                      trainer->feature_path);
     return status;
+}
+
+void rn_trainer_file_features(rn_trainer *trainer)
+{
+    if (trainer->feature_path != NULL)
+        rn_feature_file_write((rn_features *const[]){ trainer->train_features, trainer->valid_features },
+                              trainer->feature_path);
 }
 
 rn_status rn_trainer_settle_sessions(rn_trainer *trainer)

@@ -2,6 +2,7 @@
 #include "train/shared.h"
 
 #include "base/json.h"
+#include "optim/ema.h"
 #include "optim/schedule.h"
 #include "train/statistics.h"
 
@@ -167,5 +168,21 @@ rn_status rn_share_optimizer(rn_trainer *trainer)
     for (size_t i = 0; i < optimizer->parameters->count && status == RN_OK; i++)
         if (optimizer->parameters->entry[i].is_parameter && optimizer->group_of[i] >= 0)
             status = share_slots(team, optimizer, i);
+    return status == RN_OK ? rn_share_average(trainer) : status;
+}
+
+rn_status rn_share_average(rn_trainer *trainer)
+{
+    rn_ema *const ema = trainer->ema;
+    rn_team *const team = &trainer->team;
+    rn_status status;
+
+    if (ema == NULL || team->engine.size == 1)
+        return RN_OK;
+    status = rn_team_broadcast(team, 0, &ema->calls, sizeof ema->calls);
+    if (status == RN_OK)
+        status = rn_ema_own(ema);
+    for (size_t i = 0; i < ema->parameters->count && status == RN_OK; i++)
+        status = rn_team_broadcast(team, 0, ema->average[i]->memory, rn_ema_bytes(ema, i));
     return status;
 }

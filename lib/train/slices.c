@@ -131,22 +131,23 @@ static void find_rows(size_t *begin, size_t *count, const rn_slices *slices, con
 
 static rn_status run_part(slice_report *report, const rn_slice_job *job, const rn_batch *part)
 {
-    const rn_tensor *input, *logits, *labels = rn_batch_labels(part);
+    const rn_tensor *logits;
+    rn_ready_batch ready;
     const double size = (double)rn_batch_size(part);
     const double of = (double)(job->step_photos > 0 ? job->step_photos : (int64_t)rn_batch_positions(part));
     rn_metrics sums = { 0 };
     double loss;
-    rn_status status = rn_features_of_batch(&input, job->features, part);
+    rn_status status = job->prepare(&ready, job->payload, part);
 
     if (status == RN_OK)
-        status = rn_session_forward(job->session, input);
+        status = rn_session_forward(job->session, ready.input);
     if (status == RN_OK)
-        status = job->loss(&loss, job->payload, labels, size / of);
+        status = job->loss(&loss, job->payload, ready.targets, size / of);
     if (status == RN_OK)
         status = rn_session_output(&logits, job->session, 0);
     if (status != RN_OK)
         return status;
-    rn_metrics_add(&sums, 0, logits, labels);
+    rn_metrics_add(&sums, 0, logits, ready.labels);
     report->loss = loss * size;
     report->correct = sums.correct;
     return rn_session_may_go_back(job->session);

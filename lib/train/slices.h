@@ -14,13 +14,20 @@
 
 #include "train/train.h"
 
+/* What the network is given of a batch, what its loss compares with, and the labels that count as right. */
+typedef struct rn_ready_batch {
+    const rn_tensor *input, *targets, *labels;
+} rn_ready_batch;
+
+/* Borrowed until the next call. */
+typedef rn_status (*rn_slice_prepare)(rn_ready_batch *ready, void *payload, const rn_batch *part);
 /* Forward has run: computes the mean loss, of which the gradient is multiplied by `factor`. */
-typedef rn_status (*rn_slice_loss)(double *loss, void *payload, const rn_tensor *labels, double factor);
+typedef rn_status (*rn_slice_loss)(double *loss, void *payload, const rn_tensor *targets, double factor);
 
 typedef struct rn_slice_job {
     rn_session *session;
     rn_loader *loader;
-    rn_features *features; /* or NULL */
+    rn_slice_prepare prepare;
     rn_slice_loss loss;
     void *payload;
     int64_t step_photos; /* of a step of several batches, when none is left out; the caller scales. 0: of one batch */

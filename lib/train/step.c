@@ -32,8 +32,18 @@ static int64_t photos_of_step(const rn_fit *f)
     return (int64_t)f->trainer->state.batch_size * (f->options.accumulate > 1 ? f->options.accumulate : 1);
 }
 
+static rn_status prepare(rn_ready_batch *ready, void *payload, const rn_batch *batch)
+{
+    rn_fit *const f = payload;
+
+    if (rn_fit_mixes(&f->options))
+        return rn_fit_mix(ready, f, batch);
+    ready->targets = ready->labels = rn_batch_labels(batch);
+    return rn_features_of_batch(&ready->input, f->trainer->train_features, batch);
+}
+
 /* The losses of all outputs that count, together; their gradients are of that share of them. */
-static rn_status compute_loss(double *loss, void *payload, const rn_tensor *labels, double share)
+static rn_status compute_loss(double *loss, void *payload, const rn_tensor *targets, double share)
 {
     const rn_fit *const f = payload;
     const rn_trainer *const trainer = f->trainer;
@@ -46,7 +56,7 @@ static rn_status compute_loss(double *loss, void *payload, const rn_tensor *labe
 
         if (weight == 0)
             continue;
-        status = rn_cross_entropy(&part, trainer->training, labels,
+        status = rn_cross_entropy(&part, trainer->training, targets,
                                   RN_OPTIONS(rn_loss, .output = (int32_t)i, .weight = weight * share,
                                              .label_smoothing = f->options.label_smoothing,
                                              .class_weights = f->class_weights));
@@ -54,6 +64,15 @@ static rn_status compute_loss(double *loss, void *payload, const rn_tensor *labe
     }
     *loss /= share;
     return status;
+}
+
+/* The optimizer has made a step. */
+static rn_status stepped(rn_fit *f)
+{
+    rn_trainer *const trainer = f->trainer;
+    const rn_status status = trainer->ema != NULL ? rn_ema_update(trainer->ema) : RN_OK;
+
+    return status == RN_OK ? rn_phase_stepped(trainer, f->phase, &f->options) : status;
 }
 
 rn_status rn_fit_step(rn_fit *f)
@@ -72,7 +91,7 @@ rn_status rn_fit_step(rn_fit *f)
         status = rn_clip_gradient_norm(NULL, rn_model_parameters(trainer->model), f->phase->clip_norm, NULL);
     if (status == RN_OK)
         status = rn_optimizer_step(trainer->optimizer);
-    return status == RN_OK ? rn_phase_stepped(trainer, f->phase, &f->options) : status;
+    return status == RN_OK ? stepped(f) : status;
 }
 
 /* A norm is of all gradients, and those of several batches are added up. */
@@ -85,22 +104,23 @@ rn_status rn_fit_batch(rn_fit *f, const rn_batch *batch)
 {
     rn_trainer *const trainer = f->trainer;
     const bool steps = steps_in_backward(f);
-    const rn_tensor *input, *logits, *const labels = rn_batch_labels(batch);
+    const rn_tensor *logits;
+    rn_ready_batch ready;
     const double share = f->options.accumulate > 1 ? (double)rn_batch_size(batch) / (double)photos_of_step(f) : 1;
     double loss;
-    rn_status status = rn_features_of_batch(&input, trainer->train_features, batch);
+    rn_status status = prepare(&ready, f, batch);
 
     if (status == RN_OK)
         status = rn_session_step_in_backward(trainer->training, steps ? trainer->optimizer : NULL);
     if (status == RN_OK)
-        status = rn_session_forward(trainer->training, input);
+        status = rn_session_forward(trainer->training, ready.input);
     if (status == RN_OK)
-        status = compute_loss(&loss, f, labels, share);
+        status = compute_loss(&loss, f, ready.targets, share);
     if (status == RN_OK)
         status = rn_session_output(&logits, trainer->training, 0);
     if (status == RN_OK) {
         f->loss = loss;
-        rn_metrics_add(&trainer->state.sums, loss, logits, labels);
+        rn_metrics_add(&trainer->state.sums, loss, logits, ready.labels);
         status = rn_watch_loss(f, loss);
     }
     if (status == RN_OK) {
@@ -112,7 +132,7 @@ rn_status rn_fit_batch(rn_fit *f, const rn_batch *batch)
         return status;
     rn_watch_step(f);
     if (steps)
-        return rn_phase_stepped(trainer, f->phase, &f->options);
+        return stepped(f);
     f->gathered++;
     f->gathered_photos += (int64_t)rn_batch_size(batch);
     return f->gathered >= f->options.accumulate ? rn_fit_step(f) : RN_OK;
@@ -126,7 +146,7 @@ rn_status rn_fit_slices(rn_slice_result *result, rn_fit *f, const rn_batch *batc
     rn_metrics *const sums = &trainer->state.sums;
     const rn_slice_job job = { .session = trainer->training,
                                .loader = trainer->train,
-                               .features = trainer->train_features,
+                               .prepare = prepare,
                                .loss = compute_loss,
                                .payload = f,
                                .step_photos = f->options.accumulate > 1 ? photos_of_step(f) : 0,

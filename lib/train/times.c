@@ -8,8 +8,12 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { LIMIT = 1 << 28 }; /* bytes; a million epochs are fewer */
 
 static char *line_text(const rn_train_state *state, const rn_history_row *row, const rn_times *times)
 {
@@ -17,7 +21,8 @@ static char *line_text(const rn_train_state *state, const rn_history_row *row, c
     char *text = NULL;
 
     if (object != NULL && rn_json_set_string(object, "phase", state->phase[row->phase].name) &&
-        rn_json_set_number(object, "epoch", row->epoch) && rn_json_set_number(object, "seconds", times->seconds) &&
+        rn_json_set_number(object, "epoch", row->epoch + 1.0) &&
+        rn_json_set_number(object, "seconds", times->seconds) &&
         rn_json_set_number(object, "images_per_second", times->images_per_second) &&
         (!times->exchanges || (rn_json_set_number(object, "exchange_seconds", times->exchange_seconds) &&
                                rn_json_set_number(object, "exchange_waited", times->exchange_waited))))
@@ -41,10 +46,55 @@ static rn_status write_file(const char *path, const void *before, size_t nbytes,
     return rn_file_replace_commit(file, message);
 }
 
+static const char epoch_key[] = "\"epoch\":";
+
+/* Copies the lines with every epoch raised by one. */
+static void write_raised(rn_replacement *file, const char *text)
+{
+    const char *at = text, *found;
+
+    /* A quote within a phase's name is escaped, so that the key stands nowhere else. */
+    while ((found = strstr(at, epoch_key)) != NULL) {
+        char number[32];
+        char *end;
+        const long long epoch = strtoll(found + strlen(epoch_key), &end, 10);
+
+        snprintf(number, sizeof number, "%lld", epoch < INT32_MAX ? epoch + 1 : epoch);
+        rn_file_replace_write(file, at, (size_t)(found - at) + strlen(epoch_key)); /* an error stays until commit */
+        rn_file_replace_write(file, number, strlen(number));
+        at = end;
+    }
+    rn_file_replace_write(file, at, strlen(at));
+}
+
+rn_status rn_times_modernise(const char *path, const rn_allocator *allocator, rn_message *message)
+{
+    void *text = NULL;
+    const char *first;
+    size_t nbytes;
+    rn_replacement *file;
+    rn_status status;
+
+    if (access(path, F_OK) != 0)
+        return RN_OK;
+    status = rn_file_read(&text, &nbytes, allocator, path, LIMIT, message);
+    if (status != RN_OK)
+        return status;
+    first = strstr(text, epoch_key);
+    if (first != NULL && strncmp(first, "\"epoch\":0,", 10) == 0) {
+        status = rn_file_replace_begin(&file, allocator, path, message);
+        if (status == RN_OK) {
+            write_raised(file, text);
+            status = rn_file_replace_commit(file, message);
+        }
+    }
+    rn_release(allocator, text);
+    return status;
+}
+
 rn_status rn_times_add(const rn_train_state *state, const rn_history_row *row, const rn_times *times, const char *path,
                        const rn_allocator *allocator, rn_message *message)
 {
-    enum { LIMIT = 1 << 28 }; /* bytes; a million epochs are fewer */
     char *const line = line_text(state, row, times);
     void *before = NULL;
     size_t nbytes = 0;

@@ -144,6 +144,9 @@ typedef struct rn_times {
 rn_status rn_times_add(const rn_train_state *state, const rn_history_row *row, const rn_times *times, const char *path,
                        const rn_allocator *allocator, rn_message *message);
 
+/* Counts epochs from 1 in a file in which an older version counted them from 0: its first line has epoch 0. */
+rn_status rn_times_modernise(const char *path, const rn_allocator *allocator, rn_message *message);
+
 /* ---- evaluate.c ------------------------------------------------------------------------------------------------ */
 
 /* Called after each batch; anything but RN_OK stops and is given back. */
@@ -166,9 +169,12 @@ struct rn_trainer {
     rn_features *train_features, *valid_features; /* NULL: that session is given images */
     size_t feature_budget;
     uint64_t freezing;       /* the model's freeze_version for which all these were made */
+    bool mixes;              /* training photos are mixed, so that nothing of them can be kept */
     rn_optimizer *optimizer; /* of the open phase; NULL: none, or still in last.safetensors */
     rn_scheduler *scheduler;
-    rn_trainer_options options;                                          /* strings in it are not to be used */
+    rn_ema *ema;                /* of the open phase, likewise; NULL: it has none */
+    rn_trainer_options options; /* strings in it are not to be used */
+    char *feature_path;         /* or NULL */
     char *directory, *best_path, *last_path, *history_path, *times_path; /* NULL without a directory */
     int lock;
     bool locked;
@@ -192,6 +198,8 @@ void rn_values_release(rn_tensor **values, const rn_model *model); /* NULL is fi
 /* Makes the sessions, anew if what is frozen has changed; steps go on being counted. Errors as rn_session_create. */
 rn_status rn_trainer_settle_sessions(rn_trainer *trainer);
 void rn_trainer_drop_sessions(rn_trainer *trainer);
+/* Writes what is kept to the file of features, if there is one. */
+void rn_trainer_file_features(rn_trainer *trainer);
 /* A session with the trainer's options; `input` and `output` NULL: from the images, to the network's outputs. */
 rn_status rn_trainer_make_session(rn_session **session, const rn_trainer *trainer, rn_mode mode, const char *input,
                                   const char *output);
@@ -209,8 +217,10 @@ rn_status rn_trainer_take_directory(rn_trainer *trainer);
 
 /* ---- keep.c: best and last ------------------------------------------------------------------------------------- */
 
-/* Keeps the weights of now as the best; state.best has been set except for its id, which is set here. */
+/* Keeps the weights that are validated as the best; state.best has been set except for its id, which is set here. */
 rn_status rn_trainer_keep_best(rn_trainer *trainer);
+/* Puts the average of the weights, if there is one, into the model, and at the second call the weights again. */
+rn_status rn_trainer_swap_average(rn_trainer *trainer);
 /* Makes the best weights those of the model. RN_FORMAT: best.safetensors is not the one that this run wrote. */
 rn_status rn_trainer_load_best(rn_trainer *trainer);
 /* The same from the file, in this process alone. */

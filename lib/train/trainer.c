@@ -11,7 +11,7 @@
 #include <math.h>
 
 RN_NO_TAIL_PADDING(rn_progress, exchange_waited);
-RN_NO_TAIL_PADDING(rn_trainer_options, reserved);
+RN_NO_TAIL_PADDING(rn_trainer_options, feature_file);
 
 static rn_status check_options(const rn_trainer_options *options, const rn_model *model, rn_message *message)
 {
@@ -24,6 +24,8 @@ static rn_status check_options(const rn_trainer_options *options, const rn_model
         return rn_fail(message, RN_INVALID_ARGUMENT, "a batch of %d photos makes no sense", options->batch_size);
     if (options->resume != 0 && options->directory == NULL)
         return rn_fail(message, RN_INVALID_ARGUMENT, "there is no directory to resume from");
+    if (options->feature_file != NULL && options->collective != NULL)
+        return rn_fail(message, RN_UNSUPPORTED, "a file of features of several processes");
     if (options->directory != NULL && options->directory[0] == '\0')
         return rn_fail(message, RN_INVALID_ARGUMENT, "the directory's name is empty");
     if (rn_check_precision(options->precision, message) != RN_OK)
@@ -103,7 +105,10 @@ static rn_status identify_run(rn_trainer *trainer, const rn_dataset *train, cons
     state->network = rn_copy_string(allocator, rn_model_name(trainer->model));
     state->pipeline = rn_copy_string(allocator, rn_pipeline_text(rn_model_pipeline(trainer->model)));
     state->training_pipeline = rn_copy_string(allocator, rn_pipeline_text(rn_model_training_pipeline(trainer->model)));
-    if (state->network == NULL || state->pipeline == NULL || state->training_pipeline == NULL)
+    if (trainer->options.feature_file != NULL)
+        trainer->feature_path = rn_copy_string(allocator, trainer->options.feature_file);
+    if ((trainer->options.feature_file != NULL && trainer->feature_path == NULL) || state->network == NULL ||
+        state->pipeline == NULL || state->training_pipeline == NULL)
         return rn_fail(&trainer->context->message, RN_NO_MEMORY, "no memory for the state of the training");
     return RN_OK;
 }
@@ -136,6 +141,7 @@ static rn_status set_up(rn_trainer *trainer, rn_dataset *train, rn_dataset *vali
         status = rn_trainer_take_directory(trainer);
     trainer->options.directory = NULL; /* the caller's */
     trainer->options.collective = NULL;
+    trainer->options.feature_file = NULL;
     if (status == RN_OK && rn_team_leads(team))
         status = rn_trainer_say_doubts(trainer, train, valid);
     return rn_team_agree(team, status);
@@ -185,6 +191,7 @@ void rn_trainer_destroy(rn_trainer *trainer)
     if (trainer == NULL)
         return;
     context = trainer->context;
+    rn_ema_destroy(trainer->ema);
     rn_scheduler_destroy(trainer->scheduler);
     rn_optimizer_destroy(trainer->optimizer);
     rn_trainer_drop_sessions(trainer);
@@ -200,6 +207,7 @@ void rn_trainer_destroy(rn_trainer *trainer)
     rn_release(&context->allocator, trainer->last_path);
     rn_release(&context->allocator, trainer->history_path);
     rn_release(&context->allocator, trainer->times_path);
+    rn_release(&context->allocator, trainer->feature_path);
     rn_model_destroy(trainer->model);
     rn_release(&context->allocator, trainer);
     rn_context_release(context);

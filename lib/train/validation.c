@@ -4,6 +4,7 @@
  * are the same to the bit if batches stay whole and their sums are added in their order.
  */
 #include "train/shared.h"
+#include "train/slices.h"
 
 bool rn_validation_share(size_t batch, size_t position, size_t positions, const void *payload)
 {
@@ -50,7 +51,7 @@ static rn_status add_up(rn_metrics *metrics, rn_trainer *trainer, rn_metrics *al
                               : rn_fail(&trainer->context->message, RN_FORMAT, "no photo of the whole folder decodes");
 }
 
-rn_status rn_evaluate_shared(rn_metrics *metrics, rn_trainer *trainer, rn_batch_function after, void *payload)
+static rn_status evaluate_shared(rn_metrics *metrics, rn_trainer *trainer, rn_batch_function after, void *payload)
 {
     rn_team *const team = &trainer->team;
     const rn_allocator *const allocator = &trainer->context->allocator;
@@ -73,4 +74,29 @@ rn_status rn_evaluate_shared(rn_metrics *metrics, rn_trainer *trainer, rn_batch_
         status = add_up(metrics, trainer, all, rounds);
     rn_release(allocator, all);
     return status;
+}
+
+/* All processes have the statistics and the average of process 0. */
+static rn_status agree_on_values(rn_trainer *trainer)
+{
+    const rn_status status = rn_slices_share_statistics(trainer->slices);
+
+    return status == RN_OK ? rn_share_average(trainer) : status;
+}
+
+rn_status rn_trainer_validate(rn_metrics *metrics, rn_trainer *trainer, rn_batch_function after, void *payload)
+{
+    rn_status status = trainer->slices != NULL ? agree_on_values(trainer) : RN_OK, back;
+
+    if (status == RN_OK)
+        status = rn_trainer_swap_average(trainer);
+    if (status != RN_OK)
+        return status;
+    if (trainer->slices != NULL)
+        status = evaluate_shared(metrics, trainer, after, payload);
+    else
+        status = rn_evaluate_session(metrics, trainer->inference, trainer->valid, trainer->valid_features, after,
+                                     payload, &trainer->context->message);
+    back = rn_trainer_swap_average(trainer);
+    return back == RN_OK ? status : back;
 }

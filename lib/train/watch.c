@@ -45,7 +45,7 @@ static rn_status explain(const rn_fit *f, double loss)
         &trainer->context->message, RN_INVALID_ARGUMENT,
         "the loss is %g in phase \"%s\", epoch %d, batch %lld, at the learning rate %g: %s. Try a rate below "
         "%g, a warm-up or clip_norm",
-        loss, f->phase->name, state->epoch, (long long)state->batch, lr, cause, lr);
+        loss, f->phase->name, state->epoch + 1, (long long)state->batch + 1, lr, cause, lr);
 }
 
 static double cost_of_guessing(const rn_fit *f)
@@ -70,7 +70,7 @@ rn_status rn_watch_loss(rn_fit *f, double loss)
     rn_context_log(f->trainer->context, RN_LOG_WARNING,
                    "phase \"%s\", epoch %d, batch %lld: the loss is %g, after %.3g at first: at the learning rate %g "
                    "training diverges. Try a tenth of it, or clip_norm",
-                   f->phase->name, state->epoch, (long long)state->batch, loss, f->watch.first, lr);
+                   f->phase->name, state->epoch + 1, (long long)state->batch + 1, loss, f->watch.first, lr);
     return RN_OK;
 }
 
@@ -139,7 +139,7 @@ void rn_watch_end_epoch(rn_fit *f, const rn_history_row *row, int64_t valid_coun
             "phase \"%s\", epoch %d: the loss stays at %.4g, what guessing costs, and every gradient is 0: "
             "nothing is learned any more. A ReLU behind the head, as squeezenet has, lets nothing through once "
             "its outputs are all negative. Begin again with a lower rate than %g or another seed",
-            f->phase->name, row->epoch, cost_of_guessing(f), row->lr);
+            f->phase->name, row->epoch + 1, cost_of_guessing(f), row->lr);
     }
     if (f->watch.predicted >= 0 && row->valid_accuracy < 1 && valid_count >= FEW_PHOTOS && !f->watch.said_one_class) {
         f->watch.said_one_class = true;
@@ -147,7 +147,7 @@ void rn_watch_end_epoch(rn_fit *f, const rn_history_row *row, int64_t valid_coun
             context, RN_LOG_WARNING,
             "phase \"%s\", epoch %d: all %lld validation photos are taken for one class (%s): an accuracy of "
             "%.3g is its share of them",
-            f->phase->name, row->epoch, (long long)valid_count,
+            f->phase->name, row->epoch + 1, (long long)valid_count,
             classes != NULL ? rn_classes_name(classes, (size_t)f->watch.predicted) : "?", row->valid_accuracy);
     }
 }

@@ -134,6 +134,29 @@ static void one_line_moves_and_fits(void **state)
     }
 }
 
+/* So does that of an evaluation, and nothing of it stays. */
+static void an_evaluation_shows_how_far_it_is(void **state)
+{
+    static const int columns[] = { 12, 80 };
+    const char *const out = rn_test_new_directory();
+    int status;
+
+    (void)state;
+    free(train(&status, out, 80, "dumb", "", 0));
+    assert_int_equal(status, 0);
+    for (int i = 0; i < 3; i++) {
+        char *const text = rn_test_program_on_terminal(
+            &status, work,
+            ARGUMENTS("evaluate", rn_test_path(out, "best.safetensors"), "valid", "--batch", "4", "--threads", "1"),
+            columns[i % 2], i < 2 ? "xterm" : "dumb", "", 0);
+
+        assert_int_equal(status, 0);
+        assert_int_equal(check_moving_lines(text, columns[i % 2]), i < 2 ? 5 : 0); /* 18 photos */
+        assert_int_equal(strstr(text, "16 of 18 photos") != NULL, i == 1);
+        free(text);
+    }
+}
+
 static void a_dumb_terminal_gets_plain_lines(void **state)
 {
     int status;
@@ -210,10 +233,15 @@ static void a_command_is_quoted_for_a_shell(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_line_fits_every_width),          cmocka_unit_test(a_line_gives_up_the_lowest_rank_first),
-        cmocka_unit_test(times_are_read_at_a_glance),       cmocka_unit_test(one_line_moves_and_fits),
-        cmocka_unit_test(a_dumb_terminal_gets_plain_lines), cmocka_unit_test(ctrl_c_saves_and_says_how_to_go_on),
-        cmocka_unit_test(the_second_ctrl_c_ends_at_once),   cmocka_unit_test(a_command_is_quoted_for_a_shell),
+        cmocka_unit_test(a_line_fits_every_width),
+        cmocka_unit_test(a_line_gives_up_the_lowest_rank_first),
+        cmocka_unit_test(times_are_read_at_a_glance),
+        cmocka_unit_test(one_line_moves_and_fits),
+        cmocka_unit_test(an_evaluation_shows_how_far_it_is),
+        cmocka_unit_test(a_dumb_terminal_gets_plain_lines),
+        cmocka_unit_test(ctrl_c_saves_and_says_how_to_go_on),
+        cmocka_unit_test(the_second_ctrl_c_ends_at_once),
+        cmocka_unit_test(a_command_is_quoted_for_a_shell),
     };
 
     rn_test_programs(argc, argv);

@@ -176,6 +176,10 @@ static void every_optimizer_and_schedule_trains(void **state)
         { "--schedule", "constant", "constant after 1 epoch of warm-up", "--warmup=1" },
         { "--preset", "cifar", "training: ", "--slices=2" },
         { "--preset", "mirrored", "every 3 epochs", "--lr-step=3" },
+        { "--ema", "0.9", "MixUp 0.2, weights averaged with 0.9", "--mixup=0.2" },
+        { "--cutmix", "1", "batches of 8, CutMix 1", "--features=f.safetensors" },
+        { "--lr-group", "linear=0.01", "Adam", "--batch=4" },
+        { "--folds", "2", "mean and standard deviation of 2 folds", "--batch=4" },
     };
 
     (void)state;
@@ -198,6 +202,15 @@ static void every_optimizer_and_schedule_trains(void **state)
     rn_test_refusal(
         work, ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--from-scratch", "--optimizer", "lion"), 2,
         "--optimizer is adam");
+    for (int i = 0; i < 5; i++) {
+        static const char *const lists[] = { "fc", "=1", "fc=", "fc=-1", "fc=1,,x=1" };
+
+        rn_test_refusal(
+            work, ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--from-scratch", "--lr-group", lists[i]),
+            2, "--lr-group is PATTERN=X");
+    }
+    rn_test_refusal(work, ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--from-scratch", "--folds", "1"),
+                    2, "--folds begins at 2");
 }
 
 static void val_is_as_good_as_valid_and_both_are_refused(void **state)

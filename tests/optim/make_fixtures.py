@@ -26,6 +26,8 @@ CASES = (
     ("sgd_momentum", "SGD", dict(lr=1e-2, momentum=0.9), (10, 0.1)),
     ("sgd_dampening", "SGD", dict(lr=1e-2, momentum=0.9, dampening=0.4, weight_decay=0.05), None),
     ("sgd_nesterov", "SGD", dict(lr=1e-2, momentum=0.7, nesterov=True, weight_decay=0.01), (1, 0.9)),
+    ("adamw_groups", "AdamW", dict(lr=1e-2, groups=(dict(lr=1e-3, weight_decay=0.0), dict(), dict(lr=0.1))), (7, 0.3)),
+    ("sgd_groups", "SGD", dict(lr=1e-2, momentum=0.9, groups=(dict(lr=1e-3), dict(weight_decay=0.1), dict())), (10, 0.1)),
 )
 
 
@@ -48,7 +50,11 @@ def run(rule, options, schedule):
         parameters.append(torch.nn.Parameter(initial(first, shape)))
         firsts.append(first)
         first += torch.Size(shape).numel()
-    optimizer = getattr(torch.optim, rule)(parameters, **options)
+    options = dict(options)
+    groups = options.pop("groups", None)  # one for each parameter
+    if groups:
+        trained = [dict(group, params=[p]) for group, p in zip(groups, parameters)]
+    optimizer = getattr(torch.optim, rule)(trained if groups else parameters, **options)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, *schedule) if schedule else None
     early = None
     for step in range(STEPS):

@@ -2,6 +2,7 @@
 /* Parameter groups: who is in which, at what rate; and clipping, which sees all of them. */
 #include "optim/rule.h"
 
+#include "optim/fixtures.h"
 #include "optim/one_trained.h"
 
 #define GROUP(...) ((rn_parameter_group){ .struct_size = sizeof(rn_parameter_group), __VA_ARGS__ })
@@ -46,6 +47,36 @@ static void each_group_has_its_rate(void **state)
     require_status(context, rn_optimizer_set_lr(sgd, 3, 1), RN_INVALID_ARGUMENT);
     rn_scheduler_destroy(scheduler);
     rn_optimizer_destroy(sgd);
+}
+
+/* Each parameter in a group of its own. */
+static void steps_are_those_of_pytorch(void **state)
+{
+    const rn_parameter_group of_adamw[] = { GROUP(.pattern = "conv1", .lr = 1e-3, .weight_decay = RN_ZERO),
+                                            GROUP(.pattern = "fc.weight"), GROUP(.pattern = "fc.bias", .lr = 0.1) };
+    const rn_parameter_group of_sgd[] = { GROUP(.except = "fc", .lr = 1e-3),
+                                          GROUP(.pattern = "fc.weight", .weight_decay = 0.1),
+                                          GROUP(.pattern = "fc.bias") };
+    const rn_test_trajectory adamw = {
+        "adamw, groups", 7, 0.3, adamw_groups_first, adamw_groups_last, { adamw_groups_slot0, adamw_groups_slot1 },
+        adamw_groups_lr
+    };
+    const rn_test_trajectory sgd = { "sgd, groups",        10,           0.1, sgd_groups_first, sgd_groups_last,
+                                     { sgd_groups_slot0 }, sgd_groups_lr };
+    rn_optimizer *optimizer;
+
+    (void)state;
+    require_ok(context, rn_adamw_create(&optimizer, parameters,
+                                        RN_OPTIONS(rn_adamw, .lr = 1e-2, .groups = of_adamw, .group_count = 3)));
+    rn_test_trained_follow(optimizer, &adamw);
+    rn_optimizer_destroy(optimizer);
+    rn_parameters_release(parameters);
+    parameters = rn_test_trained(context);
+    require_ok(context,
+               rn_sgd_create(&optimizer, parameters,
+                             RN_OPTIONS(rn_sgd, .lr = 1e-2, .momentum = 0.9, .groups = of_sgd, .group_count = 3)));
+    rn_test_trained_follow(optimizer, &sgd);
+    rn_optimizer_destroy(optimizer);
 }
 
 static void everything_but_the_head(void **state)
@@ -133,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_group_has_its_rate, make_parameters, drop_parameters),
+        cmocka_unit_test_setup_teardown(steps_are_those_of_pytorch, make_parameters, drop_parameters),
         cmocka_unit_test_setup_teardown(everything_but_the_head, make_parameters, drop_parameters),
         cmocka_unit_test_setup_teardown(senseless_groups_are_refused, make_parameters, drop_parameters),
         cmocka_unit_test_setup_teardown(gradients_are_clipped_together, make_parameters, drop_parameters),

@@ -144,12 +144,12 @@ static void write_history(const char *directory, int frozen, int all, const char
         h += (size_t)snprintf(history + h, room - h,
                               "{\"phase\":\"%s\",\"epoch\":%d,\"train_loss\":%.9g,\"train_accuracy\":%.9g,"
                               "\"valid_loss\":%.9g,\"valid_accuracy\":%.9g,\"lr\":%.9g,\"best\":%d}\n",
-                              name, epoch, 3.2 * exp(-4 * x) + 0.2, 0.97 - 0.8 * exp(-4 * x),
+                              name, epoch + 1, 3.2 * exp(-4 * x) + 0.2, 0.97 - 0.8 * exp(-4 * x),
                               2.8 * exp(-5 * x) + 0.3 - wave, accuracy, i < frozen ? 1e-3 : 1e-4 * pow(0.1, epoch / 7),
                               accuracy > best);
         t += (size_t)snprintf(times + t, room - t,
                               "{\"phase\":\"%s\",\"epoch\":%d,\"seconds\":%.9g,\"images_per_second\":%.9g}\n", name,
-                              epoch, i < frozen ? 20.5 : 61.25, (i < frozen ? 210.0 : 74.0) + 5 * wave);
+                              epoch + 1, i < frozen ? 20.5 : 61.25, (i < frozen ? 210.0 : 74.0) + 5 * wave);
         best = fmax(best, accuracy);
     }
     rn_test_text(directory, "history.jsonl", history);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/networks.h"
+#include "run/soft_loss.h"
 
 enum { N = 3, CLASSES = 4 };
 
@@ -143,10 +144,62 @@ static void labels_out_of_range_or_of_another_type_are_refused(void **state)
     end(&f);
 }
 
+static void targets_are_those_of_pytorch(void **state)
+{
+    static const struct {
+        int weighted;
+        double smoothing, loss;
+        const double (*gradient)[CLASSES];
+    } cases[] = { { 0, 0, soft_plain, soft_plain_gradient },
+                  { 1, 0, soft_weighted, soft_weighted_gradient },
+                  { 1, 0.1, soft_smoothed, soft_smoothed_gradient } };
+    const int64_t shape[2] = { N, CLASSES }, count = CLASSES;
+    rn_tensor *targets, *weights, *gradient;
+    fixture f;
+
+    (void)state;
+    begin(&f, 0);
+    require_ok(f.context, rn_tensor_create(&targets, f.context, RN_FLOAT32, 2, shape, RN_ROW_MAJOR));
+    memcpy(rn_tensor_data(targets), soft_targets, sizeof soft_targets);
+    require_ok(f.context, rn_tensor_create(&weights, f.context, RN_FLOAT32, 1, &count, RN_ROW_MAJOR));
+    memcpy(rn_tensor_data(weights), soft_weights, sizeof soft_weights);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        double loss;
+
+        require_ok(f.context, rn_cross_entropy(&loss, f.session, targets,
+                                               RN_OPTIONS(rn_loss, .label_smoothing = cases[i].smoothing,
+                                                          .class_weights = cases[i].weighted ? weights : NULL)));
+        assert_true(fabs(loss - cases[i].loss) <= 1e-12 * cases[i].loss);
+        require_ok(f.context, rn_session_gradient(&gradient, f.session, 0));
+        for (int n = 0; n < N; n++)
+            for (int j = 0; j < CLASSES; j++) {
+                const float ours = ((const float *)rn_tensor_const_data(
+                    gradient))[n * rn_tensor_strides(gradient)[0] + j * rn_tensor_strides(gradient)[1]];
+
+                assert_true(fabs(ours - cases[i].gradient[n][j]) <= 1e-7);
+            }
+    }
+    ((float *)rn_tensor_data(targets))[5] = NAN;
+    require_status(f.context, rn_cross_entropy(&(double){ 0 }, f.session, targets, NULL), RN_INVALID_ARGUMENT);
+    ((float *)rn_tensor_data(targets))[5] = -0.5F;
+    require_status(f.context, rn_cross_entropy(&(double){ 0 }, f.session, targets, NULL), RN_INVALID_ARGUMENT);
+    ((float *)rn_tensor_data(targets))[5] = 0.5F;
+    require_status(f.context, rn_cross_entropy(&(double){ 0 }, f.session, targets, RN_OPTIONS(rn_loss, .ignores = 1)),
+                   RN_INVALID_ARGUMENT);
+    require_status(f.context, rn_nll_loss(&(double){ 0 }, f.session, targets, NULL), RN_SHAPE);
+    rn_tensor_destroy(targets);
+    require_ok(f.context, rn_tensor_create(&targets, f.context, RN_FLOAT32, 2, (int64_t[2]){ N, 3 }, RN_ROW_MAJOR));
+    require_status(f.context, rn_cross_entropy(&(double){ 0 }, f.session, targets, NULL), RN_SHAPE);
+    rn_tensor_destroy(targets);
+    rn_tensor_destroy(weights);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cross_entropy_is_the_mean_of_minus_log_softmax),
+        cmocka_unit_test(targets_are_those_of_pytorch),
         cmocka_unit_test(nll_takes_log_probabilities_and_refuses_logits),
         cmocka_unit_test(labels_out_of_range_or_of_another_type_are_refused),
     };

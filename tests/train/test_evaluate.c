@@ -121,6 +121,53 @@ static void an_older_struct_gets_what_it_has_room_for(void **state)
     rn_test_run_close(&run);
 }
 
+typedef struct looks {
+    size_t done[8], count;
+    int calls, cancel_at;
+} looks;
+
+static int32_t look(size_t done, size_t count, void *payload)
+{
+    looks *const l = payload;
+
+    assert_true(l->calls < 8);
+    l->done[l->calls] = done;
+    l->count = count;
+    return l->calls++ == l->cancel_at;
+}
+
+/* After every batch; photos that are skipped count as looked at. */
+static void the_caller_sees_how_far_it_is_and_may_cancel(void **state)
+{
+    const char *const mine = rn_test_photo_directory();
+    rn_evaluation answer = { .struct_size = sizeof answer };
+    rn_evaluation_result *result;
+    looks l = { .cancel_at = -1 };
+    rn_test_run run;
+
+    (void)state;
+    rn_test_write_file(rn_test_path(mine, "valid/class2/zz.bmp"), "BM", 2);
+    run = rn_test_run_open(mine, 1);
+    require_ok(run.context, rn_evaluate(&answer, run.model, run.valid,
+                                        RN_OPTIONS(rn_evaluate, .batch_size = 5, .progress = look, .payload = &l,
+                                                   .bad_photos = RN_BAD_PHOTO_IS_SKIPPED)));
+    assert_int_equal(l.calls, 3);
+    assert_int_equal(l.count, COUNT + 1);
+    assert_int_equal(l.done[0], 5);
+    assert_int_equal(l.done[1], 10);
+    assert_int_equal(l.done[2], COUNT + 1);
+    l = (looks){ .cancel_at = 1 };
+    require_status(
+        run.context,
+        rn_evaluate(&answer, run.model, run.valid,
+                    RN_OPTIONS(rn_evaluate, .batch_size = 5, .progress = look, .payload = &l, .result = &result)),
+        RN_CANCELLED);
+    assert_int_equal(l.calls, 2);
+    assert_null(result);
+    assert_non_null(strstr(rn_context_message(run.context), "after 10 of 13 photos"));
+    rn_test_run_close(&run);
+}
+
 static void every_allocation_may_fail(void **state)
 {
     rn_test_allocator allocator = { .fail_at = -1 };
@@ -158,6 +205,7 @@ int main(void)
         cmocka_unit_test(a_photo_that_does_not_decode_fails_or_is_skipped),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(an_older_struct_gets_what_it_has_room_for),
+        cmocka_unit_test(the_caller_sees_how_far_it_is_and_may_cancel),
         cmocka_unit_test(every_allocation_may_fail),
     };
 

@@ -28,9 +28,9 @@ static void each_epoch_is_a_line(void **unused)
     assert_int_equal(rn_train_state_add_row(&state, &second, &allocator, NULL), RN_OK);
     assert_int_equal(rn_history_write(&state, path, &allocator, &message), RN_OK);
     text = rn_test_file(path, &size);
-    assert_string_equal(text, "{\"phase\":\"all\",\"epoch\":0,\"train_loss\":2,\"train_accuracy\":0.25,\"valid_loss\":"
+    assert_string_equal(text, "{\"phase\":\"all\",\"epoch\":1,\"train_loss\":2,\"train_accuracy\":0.25,\"valid_loss\":"
                               "1.5,\"valid_accuracy\":0.5,\"lr\":0.01,\"best\":1}\n"
-                              "{\"phase\":\"all\",\"epoch\":1,\"train_loss\":1,\"train_accuracy\":0.5,\"valid_loss\":1."
+                              "{\"phase\":\"all\",\"epoch\":2,\"train_loss\":1,\"train_accuracy\":0.5,\"valid_loss\":1."
                               "75,\"valid_accuracy\":0.5,\"lr\":0.001,\"best\":0}\n");
     free(text);
     rn_train_state_release(&state, &allocator);

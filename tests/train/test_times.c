@@ -23,8 +23,8 @@ static void each_epoch_adds_a_line_and_the_first_begins_anew(void **unused)
     assert_int_equal(
         rn_times_add(&state, &second, &(rn_times){ 0.5, NAN, true, 0.25, 0.125 }, path, &allocator, &message), RN_OK);
     text = rn_test_file(path, &size);
-    assert_string_equal(text, "{\"phase\":\"a\\\"ll\",\"epoch\":0,\"seconds\":2.5,\"images_per_second\":40}\n"
-                              "{\"phase\":\"a\\\"ll\",\"epoch\":1,\"seconds\":0.5,\"images_per_second\":null,"
+    assert_string_equal(text, "{\"phase\":\"a\\\"ll\",\"epoch\":1,\"seconds\":2.5,\"images_per_second\":40}\n"
+                              "{\"phase\":\"a\\\"ll\",\"epoch\":2,\"seconds\":0.5,\"images_per_second\":null,"
                               "\"exchange_seconds\":0.25,\"exchange_waited\":0.125}\n");
     free(text);
     assert_int_equal(rn_times_add(&state, &second, &(rn_times){ 1, 1, false, 0, 0 },
@@ -59,7 +59,7 @@ static void a_run_has_a_line_for_each_epoch(void **unused)
 
         snprintf(expected, sizeof expected,
                  "{\"phase\":\"%s\",\"epoch\":%zu,\"seconds\":", lines < 2 ? "frozen" : "all",
-                 lines < 2 ? lines : lines - 2);
+                 lines < 2 ? lines + 1 : lines - 1);
         assert_memory_equal(line, expected, strlen(expected));
         assert_int_equal(sscanf(line + strlen(expected), "%lf,\"images_per_second\":%lf}", &seconds, &rate), 2);
         assert_true(seconds > 0 && rate > 0);
@@ -68,11 +68,40 @@ static void a_run_has_a_line_for_each_epoch(void **unused)
     free(text);
 }
 
+/* An older version counted from 0. */
+static void old_lines_are_counted_from_one(void **unused)
+{
+    static const char old[] = "{\"phase\":\"\\\"epoch\\\":0\",\"epoch\":0,\"seconds\":2}\n"
+                              "{\"phase\":\"b\",\"epoch\":9,\"seconds\":2}\n{\"phase\":\"b\",\"epoch\":99999999999999}";
+    static const char new[] =
+        "{\"phase\":\"\\\"epoch\\\":0\",\"epoch\":1,\"seconds\":2}\n"
+        "{\"phase\":\"b\",\"epoch\":10,\"seconds\":2}\n{\"phase\":\"b\",\"epoch\":99999999999999}";
+    const rn_allocator allocator = rn_default_allocator();
+    const char *path = rn_test_path(rn_test_directory(), "times.jsonl");
+    rn_message message;
+    size_t size;
+
+    (void)unused;
+    rn_test_write_file(path, old, sizeof old - 1);
+    for (int i = 0; i < 2; i++) { /* once more changes nothing */
+        char *text;
+
+        assert_int_equal(rn_times_modernise(path, &allocator, &message), RN_OK);
+        text = rn_test_file(path, &size);
+        assert_string_equal(text, new);
+        free(text);
+    }
+    rn_test_write_file(path, "", 0);
+    assert_int_equal(rn_times_modernise(path, &allocator, &message), RN_OK);
+    assert_int_equal(rn_times_modernise(rn_test_path(rn_test_directory(), "none"), &allocator, &message), RN_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_epoch_adds_a_line_and_the_first_begins_anew),
         cmocka_unit_test(a_run_has_a_line_for_each_epoch),
+        cmocka_unit_test(old_lines_are_counted_from_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
