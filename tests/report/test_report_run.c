@@ -74,6 +74,15 @@ static void what_is_damaged_is_named(void **state)
     require_ok(context, rn_run_read(&run, context, directory));
     assert_int_equal(run.count, 0);
     rn_run_release(&run, &context->allocator);
+    rn_test_text(directory, "config.json", "{\"recipe\": \"tuned\", ");
+    require_status(context, rn_run_read(&run, context, directory), RN_FORMAT);
+    assert_non_null(strstr(rn_context_message(context), "config.json: "));
+    rn_test_text(directory, "config.json", "{\"recipe\": \"tuned\", \"from-scratch\": true}");
+    require_ok(context, rn_run_read(&run, context, directory));
+    assert_string_equal(rn_json_string(rn_json_member(run.config, "recipe")), "tuned");
+    assert_true(rn_json_is_true(rn_json_member(run.config, "from-scratch")));
+    assert_false(rn_json_is_true(rn_json_member(run.config, "recipe")));
+    rn_run_release(&run, &context->allocator);
     rn_test_text(directory, "last.safetensors", "no");
     require_status(context, rn_run_read(&run, context, directory), RN_FORMAT);
     assert_non_null(strstr(rn_context_message(context), "last.safetensors"));
