@@ -12,7 +12,7 @@ typedef struct setting {
     const char *option, *value;
 } setting;
 
-enum { SETTINGS = 10 };
+enum { SETTINGS = 12 };
 
 static const struct recipe {
     const char *name;
@@ -21,11 +21,13 @@ static const struct recipe {
     { "tutorial", { { NULL, NULL } } }, /* as the options begin */
     { "tuned",
       { { "preset", "light" },
-        { "views", "3" },
+        { "views", "4" },
         { "feature-memory", "2G" },
         { "frozen-epochs", "40" },
         { "frozen-lr", "1e-3" },
         { "epochs", "0" },
+        { "optimizer", "adamw" },
+        { "weight-decay", "0.5" },
         { "schedule", "cosine" },
         { "label-smoothing", "0.1" } } },
 };
