@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What was measured of them is in docs/configuration.md. The tuned one spends its time where it costs little: with a fixed
- * number of views the frozen part sees each photo that often and no more, and epochs of the head take seconds. Epochs of
- * everything behind them cost more than all of that, and made nothing better. The head has ten photos a class to go by,
- * hence the weight decay.
+ * What was measured of them is in docs/configuration.md. The tuned one spends its time where it costs little: with a
+ * fixed number of views the frozen part sees each photo that often and no more, and epochs of the head take seconds.
+ * Epochs of everything behind them cost more than all of that, and made nothing better. The head has ten photos a class
+ * to go by, hence the weight decay.
  */
 #include "finetune/recipe.h"
 
