@@ -16,6 +16,11 @@ install(FILES resnet.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT progra
 install(FILES completion/resnet.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME resnet COMPONENT programs)
 install(FILES completion/_resnet DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT programs)
 install(FILES completion/resnet.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT programs)
+foreach(translation ${translations})
+    get_filename_component(place ${translation} DIRECTORY)
+    file(RELATIVE_PATH place ${PROJECT_BINARY_DIR}/share ${place})
+    install(FILES ${translation} DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/${place} COMPONENT programs)
+endforeach()
 
 # The directories of ld.so itself. Others, /usr/local/lib among them, are searched only where and once ldconfig has been told.
 set(trusted /lib /usr/lib)

@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE
 #include "common/args.h"
+#include "common/language.h"
 #include "common/programs.h"
 
 #include <stdlib.h>
@@ -155,9 +156,9 @@ static void print_answer(const settings *s, const bench *b, const rn_context *co
     getrusage(RUSAGE_SELF, &usage);
     peak_mib = usage.ru_maxrss / 1024;
     if (!s->json) {
-        printf("%s %s: %.2f images/s (batch %d, %d threads, %s, %s), plan %zu MiB, peak %ld MiB\n", s->arch, s->mode,
-               rate, s->batch, rn_context_threads(context), rn_isa_name(rn_context_isa(context)), precision,
-               b->plan_bytes >> 20, peak_mib);
+        text_line(stdout, "%s %s: %.2f images/s (batch %d, %d threads, %s, %s), plan %zu MiB, peak %ld MiB", s->arch,
+                  s->mode, rate, s->batch, rn_context_threads(context), rn_isa_name(rn_context_isa(context)), precision,
+                  b->plan_bytes >> 20, peak_mib);
         return;
     }
     printf("{\"library\": \"resnet %s\", \"arch\": ", rn_version());
@@ -233,7 +234,7 @@ int bench_main(const char *name, int argc, char **argv)
     const args_program program = {
         .name = name,
         .usage = "--arch A --mode M [options]",
-        .about = "Measures images a second and peak memory, with random weights and images.",
+        .about = N_("Measures images a second and peak memory, with random weights and images."),
         .options = options,
         .option_count = sizeof options / sizeof options[0],
     };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* checkpoint: what is in files of weights, the same in another container, and what differs between two of them. */
 #include "checkpoint/commands.h"
+#include "common/language.h"
 #include "common/programs.h"
 
 #include <string.h>
@@ -48,10 +49,10 @@ static const char *misplaced(const settings *s, const char *verb)
               diff = strcmp(verb, "diff") == 0;
 
     if ((s->format != NULL || s->dtype != NULL) && !convert)
-        return "--format and --dtype belong to convert";
+        return N_("--format and --dtype belong to convert");
     if ((s->command.tolerance >= 0 || s->command.no_metadata) && !diff)
-        return "--tolerance and --no-metadata belong to diff";
-    return s->command.full && !list && !diff ? "--full belongs to list and diff" : NULL;
+        return N_("--tolerance and --no-metadata belong to diff");
+    return s->command.full && !list && !diff ? N_("--full belongs to list and diff") : NULL;
 }
 
 /* What is wrong with the command line; NULL if nothing is. */
@@ -61,17 +62,17 @@ static const char *fault(const settings *s, int argc, char **argv)
     const int list = strcmp(verb, "list") == 0, convert = strcmp(verb, "convert") == 0;
 
     if (!list && !convert && strcmp(verb, "diff") != 0)
-        return "the first word is list, convert or diff";
+        return N_("the first word is list, convert or diff");
     if (list ? argc < 3 : argc != 4)
-        return list ? "list needs a file" : convert ? "convert needs FROM and TO" : "diff needs two files";
+        return list ? N_("list needs a file") : convert ? N_("convert needs FROM and TO") : N_("diff needs two files");
     if (misplaced(s, verb) != NULL)
         return misplaced(s, verb);
     if (convert && s->format != NULL && find_format(s->format, argv[3]) < 0)
-        return "--format is safetensors, torch or training";
+        return N_("--format is safetensors, torch or training");
     if (convert && find_format(s->format, argv[3]) < 0)
-        return "the ending of TO is none of .safetensors, .pth, .pt, .th, .bin: give --format safetensors or torch";
+        return N_("the ending of TO is none of .safetensors, .pth, .pt, .th, .bin: give --format safetensors or torch");
     if (convert && find_dtype(s->dtype) < 0)
-        return "--dtype is float32, float16, bfloat16 or float64";
+        return N_("--dtype is float32, float16, bfloat16 or float64");
     return NULL;
 }
 
@@ -100,10 +101,10 @@ int checkpoint_main(const char *name, int argc, char **argv)
     const args_program program = {
         .name = name,
         .usage = "list FILE... [options]\nconvert FROM TO [options]\ndiff A B [options]",
-        .about = "Lists, converts and compares files of weights: safetensors and those of\n"
-                 "torch.save. Format training is PyTorch's {'state_dict', 'optimizer', ...}. diff\n"
-                 "exits with 0 if the two are equal, 1 if they differ, 2 for trouble. Checksums\n"
-                 "are BLAKE2b (b2sum -l 64) of the type's name and the row-major elements.",
+        .about = N_("Lists, converts and compares files of weights: safetensors and those of\n"
+                    "torch.save. Format training is PyTorch's {'state_dict', 'optimizer', ...}. diff\n"
+                    "exits with 0 if the two are equal, 1 if they differ, 2 for trouble. Checksums\n"
+                    "are BLAKE2b (b2sum -l 64) of the type's name and the row-major elements."),
         .options = options,
         .option_count = sizeof options / sizeof options[0],
     };

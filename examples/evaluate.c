@@ -8,6 +8,7 @@
 #include "common/args.h"
 #include "common/classifier.h"
 #include "common/family.h"
+#include "common/language.h"
 #include "common/line.h"
 #include "common/photos.h"
 #include "common/programs.h"
@@ -132,10 +133,11 @@ static void print_answer(const rn_evaluation *answer, const settings *s, const r
         text_json_string(stdout, rn_model_name(model));
         printf(", \"classes\": %lld", (long long)rn_model_class_count(model));
     } else if (isnan(answer->accuracy)) {
-        printf("%lld photos; their classes are not the network's, so there is no accuracy\n", (long long)answer->count);
+        text_line(stdout, "%lld photos; their classes are not the network's, so there is no accuracy",
+                  (long long)answer->count);
     } else {
-        printf("accuracy %.4f  loss %.4f  %lld photos, %lld skipped\n", answer->accuracy, answer->loss,
-               (long long)answer->count, (long long)answer->skipped);
+        text_line(stdout, "accuracy %.4f  loss %.4f  %lld photos, %lld skipped", answer->accuracy, answer->loss,
+                  (long long)answer->count, (long long)answer->skipped);
     }
 }
 
@@ -149,10 +151,10 @@ static void say_what_was_understood(const rn_model *model, const rn_dataset *pho
     text_line(report, "photos: %zu classes; %zu photos in %s; %zu files passed over%s",
               rn_classes_count(rn_dataset_classes(photos)), rn_dataset_count(photos), s->directory,
               rn_dataset_ignored(photos),
-              rn_model_classes(model) == NULL ? "; the weights name no classes: these are compared by their order"
+              rn_model_classes(model) == NULL ? _("; the weights name no classes: these are compared by their order")
                                               : "");
     text_line(report, "training: none; each photo goes through %s",
-              rn_model_pipeline(model) != NULL ? rn_pipeline_text(rn_model_pipeline(model)) : "nothing");
+              rn_model_pipeline(model) != NULL ? rn_pipeline_text(rn_model_pipeline(model)) : _("nothing"));
     fflush(report);
 }
 
@@ -187,11 +189,11 @@ static int fail(const args_program *program, const settings *s, rn_status status
                 const rn_dataset *photos)
 {
     const char *const message = rn_context_message(context), *const help =
-                                                                 s->weights.other_names ? ". Here: --rename FROM=TO"
+                                                                 s->weights.other_names ? _(". Here: --rename FROM=TO")
                                                                  : s->weights.other_classes
-                                                                     ? "; --ignore-class-table compares by number"
+                                                                     ? _("; --ignore-class-table compares by number")
                                                                  : photos_named(photos, message)
-                                                                     ? "; --skip-bad-photos leaves such photos out"
+                                                                     ? _("; --skip-bad-photos leaves such photos out")
                                                                      : NULL;
 
     if (help == NULL)
@@ -336,9 +338,9 @@ int evaluate_main(const char *name, int argc, char **argv)
     const args_program program = {
         .name = name,
         .usage = "CHECKPOINT DIR [options]\n--arch A --weights FILE DIR [options]",
-        .about = "Loss and accuracy over the photos in DIR/CLASS. CHECKPOINT is a file that\n"
-                 "training wrote, or a PyTorch file.\n"
-                 "Exit status: 0; 1 failure; 2 wrong usage.",
+        .about = N_("Loss and accuracy over the photos in DIR/CLASS. CHECKPOINT is a file that\n"
+                    "training wrote, or a PyTorch file.\n"
+                    "Exit status: 0; 1 failure; 2 wrong usage."),
         .options = options,
         .option_count = sizeof options / sizeof options[0],
         .line_open = &line_open,
@@ -350,8 +352,8 @@ int evaluate_main(const char *name, int argc, char **argv)
     if ((s.arch != NULL) != (s.weights.path != NULL))
         return args_usage(&program, "--arch and --weights go together");
     if (argc != (s.arch != NULL ? 2 : 3))
-        return args_usage(&program,
-                          s.arch != NULL ? "give one folder of photos" : "give a checkpoint and a folder of photos");
+        return args_usage(&program, s.arch != NULL ? N_("give one folder of photos")
+                                                   : N_("give a checkpoint and a folder of photos"));
     if (s.batch == 0)
         return args_usage(&program, "--batch begins at 1");
     s.checkpoint = s.arch != NULL ? NULL : argv[1];

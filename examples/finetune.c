@@ -5,12 +5,16 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "common/args.h"
+#include "common/config.h"
 #include "common/family.h"
 #include "common/interrupt.h"
+#include "common/language.h"
 #include "common/machines.h"
 #include "common/programs.h"
 #include "common/terminal.h"
 #include "finetune/choices.h"
+#include "finetune/look.h"
+#include "finetune/recipe.h"
 #include "finetune/settings.h"
 
 #include <math.h>
@@ -85,7 +89,7 @@ static rn_status measure_before(rn_model *model, rn_dataset *valid, const settin
         &before, model, valid, RN_OPTIONS(rn_evaluate, .batch_size = s->batch, .bad_photos = s->skip_bad_photos));
 
     if (status == RN_OK)
-        fprintf(args_report(s->json), "before training: valid loss %.4f accuracy %.3f\n", before.loss, before.accuracy);
+        text_line(args_report(s->json), "before training: valid loss %.4f accuracy %.3f", before.loss, before.accuracy);
     return status;
 }
 
@@ -147,6 +151,16 @@ static rn_status train_folds(double *accuracy, settings *s, rn_dataset *photos, 
     return status;
 }
 
+/* Leaves what the run was asked for beside what it makes; a phase of its own is no part of it. */
+static rn_status keep_config(const args_program *program, const settings *s)
+{
+    static const char *const without[] = { "config", "resume", "json", "phase", NULL };
+
+    if (s->phase != NULL || !machines_first() || config_write(program, s->directory, s->data, without))
+        return RN_OK;
+    return RN_IO;
+}
+
 static int finetune(const args_program *program, rn_context *context, settings *s, progress *shown)
 {
     rn_dataset *photos = NULL, *valid = NULL;
@@ -170,15 +184,21 @@ static int finetune(const args_program *program, rn_context *context, settings *
     o.valid = valid;
     TRY(say_start(&o));
     machines_say(args_report(s->json), s->slices);
+    if (!s->skip_bad_photos) {
+        TRY(look_at_photos(&o.bad, s->folds > 0 ? photos : valid, program)); /* an epoch would stumble over them */
+        TRY(o.bad > 0 ? RN_FORMAT : RN_OK);
+    }
     shown->plan = plan;
     shown->plan_count = make_plan(plan, s);
     if (s->folds > 0) {
         shown->valid_batches = ((int64_t)rn_dataset_count(photos) / s->folds + s->batch - 1) / s->batch;
         TRY(train_folds(&accuracy, s, photos, &(fold_job){ model, s, shown }, options));
+        TRY(keep_config(program, s));
         goto out;
     }
     shown->valid_batches = ((int64_t)rn_dataset_count(valid) + s->batch - 1) / s->batch;
     TRY(rn_trainer_create(&trainer, model, photos, valid, options));
+    TRY(keep_config(program, s));
     if (s->measure_before)
         TRY(measure_before(model, valid, s));
     TRY(train(trainer, model, s, shown));
@@ -211,25 +231,25 @@ static void fill_defaults(settings *s)
 /* What is wrong with the settings; NULL if nothing is. */
 static const char *fault(const settings *s, int argc)
 {
-    if (argc != 2)
-        return argc < 2 ? "the folder of photos is missing" : "there can be one folder of photos only";
+    if (s->data == NULL || argc > 2)
+        return argc < 2 ? N_("the folder of photos is missing") : N_("there can be one folder of photos only");
     if (s->arch == NULL)
-        return "--arch is missing";
+        return N_("--arch is missing");
     if ((s->weights.path != NULL) == (s->from_scratch != 0))
-        return "give either --weights or --from-scratch";
+        return N_("give either --weights or --from-scratch");
     if (s->phase != NULL && !s->resume)
-        return "--phase goes with --resume";
+        return N_("--phase goes with --resume");
     if (s->batch == 0 || s->lr_step == 0)
-        return "--batch and --lr-step begin at 1";
+        return N_("--batch and --lr-step begin at 1");
     if (choose_optimizer(s->optimizer) == NULL)
-        return "--optimizer is adam, adamw, rmsprop or sgd";
+        return N_("--optimizer is adam, adamw, rmsprop or sgd");
     if (s->group_count < 0)
-        return "--lr-group is PATTERN=X, or several of them with commas between, such as fc=1e-3";
+        return N_("--lr-group is PATTERN=X, or several of them with commas between, such as fc=1e-3");
     if (s->folds == 1 || (s->folds > 0 && (s->measure_before || s->phase != NULL)))
-        return "--folds begins at 2, and does not go with --measure-before or --phase";
+        return N_("--folds begins at 2, and does not go with --measure-before or --phase");
     if (choose_schedule(s->schedule) == NULL)
-        return "--schedule is step, cosine, one-cycle, plateau or constant";
-    return s->epochs == 0 && (s->frozen_epochs == 0 || s->from_scratch) ? "there is no epoch to train" : NULL;
+        return N_("--schedule is step, cosine, one-cycle, plateau or constant");
+    return s->epochs == 0 && (s->frozen_epochs == 0 || s->from_scratch) ? N_("there is no epoch to train") : NULL;
 }
 
 static int run(const args_program *program, settings *s, progress *shown)
@@ -245,15 +265,38 @@ static int run(const args_program *program, settings *s, progress *shown)
         s->json = shown->json = shown->terminal = 0;
     if (!args_context(&context, program, s->threads, s->seed, s->precision))
         return EXIT_FAILED;
-    interrupt_listen("\nstopping after this batch, and saving; once more ends at once\n");
+    interrupt_listen(_("\nstopping after this batch, and saving; once more ends at once\n"));
     answer = finetune(program, context, s, shown);
     rn_context_destroy(context);
     return answer;
 }
 
+/*
+ * Reads all that is set: a recipe's settings first, over them the file's, over these the command line's. As args_read.
+ */
+static int read_settings(config **file, const args_program *program, settings *s, int *argc, char **argv)
+{
+    const char *const path = args_peek("config", *argc, argv), *const recipe = args_peek("recipe", *argc, argv);
+    int answer;
+
+    args_begin(argv);
+    if (path != NULL && (*file = config_read(program, path)) == NULL)
+        return EXIT_USAGE;
+    if (!recipe_apply(program, recipe != NULL ? recipe : config_text(*file, "recipe")))
+        return args_usage(program, "--recipe is tutorial or tuned");
+    if (*file != NULL && (answer = config_apply(*file, program, &s->data)) >= 0)
+        return answer;
+    answer = args_read(program, argc, argv);
+    if (answer < 0 && *argc == 2)
+        s->data = argv[1];
+    return answer;
+}
+
 int finetune_main(const char *name, int argc, char **argv)
 {
-    settings s = { .directory = "run", .frozen_epochs = 20, .epochs = 20, .batch = 8, .lr_step = -1 };
+    settings s = {
+        .directory = "run", .recipe = "tutorial", .frozen_epochs = 20, .epochs = 20, .batch = 8, .lr_step = -1
+    };
     progress shown = { 0 };
     const args_option options[] = {
         { "arch", ARGS_TEXT, &s.arch, "A", "network: resnet18, squeezenet1_0, vgg16, ..." },
@@ -261,6 +304,7 @@ int finetune_main(const char *name, int argc, char **argv)
         { "from-scratch", ARGS_FLAG, &s.from_scratch, NULL, "random weights instead, and no frozen phase" },
         { "labels", ARGS_TEXT, &s.labels, "FILE", "JSON of names by folder, as cat_to_name.json" },
         { "out", ARGS_TEXT, &s.directory, "DIR", "for best.safetensors, last.safetensors, ... (run)" },
+        { "recipe", ARGS_TEXT, &s.recipe, "NAME", "tutorial, or tuned: what follows as it was found best" },
         { "frozen-epochs", ARGS_COUNT, &s.frozen_epochs, "N", "epochs with the backbone frozen (20)" },
         { "epochs", ARGS_COUNT, &s.epochs, "N", "epochs with everything trained, afterwards (20)" },
         { "frozen-lr", ARGS_NUMBER, &s.frozen_lr, "X", "rate of the frozen phase (1e-2; squeezenet 1e-3)" },
@@ -302,29 +346,31 @@ int finetune_main(const char *name, int argc, char **argv)
         { "pipeline", ARGS_TEXT, &s.pipeline, "TEXT", "preprocessing: \"Resize(32), ToTensor()\"" },
         { "training-pipeline", ARGS_TEXT, &s.training_pipeline, "TEXT", "the same for training photos" },
         { "folds", ARGS_COUNT, &s.folds, "K", "cross-validate: K runs DIR/fold1, ... over DATA/train (none)" },
+        { "config", ARGS_TEXT, &s.config, "FILE", "JSON of options, such as DIR/config.json of another run" },
         { "measure-before", ARGS_FLAG, &s.measure_before, NULL, "say how good the network is before training" },
         { "phase", ARGS_TEXT, &s.phase, "NAME", "with --resume: train all on in a phase of its own" },
     };
     const args_program program = {
         .name = name,
-        .usage = "DATA --arch A --weights FILE [options]\nDATA --arch A --from-scratch [options]",
-        .about = "Trains a network on the photos in DATA/train/CLASS, watched on those in\n"
-                 "DATA/valid/CLASS (or val): first a new head, then everything. Ctrl-C saves,\n"
-                 "--resume goes on. Exit status: 0; 1 failure; 2 wrong usage; 130 (Ctrl-C) and\n"
-                 "143 (SIGTERM) stopped and saved.",
+        .usage =
+            "DATA --arch A --weights FILE [options]\nDATA --arch A --from-scratch [options]\n--config FILE [options]",
+        .about = N_("Trains a network on the photos in DATA/train/CLASS, watched on those in\n"
+                    "DATA/valid/CLASS (or val): first a new head, then everything. Ctrl-C saves,\n"
+                    "--resume goes on. Exit status: 0; 1 failure; 2 wrong usage; 130 (Ctrl-C) and\n"
+                    "143 (SIGTERM) stopped and saved."),
         .options = options,
         .option_count = sizeof options / sizeof options[0],
         .line_open = &shown.line_open,
     };
     char *const command = args_command(name, argc, argv, "--resume");
+    config *file = NULL;
     const char *wrong;
-    int answer = args_read(&program, &argc, argv);
+    int answer = read_settings(&file, &program, &s, &argc, argv);
 
     if (answer < 0) {
         s.group_count = choose_groups(s.group, s.lr_groups);
         wrong = fault(&s, argc);
-        s.data = argv[1];
-        s.command = command != NULL ? command : "the same command with --resume";
+        s.command = command != NULL ? command : _("the same command with --resume");
         shown.report = args_report(s.json);
         shown.json = s.json;
         shown.terminal = terminal_moves(stdout) && !s.json;
@@ -332,6 +378,7 @@ int finetune_main(const char *name, int argc, char **argv)
         answer =
             machines_leave(args_end(&program, wrong != NULL ? args_usage(&program, wrong) : run(&program, &s, &shown)));
     }
+    config_free(file);
     free(command);
     return answer;
 }

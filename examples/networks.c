@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* networks: the zoo, a line a network: the size of its input and of itself, what a photo costs, and its head. */
 #include "common/args.h"
+#include "common/language.h"
 #include "common/programs.h"
 
 #include <inttypes.h>
@@ -79,8 +80,8 @@ int networks_main(const char *name, int argc, char **argv)
     const args_program program = {
         .name = name,
         .usage = "[NAME...] [options]",
-        .about = "Lists the networks that have a name: input, parameters, and the multiply-adds of\n"
-                 "convolutions and linear layers for one photo, as papers count them.",
+        .about = N_("Lists the networks that have a name: input, parameters, and the multiply-adds of\n"
+                    "convolutions and linear layers for one photo, as papers count them."),
         .options = options,
         .option_count = sizeof options / sizeof options[0],
     };

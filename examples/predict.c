@@ -6,6 +6,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "common/args.h"
 #include "common/classifier.h"
+#include "common/language.h"
 #include "common/photos.h"
 #include "common/programs.h"
 #include "common/terminal.h"
@@ -118,9 +119,9 @@ static void say_what_was_understood(const rn_model *model, const photo_list *lis
     text_line(report, "network: %s, %lld classes; %s", rn_model_name(model), (long long)rn_model_class_count(model),
               weights_text(text, sizeof text, &s->classifier.weights));
     text_line(report, "photos: %zu; the %d most probable classes of each%s", list->count, s->top,
-              list->passed_over > 0 ? "; pictures of other kinds than JPEG, PNG and BMP are passed over" : "");
+              list->passed_over > 0 ? _("; pictures of other kinds than JPEG, PNG and BMP are passed over") : "");
     text_line(report, "training: none; each photo goes through %s",
-              rn_model_pipeline(model) != NULL ? rn_pipeline_text(rn_model_pipeline(model)) : "nothing");
+              rn_model_pipeline(model) != NULL ? rn_pipeline_text(rn_model_pipeline(model)) : _("nothing"));
     fflush(report);
 }
 
@@ -239,9 +240,9 @@ int predict_main(const char *name, int argc, char **argv)
     const args_program program = {
         .name = name,
         .usage = "CHECKPOINT PHOTO... [options]",
-        .about = "Names what is on the photos; a folder stands for all photos below it. CHECKPOINT\n"
-                 "is a file that training wrote, or a PyTorch file of weights.\n"
-                 "Exit status: 0; 1 failure, or a photo could not be used; 2 wrong usage.",
+        .about = N_("Names what is on the photos; a folder stands for all photos below it. CHECKPOINT\n"
+                    "is a file that training wrote, or a PyTorch file of weights.\n"
+                    "Exit status: 0; 1 failure, or a photo could not be used; 2 wrong usage."),
         .options = options,
         .option_count = sizeof options / sizeof options[0],
     };

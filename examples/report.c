@@ -4,6 +4,7 @@
  * confusions, scores of the classes, the surest mistakes and a grid of photos, too.
  */
 #include "common/args.h"
+#include "common/language.h"
 #include "common/programs.h"
 
 #include <stdlib.h>
@@ -125,8 +126,8 @@ int report_main(const char *name, int argc, char **argv)
     const args_program program = {
         .name = name,
         .usage = "RUN [PHOTOS] [options]",
-        .about = "One HTML file about a run: RUN is what training wrote with --out, PHOTOS/CLASS\n"
-                 "are photos to evaluate its best network over.",
+        .about = N_("One HTML file about a run: RUN is what training wrote with --out, PHOTOS/CLASS\n"
+                    "are photos to evaluate its best network over."),
         .options = options,
         .option_count = sizeof options / sizeof options[0],
     };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* resnet: the programs as one, chosen by the first word. */
 #include "common/args.h"
+#include "common/language.h"
 #include "common/programs.h"
 
 #include <string.h>
@@ -12,34 +13,34 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
-    { "train", "resnet train", finetune_main, "teach a network the classes of your photos" },
-    { "evaluate", "resnet evaluate", evaluate_main, "accuracy over a folder of photos, class by class" },
-    { "report", "resnet report", report_main, "a run as one HTML file: curves, confusions, photos" },
-    { "predict", "resnet predict", predict_main, "name what is on photos" },
-    { "list", "resnet list", networks_main, "the networks that have a name" },
-    { "summary", "resnet summary", summary_main, "the layers of a network" },
-    { "checkpoint", "resnet checkpoint", checkpoint_main, "list, convert and compare files of weights" },
-    { "bench", "resnet bench", bench_main, "images a second, and memory" },
+    { "train", "resnet train", finetune_main, N_("teach a network the classes of your photos") },
+    { "evaluate", "resnet evaluate", evaluate_main, N_("accuracy over a folder of photos, class by class") },
+    { "report", "resnet report", report_main, N_("a run as one HTML file: curves, confusions, photos") },
+    { "predict", "resnet predict", predict_main, N_("name what is on photos") },
+    { "list", "resnet list", networks_main, N_("the networks that have a name") },
+    { "summary", "resnet summary", summary_main, N_("the layers of a network") },
+    { "checkpoint", "resnet checkpoint", checkpoint_main, N_("list, convert and compare files of weights") },
+    { "bench", "resnet bench", bench_main, N_("images a second, and memory") },
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static int print_help(const args_program *program)
 {
-    printf("usage: resnet COMMAND [arguments]\n\n"
-           "Fine-tunes and runs torchvision's networks: ResNet, AlexNet, VGG, SqueezeNet,\n"
-           "DenseNet, Inception.\n\n");
+    printf("%s", _("usage: resnet COMMAND [arguments]\n\n"
+                   "Fine-tunes and runs torchvision's networks: ResNet, AlexNet, VGG, SqueezeNet,\n"
+                   "DenseNet, Inception.\n\n"));
     for (int i = 0; i < COMMANDS; i++)
-        printf("  %-24s %s\n", commands[i].word, commands[i].about);
-    printf("  %-24s %s\n", "COMMAND --help", "what the command takes");
-    printf("  %-24s %s\n", "--version", "print the version and stop");
-    printf("  %-24s %s\n", "--help", "print this and stop");
-    printf("\nfor example\n"
-           "  resnet train flower_data --arch resnet18 --weights resnet18-f37072fd.pth\n"
-           "  resnet evaluate run/best.safetensors flower_data/valid --per-class\n"
-           "  resnet predict run/best.safetensors photo.jpg\n\n"
-           "Exit status: 0; 1 failure, or a photo could not be used; 2 wrong usage; 130\n"
-           "and 143 a training that was stopped and saved. checkpoint diff: 1 different.\n");
+        printf("  %-24s %s\n", commands[i].word, _(commands[i].about));
+    printf("  %-24s %s\n", "COMMAND --help", _("what the command takes"));
+    printf("  %-24s %s\n", "--version", _("print the version and stop"));
+    printf("  %-24s %s\n", "--help", _("print this and stop"));
+    printf("%s", _("\nfor example\n"
+                   "  resnet train flower_data --arch resnet18 --weights resnet18-f37072fd.pth\n"
+                   "  resnet evaluate run/best.safetensors flower_data/valid --per-class\n"
+                   "  resnet predict run/best.safetensors photo.jpg\n\n"
+                   "Exit status: 0; 1 failure, or a photo could not be used; 2 wrong usage; 130\n"
+                   "and 143 a training that was stopped and saved. checkpoint diff: 1 different.\n"));
     return args_end(program, 0);
 }
 
@@ -73,7 +74,7 @@ int main(int argc, char **argv)
     word = argv[asks ? 2 : 1];
     chosen = find(word);
     if (chosen == NULL) {
-        snprintf(what, sizeof what, "there is no command %.100s", word);
+        snprintf(what, sizeof what, _("there is no command %.100s"), word);
         return args_usage(&program, what);
     }
     if (asks)

@@ -3,6 +3,7 @@
 #include "common/args.h"
 #include "common/classifier.h"
 #include "common/family.h"
+#include "common/language.h"
 #include "common/programs.h"
 
 #include <stdlib.h>
@@ -75,8 +76,8 @@ int summary_main(const char *name, int argc, char **argv)
     const args_program program = {
         .name = name,
         .usage = "NETWORK [options]\nCHECKPOINT [options]",
-        .about = "The layers of a network: what comes out of each, its parameters, and whether\n"
-                 "they are trained. NETWORK is a name that list has.",
+        .about = N_("The layers of a network: what comes out of each, its parameters, and whether\n"
+                    "they are trained. NETWORK is a name that list has."),
         .options = options,
         .option_count = sizeof options / sizeof options[0],
     };

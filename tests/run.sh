@@ -16,7 +16,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-packages="build-essential cmake doxygen pkg-config libcjson-dev libcmocka-dev libjpeg-dev libopenmpi-dev libstb-dev libtiff-dev libwebp-dev ninja-build openmpi-bin zlib1g-dev"
+packages="build-essential cmake doxygen gettext pkg-config libcjson-dev libcmocka-dev libjpeg-dev libopenmpi-dev libstb-dev libtiff-dev libwebp-dev ninja-build openmpi-bin zlib1g-dev"
 
 everything_is_there()
 {

@@ -2,6 +2,7 @@
 /* --name value, --name=value, --flag, --help, and "--" before names that begin with a dash. */
 #define _POSIX_C_SOURCE 200809L
 #include "common/args.h"
+#include "common/language.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,10 @@ static void print_usage(const args_program *program)
         const char *end = strchr(line, '\n');
         const int length = end != NULL ? (int)(end - line) : (int)strlen(line);
 
-        printf("%s %s %.*s\n", first ? "usage:" : "      ", program->name, length, line);
+        if (first)
+            printf(_("usage: %s %.*s\n"), program->name, length, line);
+        else
+            printf(_("       %s %.*s\n"), program->name, length, line);
         first = 0;
         line = end != NULL ? end + 1 : NULL;
     }
@@ -32,7 +36,7 @@ static void print_option(const char *name, const char *argument, const char *hel
     char left[64];
 
     snprintf(left, sizeof left, "--%s%s%s", name, argument != NULL ? " " : "", argument != NULL ? argument : "");
-    printf("  %-24s %s\n", left, help);
+    printf("  %-24s %s\n", left, _(help));
 }
 
 static void print_help(const args_program *program, int all)
@@ -40,7 +44,7 @@ static void print_help(const args_program *program, int all)
     int more = 0;
 
     print_usage(program);
-    printf("\n%s\n\n", program->about);
+    printf("\n%s\n\n", _(program->about));
     for (size_t i = 0; i < program->option_count && (all || !more); i++) {
         const args_option *option = &program->options[i];
 
@@ -48,10 +52,11 @@ static void print_help(const args_program *program, int all)
             print_option(option->name, option->argument, option->help);
         more = more || option->name == NULL;
     }
-    print_option("help", NULL, "print this and stop");
+    print_option("help", NULL, N_("print this and stop"));
     if (more)
         print_option("help-all", NULL,
-                     all ? "this, with what is seldom needed" : "the same with the options that are seldom needed");
+                     all ? N_("this, with what is seldom needed")
+                         : N_("the same with the options that are seldom needed"));
 }
 
 void args_clear_line(const args_program *program)
@@ -65,7 +70,7 @@ void args_clear_line(const args_program *program)
 
 int args_usage(const args_program *program, const char *what)
 {
-    text_line(stderr, "%s: %s (--help says more)", program->name, what);
+    text_line(stderr, "%s: %s (--help says more)", program->name, _(what));
     return EXIT_USAGE;
 }
 
@@ -110,7 +115,7 @@ int args_end(const args_program *program, int answer)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return answer;
-    fprintf(stderr, "%s: standard output cannot be written\n", program->name);
+    text_line(stderr, "%s: standard output cannot be written", program->name);
     return answer != 0 ? answer : EXIT_FAILED;
 }
 
@@ -142,7 +147,7 @@ static int bad_value(const args_program *program, const args_option *option, con
 {
     char what[256];
 
-    snprintf(what, sizeof what, "--%s cannot be \"%.100s\"", option->name, text);
+    snprintf(what, sizeof what, _("--%s cannot be \"%.100s\""), option->name, text);
     return args_usage(program, what);
 }
 
@@ -162,11 +167,17 @@ static int read_bytes(size_t *bytes, const char *text)
     return 1;
 }
 
-static int read_value(const args_program *program, const args_option *option, char *text)
+int args_set(const args_program *program, const args_option *option, const char *text)
 {
-    char *end = text;
+    char *end;
 
     errno = 0;
+    if (option->kind == ARGS_FLAG) {
+        const int is_true = strcmp(text, "true") == 0;
+
+        *(int *)option->value = is_true;
+        return is_true || strcmp(text, "false") == 0 ? -1 : bad_value(program, option, text);
+    }
     if (option->kind == ARGS_TEXT) {
         *(const char **)option->value = text;
         return -1;
@@ -200,31 +211,91 @@ static int read_value(const args_program *program, const args_option *option, ch
     return errno == 0 ? -1 : bad_value(program, option, text);
 }
 
+const args_option *args_find(const args_program *program, const char *name, size_t length)
+{
+    for (size_t i = 0; i < program->option_count; i++) {
+        const args_option *const option = &program->options[i];
+
+        if (option->name != NULL && strlen(option->name) == length && strncmp(option->name, name, length) == 0)
+            return option;
+    }
+    return NULL;
+}
+
+/* Letters to be put in, left out or changed (Levenshtein); `a` has at most NAME of them. */
+static size_t distance(const char *a, const char *b, size_t length)
+{
+    enum { NAME = 63 };
+    size_t row[NAME + 1];
+    const size_t width = strlen(a) < NAME ? strlen(a) : NAME;
+
+    for (size_t i = 0; i <= width; i++)
+        row[i] = i;
+    for (size_t k = 0; k < length; k++) {
+        size_t diagonal = row[0];
+
+        row[0] = k + 1;
+        for (size_t i = 1; i <= width; i++) {
+            const size_t changed = diagonal + (a[i - 1] != b[k]);
+            const size_t least = row[i] < row[i - 1] ? row[i] + 1 : row[i - 1] + 1;
+
+            diagonal = row[i];
+            row[i] = changed < least ? changed : least;
+        }
+    }
+    return row[width];
+}
+
+const char *args_nearest(const args_program *program, const char *name, size_t length)
+{
+    const char *nearest = "help";
+
+    for (size_t i = 0; i < program->option_count; i++) {
+        const char *const other = program->options[i].name;
+
+        if (other != NULL && distance(other, name, length) < distance(nearest, name, length))
+            nearest = other;
+    }
+    return nearest;
+}
+
+const char *args_peek(const char *name, int argc, char *const *argv)
+{
+    const size_t length = strlen(name);
+    const char *value = NULL;
+
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strncmp(argv[i], "--", 2) != 0 || strncmp(argv[i] + 2, name, length) != 0)
+            continue;
+        if (argv[i][2 + length] == '=')
+            value = argv[i] + 3 + length;
+        else if (argv[i][2 + length] == '\0' && i + 1 < argc)
+            value = argv[++i];
+    }
+    return value;
+}
+
 /* argv[*at] begins with two dashes; *at moves on to the last argument that belongs to it. */
 static int read_option(const args_program *program, int argc, char **argv, int *at)
 {
     const char *name = argv[*at] + 2;
     const size_t length = strcspn(name, "=");
-    char *value = name[length] == '=' ? argv[*at] + 2 + length + 1 : NULL;
+    const args_option *const option = args_find(program, name, length);
+    const char *value = name[length] == '=' ? name + length + 1 : NULL;
     char what[256];
 
-    for (size_t i = 0; i < program->option_count; i++) {
-        const args_option *option = &program->options[i];
-
-        if (option->name == NULL || strlen(option->name) != length || strncmp(option->name, name, length) != 0)
-            continue;
-        if (option->kind == ARGS_FLAG) {
-            *(int *)option->value = 1;
-            return value == NULL ? -1 : bad_value(program, option, value);
-        }
-        if (value == NULL && *at + 1 < argc)
-            value = argv[++*at];
-        if (value != NULL)
-            return read_value(program, option, value);
-        snprintf(what, sizeof what, "--%s needs a value", option->name);
+    if (option == NULL) {
+        snprintf(what, sizeof what, _("there is no option --%.100s; the nearest is --%s"), name,
+                 args_nearest(program, name, length));
         return args_usage(program, what);
     }
-    snprintf(what, sizeof what, "there is no option --%.100s", name);
+    if (option->kind == ARGS_FLAG)
+        return args_set(program, option, value != NULL ? value : "true");
+    if (value == NULL && *at + 1 < argc)
+        value = argv[++*at];
+    if (value != NULL)
+        return args_set(program, option, value);
+    snprintf(what, sizeof what, _("--%s needs a value"), option->name);
     return args_usage(program, what);
 }
 
@@ -232,6 +303,7 @@ void args_begin(char **argv)
 {
     hold_standard_streams();
     spin_shortly(argv);
+    language_begin();
 }
 
 int args_read(const args_program *program, int *argc, char **argv)
@@ -251,7 +323,7 @@ int args_read(const args_program *program, int *argc, char **argv)
             print_help(program, 1);
             return args_end(program, 0);
         } else if (strncmp(argv[i], "--", 2) != 0) {
-            return args_usage(program, "options begin with two dashes");
+            return args_usage(program, N_("options begin with two dashes"));
         } else if ((answer = read_option(program, *argc, argv, &i)) >= 0) {
             return answer;
         }

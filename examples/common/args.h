@@ -24,7 +24,7 @@ typedef struct args_option {
     args_kind kind;
     void *value;          /* where it goes; keeps what it holds if the option is not given */
     const char *argument; /* what the help calls it; NULL for a flag */
-    const char *help;
+    const char *help;     /* translated, as is `about` below: examples/po has each of them */
 } args_option;
 
 /* In a list of options: those behind it are seldom needed, and only --help-all shows them. */
@@ -51,9 +51,23 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
  * wrong.
  */
 int args_read(const args_program *program, int *argc, char **argv);
+/*
+ * What stands on the command line for an option before it is read: the last of its values; NULL: none. For options that
+ * say what the others are before anything is given.
+ */
+const char *args_peek(const char *name, int argc, char *const *argv);
+/* The option of that name, of `length` bytes; NULL: there is none. */
+const args_option *args_find(const args_program *program, const char *name, size_t length);
+/* The name of the option that is the fewest letters away, for those who mistyped one. */
+const char *args_nearest(const args_program *program, const char *name, size_t length);
+/*
+ * Sets an option to what the text says, "true" or "false" of a flag; the text of an ARGS_TEXT is kept. Gives -1, or
+ * EXIT_USAGE after a line on stderr.
+ */
+int args_set(const args_program *program, const args_option *option, const char *value);
 /* Sets up the process as args_read does, for a program that calls args_read with a part of its arguments only. */
 void args_begin(char **argv);
-/* One line on stderr; gives EXIT_USAGE. */
+/* One line on stderr, translated (language.h) if `what` is as it stands in the sources; gives EXIT_USAGE. */
 int args_usage(const args_program *program, const char *what);
 /* One line on stderr that says why a call failed, as the context tells it; gives EXIT_FAILED. */
 int args_failed(const args_program *program, rn_status status, const rn_context *context);

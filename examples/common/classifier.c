@@ -2,6 +2,7 @@
 #include "common/classifier.h"
 #include "common/class_table.h"
 #include "common/family.h"
+#include "common/language.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -129,8 +130,8 @@ static rn_status build(rn_model **model, rn_context *context, classifier *c, con
 
 static int fail(rn_status status, const rn_context *context, const classifier *c, const args_program *program)
 {
-    const char *const help = c->weights.other_names     ? ". Here: --arch NAME, --rename FROM=TO"
-                             : c->weights.other_classes ? "; without --classes it has its own"
+    const char *const help = c->weights.other_names     ? _(". Here: --arch NAME, --rename FROM=TO")
+                             : c->weights.other_classes ? _("; without --classes it has its own")
                                                         : NULL;
 
     if (help == NULL)
@@ -186,7 +187,7 @@ int classifier_open(rn_model **model, rn_context *context, classifier *c, const 
         text_line(stderr,
                   "%s: %s holds no names of classes: they are numbers. --classes takes names from a file with one a "
                   "line, or from the folder it was trained on%s",
-                  program->name, c->weights.path, c->labels != NULL ? ", whose folders --labels then names" : "");
+                  program->name, c->weights.path, c->labels != NULL ? _(", whose folders --labels then names") : "");
 out:
     rn_classes_destroy(table);
     rn_checkpoint_destroy(file);

@@ -6,6 +6,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "common/progress.h"
 #include "common/interrupt.h"
+#include "common/language.h"
 #include "common/line.h"
 #include "common/terminal.h"
 #include "common/text.h"
@@ -86,18 +87,18 @@ static void write_parts(line_part *parts, const progress *shown, const rn_progre
     text_escape(name, sizeof name, p->phase);
     snprintf(parts[0].text, LINE_PART_SIZE, "%s %d/%d", name, p->epoch + 1, p->epochs);
     if (validating)
-        snprintf(parts[1].text, LINE_PART_SIZE, "valid %lld/%lld", (long long)shown->valid_batch,
+        snprintf(parts[1].text, LINE_PART_SIZE, _("valid %lld/%lld"), (long long)shown->valid_batch,
                  (long long)shown->valid_batches);
     else
-        snprintf(parts[1].text, LINE_PART_SIZE, "%s%lld/%lld", wide ? "batch " : "", (long long)p->batch,
+        snprintf(parts[1].text, LINE_PART_SIZE, "%s%lld/%lld", wide ? _("batch ") : "", (long long)p->batch,
                  (long long)p->batches);
-    snprintf(parts[2].text, LINE_PART_SIZE, "loss %.3f", p->loss);
-    snprintf(parts[3].text, LINE_PART_SIZE, "%s %.3f", wide ? "accuracy" : "acc", p->accuracy);
+    snprintf(parts[2].text, LINE_PART_SIZE, _("loss %.3f"), p->loss);
+    snprintf(parts[3].text, LINE_PART_SIZE, "%s %.3f", wide ? _("accuracy") : _("acc"), p->accuracy);
     snprintf(parts[4].text, LINE_PART_SIZE, p->images_per_second < 10 ? "%.1f%s" : "%.0f%s", p->images_per_second,
-             wide ? " images/s" : "/s");
-    snprintf(parts[5].text, LINE_PART_SIZE, "%s%s", wide ? "epoch " : "", progress_time(left, epoch_left(shown, p)));
-    snprintf(parts[6].text, LINE_PART_SIZE, "run %s%s%s", last_phase ? "" : "~",
-             progress_time(left, run_left(shown, p)), wide ? " left" : "");
+             wide ? _(" images/s") : _("/s"));
+    snprintf(parts[5].text, LINE_PART_SIZE, "%s%s", wide ? _("epoch ") : "", progress_time(left, epoch_left(shown, p)));
+    snprintf(parts[6].text, LINE_PART_SIZE, _("run %s%s%s"), last_phase ? "" : "~",
+             progress_time(left, run_left(shown, p)), wide ? _(" left") : "");
 }
 
 static void draw(progress *shown, const rn_progress *p, double now)
@@ -154,13 +155,13 @@ static void print_line(const progress *shown, const rn_progress *p, double secon
     if (shown->line_open)
         printf("\r\033[K");
     text_print(stdout, p->phase);
-    printf(" %d/%d  train loss %.4f accuracy %.3f  valid loss %.4f accuracy %.3f%s  lr %g  %.1f s", p->epoch + 1,
-           p->epochs, p->loss, p->accuracy, p->valid_loss, p->valid_accuracy, p->is_best ? " (best)" : "", p->lr,
+    printf(_(" %d/%d  train loss %.4f accuracy %.3f  valid loss %.4f accuracy %.3f%s  lr %g  %.1f s"), p->epoch + 1,
+           p->epochs, p->loss, p->accuracy, p->valid_loss, p->valid_accuracy, p->is_best ? _(" (best)") : "", p->lr,
            seconds);
     if (p->images_per_second > 0) /* 0: a run went on with the epoch's validation */
-        printf("  %.1f images/s", p->images_per_second);
+        printf(_("  %.1f images/s"), p->images_per_second);
     if (p->skipped > 0)
-        printf("  %lld photos skipped", (long long)p->skipped);
+        printf(_("  %lld photos skipped"), (long long)p->skipped);
     printf("\n");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Source of the bytes' meaning: RFC 3629 (UTF-8), RFC 8259 (JSON), RFC 4180 (CSV), Unicode TR9 (direction). */
 #include "common/text.h"
+#include "common/language.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -82,7 +83,7 @@ void text_line(FILE *stream, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    if (vsnprintf(line, sizeof line, format, arguments) >= 0)
+    if (vsnprintf(line, sizeof line, _(format), arguments) >= 0)
         text_print(stream, line);
     va_end(arguments);
     fputc('\n', stream);

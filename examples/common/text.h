@@ -15,7 +15,10 @@ void text_print(FILE *stream, const char *text);
 /* The same into memory, cut to whole characters where it does not fit; gives `to` back. */
 char *text_escape(char *to, size_t size, const char *text);
 
-/* One line, formatted as printf does, without the line end in `format`. Printed by text_print; cut after 8191 bytes. */
+/*
+ * One line, formatted as printf does, without the line end in `format`, which is translated (language.h). Printed by
+ * text_print; cut after 8191 bytes.
+ */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The report of a load, in words. */
 #include "common/weights.h"
+#include "common/language.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,9 +73,9 @@ rn_status weights_load(weights *w, rn_model *model)
 const char *weights_text(char *text, size_t size, const weights *w)
 {
     if (w->path == NULL)
-        snprintf(text, size, "random weights");
+        snprintf(text, size, "%s", _("random weights"));
     else
-        snprintf(text, size, "weights from %s%s%s%s%s", w->path, w->taken[0] != '\0' ? ", of which '" : "", w->taken,
-                 w->taken[0] != '\0' ? "'" : "", w->fresh_head ? ", but the head starts afresh" : "");
+        snprintf(text, size, _("weights from %s%s%s%s%s"), w->path, w->taken[0] != '\0' ? _(", of which '") : "",
+                 w->taken, w->taken[0] != '\0' ? "'" : "", w->fresh_head ? _(", but the head starts afresh") : "");
     return text;
 }

@@ -9,6 +9,8 @@ _resnet()
         words=$("$program" list 2>/dev/null | sed -n '2,$s/ .*//p')
     elif [ "$before" = --precision ]; then
         words='fp32 bf16'
+    elif [ "$before" = --recipe ]; then
+        words='tutorial tuned'
     elif [[ $word == -* ]]; then
         words=$("$program" "$command" --help-all 2>/dev/null | sed -n 's/^  \(--[a-z-]*\) .*/\1/p')
     fi

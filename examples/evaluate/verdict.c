@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "evaluate/verdict.h"
+#include "common/language.h"
 #include "common/text.h"
 
 #include <errno.h>
@@ -156,7 +157,7 @@ static void print_text(const verdict *v, const tally *tallies, const confusion *
 {
     char digits[2][NUMBER_SIZE];
 
-    printf("\n  found  precision  photos  class\n");
+    printf("\n%s\n", _("  found  precision  photos  class"));
     for (size_t c = 0; c < v->class_count; c++) {
         const tally *const t = &tallies[c];
 
@@ -174,13 +175,13 @@ static void print_text(const verdict *v, const tally *tallies, const confusion *
         text_print(stdout, name(digits[0], v->classes, t->class));
         printf("\n");
     }
-    printf(different > 0 ? "\nmost often taken for another\n" : "\nnone is taken for another\n");
+    printf("\n%s\n", different > 0 ? _("most often taken for another") : _("none is taken for another"));
     for (size_t i = 0; i < different && i < CONFUSIONS_SHOWN; i++)
         text_line(stdout, "%7zu  %s, taken for %s", confusions[i].count,
                   name(digits[0], v->classes, confusions[i].label),
                   name(digits[1], v->classes, confusions[i].prediction));
     if (different > CONFUSIONS_SHOWN)
-        printf("         and %zu other pairs\n", different - CONFUSIONS_SHOWN);
+        text_line(stdout, "         and %zu other pairs", different - CONFUSIONS_SHOWN);
 }
 
 static void print_json(const verdict *v, const tally *tallies, const confusion *confusions, size_t different)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "finetune/choices.h"
+#include "common/language.h"
 
 #include <resnet/trainer.h>
 
@@ -27,11 +28,11 @@ const choice *choose_optimizer(const char *name)
 
 const choice *choose_schedule(const char *name)
 {
-    static const choice schedules[] = { { "step", "in steps", RN_SCHEDULE_STEP },
-                                        { "cosine", "falling as a cosine", RN_SCHEDULE_COSINE },
-                                        { "one-cycle", "rising and falling once", RN_SCHEDULE_ONE_CYCLE },
-                                        { "plateau", "falling where the loss does not", RN_SCHEDULE_PLATEAU },
-                                        { "constant", "constant", RN_SCHEDULE_CONSTANT } };
+    static const choice schedules[] = { { "step", N_("in steps"), RN_SCHEDULE_STEP },
+                                        { "cosine", N_("falling as a cosine"), RN_SCHEDULE_COSINE },
+                                        { "one-cycle", N_("rising and falling once"), RN_SCHEDULE_ONE_CYCLE },
+                                        { "plateau", N_("falling where the loss does not"), RN_SCHEDULE_PLATEAU },
+                                        { "constant", N_("constant"), RN_SCHEDULE_CONSTANT } };
 
     return find(schedules, sizeof schedules / sizeof schedules[0], name);
 }

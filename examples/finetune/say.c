@@ -4,6 +4,7 @@
 #include "common/machines.h"
 #include "common/args.h"
 #include "common/interrupt.h"
+#include "common/language.h"
 #include "common/photos.h"
 #include "finetune/choices.h"
 #include "finetune/settings.h"
@@ -33,7 +34,7 @@ static void say_network(FILE *stream, const outlook *o)
 
     text_line(stream, "network: %s, %lld classes; %s%s%s", rn_model_name(o->model),
               (long long)rn_model_class_count(o->model), weights_text(text, sizeof text, &s->weights),
-              last != NULL ? "; then those of the run so far, " : "", last != NULL ? last : "");
+              last != NULL ? _("; then those of the run so far, ") : "", last != NULL ? last : "");
 }
 
 static void say_photos(FILE *stream, const outlook *o)
@@ -59,13 +60,14 @@ static const char *rates_text(char *text, size_t size, const settings *s)
     int length;
 
     if (schedule->number == RN_SCHEDULE_STEP)
-        length = snprintf(text, size, "rate times %g every %d epochs", s->lr_gamma != 0 ? s->lr_gamma : 0.1,
+        length = snprintf(text, size, _("rate times %g every %d epochs"), s->lr_gamma != 0 ? s->lr_gamma : 0.1,
                           s->lr_step < 0 ? 7 : s->lr_step);
     else
-        length = snprintf(text, size, "rate %s", schedule->title);
+        length = snprintf(text, size, _("rate %s"), _(schedule->title));
     if (s->warmup > 0)
-        snprintf(text + length, size - (size_t)length, " after %d epoch%s of warm-up", s->warmup,
-                 s->warmup == 1 ? "" : "s");
+        snprintf(text + length, size - (size_t)length,
+                 ngettext(" after %d epoch of warm-up", " after %d epochs of warm-up", (unsigned long)s->warmup),
+                 s->warmup);
     return text;
 }
 
@@ -75,13 +77,13 @@ static const char *aids_text(char *text, size_t size, const settings *s)
     const struct {
         const char *name;
         double value;
-    } aids[] = { { "MixUp", s->mixup }, { "CutMix", s->cutmix }, { "weights averaged with", s->ema } };
+    } aids[] = { { N_("MixUp"), s->mixup }, { N_("CutMix"), s->cutmix }, { N_("weights averaged with"), s->ema } };
     size_t length = 0;
 
     text[0] = '\0';
     for (size_t i = 0; i < sizeof aids / sizeof aids[0] && length < size; i++)
         if (aids[i].value > 0)
-            length += (size_t)snprintf(text + length, size - length, ", %s %g", aids[i].name, aids[i].value);
+            length += (size_t)snprintf(text + length, size - length, ", %s %g", _(aids[i].name), aids[i].value);
     return text;
 }
 
@@ -92,14 +94,18 @@ static void say_training(FILE *stream, const outlook *o)
     char frozen[160] = "", whole[160] = "", rates[160], aids[160];
 
     if (o->head_parameters > 0)
-        snprintf(frozen, sizeof frozen, "%d epoch%s of the head (%lld of %lld parameters) at %g", s->frozen_epochs,
-                 s->frozen_epochs == 1 ? "" : "s", (long long)o->head_parameters, all, s->frozen_lr);
+        snprintf(frozen, sizeof frozen,
+                 ngettext("%d epoch of the head (%lld of %lld parameters) at %g",
+                          "%d epochs of the head (%lld of %lld parameters) at %g", (unsigned long)s->frozen_epochs),
+                 s->frozen_epochs, (long long)o->head_parameters, all, s->frozen_lr);
     if (s->epochs > 0)
-        snprintf(whole, sizeof whole, "%d epoch%s of everything (%lld parameters) at %g", s->epochs,
-                 s->epochs == 1 ? "" : "s", all, s->lr);
-    text_line(stream, "training: %s%s%s; %s, %s, batches of %d%s", frozen,
-              *frozen != '\0' && *whole != '\0' ? ", then " : "", whole, choose_optimizer(s->optimizer)->title,
-              rates_text(rates, sizeof rates, s), s->batch, aids_text(aids, sizeof aids, s));
+        snprintf(whole, sizeof whole,
+                 ngettext("%d epoch of everything (%lld parameters) at %g",
+                          "%d epochs of everything (%lld parameters) at %g", (unsigned long)s->epochs),
+                 s->epochs, all, s->lr);
+    text_line(stream, "training: %s%s%s; %s, %s, batches of %d%s; recipe %s", frozen,
+              *frozen != '\0' && *whole != '\0' ? _(", then ") : "", whole, choose_optimizer(s->optimizer)->title,
+              rates_text(rates, sizeof rates, s), s->batch, aids_text(aids, sizeof aids, s), s->recipe);
 }
 
 static void say_machine(FILE *stream, const outlook *o)
@@ -107,13 +113,16 @@ static void say_machine(FILE *stream, const outlook *o)
     const settings *const s = o->settings;
     char path[PATH_SIZE];
 
-    text_line(stream, "computing: on this CPU, %d thread%s, %s, %s; seed %llu", rn_context_threads(o->context),
-              rn_context_threads(o->context) == 1 ? "" : "s", rn_isa_name(rn_context_isa(o->context)),
-              precision_name(o->context), (unsigned long long)s->seed);
+    text_line(stream,
+              ngettext("computing: on this CPU, %d thread, %s, %s; seed %llu",
+                       "computing: on this CPU, %d threads, %s, %s; seed %llu",
+                       (unsigned long)rn_context_threads(o->context)),
+              rn_context_threads(o->context), rn_isa_name(rn_context_isa(o->context)), precision_name(o->context),
+              (unsigned long long)s->seed);
     text_line(stream, "directory: %s%s", s->directory,
-              s->resume && last_file(path, s) != NULL ? ", which holds the run that goes on"
-              : s->resume                             ? ", which holds no run yet: nothing to resume, a new one begins"
-                                                      : "");
+              s->resume && last_file(path, s) != NULL ? _(", which holds the run that goes on")
+              : s->resume ? _(", which holds no run yet: nothing to resume, a new one begins")
+                          : "");
 }
 
 static void json_text(const char *name, const char *text)
@@ -139,6 +148,7 @@ static void start_object(const outlook *o)
     printf("{\"event\": \"start\"");
     json_text("network", rn_model_name(o->model));
     json_text("weights", s->weights.path);
+    json_text("recipe", s->recipe);
     printf(", \"fresh_head\": %s", s->weights.path == NULL || s->weights.fresh_head ? "true" : "false");
     json_number("classes", (double)rn_model_class_count(o->model));
     json_number("parameters", (double)rn_parameters_elements(rn_model_parameters(o->model), 0));
@@ -209,24 +219,27 @@ static const char *advice(const settings *s, rn_status status, const outlook *o)
     const char *const message = rn_context_message(o->context);
 
     if (s->weights.other_names)
-        return ". Here: --new-head begins a fresh head, --rename FROM=TO";
+        return _(". Here: --new-head begins a fresh head, --rename FROM=TO");
     if (s->weights.other_classes)
-        return "; --new-head begins a fresh one, --ignore-class-table takes it as it is";
+        return _("; --new-head begins a fresh one, --ignore-class-table takes it as it is");
     if (status == RN_STATE && s->resume)
-        return ". More of the same: a larger --epochs; at another rate: --phase NAME --lr X --epochs N trains on in a "
-               "phase of that name";
+        return _(". More of the same: a larger --epochs; at another rate: --phase NAME --lr X --epochs N trains on in "
+                 "a phase of that name");
     if (status == RN_STATE && strstr(message, s->directory) != NULL)
-        return ". Here: --resume goes on with it, --out DIR begins another";
+        return _(". Here: --resume goes on with it, --out DIR begins another");
     if (photos_named(o->train, message) || photos_named(o->valid, message))
-        return "; --skip-bad-photos leaves such photos out (with --resume, what was trained so far is kept)";
+        return _("; --skip-bad-photos leaves such photos out (with --resume, what was trained so far is kept)");
     return NULL;
 }
 
-static int stopped(const args_program *program, const settings *s)
+static int stopped(const args_program *program, const settings *s, int began)
 {
     const int number = interrupt_signal();
 
-    text_line(stderr, "%s: stopped, and saved in %s. To go on: %s", program->name, s->directory, s->command);
+    if (began)
+        text_line(stderr, "%s: stopped, and saved in %s. To go on: %s", program->name, s->directory, s->command);
+    else
+        text_line(stderr, "%s: stopped before the first batch", program->name);
     return number != 0 ? EXIT_SIGNAL + number : EXIT_FAILED;
 }
 
@@ -243,7 +256,14 @@ int say_end(const args_program *program, const settings *s, rn_status status, co
     if (s->json)
         end_object(s, status == RN_OK ? "done" : status == RN_CANCELLED ? "stopped" : "failed", shown, accuracy);
     if (status == RN_CANCELLED) {
-        answer = stopped(program, s);
+        answer = stopped(program, s, shown->begun > 0);
+    } else if (o->bad > 0) {
+        text_line(
+            stderr,
+            "%s: %zu of %zu validation photos cannot be used, and nothing was trained: mend them or take them out "
+            "of %s, or --skip-bad-photos leaves such photos out",
+            program->name, o->bad, rn_dataset_count(o->valid), s->valid);
+        answer = EXIT_FAILED;
     } else if (help != NULL) {
         text_line(stderr, "%s: %s%s", program->name, rn_context_message(o->context), help);
         answer = EXIT_FAILED;

@@ -12,6 +12,7 @@ enum { PATH_SIZE = 4096 };
 
 typedef struct settings {
     const char *data, *arch, *labels, *directory, *preset, *pipeline, *training_pipeline, *phase, *features;
+    const char *recipe, *config;             /* NULL: the tutorial's, none */
     char train[PATH_SIZE], valid[PATH_SIZE]; /* found below `data` */
     const char *optimizer, *schedule;        /* by name; NULL: Adam, StepLR */
     const char *command;                     /* that goes on with this run */
@@ -37,6 +38,7 @@ typedef struct outlook {
     const rn_dataset *train, *valid;
     const settings *settings;
     int64_t head_parameters; /* what a frozen phase trains; 0 if there is none */
+    size_t bad;              /* validation photos that do not decode */
 } outlook;
 
 /* Lines, and with --json an object on standard output as well. RN_NO_MEMORY. */

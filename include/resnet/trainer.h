@@ -124,12 +124,13 @@ typedef struct rn_trainer_options {
  * Makes a trainer. Training photos go through the model's training pipeline, validation photos through its pipeline
  * (RN_STATE: it has none). A model without a class table takes that of the training photos. RN_SHAPE: the class tables
  * of the model and the two datasets differ. RN_STATE: the directory holds a run already and resume is not set (nothing
- * is overwritten), or it holds the run of another network, class table, set of photos, preprocessing, batch size, seed,
- * views or precision (what it computed in, if the CPU lacked what was asked for). A run of which no batch was done does not
- * count: it is begun anew. RN_BUSY: another trainer is using the directory. RN_FORMAT: last.safetensors or
- * best.safetensors is damaged, or the best is not that of this run; RN_IO: the best is missing. Both files are read and
- * checked whole before anything of the model changes. Resuming takes the weights of the files, and their display names
- * of the classes if the model has none, at once. Keeps all three alive.
+ * is overwritten), or it holds the run of another network, class table, set of training photos, preprocessing, batch
+ * size, seed, views or precision (what it computed in, if the CPU lacked what was asked for). Other validation photos
+ * are warned of: a damaged one may be taken out. A run of which no batch was done does not count: it is begun anew.
+ * RN_BUSY: another trainer is using the directory. RN_FORMAT: last.safetensors or best.safetensors is damaged, or the
+ * best is not that of this run; RN_IO: the best is missing. Both files are read and checked whole before anything of
+ * the model changes. Resuming takes the weights of the files, and their display names of the classes if the model has
+ * none, at once. Keeps all three alive.
  *   With a collective all processes call it together. RN_INVALID_ARGUMENT also: no power of two of processes or slices, or
  * more processes than slices. RN_STATE also: a process has another version of the library, instruction-set class,
  * network, weights, photos, class table, preprocessing or other options than process 0; or the run in the directory has
@@ -245,8 +246,9 @@ typedef struct rn_fit_options {
  * rn_adam_create.
  *
  * Warnings of the context's log, each once a fit: the mean loss of the epoch is over ten times what guessing costs,
- * ln(classes), and a batch's over ten times the first one's; all gradients of an epoch are 0 and the loss is that of
- * guessing; all validation photos (ten or more) are taken for one class, which not all are of.
+ * ln(classes), and a batch's over ten times the first one's (the parameter with the largest weights is named); all
+ * gradients of an epoch are 0 and the loss is that of guessing; all validation photos (ten or more) are taken for one
+ * class, which not all are of.
  */
 RN_API rn_status rn_trainer_fit(rn_trainer *trainer, const rn_fit_options *options);
 

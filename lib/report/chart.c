@@ -200,6 +200,11 @@ static bool can_show(const rn_chart *chart, const axis *a, double value)
     return is_drawable(chart, value) && (!a->is_logarithmic || value > 0);
 }
 
+static void draw_circle(rn_page *page, const char *class, double x, double y, int radius)
+{
+    rn_print(page, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%d\"/>", class, x, y, radius);
+}
+
 static void draw_line(rn_page *page, const rn_chart *chart, int32_t line, const axis *a, const rn_run *run)
 {
     bool drawing = false;
@@ -215,11 +220,9 @@ static void draw_line(rn_page *page, const rn_chart *chart, int32_t line, const 
         drawing = can_show(chart, a, value);
     }
     rn_put(page, "\"/>\n");
-}
-
-static void draw_circle(rn_page *page, const char *class, double x, double y, int radius)
-{
-    rn_print(page, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%d\"/>", class, x, y, radius);
+    if (run->count == 1 && drawing) /* a line of one point is none */
+        draw_circle(page, chart->lines > 1 && line == 0 ? "d0" : "d1", x_of(run, 0),
+                    y_of(a, value_of(chart, line, run->epoch)), CIRCLE);
 }
 
 /* The column of an epoch: its tooltip, and what appears with it. */

@@ -174,6 +174,21 @@ static rn_status read_state(rn_run *run, rn_context *context, const char *path)
     return status;
 }
 
+static rn_status read_config(rn_run *run, const char *path, const rn_allocator *allocator, rn_message *message)
+{
+    enum { MOST_BYTES = 1 << 20 };
+    rn_message reason;
+    void *bytes = NULL;
+    size_t nbytes = 0;
+    rn_status status = rn_file_read(&bytes, &nbytes, allocator, path, MOST_BYTES, message);
+
+    if (status != RN_OK)
+        return status;
+    status = rn_json_parse(&run->config, bytes, nbytes, &reason);
+    rn_release(allocator, bytes);
+    return status == RN_OK ? RN_OK : rn_fail(message, status, "%s: %s", path, reason.text);
+}
+
 rn_status rn_run_read(rn_run *run, rn_context *context, const char *directory)
 {
     const rn_allocator *const allocator = &context->allocator;
@@ -181,10 +196,11 @@ rn_status rn_run_read(rn_run *run, rn_context *context, const char *directory)
     char *const history = rn_path_join(allocator, directory, "history.jsonl");
     char *const times = rn_path_join(allocator, directory, "times.jsonl");
     char *const last = rn_path_join(allocator, directory, "last.safetensors");
+    char *const config = rn_path_join(allocator, directory, "config.json");
     rn_status status = RN_OK;
 
     *run = (rn_run){ .best = SIZE_MAX };
-    if (history == NULL || times == NULL || last == NULL) {
+    if (history == NULL || times == NULL || last == NULL || config == NULL) {
         status = rn_fail(message, RN_NO_MEMORY, "no memory for the paths in %s", directory);
     } else {
         const bool has_state = access(last, F_OK) == 0;
@@ -195,10 +211,13 @@ rn_status rn_run_read(rn_run *run, rn_context *context, const char *directory)
             status = read_lines(run, times, take_times, allocator, message);
         if (status == RN_OK && has_state)
             status = read_state(run, context, last);
+        if (status == RN_OK && access(config, F_OK) == 0)
+            status = read_config(run, config, allocator, message);
     }
     rn_release(allocator, history);
     rn_release(allocator, times);
     rn_release(allocator, last);
+    rn_release(allocator, config);
     if (status != RN_OK)
         rn_run_release(run, allocator);
     return status;
@@ -210,6 +229,7 @@ void rn_run_release(rn_run *run, const rn_allocator *allocator)
         rn_release(allocator, run->phase[i].name);
     rn_release(allocator, run->phase);
     rn_release(allocator, run->epoch);
+    rn_json_destroy(run->config);
     rn_json_destroy(run->state);
     *run = (rn_run){ .best = SIZE_MAX };
 }

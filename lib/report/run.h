@@ -24,8 +24,9 @@ typedef struct rn_run {
     size_t count, capacity;
     rn_run_phase *phase; /* in the order of their first epochs */
     size_t phase_count, phase_capacity;
-    size_t best;    /* the last epoch that is marked as best; SIZE_MAX: none */
-    rn_json *state; /* the trainer's (train/state_json.c), which nobody vouches for; NULL: there is none */
+    size_t best;     /* the last epoch that is marked as best; SIZE_MAX: none */
+    rn_json *config; /* config.json: an object of options that a program left; NULL: none */
+    rn_json *state;  /* the trainer's (train/state_json.c), which nobody vouches for; NULL: there is none */
 } rn_run;
 
 /* The files of a directory. RN_IO: there is neither a history nor a training file. RN_FORMAT: also over 1000 phases.

@@ -11,14 +11,14 @@ enum { COLUMNS = 32, PHASES_SHOWN = 100, LONGEST = 4000 };
 
 static void put_value(rn_page *page, const char *name, const rn_json *value)
 {
-    static const char *const optimizers[] = { "Adam", "SGD" };
+    static const char *const optimizers[] = { "Adam", "SGD", "AdamW", "RMSprop" };
     double number;
 
     if (rn_json_string(value) != NULL) {
         rn_put_cut(page, rn_json_string(value), LONGEST);
     } else if (!rn_json_number(&number, value)) {
-        rn_put(page, value != NULL ? "?" : "\xe2\x80\x93");
-    } else if (strcmp(name, "optimizer") == 0 && (number == 0 || number == 1)) {
+        rn_put(page, rn_json_is_true(value) ? "yes" : value != NULL ? "?" : "\xe2\x80\x93");
+    } else if (strcmp(name, "optimizer") == 0 && (number == 0 || number == 1 || number == 2 || number == 3)) {
         rn_put(page, optimizers[(int)number]);
     } else {
         rn_put_shortest(page, number);
@@ -128,6 +128,23 @@ static void put_phases(rn_page *page, const rn_json *phases)
     rn_put(page, "</tbody></table></div>\n");
 }
 
+/* The options of the program that began the run, in its words. */
+static void put_config(rn_page *page, const rn_json *config)
+{
+    enum { SHOWN = 200 };
+    size_t shown = 0;
+
+    rn_put(page, "<details><summary>Configuration</summary><table class=\"run\"><caption>Options of the program "
+                 "(config.json)</caption><tbody>\n");
+    for (const rn_json *item = rn_json_first(config); item != NULL && shown < SHOWN; item = rn_json_next(item), shown++)
+        if (rn_json_name(item) != NULL) {
+            rn_print(page, "<tr><th scope=\"row\">%s</th><td class=\"w\">", rn_json_name(item));
+            put_value(page, "", item);
+            rn_put(page, "</td></tr>\n");
+        }
+    rn_put(page, "</tbody></table></details>\n");
+}
+
 void rn_report_settings(rn_page *page, const rn_report *report)
 {
     const rn_json *const state = report->run != NULL ? report->run->state : NULL;
@@ -138,5 +155,7 @@ void rn_report_settings(rn_page *page, const rn_report *report)
     put_run(page, state);
     if (rn_json_count(rn_json_member(state, "phases")) > 0)
         put_phases(page, rn_json_member(state, "phases"));
+    if (report->run->config != NULL)
+        put_config(page, report->run->config);
     rn_put(page, "</section>\n");
 }

@@ -83,6 +83,7 @@ const char rn_report_more_style[] =
     "overflow-wrap:anywhere}.chart .t{font-size:14px}.chart .h{font-size:16px}"
     ".grid{grid-template-columns:repeat(auto-fill,minmax(7rem,1fr))}}"
     "@media print{body{font-size:10pt}nav,.tools{display:none}.scroll{overflow:visible;max-height:none}"
+    ".tall thead th{position:static}th button{display:contents}tfoot{display:table-row-group}"
     "figure,tr,.chart{break-inside:avoid}h2{break-after:avoid}}\n";
 
 const char rn_report_script[] =

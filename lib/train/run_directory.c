@@ -159,6 +159,26 @@ static rn_status take_average(const rn_trainer *trainer, const rn_checkpoint *fi
     return status;
 }
 
+/*
+ * No weight comes of validation photos: others, as where a damaged one was taken out, do not lock a run. But a best
+ * that is ahead of the state is to be written once more, and only the same photos are sure to find it the best again.
+ */
+static rn_status accept_validation(const rn_trainer *trainer, const rn_train_state *found, bool ahead)
+{
+    if (found->valid_photos == trainer->state.valid_photos)
+        return RN_OK;
+    if (ahead)
+        return rn_fail(&trainer->context->message, RN_STATE,
+                       "%s was begun with other validation photos, and ended while it wrote its best: they are needed "
+                       "for one more epoch",
+                       trainer->last_path);
+    rn_context_log(trainer->context, RN_LOG_WARNING,
+                   "%s was begun with other validation photos: the figures of its epochs so far, and the best of them, "
+                   "are of those, what follows is of the ones that are there now",
+                   trainer->last_path);
+    return RN_OK;
+}
+
 /* Takes the state and the weights of last.safetensors over. */
 static rn_status take_up_last(rn_trainer *trainer)
 {
@@ -172,12 +192,15 @@ static rn_status take_up_last(rn_trainer *trainer)
     if (status == RN_OK)
         status = check_best(&ahead, trainer, &found);
     if (status == RN_OK)
+        status = accept_validation(trainer, &found, ahead);
+    if (status == RN_OK)
         status = rn_training_load(trainer->model, &(rn_training_state){ 0 }, file);
     if (status == RN_OK)
         status = keep_display_names(trainer, file);
     if (status == RN_OK) {
         const rn_train_state mine = trainer->state;
 
+        found.valid_photos = mine.valid_photos;
         trainer->state = found;
         found = mine;
         /* A best that is ahead is of its first epoch: that phase comes first. */

@@ -110,8 +110,6 @@ rn_status rn_train_state_same_run(const rn_train_state *ours, const rn_train_sta
         return rn_fail(message, RN_STATE, "%s was begun with another preprocessing", path);
     if (ours->train_photos != theirs->train_photos)
         return rn_fail(message, RN_STATE, "%s was begun with other training photos or classes", path);
-    if (ours->valid_photos != theirs->valid_photos)
-        return rn_fail(message, RN_STATE, "%s was begun with other validation photos or classes", path);
     return RN_OK;
 }
 

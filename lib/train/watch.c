@@ -16,18 +16,31 @@ enum {
     FEW_PHOTOS = 10
 }; /* times what guessing, or the first batch, costs; fewer may be all of one class */
 
-/* The first parameter of the network that has a value which is no finite number; NULL: none. */
-static const char *first_broken(const rn_parameters *parameters)
+/*
+ * The first parameter of the network that has a value which is no finite number; where there is none, the trained one
+ * with the value farthest from 0, which is the one that a high rate threw out. *value: its absolute.
+ */
+static const char *worst_parameter(double *value, const rn_parameters *parameters)
 {
+    const char *name = "";
+
+    *value = 0;
     for (size_t i = 0; i < parameters->count; i++) {
+        const rn_parameter *const entry = &parameters->entry[i];
         const float *const values = rn_parameters_floats(parameters, i);
 
-        for (int64_t k = 0; values != NULL && k < parameters->entry[i].count; k++) {
-            if (!isfinite(values[k]))
-                return parameters->entry[i].name;
+        for (int64_t k = 0; values != NULL && k < entry->count; k++) {
+            const double size = fabs((double)values[k]);
+
+            if (!isfinite(size) || (size > *value && entry->trainable)) {
+                name = entry->name;
+                *value = size;
+            }
+            if (!isfinite(size))
+                return name;
         }
     }
-    return NULL;
+    return name;
 }
 
 static rn_status explain(const rn_fit *f, double loss)
@@ -35,12 +48,18 @@ static rn_status explain(const rn_fit *f, double loss)
     const rn_trainer *const trainer = f->trainer;
     const rn_train_state *const state = &trainer->state;
     const double lr = rn_optimizer_lr(trainer->optimizer, 0);
-    const char *const broken = first_broken(rn_model_parameters(trainer->model));
-    char cause[256] = "all weights are finite, what the layers make of them is not";
+    double value;
+    const char *const worst = worst_parameter(&value, rn_model_parameters(trainer->model));
+    char cause[320];
 
-    if (broken != NULL)
+    if (isfinite(value))
         snprintf(cause, sizeof cause,
-                 "the first weights that are no finite numbers, since the step before, are those of \"%s\"", broken);
+                 "all weights are finite, the largest are those of \"%s\" (up to %.3g); what the layers make of them "
+                 "is not",
+                 worst, value);
+    else
+        snprintf(cause, sizeof cause,
+                 "the first weights that are no finite numbers, since the step before, are those of \"%s\"", worst);
     return rn_fail(
         &trainer->context->message, RN_INVALID_ARGUMENT,
         "the loss is %g in phase \"%s\", epoch %d, batch %lld, at the learning rate %g: %s. Try a rate below "
@@ -57,6 +76,8 @@ rn_status rn_watch_loss(rn_fit *f, double loss)
 {
     const rn_train_state *const state = &f->trainer->state;
     const double guessing = cost_of_guessing(f), lr = rn_optimizer_lr(f->trainer->optimizer, 0);
+    const char *worst;
+    double value;
 
     if (!isfinite(loss))
         return explain(f, loss);
@@ -67,10 +88,12 @@ rn_status rn_watch_loss(rn_fit *f, double loss)
         rn_metrics_loss(&state->sums) <= ABSURD * guessing)
         return RN_OK;
     f->watch.said_diverging = true;
+    worst = worst_parameter(&value, rn_model_parameters(f->trainer->model));
     rn_context_log(f->trainer->context, RN_LOG_WARNING,
                    "phase \"%s\", epoch %d, batch %lld: the loss is %g, after %.3g at first: at the learning rate %g "
-                   "training diverges. Try a tenth of it, or clip_norm",
-                   f->phase->name, state->epoch + 1, (long long)state->batch + 1, loss, f->watch.first, lr);
+                   "training diverges, \"%s\" first (weights up to %.3g). Try a tenth of it, or clip_norm",
+                   f->phase->name, state->epoch + 1, (long long)state->batch + 1, loss, f->watch.first, lr, worst,
+                   value);
     return RN_OK;
 }
 

@@ -164,7 +164,7 @@ check "component doc is texts and sources" only doc \
     '/share/doc/resnet/(LICENSE|[A-Za-z.-]+\.md|docs/[a-z-]+(\.zh-CN)?\.md|examples/((common|checkpoint|evaluate|finetune|study)/)?([a-z0-9_]+\.[ch]|CMakeLists\.txt))$'
 if [ -d "$prefix/bin" ]; then
     check "component programs is the programs" only programs \
-        '^\./usr/(bin/resnet(-depth_study)?|share/(man/man1/resnet\.1|bash-completion/completions/resnet|zsh/site-functions/_resnet|fish/vendor_completions\.d/resnet\.fish))$'
+        '^\./usr/(bin/resnet(-depth_study)?|share/(man/man1/resnet\.1|bash-completion/completions/resnet|zsh/site-functions/_resnet|fish/vendor_completions\.d/resnet\.fish|locale/[A-Za-z_]+/LC_MESSAGES/resnet\.mo))$'
     check "both programs are there" sh -c 'test "$(grep -c /bin/ "$1")" -eq 2' sh "$scratch/programs.files"
     check "no run path where the linker looks by itself" sh -c '! readelf --dynamic "$1"/* | grep -E "R(UN)?PATH"' sh "$scratch/packages/programs/usr/bin"
     check "another prefix's programs find the library, moved or not" sh -c 'readelf --dynamic "$1/bin/resnet" | grep -F "[\$ORIGIN/../lib" &&

@@ -108,6 +108,27 @@ static void a_step_updates_what_is_trainable_covered_and_has_a_gradient(void **s
     rn_optimizer_destroy(head);
 }
 
+/* The tutorial makes its second optimizer of the list from before: what it unfreezes never moves. */
+static void what_is_unfrozen_later_is_trained_by_the_same_optimizer(void **state)
+{
+    rn_optimizer *made;
+    snapshot before;
+
+    (void)state;
+    parameters->entry[TRAINED_CONV].trainable = false;
+    made = adam(NULL);
+    before = take();
+    rn_test_trained_gradients(parameters, 9);
+    require_ok(context, rn_optimizer_step(made));
+    assert_int_equal(changed(&before), WEIGHT | BIAS);
+    before = take();
+    parameters->entry[TRAINED_CONV].trainable = true;
+    rn_test_trained_gradients(parameters, 9);
+    require_ok(context, rn_optimizer_step(made));
+    assert_int_equal(changed(&before), CONV | WEIGHT | BIAS);
+    rn_optimizer_destroy(made);
+}
+
 static void no_step_between_forward_and_backward(void **state)
 {
     rn_optimizer *const all = adam(NULL);
@@ -334,6 +355,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_step_updates_what_is_trainable_covered_and_has_a_gradient, make_parameters,
+                                        drop_parameters),
+        cmocka_unit_test_setup_teardown(what_is_unfrozen_later_is_trained_by_the_same_optimizer, make_parameters,
                                         drop_parameters),
         cmocka_unit_test_setup_teardown(no_step_between_forward_and_backward, make_parameters, drop_parameters),
         cmocka_unit_test_setup_teardown(only_the_first_step_allocates, make_parameters, drop_parameters),

@@ -55,6 +55,21 @@ static void defaults_are_seven_epochs_and_a_tenth(void **state)
     rn_scheduler_destroy(s);
 }
 
+/* The tutorial hands StepLR the epoch's loss, which PyTorch took for an epoch: a loss of -50 was a rate of 1e7. */
+static void a_loss_does_not_steer_it(void **state)
+{
+    static const double losses[] = { 0.7, -0.5, -50, 14, 0 };
+    rn_scheduler *s;
+
+    (void)state;
+    require_ok(context, rn_step_lr_create(&s, optimizer, RN_OPTIONS(rn_step_lr, .step_size = 1)));
+    for (int epoch = 0; epoch < 5; epoch++) {
+        require_ok(context, rn_scheduler_step(s, RN_OPTIONS(rn_scheduler_step, .metric = losses[epoch])));
+        assert_true(fabs(rn_optimizer_lr(optimizer, 0) * pow(10, epoch + 1) - 1) < 1e-12);
+    }
+    rn_scheduler_destroy(s);
+}
+
 static void a_rate_set_in_between_is_scaled_from_there(void **state)
 {
     rn_scheduler *s;
@@ -119,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_rate_falls_after_every_step_size_epochs, make_optimizer, drop_optimizer),
         cmocka_unit_test_setup_teardown(defaults_are_seven_epochs_and_a_tenth, make_optimizer, drop_optimizer),
+        cmocka_unit_test_setup_teardown(a_loss_does_not_steer_it, make_optimizer, drop_optimizer),
         cmocka_unit_test_setup_teardown(a_rate_set_in_between_is_scaled_from_there, make_optimizer, drop_optimizer),
         cmocka_unit_test_setup_teardown(a_restored_scheduler_goes_on, make_optimizer, drop_optimizer),
         cmocka_unit_test_setup_teardown(it_keeps_its_optimizer_alive, make_optimizer, drop_optimizer),

@@ -176,6 +176,12 @@ void rn_test_run_files(rn_context *context, const char *directory, int frozen, i
         frozen, frozen, phase, 2 * all, complete, complete ? 0 : all);
     require_ok(context, rn_training_save(model, &(rn_training_state){ .state = text },
                                          rn_test_path(directory, "last.safetensors")));
+    snprintf(
+        text, sizeof text,
+        "{\"data\": \"flowers\", \"recipe\": \"tuned\", \"from-scratch\": true, \"lr\": 1e-4, \"%s\": [1], \"phase\": "
+        "\"%s\"}",
+        phase, phase);
+    rn_test_text(directory, "config.json", text);
     rn_model_destroy(model);
 }
 

@@ -74,6 +74,15 @@ static void what_is_damaged_is_named(void **state)
     require_ok(context, rn_run_read(&run, context, directory));
     assert_int_equal(run.count, 0);
     rn_run_release(&run, &context->allocator);
+    rn_test_text(directory, "config.json", "{\"recipe\": \"tuned\", ");
+    require_status(context, rn_run_read(&run, context, directory), RN_FORMAT);
+    assert_non_null(strstr(rn_context_message(context), "config.json: "));
+    rn_test_text(directory, "config.json", "{\"recipe\": \"tuned\", \"from-scratch\": true}");
+    require_ok(context, rn_run_read(&run, context, directory));
+    assert_string_equal(rn_json_string(rn_json_member(run.config, "recipe")), "tuned");
+    assert_true(rn_json_is_true(rn_json_member(run.config, "from-scratch")));
+    assert_false(rn_json_is_true(rn_json_member(run.config, "recipe")));
+    rn_run_release(&run, &context->allocator);
     rn_test_text(directory, "last.safetensors", "no");
     require_status(context, rn_run_read(&run, context, directory), RN_FORMAT);
     assert_non_null(strstr(rn_context_message(context), "last.safetensors"));
@@ -116,12 +125,28 @@ static void few_of_many_epochs_are_shown(void **state)
     (void)state;
 }
 
+/* A line of one point would not be seen: each chart of a run of one epoch has points instead. */
+static void one_epoch_is_a_point(void **state)
+{
+    const char *const directory = rn_test_path(rn_test_directory(), "run");
+
+    (void)state;
+    for (int more = 0; more < 2; more++) {
+        char *page;
+
+        rn_test_run_files(context, directory, 1, more, "all", 0);
+        page = rn_test_page(context, RN_OPTIONS(rn_report, .directory = directory));
+        assert_int_equal(strstr(page, "\"/>\n<circle class=\"d0\"") != NULL, !more);
+        assert_int_equal(strstr(page, "\"/>\n<circle class=\"d1\"") != NULL, !more);
+        free(page);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines_become_epochs),
-        cmocka_unit_test(what_is_damaged_is_named),
-        cmocka_unit_test(phases_are_limited),
+        cmocka_unit_test(lines_become_epochs),          cmocka_unit_test(what_is_damaged_is_named),
+        cmocka_unit_test(phases_are_limited),           cmocka_unit_test(one_epoch_is_a_point),
         cmocka_unit_test(few_of_many_epochs_are_shown),
     };
 

@@ -65,6 +65,30 @@ static void training_learns_and_ends_with_the_best_weights(void **state)
     rn_test_run_close(&run);
 }
 
+/* The tutorial's second call forgets how good the first was, and writes over its checkpoint. */
+static void a_worse_phase_leaves_the_best_of_the_one_before(void **state)
+{
+    const char *const directory = rn_test_new_directory();
+    rn_test_run run = rn_test_run_open(rn_test_undisturbed_photos, 7);
+    char *before, *after;
+    size_t size, other;
+    double best;
+
+    (void)state;
+    require_ok(run.context, rn_test_run_train(&run, directory, 0, NULL, NULL));
+    require_ok(run.context, rn_test_run_fit(&run));
+    best = rn_trainer_best_accuracy(run.trainer);
+    before = rn_test_file(rn_test_path(directory, "best.safetensors"), &size);
+    require_ok(run.context, rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .phase = "worse", .epochs = 1, .lr = 10,
+                                                                   .optimizer = RN_OPTIMIZER_SGD)));
+    after = rn_test_file(rn_test_path(directory, "best.safetensors"), &other);
+    assert_true(rn_trainer_best_accuracy(run.trainer) == best && size == other);
+    assert_memory_equal(before, after, size);
+    free(after);
+    free(before);
+    rn_test_run_close(&run);
+}
+
 static void the_same_run_gives_the_same_bytes(void **state)
 {
     const char *directory = rn_test_new_directory();
@@ -342,6 +366,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_learns_and_ends_with_the_best_weights),
+        cmocka_unit_test(a_worse_phase_leaves_the_best_of_the_one_before),
         cmocka_unit_test(the_same_run_gives_the_same_bytes),
         cmocka_unit_test(without_a_directory_the_best_weights_are_kept_in_memory),
         cmocka_unit_test(frozen_means_that_no_byte_changes),

@@ -112,6 +112,31 @@ static void the_run_of_another_is_refused(void **state)
     rn_test_run_close(&run);
 }
 
+/* One was taken out because it was damaged, say: the run goes on, and says that its figures are of two sets. */
+static void other_validation_photos_do_not_lock_a_run(void **state)
+{
+    const char *directory = rn_test_directory(), *mine = rn_test_photo_directory();
+    rn_test_warnings heard = { 0 };
+    rn_test_run run = { 0 };
+
+    (void)state;
+    finish_a_run(directory);
+    assert_int_equal(unlink(rn_test_path(mine, "valid/class1/valid_001.bmp")), 0);
+    for (int again = 0; again < 2; again++) {
+        require_ok(NULL,
+                   rn_context_create(&run.context, RN_OPTIONS(rn_context, .threads = 1, .seed = 1,
+                                                              .log = rn_test_note_warning, .log_payload = &heard)));
+        require_ok(run.context, rn_image_folder_open(&run.train, run.context, rn_test_path(photos, "train"), NULL));
+        require_ok(run.context, rn_image_folder_open(&run.valid, run.context, rn_test_path(mine, "valid"), NULL));
+        run.model = rn_test_network(run.context, rn_dataset_classes(run.train), 1);
+        require_ok(run.context, rn_test_run_train(&run, directory, 1, NULL, NULL));
+        require_ok(run.context, rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .epochs = 2)));
+        rn_test_run_close(&run);
+        assert_int_equal(heard.count, 1); /* once: what was written since is of these photos */
+        assert_non_null(strstr(heard.last, "was begun with other validation photos"));
+    }
+}
+
 static void a_refused_resume_leaves_the_model_as_it_was(void **state)
 {
     const char *directory = rn_test_directory();
@@ -195,6 +220,7 @@ int main(void)
         cmocka_unit_test(a_run_is_not_overwritten),
         cmocka_unit_test(last_is_there_before_any_best),
         cmocka_unit_test(the_run_of_another_is_refused),
+        cmocka_unit_test(other_validation_photos_do_not_lock_a_run),
         cmocka_unit_test(a_refused_resume_leaves_the_model_as_it_was),
         cmocka_unit_test(two_trainers_do_not_share_a_directory),
         cmocka_unit_test(what_a_killed_process_was_writing_is_removed_and_nothing_else),
