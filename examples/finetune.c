@@ -135,6 +135,7 @@ static int finetune(const args_program *program, rn_context *context, settings *
                                      .progress = progress_show, .progress_payload = shown,
                                      .bad_photos = s->skip_bad_photos, .memory_limit = s->memory,
                                      .feature_memory = s->feature_memory, .slices = s->slices, .views = s->views,
+                                     .balanced = s->balanced, .cache_size = s->cache, .cache_file = s->cache_file,
                                      .collective = s->collective)));
     if (s->measure_before)
         TRY(measure_before(model, valid, s));
@@ -240,6 +241,9 @@ int finetune_main(const char *name, int argc, char **argv)
         { "slices", ARGS_COUNT, &s.slices, "N", "parts of a batch, for any number of processes (mpirun: 8)" },
         { "views", ARGS_COUNT, &s.views, "N", "random ways to see a photo, kept as features (new ones)" },
         { "feature-memory", ARGS_BYTES, &s.feature_memory, "SIZE", "for features of the frozen part; 1: none (256M)" },
+        { "cache", ARGS_BYTES, &s.cache, "SIZE", "for decoded and resized photos, kept in memory (none)" },
+        { "cache-file", ARGS_TEXT, &s.cache_file, "FILE", "or in FILE, also for later runs (4G at most)" },
+        { "balanced", ARGS_FLAG, &s.balanced, NULL, "draw training photos so that classes are as frequent" },
         { "optimizer", ARGS_TEXT, &s.optimizer, "NAME", "adam, adamw, rmsprop or sgd (adam)" },
         { "schedule", ARGS_TEXT, &s.schedule, "NAME", "step, cosine, one-cycle, plateau or constant (step)" },
         { "warmup", ARGS_COUNT, &s.warmup, "N", "epochs in which the rate rises, before (none)" },

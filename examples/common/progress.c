@@ -136,6 +136,7 @@ static void print_json(const rn_progress *p, double seconds)
         { "best_accuracy", p->best_accuracy },
         { "lr", p->lr },
         { "seconds", seconds },
+        { "loading_seconds", p->loading },
         { "images_per_second", p->images_per_second },
         { "skipped", (double)p->skipped },
     };

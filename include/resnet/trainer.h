@@ -10,13 +10,15 @@
  * In `directory` it keeps best.safetensors (the weights of the best validation accuracy so far, over all phases; a
  * model file), last.safetensors (weights, optimizer, scheduler, phase, epoch and batch, best metric, and which best
  * belongs to it), history.jsonl (one line an epoch) and times.jsonl (likewise: "seconds" of the epoch with its
- * validation and "images_per_second" of its training, in the process that ended it; of two lines for an epoch the last
- * counts). Each is replaced as a whole or not at all. report.h makes a page of them.
+ * validation, how many of them computing waited for photos, "loading_seconds", and "images_per_second" of its training,
+ * in the process that ended it; of two lines for an epoch the last counts). Each is replaced as a whole or not at all. report.h makes a page of them.
  *
  * Features: what the frozen part of the network makes of a photo (rn_model_frozen_layer) is computed once and kept, of
  * validation photos always, of training photos where the training pipeline draws nothing at random or `views` says how
  * many ways there are, as many as fit rn_trainer_options.feature_memory. Their files are then not opened again, and an epoch of a new head takes seconds.
- * No number differs from what it would be without.
+ * No number differs from what it would be without. Prepared photos, with cache_size or cache_file, spare decoding where
+ * features do not: of photos that the network has to see again, in another random way or with nothing frozen. A photo
+ * whose features are known is neither decoded nor looked up.
  *
  * Many processes: with rn_trainer_options.collective they train one network together, and every number,
  * best.safetensors, last.safetensors and history.jsonl to the byte, is that of one process with the same `slices`. What
@@ -73,6 +75,7 @@ typedef struct rn_progress {
     int64_t skipped;   /* photos skipped in this epoch since it was begun or resumed, by all processes */
     const double *lrs; /* the rate of each parameter group; lr is that of the first. Valid during the callback */
     size_t lr_count;
+    double loading; /* seconds of this epoch and its validation in which nothing was computed, since photos were read */
 } rn_progress;
 
 typedef enum rn_fit_answer {
@@ -101,7 +104,13 @@ typedef struct rn_trainer_options {
     const rn_collective *collective; /* the processes of this run (below), copied; NULL: this one alone */
     int32_t views; /* a training photo is prepared in so many random ways, at most 1000, which epochs take in turn, so
                       that its features can be kept; 0: in another way in every epoch. Part of what the run is */
-    int32_t reserved; /* 0 */
+    int32_t
+        balanced; /* 1: training photos are drawn with replacement so that each class is as frequent, as many as there
+                         are (dataset.h). Part of what the run is */
+    size_t cache_size;      /* bytes that prepared photos of training and validation may take together (dataset.h); 0:
+                               none are kept; with cache_file 4 GiB */
+    const char *cache_file; /* training photos are kept in this file, validation's in that of its name and ".valid"; of
+                               process r > 0 of a collective both with "." and r behind. NULL: in memory */
 } rn_trainer_options;
 
 /* A feature_memory that keeps no features. */
@@ -112,7 +121,7 @@ typedef struct rn_trainer_options {
  * (RN_STATE: it has none). A model without a class table takes that of the training photos. RN_SHAPE: the class tables
  * of the model and the two datasets differ. RN_STATE: the directory holds a run already and resume is not set (nothing
  * is overwritten), or it holds the run of another network, class table, set of photos, preprocessing, batch size, seed,
- * views or precision (what it computed in, if the CPU lacked what was asked for). A run of which no batch was done does not
+ * views, balance or precision (what it computed in, if the CPU lacked what was asked for). A run of which no batch was done does not
  * count: it is begun anew. RN_BUSY: another trainer is using the directory. RN_FORMAT: last.safetensors or
  * best.safetensors is damaged, or the best is not that of this run; RN_IO: the best is missing. Both files are read and
  * checked whole before anything of the model changes. Resuming takes the weights of the files, and their display names

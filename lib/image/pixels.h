@@ -70,7 +70,8 @@ static inline uint8_t rn_light_of_inks(uint32_t ink, uint32_t light)
     return (uint8_t)(light - (((product >> 8) + product) >> 8));
 }
 
-/* codec_jpeg.c, or codec_jpeg_stb.c in builds without libjpeg-turbo */
+/* codec_jpeg.c, or codec_jpeg_stb.c in builds without libjpeg-turbo; which, as they do not give the same pixels */
+extern const char rn_jpeg_decoder[];
 rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                                 const char *name, rn_message *message);
 /* codec_bmp.c */

@@ -39,6 +39,12 @@ static void look_at_rates(rn_fit *f)
         f->lrs[i] = rn_optimizer_lr(f->trainer->optimizer, i);
 }
 
+/* Seconds that this epoch has waited for photos. */
+static double loading_seconds(const rn_fit *f)
+{
+    return rn_loader_seconds(f->trainer->train) + rn_loader_seconds(f->trainer->valid) - f->loading_begun;
+}
+
 /* What the callbacks of all processes answered: one that cancels, or ends, does it for all. */
 static rn_status agree_to_go_on(rn_fit *f, int32_t answer)
 {
@@ -72,6 +78,7 @@ static rn_status report(rn_fit *f, const rn_history_row *ended)
         .lr_count = rn_optimizer_group_count(trainer->optimizer),
         .images_per_second = seconds > 0 ? (double)f->images / seconds : 0,
         .elapsed = now - f->begun,
+        .loading = loading_seconds(f),
         .batch = ended != NULL ? batches : state->batch,
         .batches = batches,
         .epoch = ended != NULL ? ended->epoch : state->epoch,
@@ -174,6 +181,7 @@ static rn_status train_epoch(rn_fit *f)
     f->first_batch = state->batch;
     f->training_seconds = 0;
     f->epoch_begun = clock_seconds();
+    f->loading_begun += loading_seconds(f);
     if ((uint64_t)state->batch > rn_loader_batches(trainer->train))
         return rn_fail(&trainer->context->message, RN_FORMAT, "%s stands at batch %lld of an epoch of %zu",
                        trainer->last_path, (long long)state->batch, rn_loader_batches(trainer->train));
@@ -258,6 +266,7 @@ static rn_status end_epoch(rn_fit *f, rn_history_row *row)
     rn_trainer *trainer = f->trainer;
     rn_message *message = &trainer->context->message;
     rn_train_state *state = &trainer->state;
+    rn_times times;
     rn_status status = RN_OK;
 
     row->is_best = is_better(&state->best, row);
@@ -283,10 +292,10 @@ static rn_status end_epoch(rn_fit *f, rn_history_row *row)
     status = rn_trainer_save_last(trainer);
     if (status == RN_OK && trainer->directory != NULL && rn_team_leads(&trainer->team))
         status = rn_history_write(state, trainer->history_path, &trainer->context->allocator, message);
+    times = (rn_times){ clock_seconds() - f->epoch_begun, loading_seconds(f),
+                        f->images > 0 ? (double)f->images / f->training_seconds : NAN };
     if (status == RN_OK && trainer->directory != NULL && rn_team_leads(&trainer->team))
-        status = rn_times_add(state, row, clock_seconds() - f->epoch_begun,
-                              f->images > 0 ? (double)f->images / f->training_seconds : NAN, trainer->times_path,
-                              &trainer->context->allocator, message);
+        status = rn_times_add(state, row, &times, trainer->times_path, &trainer->context->allocator, message);
     return rn_team_agree(&trainer->team, status);
 }
 

@@ -11,14 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
-static char *line_text(const rn_train_state *state, const rn_history_row *row, double seconds, double rate)
+static char *line_text(const rn_train_state *state, const rn_history_row *row, const rn_times *times)
 {
     rn_json *object = rn_json_new_object();
     char *text = NULL;
 
     if (object != NULL && rn_json_set_string(object, "phase", state->phase[row->phase].name) &&
-        rn_json_set_number(object, "epoch", row->epoch) && rn_json_set_number(object, "seconds", seconds) &&
-        rn_json_set_number(object, "images_per_second", rate))
+        rn_json_set_number(object, "epoch", row->epoch) && rn_json_set_number(object, "seconds", times->seconds) &&
+        rn_json_set_number(object, "loading_seconds", times->loading) &&
+        rn_json_set_number(object, "images_per_second", times->rate))
         text = rn_json_text(object);
     rn_json_destroy(object);
     return text;
@@ -39,11 +40,11 @@ static rn_status write_file(const char *path, const void *before, size_t nbytes,
     return rn_file_replace_commit(file, message);
 }
 
-rn_status rn_times_add(const rn_train_state *state, const rn_history_row *row, double seconds, double rate,
-                       const char *path, const rn_allocator *allocator, rn_message *message)
+rn_status rn_times_add(const rn_train_state *state, const rn_history_row *row, const rn_times *times, const char *path,
+                       const rn_allocator *allocator, rn_message *message)
 {
     enum { LIMIT = 1 << 28 }; /* bytes; a million epochs are fewer */
-    char *const line = line_text(state, row, seconds, rate);
+    char *const line = line_text(state, row, times);
     void *before = NULL;
     size_t nbytes = 0;
     rn_status status = RN_OK;

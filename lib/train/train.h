@@ -85,6 +85,7 @@ typedef struct rn_train_state {
     int32_t batch_size;
     int32_t slices; /* of a batch; 0: none */
     int32_t views;  /* of a training photo, which epochs take in turn; 0: another in every epoch */
+    bool balanced;  /* classes are drawn as often as each other */
     bool bfloat16;  /* products are of bfloat16 numbers */
     /* How far it is. All phases are complete but perhaps the last; epoch, batch and sums are that one's. */
     rn_phase *phase;
@@ -132,10 +133,15 @@ rn_status rn_history_write(const rn_train_state *state, const char *path, const 
 
 /* ---- times.c ----------------------------------------------------------------------------------------------------- */
 
-/* Adds a line to times.jsonl: how long the last epoch took with its validation, and how fast its training was (NaN:
- * nothing of it was trained in this process). The first epoch of a run begins the file anew. RN_IO, RN_NO_MEMORY. */
-rn_status rn_times_add(const rn_train_state *state, const rn_history_row *row, double seconds, double rate,
-                       const char *path, const rn_allocator *allocator, rn_message *message);
+/* How long an epoch took with its validation, how much of that was waiting for photos, and how fast its training was
+ * (NaN: nothing of it was trained in this process). */
+typedef struct rn_times {
+    double seconds, loading, rate;
+} rn_times;
+
+/* Adds a line to times.jsonl. The first epoch of a run begins the file anew. RN_IO, RN_NO_MEMORY. */
+rn_status rn_times_add(const rn_train_state *state, const rn_history_row *row, const rn_times *times, const char *path,
+                       const rn_allocator *allocator, rn_message *message);
 
 /* ---- evaluate.c ------------------------------------------------------------------------------------------------ */
 
@@ -154,6 +160,7 @@ struct rn_trainer {
     rn_context *context; /* retained */
     rn_model *model;     /* retained */
     rn_loader *train, *valid;
+    rn_photo_room photo_room;         /* of what both keep */
     rn_session *training, *inference; /* made by the first fit, kept; NULL after a failure */
     rn_session *frozen;               /* from images to what the inference session, or both, are given; or NULL */
     rn_features *train_features, *valid_features; /* NULL: that session is given images */

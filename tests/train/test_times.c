@@ -17,15 +17,16 @@ static void each_epoch_adds_a_line_and_the_first_begins_anew(void **unused)
     rn_test_write_file(path, "of an older run\n", 16);
     assert_int_equal(rn_train_state_add_phase(&state, &phase, &allocator, NULL), RN_OK);
     assert_int_equal(rn_train_state_add_row(&state, &first, &allocator, NULL), RN_OK);
-    assert_int_equal(rn_times_add(&state, &first, 2.5, 40, path, &allocator, &message), RN_OK);
+    assert_int_equal(rn_times_add(&state, &first, &(rn_times){ 2.5, 0.25, 40 }, path, &allocator, &message), RN_OK);
     assert_int_equal(rn_train_state_add_row(&state, &second, &allocator, NULL), RN_OK);
-    assert_int_equal(rn_times_add(&state, &second, 0.5, NAN, path, &allocator, &message), RN_OK);
+    assert_int_equal(rn_times_add(&state, &second, &(rn_times){ 0.5, 0, NAN }, path, &allocator, &message), RN_OK);
     text = rn_test_file(path, &size);
-    assert_string_equal(text, "{\"phase\":\"a\\\"ll\",\"epoch\":0,\"seconds\":2.5,\"images_per_second\":40}\n"
-                              "{\"phase\":\"a\\\"ll\",\"epoch\":1,\"seconds\":0.5,\"images_per_second\":null}\n");
+    assert_string_equal(
+        text, "{\"phase\":\"a\\\"ll\",\"epoch\":0,\"seconds\":2.5,\"loading_seconds\":0.25,\"images_per_second\":40}\n"
+              "{\"phase\":\"a\\\"ll\",\"epoch\":1,\"seconds\":0.5,\"loading_seconds\":0,\"images_per_second\":null}\n");
     free(text);
-    assert_int_equal(rn_times_add(&state, &second, 1, 1, rn_test_path(rn_test_directory(), "missing/times.jsonl"),
-                                  &allocator, &message),
+    assert_int_equal(rn_times_add(&state, &second, &(rn_times){ 1, 1, 1 },
+                                  rn_test_path(rn_test_directory(), "missing/times.jsonl"), &allocator, &message),
                      RN_IO);
     assert_non_null(strstr(message.text, "missing/times.jsonl"));
     rn_train_state_release(&state, &allocator);
@@ -52,14 +53,16 @@ static void a_run_has_a_line_for_each_epoch(void **unused)
     assert_non_null(text);
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"), lines++) {
         char expected[64];
-        double seconds, rate;
+        double seconds, loading, rate;
 
         snprintf(expected, sizeof expected,
                  "{\"phase\":\"%s\",\"epoch\":%zu,\"seconds\":", lines < 2 ? "frozen" : "all",
                  lines < 2 ? lines : lines - 2);
         assert_memory_equal(line, expected, strlen(expected));
-        assert_int_equal(sscanf(line + strlen(expected), "%lf,\"images_per_second\":%lf}", &seconds, &rate), 2);
-        assert_true(seconds > 0 && rate > 0);
+        assert_int_equal(sscanf(line + strlen(expected), "%lf,\"loading_seconds\":%lf,\"images_per_second\":%lf}",
+                                &seconds, &loading, &rate),
+                         3);
+        assert_true(seconds > loading && loading > 0 && rate > 0);
     }
     assert_int_equal(lines, RUN_EPOCHS);
     free(text);
