@@ -38,7 +38,7 @@
  *   RandomPerspective(d, p)   corners moved inwards by up to d / 2 of a side (0.5); MIX (bilinear), fill
  *   RandomHorizontalFlip(p), RandomVerticalFlip(p)
  *   ColorJitter(b, c, s, h)   brightness, contrast, saturation, hue, in a random order; those left out are 0
- *   GaussianBlur(k) or (x, y) sides of the kernel, odd; "sigma a b", drawn for both directions (0.1 2). In torch's own
+ *   GaussianBlur(k) or (x, y) sides of the kernel, odd; "sigma a b", drawn for both directions (0.1 2), or "sigma a". In torch's own
  *                             arithmetic: where its exp rounds otherwise a value may differ by 1 (one photo in some
  *                             30 has one). A photo of no more than half a side is RN_SHAPE
  *   Grayscale(), RandomGrayscale(p)
