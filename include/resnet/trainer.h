@@ -10,15 +10,16 @@
  * In `directory` it keeps best.safetensors (the weights of the best validation accuracy so far, over all phases; a
  * model file), last.safetensors (weights, optimizer, scheduler, phase, epoch and batch, best metric, and which best
  * belongs to it), history.jsonl (one line an epoch) and times.jsonl (likewise: "seconds" of the epoch with its
- * validation, how many of them computing waited for photos, "loading_seconds", and "images_per_second" of its training,
- * in the process that ended it; of two lines for an epoch the last counts). Each is replaced as a whole or not at all. report.h makes a page of them.
+ * validation, how many of them computing waited for photos, "loading_seconds", and "images_per_second" of its
+ * training, in the process that ended it; of two lines for an epoch the last counts). Each is replaced as a whole or
+ * not at all. report.h makes a page of them.
  *
- * Features: what the frozen part of the network makes of a photo (rn_model_frozen_layer) is computed once and kept, of
- * validation photos always, of training photos where the training pipeline draws nothing at random or `views` says how
- * many ways there are, as many as fit rn_trainer_options.feature_memory. Their files are then not opened again, and an epoch of a new head takes seconds.
- * No number differs from what it would be without. Prepared photos, with cache_size or cache_file, spare decoding where
- * features do not: of photos that the network has to see again, in another random way or with nothing frozen. A photo
- * whose features are known is neither decoded nor looked up.
+ * Features: what the frozen part of the network makes of a photo (rn_model_frozen_layer) is computed once and kept,
+ * of validation photos always, of training photos where the training pipeline draws nothing at random or `views`
+ * says how many ways there are, as many as fit rn_trainer_options.feature_memory. Their files are then not opened
+ * again, and an epoch of a new head takes seconds. No number differs from what it would be without. Prepared photos,
+ * with cache_size or cache_file, spare decoding where features do not: of photos that the network has to see again,
+ * in another random way or with nothing frozen. A photo whose features are known is neither decoded nor looked up.
  *
  * Many processes: with rn_trainer_options.collective they train one network together, and every number,
  * best.safetensors, last.safetensors and history.jsonl to the byte, is that of one process with the same `slices`. What
@@ -118,14 +119,14 @@ typedef struct rn_trainer_options {
 
 /*
  * Makes a trainer. Training photos go through the model's training pipeline, validation photos through its pipeline
- * (RN_STATE: it has none). A model without a class table takes that of the training photos. RN_SHAPE: the class tables
- * of the model and the two datasets differ. RN_STATE: the directory holds a run already and resume is not set (nothing
- * is overwritten), or it holds the run of another network, class table, set of photos, preprocessing, batch size, seed,
- * views, balance or precision (what it computed in, if the CPU lacked what was asked for). A run of which no batch was done does not
- * count: it is begun anew. RN_BUSY: another trainer is using the directory. RN_FORMAT: last.safetensors or
- * best.safetensors is damaged, or the best is not that of this run; RN_IO: the best is missing. Both files are read and
- * checked whole before anything of the model changes. Resuming takes the weights of the files, and their display names
- * of the classes if the model has none, at once. Keeps all three alive.
+ * (RN_STATE: it has none). A model without a class table takes that of the training photos. RN_SHAPE: the class
+ * tables of the model and the two datasets differ. RN_STATE: the directory holds a run already and resume is not set
+ * (nothing is overwritten), or it holds the run of another network, class table, set of photos, preprocessing, batch
+ * size, seed, views, balance or precision (what it computed in, if the CPU lacked what was asked for). A run of
+ * which no batch was done does not count: it is begun anew. RN_BUSY: another trainer is using the directory.
+ * RN_FORMAT: last.safetensors or best.safetensors is damaged, or the best is not that of this run; RN_IO: the best
+ * is missing. Both files are read and checked whole before anything of the model changes. Resuming takes the weights
+ * of the files, and their display names of the classes if the model has none, at once. Keeps all three alive.
  *   With a collective all processes call it together. RN_INVALID_ARGUMENT also: no power of two of processes or slices, or
  * more processes than slices. RN_STATE also: a process has another version of the library, instruction-set class,
  * network, weights, photos, class table, preprocessing or other options than process 0; or the run in the directory has

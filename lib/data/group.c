@@ -98,7 +98,7 @@ static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thre
     }
 }
 
-/* What torchvision would have made of them is white but for the darkest 1/256: worth a word, once a dataset. */
+/* What torchvision makes of most of them is white: worth a word, once a dataset. */
 static void say_deep_greys(const rn_loader *loader)
 {
     rn_dataset *const whole = loader->dataset->parent != NULL ? loader->dataset->parent : loader->dataset;
@@ -107,9 +107,11 @@ static void say_deep_greys(const rn_loader *loader)
         if (!loader->decoders[i].saw_deep_grey)
             continue;
         whole->said_deep_grey = true;
-        rn_context_log(loader->context, RN_LOG_WARNING,
-                       "pictures of 16-bit greys are read by their upper bytes; Pillow's convert('RGB') cuts them off "
-                       "at 255, so that torchvision sees them nearly white");
+        rn_context_log(
+            loader->context, RN_LOG_WARNING,
+            "pictures of greys of over 8 bits: those of 12 and 16 are read by their upper 8, where Pillow's "
+            "convert('RGB') cuts them off at 255, so that torchvision sees them nearly white; signed, 32-bit "
+            "and floating-point ones are cut off at 0 and 255, as there");
     }
 }
 

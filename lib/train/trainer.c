@@ -84,8 +84,10 @@ static rn_status keep_photos(rn_trainer *trainer, rn_loader *loader, const char 
         path = rn_allocate(allocator, size);
         if (path == NULL)
             return rn_fail(&trainer->context->message, RN_NO_MEMORY, "no memory for a name");
-        snprintf(path, size, trainer->team.engine.rank > 0 ? "%s%s.%d" : "%s%s", name, ending,
-                 (int)trainer->team.engine.rank);
+        if (trainer->team.engine.rank > 0)
+            snprintf(path, size, "%s%s.%d", name, ending, (int)trainer->team.engine.rank);
+        else
+            snprintf(path, size, "%s%s", name, ending);
     }
     status = rn_loader_keep_photos(loader, path, &trainer->photo_room);
     rn_release(allocator, path);
