@@ -170,7 +170,8 @@ static int finetune(const args_program *program, rn_context *context, settings *
         RN_OPTIONS(rn_trainer, .directory = s->directory, .batch_size = s->batch, .resume = s->resume,
                    .progress = progress_show, .progress_payload = shown, .bad_photos = s->skip_bad_photos,
                    .memory_limit = s->memory, .feature_memory = s->feature_memory, .feature_file = s->features,
-                   .slices = s->slices, .views = s->views, .collective = s->collective);
+                   .cache_size = s->cache, .cache_file = s->cache_file, .balanced = s->balanced, .slices = s->slices,
+                   .views = s->views, .collective = s->collective);
     progress_phase plan[2];
     outlook o = { .context = context, .settings = s };
     double accuracy = NAN;
@@ -329,6 +330,9 @@ int finetune_main(const char *name, int argc, char **argv)
         { "views", ARGS_COUNT, &s.views, "N", "random ways to see a photo, kept as features (new ones)" },
         { "feature-memory", ARGS_BYTES, &s.feature_memory, "SIZE", "for features of the frozen part; 1: none (256M)" },
         { "features", ARGS_TEXT, &s.features, "FILE", "keep those on disk, for other runs as well (no)" },
+        { "cache", ARGS_BYTES, &s.cache, "SIZE", "for decoded and resized photos, kept in memory (none)" },
+        { "cache-file", ARGS_TEXT, &s.cache_file, "FILE", "or in FILE, also for later runs (4G at most)" },
+        { "balanced", ARGS_FLAG, &s.balanced, NULL, "draw training photos so that classes are as frequent" },
         { "optimizer", ARGS_TEXT, &s.optimizer, "NAME", "adam, adamw, rmsprop or sgd (adam)" },
         { "schedule", ARGS_TEXT, &s.schedule, "NAME", "step, cosine, one-cycle, plateau or constant (step)" },
         { "warmup", ARGS_COUNT, &s.warmup, "N", "epochs in which the rate rises, before (none)" },

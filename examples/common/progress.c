@@ -137,6 +137,7 @@ static void print_json(const rn_progress *p, double seconds)
         { "best_accuracy", p->best_accuracy },
         { "lr", p->lr },
         { "seconds", seconds },
+        { "loading_seconds", p->loading_seconds },
         { "images_per_second", p->images_per_second },
         { "skipped", (double)p->skipped },
     };

@@ -27,8 +27,9 @@ typedef struct settings {
     int32_t frozen_epochs, epochs, lr_step, warmup, patience, accumulate, batch, threads, slices, views, folds;
     const rn_collective *collective; /* the processes that mpirun has started, or NULL */
     rn_precision precision;
-    size_t memory, feature_memory;
-    int from_scratch, new_head, measure_before, skip_bad_photos, resume, json;
+    size_t memory, feature_memory, cache;
+    const char *cache_file;
+    int balanced, from_scratch, new_head, measure_before, skip_bad_photos, resume, json;
 } settings;
 
 /* All that is known before the first batch. */

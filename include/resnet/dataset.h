@@ -216,11 +216,30 @@ typedef struct rn_loader_options {
     int32_t balanced;      /* 1: drawn by the weights 1 / (samples of the class), so that each class is as frequent */
     int32_t views; /* a sample is prepared in so many random ways, which epochs take in turn: epoch e draws what epoch
                       e mod views does. 0: in another way in every epoch */
+    size_t cache_size;      /* bytes that prepared photos may take (below); 0: none are kept; with cache_file 4 GiB */
+    const char *cache_file; /* they are kept in this file, for other loaders, too. NULL: in memory */
 } rn_loader_options;
 
+/*
+ * Prepared photos: what the steps of the pipeline in front of the first that draws at random make of a photo
+ * (Resize(256) in front of RandomRotation; of a pipeline that begins with RandomResizedCrop, the decoded photo) is
+ * kept as 3 bytes a pixel, of as many photos as fit cache_size, so that later epochs do not decode them. No bit of a
+ * batch differs. The first ones that are met stay. In memory it is the C library's, as decoding's is, asked for
+ * photo by photo.
+ *
+ * A file is of one folder and one way of preparing. A photo is known in it by its path, size, time of modification
+ * and inode; what was decoded by another version of the library, or for other steps, is not used: the file is begun
+ * anew, as it is if most of what it holds is of photos that are gone. Checksums tell what is damaged, which is
+ * decoded again; the log says all of this. They are no defence against somebody who writes into the file on purpose,
+ * who can change what photos look like, but nothing else. One loader at a time has the file; another one decodes,
+ * and says so in the log, as does one that finds the disk full.
+ */
+
 /* Batches of `dataset` prepared by `pipeline` (copied), whose output size is fixed by it or by the options:
- * RN_INVALID_ARGUMENT, or RN_SHAPE if the two differ. Where samples are drawn by weights, `shuffle` has nothing to add,
- * and the draw and the augmentation at a place of the epoch depend on (seed, epoch, place). Keeps the dataset alive. */
+ * RN_INVALID_ARGUMENT, or RN_SHAPE if the two differ. RN_IO: no such cache_file can be had; RN_FORMAT: it is there
+ * and something else, and left as it is; RN_UNSUPPORTED: one for samples that have no file each. Where samples are
+ * drawn by weights, `shuffle` has nothing to add, and the draw and, without `views`, the augmentation at a place of
+ * the epoch depend on (seed, epoch, place). Keeps the dataset alive. */
 RN_API rn_status rn_loader_create(rn_loader **loader, rn_dataset *dataset, const rn_pipeline *pipeline,
                                   const rn_loader_options *options);
 /* Begins epoch `epoch` at its first batch; the epoch decides order and augmentation. */

@@ -35,12 +35,15 @@
  *   RandomAffine(d) or (a, b)
  *                             turned, "translate x y" at most (parts of the sides), "scale a b", "shear a b c d"
  *                             (degrees along x and y), MIX (nearest), fill
- *   RandomPerspective(d, p)   corners moved inwards by up to d / 2 of a side (0.5); MIX (bilinear), fill
+ *   RandomPerspective(d, p)   corners moved inwards by up to d / 2 of a side (0.5); MIX (bilinear), fill. Where one of
+ *                             the map's eight numbers is 0, torchvision's least squares leave some 1e-14 of it, how
+ *                             much depends on its LAPACK: a pixel that meets the border or another pixel's edge exactly
+ *                             may then be the neighbour (2 of 164,448 pictures have one)
  *   RandomHorizontalFlip(p), RandomVerticalFlip(p)
  *   ColorJitter(b, c, s, h)   brightness, contrast, saturation, hue, in a random order; those left out are 0
- *   GaussianBlur(k) or (x, y) sides of the kernel, odd; "sigma a b", drawn for both directions (0.1 2). In torch's own
- *                             arithmetic: where its exp rounds otherwise a value may differ by 1 (one photo in some
- *                             30 has one). A photo of no more than half a side is RN_SHAPE
+ *   GaussianBlur(k) or (x, y) sides of the kernel, odd; "sigma a b", drawn for both directions (0.1 2), or "sigma a" for
+ *                             one. In torch's own arithmetic: where its exp rounds otherwise a value may differ by 1
+ *                             (one photo in some 30 has one). A photo of no more than half a side is RN_SHAPE
  *   Grayscale(), RandomGrayscale(p)
  *                             three equal channels; p is 0.1 if left out
  *   RandomInvert(p), RandomAutocontrast(p), RandomEqualize(p)
@@ -88,17 +91,19 @@ typedef struct rn_image_options {
 } rn_image_options;
 
 /*
- * Decodes a picture file, told apart by content: JPEG, PNG, BMP (of any kind but those that hold a JPEG or a PNG), PBM,
- * PGM and PPM, and, where the build found libwebp and libtiff, WebP (of an animation the first frame) and TIFF (the
- * first picture; 1 to 16 bits of grey, palette, RGB or CMYK, in strips or tiles, YCbCr within JPEG, in every
- * compression that this libtiff has). Grey becomes RGB, alpha is dropped (not blended), 16 bits become 8 (the upper
- * ones; Pillow cuts 16-bit greys off at 255), CMYK becomes RGB as Pillow's convert('RGB') has it. A JPEG's EXIF
- * orientation is not applied (rn_image_orientation), a TIFF's is, as Pillow does. RN_IO: cannot be read. RN_FORMAT: not
- * such a picture, or damaged or cut short: a half-decoded picture is never given. RN_UNSUPPORTED: more pixels than the
- * options allow; a draft in a build without libjpeg-turbo. RN_NO_MEMORY: never because of the file alone: a picture
- * that asks for more memory than its size and its bytes can need (28 bytes a pixel, 4 a byte of the file and 1 MiB; a
- * JPEG of arithmetic coding, a WebP and a compressed TIFF 2^24 pixels and 4096 for each byte; a progressive JPEG 100
- * scans) is RN_FORMAT, with libwebp's and libtiff's own want of memory. The caller destroys the image.
+ * Decodes a picture file, told apart by content: JPEG, PNG, BMP (of any kind but those that hold a JPEG or a PNG),
+ * PBM, PGM and PPM, and, where the build found libwebp and libtiff, WebP (of an animation the first frame) and TIFF
+ * (the first picture; 1 to 16 bits of grey, palette, RGB or CMYK, in strips or tiles, in every compression that this
+ * libtiff has; YCbCr of 8 bits, without compression only where each pixel has its colour; greys of 16 bits with
+ * sign, of 32 bits and of floats, cut off at 0 and 255). Grey becomes RGB, alpha is dropped (not blended), 16 bits
+ * become 8 (the upper ones; Pillow cuts 16-bit greys off at 255), CMYK becomes RGB as Pillow's convert('RGB') has
+ * it. A JPEG's EXIF orientation is not applied (rn_image_orientation), a TIFF's is, as Pillow does. RN_IO: cannot be
+ * read. RN_FORMAT: not such a picture, or damaged or cut short: a half-decoded picture is never given.
+ * RN_UNSUPPORTED: more pixels than the options allow; a draft in a build without libjpeg-turbo. RN_NO_MEMORY: never
+ * because of the file alone: a picture that asks for more memory than its size and its bytes can need (28 bytes a
+ * pixel, 4 a byte of the file and 1 MiB; a JPEG of arithmetic coding, a WebP and a compressed TIFF 2^24 pixels and
+ * 4096 for each byte; a progressive JPEG 100 scans) is RN_FORMAT, with libwebp's and libtiff's own want of memory.
+ * The caller destroys the image.
  */
 RN_API rn_status rn_image_read(rn_image **image, rn_context *context, const char *path,
                                const rn_image_options *options);

@@ -10,15 +10,18 @@
  * In `directory` it keeps best.safetensors (the weights of the best validation accuracy so far, over all phases; a
  * model file), last.safetensors (weights, their average if there is one, optimizer, scheduler, phase, epoch and
  * batch, best metric, and which best belongs to it), history.jsonl (one line an epoch, counted from 1) and
- * times.jsonl (likewise: "seconds" of the epoch with its validation and "images_per_second" of its training, in the
- * process that ended it, and with other processes "exchange_seconds" and "exchange_waited" (rn_progress); of two lines
- * for an epoch the last counts). Each is replaced as a whole or not at all. report.h makes a page of them.
+ * times.jsonl (likewise: "seconds" of the epoch with its validation, how many of them computing waited for photos,
+ * "loading_seconds", and "images_per_second" of its training, in the process that ended it, and with other processes
+ * "exchange_seconds" and "exchange_waited" (rn_progress); of two lines for an epoch the last counts). Each is replaced
+ * as a whole or not at all. report.h makes a page of them.
  *
  * Features: what the frozen part of the network makes of a photo (rn_model_frozen_layer) is computed once and kept, of
  * validation photos always, of training photos where the training pipeline draws nothing at random or `views` says how
  * many ways there are, as many as fit rn_trainer_options.feature_memory; across runs, too, with .feature_file. Their
  * files are then not opened again, and an epoch of a new head takes seconds. No number differs from what it would be
- * without.
+ * without. Prepared photos, with cache_size or cache_file, spare decoding where features do not: of photos that the
+ * network has to see again, in another random way or with nothing frozen. A photo whose features are known is neither
+ * decoded nor looked up.
  *
  * Memory: where nothing needs all gradients together (no clip_norm, one batch a step, no slices), a fit makes its steps
  * in backward (rn_session_step_in_backward), and gradients take no memory of their own.
@@ -81,6 +84,7 @@ typedef struct rn_progress {
     /* Of several processes, in this one: seconds of this epoch in which gradients travelled (waiting for slower
      * processes included), and how many of these it had nothing to compute meanwhile. The rest was hidden. */
     double exchange_seconds, exchange_waited;
+    double loading_seconds; /* of this epoch and its validation: nothing was computed, since photos were read */
 } rn_progress;
 
 typedef enum rn_fit_answer {
@@ -109,7 +113,13 @@ typedef struct rn_trainer_options {
     const rn_collective *collective; /* the processes of this run (below), copied; NULL: this one alone */
     int32_t views; /* a training photo is prepared in so many random ways, at most 1000, which epochs take in turn, so
                       that its features can be kept; 0: in another way in every epoch. Part of what the run is */
-    int32_t reserved; /* 0 */
+    int32_t
+        balanced; /* 1: training photos are drawn with replacement so that each class is as frequent, as many as there
+                         are (dataset.h). Part of what the run is */
+    size_t cache_size;      /* bytes that prepared photos of training and validation may take together (dataset.h); 0:
+                               none are kept; with cache_file 4 GiB */
+    const char *cache_file; /* training photos are kept in this file, validation's in that of its name and ".valid"; of
+                               process r > 0 of a collective both with "." and r behind. NULL: in memory */
     /* A file that features are read from, and written to after epochs that made new ones, so that the next run,
      * also one of another head, has them; at most feature_memory bytes of one frozen part. A photo is known by its
      * path, size and time of change; those of datasets without files are not filed. NULL: none. Of several
@@ -125,7 +135,7 @@ typedef struct rn_trainer_options {
  * (RN_STATE: it has none). A model without a class table takes that of the training photos. RN_SHAPE: the class tables
  * of the model and the two datasets differ. RN_STATE: the directory holds a run already and resume is not set (nothing
  * is overwritten), or it holds the run of another network, class table, set of training photos, preprocessing, batch
- * size, seed, views or precision (what it computed in, if the CPU lacked what was asked for). Other validation photos
+ * size, seed, views, balance or precision (what it computed in, if the CPU lacked what was asked for). Other validation photos
  * are warned of: a damaged one may be taken out. A run of which no batch was done does not count: it is begun anew.
  * RN_BUSY: another trainer is using the directory. RN_FORMAT: last.safetensors or best.safetensors is damaged, or the
  * best is not that of this run; RN_IO: the best is missing. Both files are read and checked whole before anything of

@@ -2,6 +2,11 @@
 /* What a batch and a loader tell of themselves. */
 #include "data/loader.h"
 
+double rn_loader_seconds(const rn_loader *loader)
+{
+    return loader->seconds;
+}
+
 size_t rn_loader_views(const rn_loader *loader)
 {
     return loader->options.views > 0 ? (size_t)loader->options.views : 1;

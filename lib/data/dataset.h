@@ -48,10 +48,19 @@ const rn_dataset *rn_loader_dataset(const rn_loader *loader);
 /* In how many ways samples are prepared that come again (1: options.views is 0), and in which of them now. */
 size_t rn_loader_views(const rn_loader *loader);
 size_t rn_loader_view(const rn_loader *loader);
+/* How long all calls of rn_loader_next have waited for photos. */
+double rn_loader_seconds(const rn_loader *loader);
 const rn_pipeline *rn_loader_pipeline(const rn_loader *loader);
 uint64_t rn_loader_seed(const rn_loader *loader);
 /* False if sample `index` of the batch is known, or another's. */
 bool rn_batch_was_read(const rn_batch *batch, size_t index);
+
+/* Bytes that prepared photos may still take; several loaders may share them. */
+typedef atomic_size_t rn_photo_room;
+/* What rn_loader_options.cache_size means. */
+size_t rn_photo_room_of(size_t cache_size);
+/* The loader keeps prepared photos, as by rn_loader_options.cache_file (NULL: in memory); `room` outlives it. */
+rn_status rn_loader_keep_photos(rn_loader *loader, const char *path, rn_photo_room *room);
 
 /*
  * Which samples are this process's, where several share an epoch: `position` of the `positions` that batch `batch` has

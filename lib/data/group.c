@@ -3,7 +3,10 @@
  * A group of batches, decoded at once: its samples are split over the context's threads while no network runs. Errors
  * are kept by sample, so that nothing depends on the threads. Decoding takes its memory from a cache of its thread.
  */
+#define _POSIX_C_SOURCE 200809L
 #include "data/loader.h"
+
+#include <time.h>
 
 /* ---- batches and slots ----------------------------------------------------------------------------------------- */
 
@@ -52,10 +55,11 @@ static bool is_passed_over(const rn_loader *loader, size_t slot)
 
 /* ---- decoding -------------------------------------------------------------------------------------------------- */
 
-/* What augmentation is drawn for: a sample that comes several times is not to look the same each time. */
+/* What augmentation is drawn for: a sample that comes several times is not to look the same each time, unless it has so
+ * many looks and no more. */
 static uint64_t draw_of(const rn_loader *loader, const rn_loaded *s)
 {
-    return loader->sampler.sums != NULL ? s->place : s->index;
+    return loader->sampler.sums != NULL && loader->options.views == 0 ? s->place : s->index;
 }
 
 uint64_t rn_group_epoch_of_draws(const rn_loader *loader)
@@ -78,6 +82,8 @@ static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thre
                                           .read = loader->dataset->read,
                                           .payload = loader->dataset->payload,
                                           .index = photo->index,
+                                          .cache = loader->cache,
+                                          .place = s->index,
                                           .pipeline = loader->pipeline,
                                           .draw = { loader->options.seed, rn_group_epoch_of_draws(loader),
                                                     draw_of(loader, s) },
@@ -92,7 +98,7 @@ static void load_samples(void *payload, int64_t begin, int64_t end, int32_t thre
     }
 }
 
-/* What torchvision would have made of them is white but for the darkest 1/256: worth a word, once a dataset. */
+/* What torchvision makes of most of them is white: worth a word, once a dataset. */
 static void say_deep_greys(const rn_loader *loader)
 {
     rn_dataset *const whole = loader->dataset->parent != NULL ? loader->dataset->parent : loader->dataset;
@@ -101,14 +107,25 @@ static void say_deep_greys(const rn_loader *loader)
         if (!loader->decoders[i].saw_deep_grey)
             continue;
         whole->said_deep_grey = true;
-        rn_context_log(loader->context, RN_LOG_WARNING,
-                       "pictures of 16-bit greys are read by their upper bytes; Pillow's convert('RGB') cuts them off "
-                       "at 255, so that torchvision sees them nearly white");
+        rn_context_log(
+            loader->context, RN_LOG_WARNING,
+            "pictures of greys of over 8 bits: those of 12 and 16 are read by their upper 8, where Pillow's "
+            "convert('RGB') cuts them off at 255, so that torchvision sees them nearly white; signed, 32-bit "
+            "and floating-point ones are cut off at 0 and 255, as there");
     }
+}
+
+static double clock_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 void rn_group_decode(rn_loader *loader)
 {
+    const double begun = clock_seconds();
     const size_t end = loader->next + loader->group_batches;
     size_t first, count;
 
@@ -126,6 +143,9 @@ void rn_group_decode(rn_loader *loader)
     }
     rn_parallel(&loader->context->pool, (int64_t)count, load_samples, loader);
     say_deep_greys(loader);
+    if (loader->cache != NULL)
+        rn_photo_cache_say(loader->cache);
+    loader->seconds += clock_seconds() - begun;
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */

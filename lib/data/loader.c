@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-RN_NO_TAIL_PADDING(rn_loader_options, views);
+RN_NO_TAIL_PADDING(rn_loader_options, cache_file);
 
 static size_t count_batches(const rn_loader *loader)
 {
@@ -99,11 +99,16 @@ rn_status rn_loader_create(rn_loader **loader, rn_dataset *dataset, const rn_pip
         status = rn_pipeline_copy(&made->pipeline, pipeline, context);
     if (status == RN_OK)
         status = rn_group_allocate(made);
+    if (status == RN_OK && (read.cache_size > 0 || read.cache_file != NULL)) {
+        atomic_init(&made->room, rn_photo_room_of(read.cache_size));
+        status = rn_loader_keep_photos(made, read.cache_file, &made->room);
+    }
     if (status != RN_OK) {
         rn_loader_destroy(made);
         return status;
     }
     made->options.weights = NULL; /* the caller's */
+    made->options.cache_file = NULL;
     made->batches = count_batches(made);
     *loader = made;
     return RN_OK;
@@ -117,6 +122,7 @@ void rn_loader_destroy(rn_loader *loader)
     const rn_allocator *const allocator = &context->allocator;
 
     rn_group_release(loader);
+    rn_photo_cache_destroy(loader->cache);
     rn_sampler_release(&loader->sampler, allocator);
     rn_pipeline_destroy(loader->pipeline);
     rn_dataset_destroy(loader->dataset);
@@ -215,6 +221,12 @@ rn_status rn_loader_next(const rn_batch **batch, rn_loader *loader)
     rn_group_show(&loader->batch, loader, first, count);
     *batch = &loader->batch;
     return RN_OK;
+}
+
+rn_status rn_loader_keep_photos(rn_loader *loader, const char *path, rn_photo_room *room)
+{
+    return rn_photo_cache_create(&loader->cache, loader->dataset, loader->pipeline, loader->options.max_pixels, path,
+                                 room);
 }
 
 void rn_loader_set_share(rn_loader *loader, rn_share_function share, const void *payload)

@@ -7,6 +7,7 @@
 #define RN_DATA_LOADER_H
 
 #include "data/dataset.h"
+#include "data/photo_cache.h"
 #include "data/sample.h"
 #include "data/sampler.h"
 #include "tensor/tensor.h"
@@ -46,11 +47,14 @@ struct rn_loader {
     rn_loaded *samples;      /* of the group; those of a batch begin at its first slot */
     rn_message *messages;    /* one a thread would mix samples up: one a sample of the group */
     rn_decoder *decoders;    /* one a thread */
+    rn_photo_cache *cache;   /* or NULL */
+    rn_photo_room room;      /* of it, unless somebody else has that */
     rn_known_function known; /* or NULL */
     const void *known_payload;
     rn_share_function share; /* or NULL */
     const void *share_payload;
     size_t skipped;
+    double seconds; /* that decoding took */
     rn_batch batch, part;
 };
 

@@ -25,27 +25,41 @@ void rn_decoder_end(rn_decoder *decoder)
     rn_block_cache_clear(&decoder->cache);
 }
 
-/* Pixels to floats; takes the pixels over. */
-static rn_status prepare(const rn_sample *sample, rn_pixels *pixels)
+/* From what rn_pipeline_begin left to floats. */
+static rn_status finish(const rn_sample *sample, rn_pixels *pixels, rn_message *reason)
 {
     const rn_sample_source *const source = sample->source;
-    rn_message reason;
-    rn_status status;
-
-    sample->decoder->saw_deep_grey = sample->decoder->saw_deep_grey || pixels->is_deep_grey;
-    if (source->pipeline == NULL) {
-        rn_pixels_release(pixels);
-        return RN_OK;
-    }
-    status = rn_pipeline_transform(source->pipeline, pixels, &source->draw, &reason);
+    const rn_status status = rn_pipeline_finish(source->pipeline, pixels, &source->draw, reason);
 
     if (status != RN_OK)
-        status = rn_fail(sample->message, status, "%s: %s", source->name, reason.text);
-    else if (pixels->height != source->height || pixels->width != source->width)
-        status = rn_fail(sample->message, RN_SHAPE, "%s: %d x %d pixels, the batch has %d x %d", source->name,
-                         (int)pixels->width, (int)pixels->height, (int)source->width, (int)source->height);
-    else
-        rn_pipeline_to_floats(source->pipeline, pixels, &source->draw, sample->floats);
+        return status;
+    if (pixels->height != source->height || pixels->width != source->width)
+        return rn_fail(reason, RN_SHAPE, "%d x %d pixels, the batch has %d x %d", (int)pixels->width,
+                       (int)pixels->height, (int)source->width, (int)source->height);
+    rn_pipeline_to_floats(source->pipeline, pixels, &source->draw, sample->floats);
+    return RN_OK;
+}
+
+/* Pixels to floats; takes the pixels over. */
+static rn_status prepare(const rn_sample *sample, rn_pixels *pixels, bool is_begun)
+{
+    const rn_sample_source *const source = sample->source;
+    const bool is_deep_grey = pixels->is_deep_grey;
+    rn_status status = RN_OK;
+    rn_message reason;
+
+    sample->decoder->saw_deep_grey = sample->decoder->saw_deep_grey || is_deep_grey;
+    if (source->pipeline != NULL) {
+        if (!is_begun)
+            status = rn_pipeline_begin(source->pipeline, pixels, &reason);
+        pixels->is_deep_grey = is_deep_grey;
+        if (status == RN_OK && !is_begun && source->cache != NULL)
+            rn_photo_cache_keep(source->cache, source->place, pixels);
+        if (status == RN_OK)
+            status = finish(sample, pixels, &reason);
+        if (status != RN_OK)
+            rn_fail(sample->message, status, "%s: %s", source->name, reason.text);
+    }
     rn_pixels_release(pixels);
     return status;
 }
@@ -56,7 +70,7 @@ static rn_status decode(const rn_sample *sample, const void *bytes, size_t nbyte
     const rn_status status =
         rn_pixels_decode(&pixels, &sample->decoder->bench, bytes, nbytes, sample->source->name, sample->message);
 
-    return status == RN_OK ? prepare(sample, &pixels) : status;
+    return status == RN_OK ? prepare(sample, &pixels, false) : status;
 }
 
 /* ---- a file ------------------------------------------------------------------------------------------------------ */
@@ -113,7 +127,7 @@ rn_status rn_sample_give_pixels(rn_sample *sample, int32_t width, int32_t height
         return sample->status;
     sample->status = rn_pixels_from_rows(&own, &sample->decoder->bench, width, height, pixels, pitch, &reason);
     sample->status = sample->status == RN_OK
-                         ? prepare(sample, &own)
+                         ? prepare(sample, &own, false)
                          : rn_fail(sample->message, sample->status, "%s: %s", sample->source->name, reason.text);
     return sample->status;
 }
@@ -132,7 +146,7 @@ rn_status rn_sample_give_planes(rn_sample *sample, int32_t width, int32_t height
     for (size_t i = 0; i < count; i++)
         for (size_t c = 0; c < 3; c++)
             own.rgb[3 * i + c] = bytes[i + c * step];
-    sample->status = prepare(sample, &own);
+    sample->status = prepare(sample, &own, false);
     return sample->status;
 }
 
@@ -165,6 +179,9 @@ static rn_status load_given(rn_sample *sample)
 rn_status rn_sample_load(float *floats, rn_decoder *decoder, const rn_sample_source *source, rn_message *message)
 {
     rn_sample sample = { .source = source, .decoder = decoder, .floats = floats, .message = message };
+    rn_pixels kept;
 
+    if (source->cache != NULL && rn_photo_cache_take(source->cache, source->place, &kept, &decoder->bench))
+        return prepare(&sample, &kept, true);
     return source->read == NULL ? load_file(&sample) : load_given(&sample);
 }

@@ -4,6 +4,7 @@
 #define RN_DATA_SAMPLE_H
 
 #include "data/block_cache.h"
+#include "data/photo_cache.h"
 #include "image/image.h"
 #include "image/pipeline.h"
 #include <resnet/dataset.h>
@@ -25,6 +26,8 @@ typedef struct rn_sample_source {
     rn_sample_function read; /* NULL: a file */
     void *payload;
     size_t index;                /* that it is asked for */
+    rn_photo_cache *cache;       /* or NULL */
+    size_t place;                /* in it */
     const rn_pipeline *pipeline; /* NULL: decoded, and nothing else */
     rn_draw draw;
     int32_t height, width; /* that must come out */

@@ -13,6 +13,8 @@
 
 #include <jerror.h>
 
+const char rn_jpeg_decoder[] = "libjpeg-turbo";
+
 enum { MAX_SCANS = 100 }; /* a progressive file has about ten */
 
 typedef struct decoder {

@@ -19,6 +19,8 @@ enum {
     MAX_SCANS = 100 /* a progressive file has about ten */
 };
 
+const char rn_jpeg_decoder[] = "stb_image";
+
 /* What has been defined so far. */
 typedef struct stream {
     bool frame, progressive;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * TIFF by libtiff, the first picture of a file, as Pillow's convert('RGB') has it: strips and tiles, samples together
- * or in planes, 1 to 16 bits, grey, palette, RGB and CMYK, YCbCr where it is in JPEG; upper bytes of 16 bits, alpha
- * dropped, and where colours were multiplied by it, divided by it first; turned upright, since Pillow does that with
+ * or in planes, 1 to 16 bits, grey, palette, RGB and CMYK, greys of any width, YCbCr; upper bytes of 12 and 16 bits,
+ * signed, 32-bit and floating-point greys cut off, alpha dropped, and where colours were multiplied by it, divided by it first; turned upright, since Pillow does that with
  * TIFF. libtiff allocates from the C library and is told how much; its messages come here, for it asks each open file's
  * own handlers (TIFFOpenOptions, libtiff 4.5) before those of the process.
  */
@@ -29,8 +29,11 @@ typedef struct decoder {
     char reason[128]; /* of the first failure, or a warning while pixels were decoded */
     bool decodes, failed;
     uint32_t width, height, block_width, block_height;
+    uint32_t block_rows; /* that a block has which libtiff made RGB of */
     uint16_t bits, samples, colour, planes, compression, orientation, alpha;
+    uint16_t format; /* of samples */
     bool is_tiled;
+    bool is_rgba; /* libtiff makes RGB of it, in blocks of pixels that begin at the bottom */
     const uint16_t *palette[3];
     uint8_t *block;     /* one, or of planes as many as there are channels */
     size_t block_bytes; /* of one plane */
@@ -128,26 +131,57 @@ static rn_status open_tiff(decoder *d, const char *name, rn_message *message)
 static rn_status fail_kind(const decoder *d, const char *name, rn_message *message)
 {
     return rn_fail(message, RN_FORMAT,
-                   "%s: a TIFF of a kind that is not read: colours of kind %d, %d samples of %d bits, compression %d",
-                   name, (int)d->colour, (int)d->samples, (int)d->bits, (int)d->compression);
+                   "%s: a TIFF of a kind that is not read: colours of kind %d, %d samples of %d bits, format %d, "
+                   "compression %d",
+                   name, (int)d->colour, (int)d->samples, (int)d->bits, (int)d->format, (int)d->compression);
 }
 
 static int32_t channels_of(const decoder *d)
 {
     return d->colour == PHOTOMETRIC_RGB         ? 3 + (d->alpha == EXTRASAMPLE_ASSOCALPHA)
+           : d->colour == PHOTOMETRIC_YCBCR     ? 3
            : d->colour == PHOTOMETRIC_SEPARATED ? 4
                                                 : 1;
 }
 
-static bool is_kind_known(const decoder *d, uint16_t format)
+/* Of a picture of one channel, whose bytes lie in the order that Pillow reads: not all it opens, nor do we. */
+static bool is_wide_grey(const decoder *d)
+{
+    const bool is_big = TIFFIsBigEndian(d->tiff) != 0;
+
+    if (d->colour != PHOTOMETRIC_MINISBLACK || d->samples != 1)
+        return false;
+    switch (d->format) {
+    case SAMPLEFORMAT_UINT: return !is_big && (d->bits == 12 || d->bits == 32);
+    case SAMPLEFORMAT_INT: return d->bits == 8 || d->bits == 16 || d->bits == 32;
+    default: return d->format == SAMPLEFORMAT_IEEEFP && d->bits == 32;
+    }
+}
+
+/* Without compression Pillow reads what has a colour a pixel. */
+static bool is_known_ycbcr(decoder *d)
+{
+    uint16_t across = 2, down = 2;
+
+    TIFFGetFieldDefaulted(d->tiff, TIFFTAG_YCBCRSUBSAMPLING, &across, &down);
+    d->is_rgba = d->compression != COMPRESSION_NONE;
+    return d->samples == 3 && d->bits == 8 && d->planes == PLANARCONFIG_CONTIG &&
+           (d->is_rgba || (across == 1 && down == 1));
+}
+
+static bool is_kind_known(decoder *d)
 {
     const bool is_grey = d->colour == PHOTOMETRIC_MINISWHITE || d->colour == PHOTOMETRIC_MINISBLACK,
                is_single = is_grey || d->colour == PHOTOMETRIC_PALETTE,
                is_small = d->bits == 1 || d->bits == 2 || d->bits == 4;
 
-    if (format != SAMPLEFORMAT_UINT || d->samples > SAMPLES || d->samples < channels_of(d) ||
+    if (is_wide_grey(d))
+        return true;
+    if (d->format != SAMPLEFORMAT_UINT || d->samples > SAMPLES || d->samples < channels_of(d) ||
         d->compression == COMPRESSION_OJPEG)
         return false;
+    if (d->colour == PHOTOMETRIC_YCBCR)
+        return is_known_ycbcr(d);
     if (!is_single && d->colour != PHOTOMETRIC_RGB && d->colour != PHOTOMETRIC_SEPARATED)
         return false;
     if (is_small)
@@ -160,7 +194,7 @@ static bool is_kind_known(const decoder *d, uint16_t format)
 
 static rn_status read_tags(decoder *d, const char *name, rn_message *message)
 {
-    uint16_t extra_count = 0, format = SAMPLEFORMAT_UINT, *extra = NULL;
+    uint16_t extra_count = 0, *extra = NULL;
     TIFF *const t = d->tiff;
 
     TIFFGetField(t, TIFFTAG_IMAGEWIDTH, &d->width);
@@ -169,7 +203,7 @@ static rn_status read_tags(decoder *d, const char *name, rn_message *message)
     TIFFGetFieldDefaulted(t, TIFFTAG_SAMPLESPERPIXEL, &d->samples);
     TIFFGetFieldDefaulted(t, TIFFTAG_PLANARCONFIG, &d->planes);
     TIFFGetFieldDefaulted(t, TIFFTAG_COMPRESSION, &d->compression);
-    TIFFGetFieldDefaulted(t, TIFFTAG_SAMPLEFORMAT, &format);
+    TIFFGetFieldDefaulted(t, TIFFTAG_SAMPLEFORMAT, &d->format);
     TIFFGetFieldDefaulted(t, TIFFTAG_ORIENTATION, &d->orientation);
     TIFFGetField(t, TIFFTAG_PHOTOMETRIC, &d->colour);
     if (TIFFGetField(t, TIFFTAG_EXTRASAMPLES, &extra_count, &extra) && extra_count > 0)
@@ -179,8 +213,10 @@ static rn_status read_tags(decoder *d, const char *name, rn_message *message)
         TIFFSetField(t, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
         d->colour = PHOTOMETRIC_RGB;
     }
-    if (!is_kind_known(d, format))
+    if (!is_kind_known(d))
         return fail_kind(d, name, message);
+    if (d->is_rgba)
+        TIFFSetField(t, TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT); /* libtiff would turn each block by itself */
     if (d->colour == PHOTOMETRIC_PALETTE &&
         !TIFFGetField(t, TIFFTAG_COLORMAP, &d->palette[0], &d->palette[1], &d->palette[2]))
         return rn_fail(message, RN_FORMAT, "%s: the TIFF has no palette", name);
@@ -212,6 +248,11 @@ static rn_status prepare(decoder *d, const rn_workbench *bench, const char *name
         d->block_height = 1;
     d->pitch = ((size_t)d->block_width * (d->planes == PLANARCONFIG_SEPARATE ? 1 : d->samples) * d->bits + 7) / 8;
     block = d->is_tiled ? TIFFTileSize64(d->tiff) : TIFFStripSize64(d->tiff);
+    if (d->is_rgba) {
+        d->pitch = (size_t)d->block_width * sizeof(uint32_t);
+        block = (uint64_t)d->block_width * d->block_height;
+        block = block <= 4 * count + free_bytes ? block * sizeof(uint32_t) : UINT64_MAX;
+    }
     if (block == 0 || d->block_width == 0 || block > 16 * count + free_bytes || block / d->block_height < d->pitch)
         return rn_fail(message, RN_FORMAT, "%s: the TIFF's parts are larger than the picture", name);
     d->block_bytes = (size_t)block;
@@ -221,6 +262,25 @@ static rn_status prepare(decoder *d, const rn_workbench *bench, const char *name
 }
 
 /* ---- pixels ------------------------------------------------------------------------------------------------------ */
+
+/* A signed, long or floating-point grey, as a byte; what is no number is black. */
+static uint8_t cut_off(const uint8_t *bytes, const decoder *d)
+{
+    int16_t small;
+    int32_t whole;
+    float value;
+
+    if (d->format == SAMPLEFORMAT_IEEEFP) {
+        memcpy(&value, bytes, sizeof value);
+    } else if (d->bits == 16) {
+        memcpy(&small, bytes, sizeof small);
+        value = small;
+    } else {
+        memcpy(&whole, bytes, sizeof whole);
+        value = (float)whole;
+    }
+    return (uint8_t)(value >= 255 ? 255 : value > 0 ? value : 0);
+}
 
 /* Sample `c` of a pixel of the block: its upper byte, or its few bits. */
 static uint32_t sample(const decoder *d, uint32_t y, uint32_t x, int32_t c)
@@ -232,6 +292,10 @@ static uint32_t sample(const decoder *d, uint32_t y, uint32_t x, int32_t c)
 
     if (d->bits == 8)
         return row[index];
+    if (d->bits == 12)
+        return index % 2 == 0 ? row[index / 2 * 3] : (row[index / 2 * 3 + 1] & 15u) << 4 | row[index / 2 * 3 + 2] >> 4;
+    if (d->bits == 32 || d->format == SAMPLEFORMAT_INT)
+        return cut_off(row + index * d->bits / 8, d);
     if (d->bits == 16) {
         memcpy(&wide, row + 2 * index, sizeof wide);
         return wide >> 8;
@@ -246,13 +310,41 @@ static uint8_t undo_alpha(uint32_t value, uint32_t alpha)
     return (uint8_t)(alpha == 255 ? value : whole > 255 ? 255 : whole);
 }
 
+/* Pillow's YCbCr: factors of 1/64, rounded upwards. */
+static int32_t part_of(double factor, uint32_t value)
+{
+    return (int32_t)(((double)value - 128) * factor * 64 + 0.5);
+}
+
+static uint8_t clipped(int32_t value)
+{
+    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+}
+
+static void convert_ycbcr(uint8_t *rgb, const uint32_t *s)
+{
+    const int32_t y = (int32_t)s[0];
+
+    rgb[0] = clipped(y + (part_of(1.402, s[2]) >> 6));
+    rgb[1] = clipped(y + ((part_of(-0.34414, s[1]) + part_of(-0.71414, s[2])) >> 6));
+    rgb[2] = clipped(y + (part_of(1.772, s[1]) >> 6));
+}
+
 static void convert_pixel(uint8_t *rgb, const decoder *d, uint32_t y, uint32_t x)
 {
     const int32_t channels = channels_of(d);
     uint32_t s[4] = { 0 };
 
+    if (d->is_rgba) {
+        memcpy(rgb, d->block + (size_t)(d->block_rows - 1 - y) * d->pitch + (size_t)x * sizeof(uint32_t), 3);
+        return;
+    }
     for (int32_t c = 0; c < channels; c++)
         s[c] = sample(d, y, x, c);
+    if (d->colour == PHOTOMETRIC_YCBCR) {
+        convert_ycbcr(rgb, s);
+        return;
+    }
     if (d->bits < 8 && d->colour != PHOTOMETRIC_PALETTE) /* greys, stretched */
         s[0] = s[0] * 255 / ((1u << d->bits) - 1);
     for (int32_t c = 0; c < 3; c++)
@@ -269,6 +361,14 @@ static bool read_block(decoder *d, uint32_t top, uint32_t left)
     const int32_t planes = d->planes == PLANARCONFIG_SEPARATE ? channels_of(d) : 1;
     const uint32_t rows = d->height - top < d->block_height ? d->height - top : d->block_height;
 
+    if (d->is_rgba) {
+        uint32_t *const pixels = (uint32_t *)(void *)d->block;
+
+        d->block_rows = d->is_tiled ? d->block_height : rows;
+        return (d->is_tiled ? TIFFReadRGBATileExt(d->tiff, left, top, pixels, 1)
+                            : TIFFReadRGBAStripExt(d->tiff, top, pixels, 1)) != 0 &&
+               !d->failed;
+    }
     for (int32_t p = 0; p < planes; p++) {
         uint8_t *const to = d->block + (size_t)p * d->block_bytes;
         const tmsize_t wanted = d->is_tiled ? (tmsize_t)d->block_bytes : (tmsize_t)TIFFVStripSize64(d->tiff, rows);
@@ -313,7 +413,7 @@ static rn_status decode(rn_pixels *pixels, decoder *d, const char *name, rn_mess
         return rn_fail(message, RN_FORMAT, "%s: damaged or cut short: %s", name, d->failed ? d->reason : "a part is");
     pixels->orientation = d->orientation <= 8 ? d->orientation : 1;
     status = rn_pixels_make_upright(pixels, message);
-    pixels->is_deep_grey = d->bits == 16 && d->colour == PHOTOMETRIC_MINISBLACK;
+    pixels->is_deep_grey = d->bits > 8 && d->colour == PHOTOMETRIC_MINISBLACK;
     return status;
 }
 

@@ -3,8 +3,10 @@
  * sample). */
 #include "image/pipeline.h"
 
+#include "base/mix.h"
 #include "image/image.h"
 #include "tensor/tensor.h"
+#include <resnet/version.h>
 
 #include <math.h>
 #include <string.h>
@@ -159,22 +161,71 @@ void rn_pipeline_draft(const rn_pipeline *pipeline, int32_t *height, int32_t *wi
 
 static const rn_draw no_draw = { 0, 0, 0 };
 
-rn_status rn_pipeline_transform(const rn_pipeline *pipeline, rn_pixels *pixels, const rn_draw *draw,
-                                rn_message *message)
+/* Steps [first, end). */
+static rn_status run_steps(const rn_pipeline *pipeline, int32_t first, int32_t end, rn_pixels *pixels,
+                           rn_random *random, rn_message *message)
 {
-    const rn_draw *const d = draw != NULL ? draw : &no_draw;
-    rn_random random = rn_random_at(d->seed, RN_STREAM_AUGMENT, d->epoch, d->sample);
-
-    for (int32_t i = 0; i < pipeline->count; i++) {
-        const rn_transform *const next = i + 1 < pipeline->count ? &pipeline->step[i + 1] : NULL;
+    for (int32_t i = first; i < end; i++) {
+        const rn_transform *const next = i + 1 < end ? &pipeline->step[i + 1] : NULL;
         bool taken;
-        const rn_status status = rn_step_apply(&pipeline->step[i], next, &taken, pixels, &random, message);
+        const rn_status status = rn_step_apply(&pipeline->step[i], next, &taken, pixels, random, message);
 
         if (status != RN_OK)
             return status;
         i += taken;
     }
     return RN_OK;
+}
+
+/* A blur of one strength takes a number from the generator all the same. */
+static int32_t count_head(const rn_pipeline *pipeline)
+{
+    int32_t i = 0;
+
+    while (i < pipeline->count && !rn_step_is_random(&pipeline->step[i]) &&
+           pipeline->step[i].kind != RN_TRANSFORM_GAUSSIAN_BLUR)
+        i++;
+    return i;
+}
+
+rn_status rn_pipeline_begin(const rn_pipeline *pipeline, rn_pixels *pixels, rn_message *message)
+{
+    return run_steps(pipeline, 0, count_head(pipeline), pixels, NULL, message);
+}
+
+rn_status rn_pipeline_finish(const rn_pipeline *pipeline, rn_pixels *pixels, const rn_draw *draw, rn_message *message)
+{
+    const rn_draw *const d = draw != NULL ? draw : &no_draw;
+    rn_random random = rn_random_at(d->seed, RN_STREAM_AUGMENT, d->epoch, d->sample);
+
+    return run_steps(pipeline, count_head(pipeline), pipeline->count, pixels, &random, message);
+}
+
+rn_status rn_pipeline_transform(const rn_pipeline *pipeline, rn_pixels *pixels, const rn_draw *draw,
+                                rn_message *message)
+{
+    const rn_status status = rn_pipeline_begin(pipeline, pixels, message);
+
+    return status == RN_OK ? rn_pipeline_finish(pipeline, pixels, draw, message) : status;
+}
+
+uint64_t rn_pipeline_head_id(const rn_pipeline *pipeline)
+{
+    uint64_t id = rn_mix_text(rn_mix_text(0, rn_version()), rn_jpeg_decoder);
+    int32_t draft[2];
+
+    rn_pipeline_draft(pipeline, &draft[0], &draft[1]);
+    id = rn_mix(rn_mix(id, (uint64_t)draft[0]), (uint64_t)draft[1]);
+    for (int32_t i = 0; i < count_head(pipeline); i++) {
+        const rn_transform *const step = &pipeline->step[i];
+
+        if (step->kind == RN_TRANSFORM_TO_TENSOR || step->kind == RN_TRANSFORM_NORMALIZE)
+            break; /* floats are made behind all of them */
+        id = rn_mix(rn_mix(id, step->kind), (uint64_t)step->count);
+        for (int j = 0; j < RN_TRANSFORM_NUMBERS; j++)
+            id = rn_mix_number(id, step->number[j]);
+    }
+    return id;
 }
 
 /* Of the standard normal distribution (Box and Muller, 1958). */

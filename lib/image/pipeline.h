@@ -100,8 +100,8 @@ size_t rn_pipeline_print(const rn_pipeline *pipeline, char *text, size_t size);
 /* A word of a step and the numbers behind it, or the number that it stands for. */
 typedef struct rn_step_word {
     const char *name;
-    int32_t slot, count; /* of numbers; 0: `value` goes to the slot */
-    double value;
+    int32_t slot, count;    /* of numbers; 0: `value` goes to the slot */
+    double value;           /* of a word with two numbers, 1: one may stand for both */
     double lowest, highest; /* of each number */
     bool is_whole;
 } rn_step_word;
@@ -135,7 +135,14 @@ bool rn_step_is_random(const rn_transform *step);
 const rn_transform *rn_pipeline_find(const rn_pipeline *pipeline, rn_transform_kind kind);
 /* What photos for this pipeline need not be larger than when they are decoded; 0 x 0: they are decoded as they are. */
 void rn_pipeline_draft(const rn_pipeline *pipeline, int32_t *height, int32_t *width);
-/* All steps on 8-bit pixels, in place. Safe from several threads. */
+/* The steps in front of the first that draws: what they make of a photo is always the same. In place. Safe from several
+ * threads, as is what follows. */
+rn_status rn_pipeline_begin(const rn_pipeline *pipeline, rn_pixels *pixels, rn_message *message);
+/* The steps behind them. */
+rn_status rn_pipeline_finish(const rn_pipeline *pipeline, rn_pixels *pixels, const rn_draw *draw, rn_message *message);
+/* A fingerprint of all that settles what decoding and rn_pipeline_begin make of a file. */
+uint64_t rn_pipeline_head_id(const rn_pipeline *pipeline);
+/* All steps on 8-bit pixels, in place. */
 rn_status rn_pipeline_transform(const rn_pipeline *pipeline, rn_pixels *pixels, const rn_draw *draw,
                                 rn_message *message);
 /* ToTensor and what stands behind it: height * width * 3 floats, channels fastest. */

@@ -48,7 +48,7 @@ static const rn_step_word of_resized_crop[] = { { "scale", RN_RESIZED_SCALE, 2, 
                                                 ALL_FILTERS(RN_RESIZED_FILTER),
                                                 END };
 static const rn_step_word of_pad[] = { FILL(RN_PAD_FILL), BEYOND(RN_PAD_BEYOND), END };
-static const rn_step_word of_blur[] = { { "sigma", RN_BLUR_SIGMA, 2, 0, 0.001, 1000, false }, END };
+static const rn_step_word of_blur[] = { { "sigma", RN_BLUR_SIGMA, 2, 1, 0.001, 1000, false }, END };
 static const rn_step_word of_rotation[] = { FILTERS(RN_ROTATION_FILTER),
                                             { "expand", RN_ROTATION_EXPANDS, 0, 1, 0, 0, true },
                                             FILL(RN_ROTATION_FILL),

@@ -107,6 +107,15 @@ static rn_status close_bracket(const char **text, char closing, const rn_step_gr
     return RN_OK;
 }
 
+/* Whether a number comes next, perhaps behind a comma. */
+static bool has_another(const char *text)
+{
+    skip_spaces(&text);
+    text += *text == ',';
+    skip_spaces(&text);
+    return isdigit((unsigned char)*text) || *text == '.' || *text == '-' || *text == '+';
+}
+
 /* A word's numbers. */
 static rn_status read_values(double *number, const char **text, const rn_step_word *word, const rn_step_grammar *rule,
                              rn_message *message)
@@ -120,6 +129,10 @@ static rn_status read_values(double *number, const char **text, const rn_step_wo
     skip_spaces(text);
     closing = open_bracket(text);
     for (int32_t i = 0; i < word->count && status == RN_OK; i++) {
+        if (i == 1 && word->value == 1 && !has_another(*text)) {
+            number[1] = number[0];
+            break;
+        }
         skip_spaces(text);
         if (i > 0 && **text == ',')
             (*text)++;

@@ -27,7 +27,7 @@ typedef struct rn_pixels {
     uint8_t *rgb; /* RN_PIXEL_SLACK bytes more than the pixels; NULL: none */
     int32_t width, height;
     int32_t orientation; /* of EXIF, 1 to 8, in which a JPEG has them; 0: nothing is known */
-    bool is_deep_grey;   /* of 16-bit greys: their upper bytes, where Pillow cuts off at 255 */
+    bool is_deep_grey;   /* of greys of over 8 bits: upper bytes, where Pillow cuts off at 255, or as there */
 } rn_pixels;
 
 /* A part of a picture, which may reach beyond it. */
@@ -70,7 +70,8 @@ static inline uint8_t rn_light_of_inks(uint32_t ink, uint32_t light)
     return (uint8_t)(light - (((product >> 8) + product) >> 8));
 }
 
-/* codec_jpeg.c, or codec_jpeg_stb.c in builds without libjpeg-turbo */
+/* codec_jpeg.c, or codec_jpeg_stb.c in builds without libjpeg-turbo; which, as they do not give the same pixels */
+extern const char rn_jpeg_decoder[];
 rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                                 const char *name, rn_message *message);
 /* codec_bmp.c */

@@ -46,10 +46,10 @@ static void put_row(rn_page *page, const rn_run *run, size_t index)
     rn_print(page,
              "<tr class=\"%s\"><th scope=\"row\">%zu%s</th><td class=\"w\">%s %" PRId64
              "</td><td>%.4f</td><td>%.1f</td>"
-             "<td>%.4f</td><td>%.1f</td><td>%g</td><td>%.1f</td><td>%.1f</td></tr>\n",
+             "<td>%.4f</td><td>%.1f</td><td>%g</td><td>%.1f</td><td>%.1f</td><td>%.1f</td></tr>\n",
              is_best ? "best" : "other", index + 1, is_best ? " (best)" : "", run->phase[epoch->phase].name,
              epoch->epoch + 1, epoch->train_loss, 100 * epoch->train_accuracy, epoch->valid_loss,
-             100 * epoch->valid_accuracy, epoch->lr, epoch->rate, epoch->seconds);
+             100 * epoch->valid_accuracy, epoch->lr, epoch->rate, epoch->seconds, epoch->loading);
 }
 
 static void put_table(rn_page *page, const rn_run *run)
@@ -63,7 +63,7 @@ static void put_table(rn_page *page, const rn_run *run)
            "</caption><thead><tr><th scope=\"col\">Epoch</th><th scope=\"col\" class=\"w\">Phase</th><th scope=\"col\">"
            "Training loss</th><th scope=\"col\">Training accuracy, %</th><th scope=\"col\">Validation loss</th>"
            "<th scope=\"col\">Validation accuracy, %</th><th scope=\"col\">Learning rate</th><th scope=\"col\">Images/s"
-           "</th><th scope=\"col\">Seconds</th></tr></thead><tbody>\n");
+           "</th><th scope=\"col\">Seconds</th><th scope=\"col\">Waiting for photos</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < run->count; i++)
         if (rn_run_shows(run, i))
             put_row(page, run, i);

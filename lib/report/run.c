@@ -86,6 +86,7 @@ static rn_status take_history(rn_run *run, const rn_json *line, const char *phas
         .lr = number_of(line, "lr"),
         .is_best = number_of(line, "best") == 1,
         .seconds = NAN,
+        .loading = NAN,
         .rate = NAN,
     };
     rn_status status = RN_OK;
@@ -113,6 +114,7 @@ static rn_status take_times(rn_run *run, const rn_json *line, const char *phase,
     row = &run->epoch[known->first + (size_t)(epoch - run->epoch[known->first].epoch)];
     if (row->epoch == epoch && &run->phase[row->phase] == known) {
         row->seconds = number_of(line, "seconds");
+        row->loading = number_of(line, "loading_seconds");
         row->rate = number_of(line, "images_per_second");
     }
     return RN_OK;

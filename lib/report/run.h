@@ -8,7 +8,7 @@
 
 /* A line of history.jsonl, and of times.jsonl. What a line does not say is NaN. */
 typedef struct rn_epoch {
-    double train_loss, train_accuracy, valid_loss, valid_accuracy, lr, seconds, rate;
+    double train_loss, train_accuracy, valid_loss, valid_accuracy, lr, seconds, loading, rate;
     int64_t epoch;
     size_t phase; /* index */
     bool is_best;

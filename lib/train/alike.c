@@ -42,6 +42,7 @@ rn_status rn_trainer_compare(rn_trainer *trainer)
         { "batch size", (uint64_t)state->batch_size },
         { "number of slices", (uint64_t)state->slices },
         { "number of views of a photo", (uint64_t)state->views },
+        { "wish for balanced classes", state->balanced },
         { "seed", state->seed },
         { "treatment of bad photos", (uint64_t)options->bad_photos },
         { "answer to whether there is a directory", options->directory != NULL },

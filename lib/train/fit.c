@@ -29,6 +29,12 @@ static void look_at_rates(rn_fit *f)
         f->lrs[i] = rn_optimizer_lr(f->trainer->optimizer, i);
 }
 
+/* Seconds that this epoch has waited for photos. */
+static double loading_seconds(const rn_fit *f)
+{
+    return rn_loader_seconds(f->trainer->train) + rn_loader_seconds(f->trainer->valid) - f->loading_begun;
+}
+
 /* What the callbacks of all processes answered: one that cancels, or ends, does it for all. */
 static rn_status agree_to_go_on(rn_fit *f, int32_t answer)
 {
@@ -63,6 +69,7 @@ static rn_status report(rn_fit *f, const rn_history_row *ended)
         .lr_count = rn_optimizer_group_count(trainer->optimizer),
         .images_per_second = seconds > 0 ? (double)f->images / seconds : 0,
         .elapsed = now - f->begun,
+        .loading_seconds = loading_seconds(f),
         .batch = ended != NULL ? batches : state->batch,
         .batches = batches,
         .epoch = ended != NULL ? ended->epoch : state->epoch,
@@ -170,6 +177,7 @@ static rn_status train_epoch(rn_fit *f)
     f->first_batch = state->batch;
     f->training_seconds = 0;
     f->epoch_begun = rn_clock_seconds();
+    f->loading_begun += loading_seconds(f);
     if ((uint64_t)state->batch > rn_loader_batches(trainer->train))
         return rn_fail(&trainer->context->message, RN_FORMAT, "%s stands at batch %lld of an epoch of %zu",
                        trainer->last_path, (long long)state->batch, rn_loader_batches(trainer->train));
@@ -247,6 +255,7 @@ static rn_status end_epoch(rn_fit *f, rn_history_row *row)
     rn_trainer *trainer = f->trainer;
     rn_message *message = &trainer->context->message;
     rn_train_state *state = &trainer->state;
+    rn_times times;
     rn_status status = RN_OK;
 
     rn_trainer_file_features(trainer);
@@ -273,15 +282,14 @@ static rn_status end_epoch(rn_fit *f, rn_history_row *row)
     status = rn_trainer_save_last(trainer);
     if (status == RN_OK && trainer->directory != NULL && rn_team_leads(&trainer->team))
         status = rn_history_write(state, trainer->history_path, &trainer->context->allocator, message);
+    times = (rn_times){ .seconds = rn_clock_seconds() - f->epoch_begun,
+                        .loading_seconds = loading_seconds(f),
+                        .images_per_second = f->images > 0 ? (double)f->images / f->training_seconds : NAN,
+                        .exchanges = trainer->team.engine.size > 1,
+                        .exchange_seconds = f->exchange_seconds,
+                        .exchange_waited = f->exchange_waited };
     if (status == RN_OK && trainer->directory != NULL && rn_team_leads(&trainer->team))
-        status = rn_times_add(
-            state, row,
-            &(rn_times){ .seconds = rn_clock_seconds() - f->epoch_begun,
-                         .images_per_second = f->images > 0 ? (double)f->images / f->training_seconds : NAN,
-                         .exchanges = trainer->team.engine.size > 1,
-                         .exchange_seconds = f->exchange_seconds,
-                         .exchange_waited = f->exchange_waited },
-            trainer->times_path, &trainer->context->allocator, message);
+        status = rn_times_add(state, row, &times, trainer->times_path, &trainer->context->allocator, message);
     return rn_team_agree(&trainer->team, status);
 }
 

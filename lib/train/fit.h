@@ -25,6 +25,7 @@ typedef struct rn_fit {
     double *lrs;               /* of each group, as last looked at while training */
     double begun, epoch_begun; /* seconds of the monotonic clock */
     double training_seconds;   /* of this epoch; 0 while it lasts */
+    double loading_begun;      /* what the loaders had waited when it began */
     int64_t images;            /* trained in this epoch since it was begun or resumed */
     int64_t skipped;           /* likewise, in slices */
     double exchange_seconds;   /* of this epoch, of gradients with other processes */

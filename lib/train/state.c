@@ -99,6 +99,9 @@ rn_status rn_train_state_same_run(const rn_train_state *ours, const rn_train_sta
         return rn_fail(message, RN_STATE,
                        "%s was begun with %d views of each training photo (0: another in every epoch), not %d", path,
                        theirs->views, ours->views);
+    if (ours->balanced != theirs->balanced)
+        return rn_fail(message, RN_STATE, "%s was begun %s balanced classes", path,
+                       theirs->balanced ? "with" : "without");
     if (ours->slices != theirs->slices)
         return rn_fail(message, RN_STATE, "%s was begun with batches in %d slices (0: in one piece), not %d", path,
                        theirs->slices, ours->slices);

@@ -167,6 +167,8 @@ rn_status rn_train_state_write(char **text, const rn_train_state *state, rn_mess
     put_count(&w, "batch_size", state->batch_size);
     if (state->bfloat16)
         put_count(&w, "bfloat16", 1);
+    if (state->balanced)
+        put_count(&w, "balanced", 1);
     if (state->slices != 0)
         put_count(&w, "slices", state->slices);
     if (state->views != 0)
@@ -378,6 +380,7 @@ static rn_status read_run(rn_train_state *state, const rn_json *object, const rn
     state->valid_photos = take_bits(&r, "valid_photos");
     state->batch_size = (int32_t)take_count(&r, "batch_size", INT32_MAX);
     state->bfloat16 = rn_json_member(object, "bfloat16") != NULL && take_count(&r, "bfloat16", 1) == 1;
+    state->balanced = rn_json_member(object, "balanced") != NULL && take_count(&r, "balanced", 1) == 1;
     if (rn_json_member(object, "slices") != NULL)
         state->slices = (int32_t)take_count(&r, "slices", RN_TEAM_LIMIT);
     if (rn_json_member(object, "views") != NULL)

@@ -23,6 +23,7 @@ static char *line_text(const rn_train_state *state, const rn_history_row *row, c
     if (object != NULL && rn_json_set_string(object, "phase", state->phase[row->phase].name) &&
         rn_json_set_number(object, "epoch", row->epoch + 1.0) &&
         rn_json_set_number(object, "seconds", times->seconds) &&
+        rn_json_set_number(object, "loading_seconds", times->loading_seconds) &&
         rn_json_set_number(object, "images_per_second", times->images_per_second) &&
         (!times->exchanges || (rn_json_set_number(object, "exchange_seconds", times->exchange_seconds) &&
                                rn_json_set_number(object, "exchange_waited", times->exchange_waited))))

@@ -85,6 +85,7 @@ typedef struct rn_train_state {
     int32_t batch_size;
     int32_t slices; /* of a batch; 0: none */
     int32_t views;  /* of a training photo, which epochs take in turn; 0: another in every epoch */
+    bool balanced;  /* classes are drawn as often as each other */
     bool bfloat16;  /* products are of bfloat16 numbers */
     /* How far it is. All phases are complete but perhaps the last; epoch, batch and sums are that one's. */
     rn_phase *phase;
@@ -132,10 +133,10 @@ rn_status rn_history_write(const rn_train_state *state, const char *path, const 
 
 /* ---- times.c ----------------------------------------------------------------------------------------------------- */
 
-/* How long an epoch took with its validation, and how fast its training was (NaN: nothing of it was trained in this
- * process); with other processes, what rn_progress has of exchanges. */
+/* How long an epoch took with its validation, how much of that was waiting for photos, and how fast its training was
+ * (NaN: nothing of it was trained in this process); with other processes, what rn_progress has of exchanges. */
 typedef struct rn_times {
-    double seconds, images_per_second;
+    double seconds, loading_seconds, images_per_second;
     bool exchanges; /* with other processes */
     double exchange_seconds, exchange_waited;
 } rn_times;
@@ -164,6 +165,7 @@ struct rn_trainer {
     rn_context *context; /* retained */
     rn_model *model;     /* retained */
     rn_loader *train, *valid;
+    rn_photo_room photo_room;         /* of what both keep */
     rn_session *training, *inference; /* made by the first fit, kept; NULL after a failure */
     rn_session *frozen;               /* from images to what the inference session, or both, are given; or NULL */
     rn_features *train_features, *valid_features; /* NULL: that session is given images */

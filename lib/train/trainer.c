@@ -9,14 +9,14 @@
 #include "base/file.h"
 #include "base/options.h"
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
-RN_NO_TAIL_PADDING(rn_progress, exchange_waited);
+RN_NO_TAIL_PADDING(rn_progress, loading_seconds);
 RN_NO_TAIL_PADDING(rn_trainer_options, feature_file);
 
 static rn_status check_options(const rn_trainer_options *options, const rn_model *model, rn_message *message)
 {
-    if (rn_options_reserved(options->reserved, "rn_trainer_create", message) != RN_OK)
-        return RN_INVALID_ARGUMENT;
     if (options->views < 0 || options->views > RN_STATE_VIEWS)
         return rn_fail(message, RN_INVALID_ARGUMENT, "%d views of each photo: 0 to %d are possible",
                        (int)options->views, (int)RN_STATE_VIEWS);
@@ -63,13 +63,51 @@ static rn_status make_loaders(rn_trainer *trainer, rn_dataset *train, rn_dataset
     status = rn_loader_create(&trainer->train, train, rn_model_training_pipeline(trainer->model),
                               RN_OPTIONS(rn_loader, .seed = trainer->state.seed, .batch_size = options->batch_size,
                                          .shuffle = 1, .bad_photos = options->bad_photos, .avoid_single = 1,
-                                         .height = (int32_t)height, .width = (int32_t)width, .views = options->views));
+                                         .height = (int32_t)height, .width = (int32_t)width, .views = options->views,
+                                         .balanced = trainer->state.balanced));
 
     if (status != RN_OK)
         return status;
     return rn_loader_create(&trainer->valid, valid, rn_model_pipeline(trainer->model),
                             RN_OPTIONS(rn_loader, .batch_size = options->batch_size, .bad_photos = options->bad_photos,
                                        .height = (int32_t)height, .width = (int32_t)width));
+}
+
+/* One of the loaders keeps prepared photos, in the file that is its own. */
+static rn_status keep_photos(rn_trainer *trainer, rn_loader *loader, const char *ending)
+{
+    const rn_allocator *const allocator = &trainer->context->allocator;
+    const char *const name = trainer->options.cache_file;
+    const size_t size = name != NULL ? strlen(name) + 32 : 0;
+    char *path = NULL;
+    rn_status status;
+
+    if (name != NULL) {
+        path = rn_allocate(allocator, size);
+        if (path == NULL)
+            return rn_fail(&trainer->context->message, RN_NO_MEMORY, "no memory for a name");
+        if (trainer->team.engine.rank > 0)
+            snprintf(path, size, "%s%s.%d", name, ending, (int)trainer->team.engine.rank);
+        else
+            snprintf(path, size, "%s%s", name, ending);
+    }
+    status = rn_loader_keep_photos(loader, path, &trainer->photo_room);
+    rn_release(allocator, path);
+    return status;
+}
+
+static rn_status cache_photos(rn_trainer *trainer)
+{
+    rn_status status = RN_OK;
+
+    if (trainer->options.cache_size > 0 || trainer->options.cache_file != NULL) {
+        atomic_init(&trainer->photo_room, rn_photo_room_of(trainer->options.cache_size));
+        status = keep_photos(trainer, trainer->train, "");
+        if (status == RN_OK)
+            status = keep_photos(trainer, trainer->valid, ".valid");
+    }
+    trainer->options.cache_file = NULL; /* the caller's */
+    return status;
 }
 
 /* Batches of training are cut into slices, of which this process reads its own, and every so many-th of validation. */
@@ -97,6 +135,7 @@ static rn_status identify_run(rn_trainer *trainer, const rn_dataset *train, cons
     state->seed = trainer->options.seed != 0 ? trainer->options.seed : trainer->context->seed;
     state->batch_size = trainer->options.batch_size != 0 ? trainer->options.batch_size : 8;
     state->views = trainer->options.views;
+    state->balanced = trainer->options.balanced != 0;
     state->slices = trainer->options.slices;
     if (state->slices == 0 && trainer->options.collective != NULL)
         state->slices = 8;
@@ -125,6 +164,8 @@ static rn_status set_up_alone(rn_trainer *trainer, rn_dataset *train, rn_dataset
         status = identify_run(trainer, train, valid);
     if (status == RN_OK)
         status = make_loaders(trainer, train, valid);
+    if (status == RN_OK)
+        status = cache_photos(trainer);
     if (status == RN_OK && trainer->state.slices != 0)
         status = share_work(trainer);
     return status;

@@ -6,7 +6,8 @@ usage: make_formats.py fixtures DIRECTORY            writes DIRECTORY/formats/*,
        make_formats.py compare PROGRAM DIRECTORY     compares PROGRAM (decode_pictures) with Pillow over files of all layouts, written to DIRECTORY
 
 Needs a current Pillow (13). A line is a file, width, height and CRC-32 of the RGB bytes of convert("RGB"); "-" in their place where it is refused.
-Of greys of more than 8 bits, which convert("RGB") cuts off at 255, it is of their upper 8 bits of 16.
+Of greys of 12 and 16 bits, which convert("RGB") cuts off at 255, it is of their upper 8 bits. Compressed big-endian greys of 32 bits are left out:
+Pillow turns their bytes round twice.
 """
 import io
 import itertools
@@ -20,7 +21,10 @@ import zlib
 from PIL import Image, ImageDraw
 
 WIDTH, HEIGHT = 19, 13
-GREY_WHITE_0, GREY, RGB, PALETTE, CMYK = 0, 1, 2, 3, 5
+GREY_WHITE_0, GREY, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
+SIGNED, FLOAT = 2, 3  # formats of samples
+WIDE = {None: [0, 1, 2, 100, 254, 255, 256, 65535, 2**31 - 1, 2**31, 2**32 - 1], SIGNED: [0, 1, 99, 255, 256, 40000, -1, -200, 2**31 - 1, -2**31],
+        FLOAT: [0.0, 0.25, 0.99, 1.0, 17.6, 128.7, 254.5, 254.99, 255.0, 300.0, 1e30, -3.0, -0.5]}
 
 
 def scene(width=WIDTH, height=HEIGHT, seed=1):
@@ -33,8 +37,10 @@ def scene(width=WIDTH, height=HEIGHT, seed=1):
 
 # ---- TIFF ------------------------------------------------------------------------------------------------------------
 
-def pack(samples, bits, order):
+def pack(samples, bits, order, kind=None):
     """Rows of samples to bytes."""
+    if bits == 32:
+        return struct.pack(order + "%d%s" % (len(samples), {None: "I", SIGNED: "i", FLOAT: "f"}[kind]), *samples)
     if bits == 16:
         return struct.pack(order + "%dH" % len(samples), *samples)
     if bits == 8:
@@ -45,10 +51,11 @@ def pack(samples, bits, order):
 
 
 def tiff(photometric, bits, samples, *, order="<", tile=None, rows=None, planar=1, deflate=False, extra=(), orientation=None, fill_order=1, big=False,
-         width=WIDTH, height=HEIGHT, seed=2):
-    """A TIFF of noise. tile: (width, height); rows: of a strip."""
+         kind=None, sub=None, width=WIDTH, height=HEIGHT, seed=2):
+    """A TIFF of noise. tile: (width, height); rows: of a strip; kind: the format of samples; sub: (across, down), pixels that share a colour."""
     draw = random.Random(seed)
-    values = [[[draw.randrange(1 << bits) for _ in range(samples)] for _ in range(width)] for _ in range(height)]
+    number = (lambda: draw.choice(WIDE[kind])) if bits == 32 else (lambda: draw.randrange(1 << bits))
+    values = [[[number() for _ in range(samples)] for _ in range(width)] for _ in range(height)]
     if extra and extra[0] == 1:  # colours that were multiplied by alpha are not greater than it
         for row in values:
             for v in row:
@@ -64,13 +71,20 @@ def tiff(photometric, bits, samples, *, order="<", tile=None, rows=None, planar=
                     for x in range(left, left + block_width):
                         v = values[y][x] if y < height and x < width else [0] * samples
                         line += [v[plane]] if planar == 2 else v
-                    data += pack(line, bits, order)
+                    data += pack(line, bits, order, kind)
+                if sub and sub != (1, 1):
+                    lines = block_height if tile else min(height - top, block_height)
+                    data = bytes(draw.randrange(256) for _ in range(-(-block_width // sub[0]) * -(-lines // sub[1]) * (sub[0] * sub[1] + 2)))
                 data = zlib.compress(data) if deflate else data
                 blocks.append(bytes(int(format(b, "08b")[::-1], 2) for b in data) if fill_order == 2 else data)
     tags = {256: (4, [width]), 257: (4, [height]), 258: (3, [bits] * samples), 259: (3, [8 if deflate else 1]), 262: (3, [photometric]),
             266: (3, [fill_order]), 277: (3, [samples]), 284: (3, [planar])}
     if photometric == PALETTE:
         tags[320] = (3, [draw.randrange(65536) for _ in range(3 << bits)])
+    if kind:
+        tags[339] = (3, [kind] * samples)
+    if sub:
+        tags[530] = (3, list(sub))
     if extra:
         tags[338] = (3, list(extra))
     if orientation:
@@ -130,10 +144,29 @@ def layouts():
     yield "rgb_big", (RGB, 8, 3), {"big": True, "deflate": True}
     for turn in range(1, 9):
         yield "turned%d" % turn, (RGB, 8, 3), {"orientation": turn, "rows": 3}
+        yield "ycbcr_turned%d" % turn, (YCBCR, 8, 3), {"orientation": turn, "rows": 4, "deflate": True, "sub": (2, 2)}
+    for order, deflate in itertools.product("<>", (False, True)):
+        ending = ("_ii" if order == "<" else "_mm") + ("_deflate" if deflate else "")
+        yield "rgb12" + ending, (RGB, 12, 3), {"order": order, "deflate": deflate}  # this and some others are refused
+        yield "rgb32f" + ending, (RGB, 32, 3), {"order": order, "deflate": deflate, "kind": FLOAT}
+        yield "grey8i" + ending, (GREY, 8, 1), {"order": order, "deflate": deflate, "kind": SIGNED}
+        yield "grey12" + ending, (GREY, 12, 1), {"order": order, "deflate": deflate, "rows": 4}
+        for width in () if order == ">" and deflate else (16, 32):
+            yield "grey%di" % width + ending, (GREY, width, 1), {"order": order, "deflate": deflate, "kind": SIGNED, "rows": 4}
+        for kind in () if order == ">" and deflate else (None, FLOAT):
+            yield "grey32" + ("f" if kind else "u") + ending, (GREY, 32, 1), {"order": order, "deflate": deflate, "kind": kind, "rows": 4}
+        for sub in ((1, 1), (2, 1), (2, 2), (4, 2)):
+            yield "ycbcr%d%d" % sub + ending, (YCBCR, 8, 3), {"order": order, "deflate": deflate, "sub": sub, "rows": 4}
+    yield "grey32f_tiles", (GREY, 32, 1), {"kind": FLOAT, "tile": (16, 16), "deflate": True}
+    yield "grey12_tiles", (GREY, 12, 1), {"tile": (16, 16), "deflate": True}
+    yield "ycbcr11_tiles", (YCBCR, 8, 3), {"sub": (1, 1), "tile": (16, 16)}
+    yield "ycbcr22_tiles", (YCBCR, 8, 3), {"sub": (2, 2), "tile": (16, 16), "deflate": True}
 
 
 KEPT = ["bilevel0_ii", "grey4_mm", "grey16_ii", "grey16_mm", "rgb16_mm", "palette4_ii", "cmyk_ii", "cmyk16_mm", "rgb_tiles", "bilevel_tiles",
-        "rgb_planes", "rgb_planes_tiles", "rgb_premultiplied", "rgb16_alpha", "palette_alpha", "bilevel_fill_deflate", "rgb_big", "turned6", "turned7"]
+        "rgb_planes", "rgb_planes_tiles", "rgb_premultiplied", "rgb16_alpha", "palette_alpha", "bilevel_fill_deflate", "rgb_big", "turned6", "turned7",
+        "grey12_ii", "grey12_mm", "grey32u_ii", "grey32i_mm", "grey32f_ii_deflate", "grey16i_mm", "grey8i_ii", "rgb32f_ii", "ycbcr11_ii", "ycbcr21_ii",
+        "ycbcr22_mm_deflate", "ycbcr22_tiles", "ycbcr_turned6"]
 
 
 def pillow_tiffs():
@@ -195,9 +228,13 @@ def pnms():
 def answer(data):
     try:
         image = Image.open(io.BytesIO(data))
+        tags = image.tag_v2 if image.format == "TIFF" else {}
+        if tags.get(262) == YCBCR and tags[259] == 1 and tags.get(530) != (1, 1):
+            return "-\t-\t-"  # pixels that share a colour are taken for pixels that do not, if there are bytes enough
         image.load()
-        if image.mode in ("I", "I;16", "I;16B"):
-            image = Image.frombytes("L", image.size, bytes(v >> 8 for v in image.getdata()))
+        if image.mode in ("I;16", "I;16B") or (image.mode == "I" and image.format != "TIFF"):
+            shift = 4 if image.format == "TIFF" and image.tag_v2[258] == (12,) else 8
+            image = Image.frombytes("L", image.size, bytes(v >> shift for v in image.getdata()))
         image = image.convert("RGB")
     except Exception:
         return "-\t-\t-"

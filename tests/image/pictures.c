@@ -63,7 +63,13 @@ void for_each_format(const char *ending, int least, void (*check)(const expected
     int found = 0;
 
     assert_non_null(file);
-    while (fscanf(file, "%31s %d %d %x", name, &e.width, &e.height, &e.crc) == 4) {
+    while (fscanf(file, "%31s", name) == 1) {
+        const bool accepted = fscanf(file, "%d %d %x", &e.width, &e.height, &e.crc) == 3;
+
+        if (!accepted) {
+            e.width = 0;
+            assert_int_equal(fscanf(file, "%*[^\n]"), 0);
+        }
         if (strstr(name, ending) == NULL)
             continue;
         snprintf(e.name, sizeof e.name, "formats/%s", name);
@@ -75,11 +81,30 @@ void for_each_format(const char *ending, int least, void (*check)(const expected
         fail_msg("%d pictures %s, at least %d were expected", found, ending, least);
 }
 
+/* One that Pillow refuses, or gives no picture of, is refused by its name. */
+static void check_refused(const char *name)
+{
+    size_t nbytes;
+    uint8_t *const bytes = read_picture_file(name, &nbytes);
+    rn_pixels pixels;
+    rn_message message;
+
+    if (decode_exactly(rn_pixels_decode, &pixels, bytes, nbytes, &message) != RN_FORMAT)
+        fail_msg("%s was not refused", name);
+    assert_non_null(strstr(message.text, "not read"));
+    free(bytes);
+}
+
 /* Decodes one of the pictures as it should be. */
 void check_format(const expected_picture *expected)
 {
-    rn_pixels pixels = load_picture(expected->name);
+    rn_pixels pixels;
 
+    if (expected->width == 0) {
+        check_refused(expected->name);
+        return;
+    }
+    pixels = load_picture(expected->name);
     require_picture(&pixels, expected);
     rn_pixels_release(&pixels);
 }

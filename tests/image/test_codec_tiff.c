@@ -7,7 +7,7 @@
 static void fixtures_have_pillows_pixels(void **state)
 {
     (void)state;
-    for_each_format(".tif", 25, check_format);
+    for_each_format(".tif", 38, check_format);
 }
 
 static void what_is_cut_short_is_refused(void **state)
@@ -72,7 +72,11 @@ static void files_that_lie_are_refused(void **state)
         { "formats/cmyk_ii.tif", TIFFTAG_SAMPLESPERPIXEL, 3, RN_FORMAT, "" },
         { "formats/cmyk_ii.tif", TIFFTAG_COMPRESSION, 12345, RN_FORMAT, "" },
         { "formats/grey16_ii.tif", TIFFTAG_PHOTOMETRIC, 0, RN_FORMAT, "a kind that is not read" },
-        { "formats/grey16_ii.tif", TIFFTAG_BITSPERSAMPLE, 32, RN_FORMAT, "32 bits" },
+        { "formats/grey16_ii.tif", TIFFTAG_BITSPERSAMPLE, 32, RN_FORMAT, "cannot hold" },
+        { "formats/grey16_ii.tif", TIFFTAG_BITSPERSAMPLE, 64, RN_FORMAT, "64 bits" },
+        { "formats/ycbcr22_tiles.tif", TIFFTAG_TILEWIDTH, 0x7ffff0, RN_FORMAT, "" },
+        { "formats/ycbcr22_tiles.tif", TIFFTAG_TILELENGTH, 0x7ffff0, RN_FORMAT, "" },
+        { "formats/ycbcr22_tiles.tif", TIFFTAG_COMPRESSION, 1, RN_FORMAT, "a kind that is not read" },
     };
 
     (void)state;

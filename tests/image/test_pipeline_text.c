@@ -89,6 +89,8 @@ static void modes_and_centres_are_words(void **state)
                  "RandomCrop(32, padding 4, reflect), Pad(3, edge), ToTensor()");
     require_text("RandomCrop(32, symmetric, padding 4), Pad(1, 2, padding_mode constant), ToTensor()",
                  "RandomCrop(32, padding 4, symmetric), Pad(1, 2), ToTensor()");
+    require_text("GaussianBlur(3, sigma=1.5), GaussianBlur(5, sigma=(.5)), ToTensor()",
+                 "GaussianBlur(3, sigma 1.5 1.5), GaussianBlur(5, sigma 0.5 0.5), ToTensor()");
     require_text("GaussianBlur(kernel_size=(5, 9), sigma=(0.1, 5.)), GaussianBlur(3), GaussianBlur(3, sigma 1 1), "
                  "ToTensor()",
                  "GaussianBlur(5, 9, sigma 0.1 5), GaussianBlur(3), GaussianBlur(3, sigma 1 1), ToTensor()");

@@ -148,8 +148,9 @@ static void write_history(const char *directory, int frozen, int all, const char
                               2.8 * exp(-5 * x) + 0.3 - wave, accuracy, i < frozen ? 1e-3 : 1e-4 * pow(0.1, epoch / 7),
                               accuracy > best);
         t += (size_t)snprintf(times + t, room - t,
-                              "{\"phase\":\"%s\",\"epoch\":%d,\"seconds\":%.9g,\"images_per_second\":%.9g}\n", name,
-                              epoch + 1, i < frozen ? 20.5 : 61.25, (i < frozen ? 210.0 : 74.0) + 5 * wave);
+                              "{\"phase\":\"%s\",\"epoch\":%d,\"seconds\":%.9g,\"loading_seconds\":%.9g,"
+                              "\"images_per_second\":%.9g}\n",
+                              name, epoch + 1, i < frozen ? 20.5 : 61.25, 1.5, (i < frozen ? 210.0 : 74.0) + 5 * wave);
         best = fmax(best, accuracy);
     }
     rn_test_text(directory, "history.jsonl", history);

@@ -3,6 +3,9 @@
 #include "train/runs.h"
 #include "train/train.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
 enum { EPOCHS = 2 };
 
 /* What a run's callback does between two batches, or NULL. */
@@ -28,6 +31,9 @@ typedef struct recipe {
     const char *frozen;   /* a pattern besides the backbone's parts, or NULL: the whole backbone */
     meddler meddle;
     int bad_photos, threads, views;
+    size_t cache_size;
+    const char *cache_file;
+    int balanced;
 } recipe;
 
 static const char small[] = "Resize(8, 8), ToTensor()";
@@ -58,11 +64,13 @@ static const char *train(const recipe *r, const char *photos, size_t feature_mem
     meddled m;
 
     open_run(&m, r, photos);
-    require_ok(m.run.context,
-               rn_trainer_create(&m.run.trainer, m.run.model, m.run.train, m.run.valid,
-                                 RN_OPTIONS(rn_trainer, .directory = directory, .seed = 7, .batch_size = RUN_BATCH,
-                                            .progress = pass_on, .progress_payload = &m, .bad_photos = r->bad_photos,
-                                            .views = r->views, .feature_memory = feature_memory)));
+    require_ok(
+        m.run.context,
+        rn_trainer_create(&m.run.trainer, m.run.model, m.run.train, m.run.valid,
+                          RN_OPTIONS(rn_trainer, .directory = directory, .seed = 7, .batch_size = RUN_BATCH,
+                                     .progress = pass_on, .progress_payload = &m, .bad_photos = r->bad_photos,
+                                     .views = r->views, .feature_memory = feature_memory, .cache_size = r->cache_size,
+                                     .cache_file = r->cache_file, .balanced = r->balanced)));
     if (r->frozen != NULL)
         require_ok(m.run.context, rn_model_freeze(m.run.model, r->frozen));
     else
@@ -167,6 +175,79 @@ static void views_are_kept_each(void **state)
     assert_int_equal(kept, RUN_CLASSES * (2 * RUN_TRAIN + RUN_VALID));
     train(&once, photos, 0, &kept);
     assert_int_equal(kept, ALL_PHOTOS);
+}
+
+/* Classes that are balanced draw samples several times an epoch, each of them in one of its ways. */
+static void balanced_views_are_kept_each(void **state)
+{
+    const recipe balanced = { .pipeline = "RandomHorizontalFlip(), RandomCrop(7, padding 1), Resize(8, 8), ToTensor()",
+                              .threads = 2,
+                              .views = 2,
+                              .balanced = 1 };
+    const recipe plain = { .pipeline = balanced.pipeline, .threads = 2, .views = 2 };
+    const char *const photos = rn_test_photo_directory();
+    const char *drawn;
+    size_t kept, none, size, other_size;
+    char *one, *other;
+
+    (void)state;
+    drawn = train(&balanced, photos, 0, &kept);
+    rn_test_same_results(drawn, train(&balanced, photos, RN_FEATURES_NONE, &none));
+    one = rn_test_file(rn_test_path(drawn, "history.jsonl"), &size);
+    other = rn_test_file(rn_test_path(train(&plain, photos, 0, &none), "history.jsonl"), &other_size);
+    assert_true(kept < none && (size != other_size || memcmp(one, other, size) != 0));
+    free(one);
+    free(other);
+}
+
+/* With features and without, in memory and in files, of a run and of the next one. */
+static void prepared_photos_change_no_byte(void **state)
+{
+    const char *const photos = rn_test_photo_directory(), *const directory = rn_test_directory();
+    const char *const file = rn_test_path(directory, "prepared");
+    const recipe without = { .pipeline = "Resize(9), RandomCrop(8), RandomHorizontalFlip(), ToTensor()",
+                             .views = 2,
+                             .threads = 1 };
+    const size_t features[] = { 0, RN_FEATURES_NONE }, sizes[] = { 1000, 1 << 20 };
+    const char *plain;
+    size_t kept;
+
+    (void)state;
+    plain = train(&without, photos, 0, &kept);
+    for (size_t i = 0; i < 2; i++)
+        for (size_t j = 0; j < 2; j++) {
+            recipe with = without;
+
+            with.threads = 3;
+            with.cache_size = sizes[j];
+            rn_test_same_results(plain, train(&with, photos, features[i], &kept));
+            with.cache_file = file;
+            rn_test_same_results(plain, train(&with, photos, features[i], &kept));
+        }
+    assert_int_equal(access(file, R_OK), 0);
+    assert_int_equal(access(rn_test_path(directory, "prepared.valid"), R_OK), 0);
+}
+
+static void whether_classes_are_balanced_is_part_of_the_run(void **state)
+{
+    const char *const photos = rn_test_photo_directory(), *const directory = rn_test_new_directory();
+    const int balanced[] = { 1, 0, 1 };
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        rn_test_run run = rn_test_run_open(photos, 7);
+
+        require_status(
+            run.context,
+            rn_trainer_create(&run.trainer, run.model, run.train, run.valid,
+                              RN_OPTIONS(rn_trainer, .directory = directory, .resume = 1, .balanced = balanced[i])),
+            balanced[i] ? RN_OK : RN_STATE);
+        if (balanced[i])
+            require_ok(run.context, rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .epochs = 1)));
+        else
+            assert_non_null(strstr(rn_context_message(run.context), "balanced"));
+        rn_test_run_close(&run);
+    }
 }
 
 static void another_number_of_views_is_another_run(void **state)
@@ -282,6 +363,9 @@ int main(void)
         cmocka_unit_test(dropout_behind_the_frozen_part_draws_the_same),
         cmocka_unit_test(random_training_photos_are_not_kept),
         cmocka_unit_test(views_are_kept_each),
+        cmocka_unit_test(balanced_views_are_kept_each),
+        cmocka_unit_test(prepared_photos_change_no_byte),
+        cmocka_unit_test(whether_classes_are_balanced_is_part_of_the_run),
         cmocka_unit_test(another_number_of_views_is_another_run),
         cmocka_unit_test(unfreezing_in_an_epoch_reaches_what_was_kept),
         cmocka_unit_test(a_frozen_weight_that_moves_makes_features_anew),

@@ -17,17 +17,19 @@ static void each_epoch_adds_a_line_and_the_first_begins_anew(void **unused)
     rn_test_write_file(path, "of an older run\n", 16);
     assert_int_equal(rn_train_state_add_phase(&state, &phase, &allocator, NULL), RN_OK);
     assert_int_equal(rn_train_state_add_row(&state, &first, &allocator, NULL), RN_OK);
-    assert_int_equal(rn_times_add(&state, &first, &(rn_times){ 2.5, 40, false, 1, 1 }, path, &allocator, &message),
-                     RN_OK);
+    assert_int_equal(
+        rn_times_add(&state, &first, &(rn_times){ 2.5, 0.25, 40, false, 1, 1 }, path, &allocator, &message), RN_OK);
     assert_int_equal(rn_train_state_add_row(&state, &second, &allocator, NULL), RN_OK);
     assert_int_equal(
-        rn_times_add(&state, &second, &(rn_times){ 0.5, NAN, true, 0.25, 0.125 }, path, &allocator, &message), RN_OK);
+        rn_times_add(&state, &second, &(rn_times){ 0.5, 0, NAN, true, 0.25, 0.125 }, path, &allocator, &message),
+        RN_OK);
     text = rn_test_file(path, &size);
-    assert_string_equal(text, "{\"phase\":\"a\\\"ll\",\"epoch\":1,\"seconds\":2.5,\"images_per_second\":40}\n"
-                              "{\"phase\":\"a\\\"ll\",\"epoch\":2,\"seconds\":0.5,\"images_per_second\":null,"
-                              "\"exchange_seconds\":0.25,\"exchange_waited\":0.125}\n");
+    assert_string_equal(
+        text, "{\"phase\":\"a\\\"ll\",\"epoch\":1,\"seconds\":2.5,\"loading_seconds\":0.25,\"images_per_second\":40}\n"
+              "{\"phase\":\"a\\\"ll\",\"epoch\":2,\"seconds\":0.5,\"loading_seconds\":0,\"images_per_second\":null,"
+              "\"exchange_seconds\":0.25,\"exchange_waited\":0.125}\n");
     free(text);
-    assert_int_equal(rn_times_add(&state, &second, &(rn_times){ 1, 1, false, 0, 0 },
+    assert_int_equal(rn_times_add(&state, &second, &(rn_times){ 1, 1, 1, false, 0, 0 },
                                   rn_test_path(rn_test_directory(), "missing/times.jsonl"), &allocator, &message),
                      RN_IO);
     assert_non_null(strstr(message.text, "missing/times.jsonl"));
@@ -55,14 +57,16 @@ static void a_run_has_a_line_for_each_epoch(void **unused)
     assert_non_null(text);
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"), lines++) {
         char expected[64];
-        double seconds, rate;
+        double seconds, loading, rate;
 
         snprintf(expected, sizeof expected,
                  "{\"phase\":\"%s\",\"epoch\":%zu,\"seconds\":", lines < 2 ? "frozen" : "all",
                  lines < 2 ? lines + 1 : lines - 1);
         assert_memory_equal(line, expected, strlen(expected));
-        assert_int_equal(sscanf(line + strlen(expected), "%lf,\"images_per_second\":%lf}", &seconds, &rate), 2);
-        assert_true(seconds > 0 && rate > 0);
+        assert_int_equal(sscanf(line + strlen(expected), "%lf,\"loading_seconds\":%lf,\"images_per_second\":%lf}",
+                                &seconds, &loading, &rate),
+                         3);
+        assert_true(seconds > loading && loading > 0 && rate > 0);
     }
     assert_int_equal(lines, RUN_EPOCHS);
     free(text);
