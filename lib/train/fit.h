@@ -86,8 +86,7 @@ double rn_phase_monitored(const rn_history_row *row, const rn_fit_options *optio
 
 /* True if the rate may change with every step of the optimizer, and not with epochs. */
 bool rn_phase_steps_by_batch(const rn_fit_options *options);
-/* The optimizer has made a step: the average takes the weights in, and a schedule by batch makes its own. Behind the
- * last rate of one cycle comes none. */
+/* The optimizer has made a step: so does a schedule by batch. Behind the last rate of one cycle comes none. */
 rn_status rn_phase_stepped(rn_trainer *trainer, const rn_phase *phase, const rn_fit_options *options);
 /* True if the rates depend on how many epochs there are. */
 bool rn_phase_schedule_ends(const rn_fit_options *options);

@@ -117,10 +117,6 @@ bool rn_phase_steps_by_batch(const rn_fit_options *options)
 
 rn_status rn_phase_stepped(rn_trainer *trainer, const rn_phase *phase, const rn_fit_options *options)
 {
-    const rn_status status = trainer->ema != NULL ? rn_ema_update(trainer->ema) : RN_OK;
-
-    if (status != RN_OK)
-        return status;
     if (!rn_phase_steps_by_batch(options) ||
         (options->schedule == RN_SCHEDULE_ONE_CYCLE &&
          rn_scheduler_epoch(trainer->scheduler) + 1 == schedule_steps(trainer, phase, options)))

@@ -78,6 +78,8 @@ rn_status rn_fit_step(rn_fit *f)
         status = rn_clip_gradient_norm(NULL, rn_model_parameters(trainer->model), f->phase->clip_norm, NULL);
     if (status == RN_OK)
         status = rn_optimizer_step(trainer->optimizer);
+    if (status == RN_OK && trainer->ema != NULL)
+        status = rn_ema_update(trainer->ema);
     return status == RN_OK ? rn_phase_stepped(trainer, f->phase, &f->options) : status;
 }
 
