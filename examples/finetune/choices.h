@@ -16,8 +16,8 @@ const choice *choose_optimizer(const char *name);
 const choice *choose_schedule(const char *name);
 
 /*
- * Parameter groups of "PATTERN=LR,...", which is cut into pieces; with one pattern there is another group, of all else at
- * the rate of the phase. Gives their number, 0 for NULL, -1 for text that is no such list.
+ * Parameter groups of "PATTERN=LR,...", which is cut into pieces; with one pattern there is another group, of all else
+ * at the rate of the phase. Gives their number, 0 for NULL, -1 for text that is no such list.
  */
 enum { CHOICE_GROUPS = 16 };
 int choose_groups(rn_parameter_group groups[CHOICE_GROUPS], char *text);

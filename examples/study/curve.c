@@ -75,7 +75,7 @@ static void print_point(const curve *c, size_t epoch, FILE *stream)
         const char *name;
         double value;
     } fields[] = {
-        { "depth", c->depth },           { "epoch", (double)epoch },      { "train_error", p->train_error },
+        { "depth", c->depth },           { "epoch", (double)epoch + 1 },  { "train_error", p->train_error },
         { "test_error", p->test_error }, { "train_loss", p->train_loss }, { "lr", p->lr },
         { "seconds", p->seconds },
     };

@@ -122,7 +122,8 @@ static rn_status take_times(rn_run *run, const rn_json *line, const char *phase,
 
 /* ---- the files --------------------------------------------------------------------------------------------------- */
 
-static rn_status read_line(rn_run *run, const char *text, size_t nbytes, line_function take,
+/* *base: the number of the file's first epoch, 1, or 0 where an older version wrote it; -1: that of this line. */
+static rn_status read_line(rn_run *run, int64_t *base, const char *text, size_t nbytes, line_function take,
                            const rn_allocator *allocator, rn_message *message)
 {
     rn_json *line = NULL;
@@ -136,7 +137,11 @@ static rn_status read_line(rn_run *run, const char *text, size_t nbytes, line_fu
     if (phase == NULL || !rn_json_size(&epoch, rn_json_member(line, "epoch")))
         status = rn_fail(message, RN_FORMAT, "no \"phase\" and \"epoch\"");
     else
-        status = take(run, line, phase, (int64_t)epoch, allocator, message);
+        *base = *base >= 0 ? *base : epoch > 0;
+    if (status == RN_OK && (int64_t)epoch < *base)
+        status = rn_fail(message, RN_FORMAT, "epoch 0 in a file that counts from 1");
+    if (status == RN_OK)
+        status = take(run, line, phase, (int64_t)epoch - *base, allocator, message);
     rn_json_destroy(line);
     return status;
 }
@@ -146,6 +151,7 @@ static rn_status read_lines(rn_run *run, const char *path, line_function take, c
 {
     void *bytes = NULL;
     size_t nbytes = 0, number = 1;
+    int64_t base = -1;
     rn_status status = rn_file_read(&bytes, &nbytes, allocator, path, max_history, message);
 
     for (const char *at = bytes, *end = at + nbytes; status == RN_OK && at < end; number++) {
@@ -153,7 +159,7 @@ static rn_status read_lines(rn_run *run, const char *path, line_function take, c
         const size_t length = (size_t)((stop != NULL ? stop : end) - at);
         rn_message reason;
 
-        status = read_line(run, at, length, take, allocator, &reason);
+        status = read_line(run, &base, at, length, take, allocator, &reason);
         if (status != RN_OK)
             rn_fail(message, status, "%s, line %zu: %s", path, number, reason.text);
         at += length + (stop != NULL);

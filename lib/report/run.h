@@ -9,8 +9,8 @@
 /* A line of history.jsonl, and of times.jsonl. What a line does not say is NaN. */
 typedef struct rn_epoch {
     double train_loss, train_accuracy, valid_loss, valid_accuracy, lr, seconds, loading, rate;
-    int64_t epoch;
-    size_t phase; /* index */
+    int64_t epoch; /* of its phase, from 0 */
+    size_t phase;  /* index */
     bool is_best;
 } rn_epoch;
 

@@ -118,11 +118,13 @@ static rn_status read_options(folds *f, const rn_cross_validation_options *given
     rn_status status = rn_options_read(o, sizeof *o, given, message);
 
     if (status == RN_OK)
+        status = rn_options_reserved(o->reserved, "rn_cross_validate", message);
+    if (status == RN_OK)
         status = rn_options_read(&f->trainer, sizeof f->trainer, o->trainer, message);
     if (status != RN_OK)
         return status;
     o->folds = o->folds != 0 ? o->folds : FOLDS;
-    if (o->folds < 2 || o->folds > MOST_FOLDS || (o->train != NULL && o->fit != NULL) || o->reserved != 0)
+    if (o->folds < 2 || o->folds > MOST_FOLDS || (o->train != NULL && o->fit != NULL))
         return rn_fail(message, RN_INVALID_ARGUMENT, "%d folds, or `train` together with `fit`, make no sense",
                        (int)o->folds);
     return RN_OK;

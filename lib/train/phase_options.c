@@ -48,7 +48,7 @@ static uint64_t loss_id(const rn_fit_options *o)
     if (rn_fit_mixes(o))
         id = rn_mix_number(rn_mix_number(id, o->mixup), o->cutmix);
     if (o->ema_decay != 0)
-        id = rn_mix(rn_mix_number(id, o->ema_decay), (uint64_t)o->ema_steps);
+        id = rn_mix(rn_mix_number(id, o->ema_decay), o->ema_steps > 1 ? (uint64_t)o->ema_steps : 1);
     return not_nothing(id);
 }
 
@@ -159,6 +159,8 @@ rn_status rn_phase_read(rn_phase *phase, rn_fit_options *options, const rn_fit_o
     rn_fit_options *const o = options;
     rn_status status = rn_options_read(o, sizeof *o, given, message);
 
+    if (status == RN_OK)
+        status = rn_options_reserved(o->reserved, "rn_trainer_fit", message);
     if (status == RN_OK)
         status = check_schedule(o, message);
     if (status == RN_OK)

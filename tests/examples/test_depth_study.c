@@ -66,7 +66,7 @@ static void check_line(const char *text, size_t length, const char *network, int
 
     assert_int_equal(rn_json_parse(&json, text, length, NULL), RN_OK);
     assert_string_equal(rn_json_string(rn_json_member(json, "network")), network);
-    assert_true(rn_test_member(json, "depth") == 20 && rn_test_member(json, "epoch") == epoch);
+    assert_true(rn_test_member(json, "depth") == 20 && rn_test_member(json, "epoch") == epoch + 1);
     require_share(rn_test_member(json, "train_error"), train);
     require_share(rn_test_member(json, "test_error"), test);
     assert_true(rn_test_member(json, "train_loss") > 0);

@@ -51,6 +51,39 @@ static void lines_become_epochs(void **state)
     rn_run_release(&run, &context->allocator);
 }
 
+/* An older version counted from 0, in either file. */
+static void epochs_count_from_one_or_from_zero(void **state)
+{
+    const char *const directory = rn_test_directory();
+    rn_run run;
+
+    (void)state;
+    for (int files = 0; files < 4; files++) {
+        const int history = files & 1, times = files >> 1;
+        char text[256];
+
+        snprintf(text, sizeof text,
+                 "{\"phase\":\"a\",\"epoch\":%d}\n{\"phase\":\"a\",\"epoch\":%d}\n{\"phase\":\"b\",\"epoch\":%d}\n",
+                 history, history + 1, history);
+        rn_test_text(directory, "history.jsonl", text);
+        snprintf(text, sizeof text,
+                 "{\"phase\":\"a\",\"epoch\":%d,\"seconds\":1}\n{\"phase\":\"a\",\"epoch\":%d,\"seconds\":2}\n"
+                 "{\"phase\":\"b\",\"epoch\":%d,\"seconds\":3}\n",
+                 times, times + 1, times);
+        rn_test_text(directory, "times.jsonl", text);
+        require_ok(context, rn_run_read(&run, context, directory));
+        assert_int_equal(run.count, 3);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(run.epoch[i].epoch, i % 2);
+            assert_true(run.epoch[i].seconds == i + 1);
+        }
+        rn_run_release(&run, &context->allocator);
+    }
+    rn_test_text(directory, "history.jsonl", "{\"phase\":\"a\",\"epoch\":1}\n{\"phase\":\"b\",\"epoch\":0}\n");
+    require_status(context, rn_run_read(&run, context, directory), RN_FORMAT);
+    assert_non_null(strstr(rn_context_message(context), "line 2: epoch 0 in a file that counts from 1"));
+}
+
 static void what_is_damaged_is_named(void **state)
 {
     static const char *const bad[] = {
@@ -145,9 +178,9 @@ static void one_epoch_is_a_point(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines_become_epochs),          cmocka_unit_test(what_is_damaged_is_named),
-        cmocka_unit_test(phases_are_limited),           cmocka_unit_test(one_epoch_is_a_point),
-        cmocka_unit_test(few_of_many_epochs_are_shown),
+        cmocka_unit_test(lines_become_epochs),      cmocka_unit_test(epochs_count_from_one_or_from_zero),
+        cmocka_unit_test(what_is_damaged_is_named), cmocka_unit_test(phases_are_limited),
+        cmocka_unit_test(one_epoch_is_a_point),     cmocka_unit_test(few_of_many_epochs_are_shown),
     };
 
     return cmocka_run_group_tests(tests, make_context, destroy_context);

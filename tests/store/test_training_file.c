@@ -20,7 +20,8 @@ static rn_model *make_model(rn_context *own, const char *name, const char *secon
 
     require_ok(own, rn_classes_create(&classes, own, folders, NULL, 2));
     require_ok(own, rn_graph_create(&graph, own));
-    x = rn_batch_norm2d(graph, rn_conv2d(graph, rn_graph_input(graph, "images", 3, 8, 8, NULL), "conv", 4, 3, NULL), "bn", NULL);
+    x = rn_batch_norm2d(graph, rn_conv2d(graph, rn_graph_input(graph, "images", 3, 8, 8, NULL), "conv", 4, 3, NULL),
+                        "bn", NULL);
     x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1, NULL), NULL);
     rn_graph_output(graph, "logits", rn_linear(graph, x, "fc", 2, NULL));
     rn_graph_head(graph, "fc");
@@ -92,9 +93,11 @@ static void require_same_values(const rn_model *a, const rn_model *b)
 
 static void save_run(const run *running, const char *path)
 {
-    require_ok(context, rn_training_save(
-                            running->model,
-                            &(rn_training_state){ running->optimizer, running->scheduler, "{\"epoch\": 3}" }, path));
+    require_ok(context, rn_training_save(running->model,
+                                         &(rn_training_state){ .optimizer = running->optimizer,
+                                                               .scheduler = running->scheduler,
+                                                               .state = "{\"epoch\": 3}" },
+                                         path));
 }
 
 static rn_status load_run(run *running, const char *path)
@@ -103,8 +106,8 @@ static rn_status load_run(run *running, const char *path)
     rn_status status;
 
     require_ok(context, rn_checkpoint_open(&file, context, path, NULL));
-    status =
-        rn_training_load(running->model, &(rn_training_state){ running->optimizer, running->scheduler, NULL }, file);
+    status = rn_training_load(
+        running->model, &(rn_training_state){ .optimizer = running->optimizer, .scheduler = running->scheduler }, file);
     rn_checkpoint_destroy(file);
     return status;
 }
@@ -179,7 +182,7 @@ static void a_completed_phase_has_no_optimizer(void **state)
 
     (void)state;
     train(&first);
-    require_ok(context, rn_training_save(first.model, &(rn_training_state){ NULL, NULL, "{}" }, path));
+    require_ok(context, rn_training_save(first.model, &(rn_training_state){ .state = "{}" }, path));
     require_ok(context, rn_checkpoint_open(&file, context, path, NULL));
     require_ok(context, rn_training_load(second.model, &(rn_training_state){ 0 }, file));
     require_same_values(first.model, second.model);
@@ -205,7 +208,8 @@ static void require_refusal(const char *path, rn_model *other, bool adam, rn_sta
     require_ok(context, rn_checkpoint_open(&file, context, path, NULL));
     require_status(context,
                    rn_training_load(other != NULL ? other : fresh.model,
-                                    &(rn_training_state){ fresh.optimizer, fresh.scheduler, NULL }, file),
+                                    &(rn_training_state){ .optimizer = fresh.optimizer, .scheduler = fresh.scheduler },
+                                    file),
                    expected);
     if (strstr(rn_context_message(context), words) == NULL)
         fail_msg("the message '%s' lacks '%s'", rn_context_message(context), words);
@@ -399,9 +403,12 @@ static void every_failing_allocation_is_answered(void **state)
         allocator.fail_at = allocator.calls + fail_at;
         status = rn_checkpoint_open(&file, small, from, NULL);
         if (status == RN_OK)
-            status = rn_training_load(own.model, &(rn_training_state){ own.optimizer, own.scheduler, NULL }, file);
+            status = rn_training_load(
+                own.model, &(rn_training_state){ .optimizer = own.optimizer, .scheduler = own.scheduler }, file);
         if (status == RN_OK)
-            status = rn_training_save(own.model, &(rn_training_state){ own.optimizer, own.scheduler, "{}" }, to);
+            status = rn_training_save(
+                own.model,
+                &(rn_training_state){ .optimizer = own.optimizer, .scheduler = own.scheduler, .state = "{}" }, to);
         whole = allocator.calls <= allocator.fail_at;
         require_status(small, status, whole ? RN_OK : RN_NO_MEMORY);
         rn_checkpoint_destroy(file);

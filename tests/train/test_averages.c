@@ -258,6 +258,8 @@ static void options_that_differ_or_make_no_sense_are_refused(void **state)
                    RN_INVALID_ARGUMENT);
     require_status(run.context, rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .phase = "x", .ema_steps = 2)),
                    RN_INVALID_ARGUMENT);
+    require_status(run.context, rn_trainer_fit(run.trainer, RN_OPTIONS(rn_fit, .phase = "x", .reserved = 1)),
+                   RN_INVALID_ARGUMENT);
     rn_test_run_close(&run);
 }
 

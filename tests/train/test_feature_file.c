@@ -118,7 +118,7 @@ static void features_of_other_weights_or_changed_photos_are_not_taken(void **sta
     assert_int_equal(h.warnings, 0);
 }
 
-/* Each byte of the file in turn, and each length. */
+/* A byte anywhere, or an end anywhere. */
 static void a_damaged_file_is_said_and_made_anew(void **state)
 {
     const char *const path = rn_test_path(rn_test_directory(), "damaged.safetensors");
@@ -130,7 +130,7 @@ static void a_damaged_file_is_said_and_made_anew(void **state)
     (void)state;
     train(path, 5, 0, 0, &h);
     whole = rn_test_file(path, &size);
-    for (size_t at = 0; at < size; at += 97) {
+    for (size_t at = 0; at < size; at += 397) {
         const int cut = at % 2 == 0;
 
         whole[at] ^= 4;
