@@ -38,7 +38,7 @@
  *   RandomPerspective(d, p)   corners moved inwards by up to d / 2 of a side (0.5); MIX (bilinear), fill. Where one of
  *                             the map's eight numbers is 0, torchvision's least squares leave some 1e-14 of it, how
  *                             much depends on its LAPACK: a pixel that meets the border or another pixel's edge exactly
- *                             may then be the neighbour (2 of 164,448 pictures have one)
+ *                             may then be the neighbour (2 of 6,600 pictures had one)
  *   RandomHorizontalFlip(p), RandomVerticalFlip(p)
  *   ColorJitter(b, c, s, h)   brightness, contrast, saturation, hue, in a random order; those left out are 0
  *   GaussianBlur(k) or (x, y) sides of the kernel, odd; "sigma a b", drawn for both directions (0.1 2), or "sigma a" for
