@@ -48,12 +48,12 @@ static void mask(int64_t rows, int64_t channels, rn_matrix g, rn_matrix z)
                 set(g, r, c, 0);
 }
 
-static void moments(int64_t rows, int64_t channels, rn_matrix y, double *sums, double *squares)
+static void moments(int64_t rows, int64_t channels, rn_matrix y, const float *base, double *sums, double *squares)
 {
     for (int64_t c = 0; c < channels; c++) {
         sums[c] = squares[c] = 0;
         for (int64_t r = 0; r < rows; r++) {
-            const double d = (double)at(y, r, c) - (double)at(y, 0, c);
+            const double d = (double)at(y, r, c) - (double)base[c];
 
             sums[c] += d;
             squares[c] += d * d;

@@ -41,16 +41,16 @@ static void check_sums(pair *kept, const pair *p, int isa, int64_t channels)
 
 static void moments_form(const row_form *f)
 {
-    rn_test_grid y = row_filled(f, 1);
+    rn_test_grid y = row_filled(f, 1), base = row_vector(f, 2);
     pair p = make_pair(f->channels), kept = { .first = NULL };
 
     for (int i = 0; i < row_isa_count; i++) {
-        row_table(i)->moments(f->rows, f->channels, row_matrix(&y), p.first, p.second);
+        row_table(i)->moments(f->rows, f->channels, row_matrix(&y), base.data, p.first, p.second);
         for (int64_t c = 0; c < f->channels; c++) {
             double sum = 0, size = 0, squares = 0;
 
             for (int64_t r = 0; r < f->rows; r++) {
-                const double d = (double)rn_test_grid_at(&y, r, c) - rn_test_grid_at(&y, 0, c);
+                const double d = (double)rn_test_grid_at(&y, r, c) - base.data[c];
 
                 sum += d;
                 size += fabs(d);
@@ -64,6 +64,7 @@ static void moments_form(const row_form *f)
     release_pair(&p);
     release_pair(&kept);
     rn_test_grid_release(&y);
+    rn_test_grid_release(&base);
 }
 
 static void moments_are_shifted_sums(void **state)
@@ -125,11 +126,26 @@ static void gradient_sums_mask_and_sum(void **state)
     row_for_each_form(gradient_sums_form);
 }
 
+/* More channels than have their sums in the cache at once. */
+static void wide_maps_are_summed_in_spans(void **state)
+{
+    static const int64_t channels[] = { 1024, 1027, 1056, 2100 };
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        const row_form f = { .rows = 65, .channels = channels[i], .gap = i, .at_end = true, .seed = 7 };
+
+        moments_form(&f);
+        gradient_sums_form(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(moments_are_shifted_sums),
         cmocka_unit_test(gradient_sums_mask_and_sum),
+        cmocka_unit_test(wide_maps_are_summed_in_spans),
     };
 
     return cmocka_run_group_tests(tests, row_find_isas, NULL);
