@@ -32,10 +32,13 @@ typedef struct rn_row_combine {
     bool relu;
 } rn_row_combine;
 
-/* Operands of the sums of a batch norm's backward pass (ops/batch_norm.c has the formulas). z absent: no ReLU. */
+/*
+ * Operands of the sums of a batch norm's backward pass (ops/batch_norm.c has the formulas). What came out of the ReLU
+ * is z or, without z, y * scale + shift as a combination computes it; without those there is no ReLU.
+ */
 typedef struct rn_row_gradient {
     rn_matrix g, z, y;
-    const float *mean; /* one for each channel */
+    const float *mean, *scale, *shift; /* one for each channel; scale and shift NULL: none */
 } rn_row_gradient;
 
 /* A window of a pooling layer: `height` x `width` pixels from `first`; row_pitch floats between its lines. */
@@ -67,7 +70,7 @@ typedef struct rn_row_kernels {
     void (*combine)(int64_t rows, int64_t channels, const rn_row_combine *combine);
     /* sums[c] of y - base, squares[c] of (y - base)^2 */
     void (*moments)(int64_t rows, int64_t channels, rn_matrix y, const float *base, double *sums, double *squares);
-    /* g = z > 0 ? g : 0, stored back; sums[c] of g, products[c] of g * (y - mean) */
+    /* g = z > 0 ? g : 0, stored back where there is a ReLU; sums[c] of g, products[c] of g * (y - mean) */
     void (*gradient_sums)(int64_t rows, int64_t channels, const rn_row_gradient *gradient, double *sums,
                           double *products);
     /* sums[c] of g */

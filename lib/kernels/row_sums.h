@@ -7,10 +7,10 @@
  *   COLUMNS    g alone
  *
  * Each channel is a chain of additions. All channels of a row are added, then those of the next: memory is read in the
- * order in which it lies, and the sums wait in the first-level cache. (A few channels at a time down the rows, with sums
- * in registers, took 1.2 to 2 times as long on maps that come from memory.) Rows are added in float32 in blocks of
- * RN_ROW_BLOCK, and blocks in double: a long float sum, above all one of squares whose base lies far from the mean, would
- * lose digits.
+ * order in which it lies, and the sums wait in the first-level cache. (A few channels at a time down the rows, with
+ * sums in registers, take 1.2 to 2 times as long on maps that come from memory.) Rows are added in float32 in blocks
+ * of RN_ROW_BLOCK, and blocks in double: a long float sum, above all one of squares whose base lies far from the mean,
+ * would lose digits.
  */
 #ifndef RN_KERNELS_ROW_SUMS_H
 #define RN_KERNELS_ROW_SUMS_H
@@ -32,13 +32,32 @@ static inline int64_t block_end(int64_t begin, int64_t rows)
     return begin + RN_ROW_BLOCK < rows ? begin + RN_ROW_BLOCK : rows;
 }
 
+/* What came out of the ReLU: z, or what row_combine.h has of a batch norm. */
+static ALWAYS_INLINE vf output_vector(const rn_row_gradient *o, int64_t r, int64_t c)
+{
+    if (o->z.data != NULL)
+        return load(o->z.data + r * o->z.pitch + c);
+    return load(o->y.data + r * o->y.pitch + c) * load(o->scale + c) + load(o->shift + c);
+}
+
+static ALWAYS_INLINE float output_float(const rn_row_gradient *o, int64_t r, int64_t c)
+{
+    return o->z.data != NULL ? o->z.data[r * o->z.pitch + c]
+                             : o->y.data[r * o->y.pitch + c] * o->scale[c] + o->shift[c];
+}
+
+static ALWAYS_INLINE bool has_relu(const rn_row_gradient *o)
+{
+    return o->z.data != NULL || o->scale != NULL;
+}
+
 /* Adds channels c on of row r to their sums. */
 static ALWAYS_INLINE void sum_vector(sum_kind kind, const rn_row_gradient *o, int64_t r, int64_t c, float *s, float *p)
 {
     vf v = load((kind == MOMENTS ? o->y.data + r * o->y.pitch : o->g.data + r * o->g.pitch) + c);
 
-    if (kind == GRADIENT && o->z.data != NULL) {
-        v = keep(load(o->z.data + r * o->z.pitch + c) > (vf){ 0 }, v);
+    if (kind == GRADIENT && has_relu(o)) {
+        v = keep(output_vector(o, r, c) > (vf){ 0 }, v);
         store(o->g.data + r * o->g.pitch + c, v);
     }
     if (kind == MOMENTS) {
@@ -95,8 +114,8 @@ static ALWAYS_INLINE void sum_channel(sum_kind kind, int64_t c, sum_job job)
             const float off = kind == COLUMNS ? 0 : o.y.data[r * o.y.pitch + c] - base;
             float v = kind == MOMENTS ? off : o.g.data[r * o.g.pitch + c];
 
-            if (kind == GRADIENT && o.z.data != NULL) {
-                v = o.z.data[r * o.z.pitch + c] > 0 ? v : 0;
+            if (kind == GRADIENT && has_relu(&o)) {
+                v = output_float(&o, r, c) > 0 ? v : 0;
                 o.g.data[r * o.g.pitch + c] = v;
             }
             s += v;
@@ -124,7 +143,8 @@ static ALWAYS_INLINE void sum_channels(sum_kind kind, int64_t channels, sum_job 
         const int64_t count = channels - c < SPAN ? channels - c : SPAN;
         const rn_row_gradient o = job.operands;
         const sum_job span = { .operands = { from_channel(o.g, c), from_channel(o.z, c), from_channel(o.y, c),
-                                             kind == COLUMNS ? NULL : o.mean + c },
+                                             kind == COLUMNS ? NULL : o.mean + c, o.scale == NULL ? NULL : o.scale + c,
+                                             o.scale == NULL ? NULL : o.shift + c },
                                .rows = job.rows,
                                .first = job.first + c,
                                .second = kind == COLUMNS ? NULL : job.second + c };

@@ -11,9 +11,9 @@
  * So backward reads the map twice: for dbeta and P, which need (y - m) and not y alone lest they cancel, and for dy.
  *
  * Sums are taken in chunks of 512 rows, the last one shorter, and the chunks are combined in double in their order, so
- * that bits depend on the number of rows only. A unit of work is a piece: a chunk, or, where there are few of those (the
- * last layers of a network have few rows and many channels), RN_ROW_BLOCK of its rows, which is what the kernels add up
- * in float32. The pieces of a chunk are added in their order, as the kernels would have.
+ * that bits depend on the number of rows only. A unit of work is a piece: a chunk, or, where there are few of those
+ * (the last layers of a network have few rows and many channels), RN_ROW_BLOCK of its rows, which is what the kernels
+ * add up in float32. The pieces of a chunk are added in their order, as the kernels would have.
  */
 #include "ops/batch_norm.h"
 
@@ -42,7 +42,7 @@ size_t rn_batch_norm_workspace(const rn_context *context, int64_t rows, int64_t 
 typedef struct reduction {
     const rn_row_kernels *kernels;
     const rn_map *g, *z, *y; /* those that there are */
-    const float *mean;
+    const float *mean, *scale, *shift;
     double *partials; /* [piece][2][channels]; a chunk's sums take the place of its first piece's */
     int64_t rows, channels, piece_rows;
     int64_t count; /* of a piece's numbers, from the first on, that are taken */
@@ -173,6 +173,8 @@ static void take_gradient_sums(void *payload, int64_t begin, int64_t end, int32_
             .z = rn_matrix_from(job->z, u.row),
             .y = rn_matrix_from(job->y, u.row),
             .mean = job->mean,
+            .scale = job->scale,
+            .shift = job->shift,
         };
 
         job->kernels->gradient_sums(u.rows, job->channels, &operands, u.first, u.second);
@@ -218,6 +220,8 @@ void rn_batch_norm_sums(const rn_context *context, const rn_norm_gradient *gradi
     job.z = gradient->z;
     job.y = &gradient->y;
     job.mean = gradient->mean;
+    job.scale = gradient->scale;
+    job.shift = gradient->shift;
     reduce(context, &job, take_gradient_sums);
     add_chunks(&job);
     for (int64_t c = 0; c < job.channels; c++)

@@ -126,6 +126,46 @@ static void gradient_sums_mask_and_sum(void **state)
     row_for_each_form(gradient_sums_form);
 }
 
+/* What came out of the ReLU is made again of y: the same bits as if a combination had kept it. */
+static void made_again_form(const row_form *f)
+{
+    rn_test_grid y = row_filled(f, 3), g = row_filled(f, 1), scale = row_vector(f, 4), shift = row_vector(f, 5),
+                 z = row_empty(f), kept = row_empty(f), again = row_empty(f);
+    pair p = make_pair(f->channels), q = make_pair(f->channels);
+
+    for (int i = 0; i < row_isa_count; i++) {
+        const rn_row_combine norm = {
+            .a = row_matrix(&y), .ka = scale.data, .c = shift.data, .relu = true, .out = row_matrix(&z)
+        };
+        const rn_row_gradient of_z = {
+            .g = row_matrix(&kept), .z = row_matrix(&z), .y = row_matrix(&y), .mean = scale.data
+        };
+        const rn_row_gradient of_y = {
+            .g = row_matrix(&again), .y = row_matrix(&y), .mean = scale.data, .scale = scale.data, .shift = shift.data
+        };
+
+        rn_test_grid_copy(&kept, &g);
+        rn_test_grid_copy(&again, &g);
+        row_table(i)->combine(f->rows, f->channels, &norm);
+        row_table(i)->gradient_sums(f->rows, f->channels, &of_z, p.first, p.second);
+        row_table(i)->gradient_sums(f->rows, f->channels, &of_y, q.first, q.second);
+        rn_test_grid_check_same(&again, &kept, "masked gradient");
+        for (int64_t c = 0; c < f->channels; c++) {
+            rn_test_check_near(q.first[c], p.first[c], 0, "sum of g");
+            rn_test_check_near(q.second[c], p.second[c], 0, "sum of g (y - mean)");
+        }
+    }
+    release_pair(&p);
+    release_pair(&q);
+    row_release((rn_test_grid[]){ y, g, scale, shift, z, kept, again }, 7);
+}
+
+static void a_mask_may_be_made_again(void **state)
+{
+    (void)state;
+    row_for_each_form(made_again_form);
+}
+
 /* More channels than have their sums in the cache at once. */
 static void wide_maps_are_summed_in_spans(void **state)
 {
@@ -145,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(moments_are_shifted_sums),
         cmocka_unit_test(gradient_sums_mask_and_sum),
+        cmocka_unit_test(a_mask_may_be_made_again),
         cmocka_unit_test(wide_maps_are_summed_in_spans),
     };
 
