@@ -4,14 +4,16 @@
  * flat arrays. They are bound by memory; each reads and writes its operands once.
  *
  * Multiplications and additions are never fused here, and the sums of a channel run in row order, so that baseline,
- * AVX2 and AVX-512 give the same bits. They sum 64 rows at a time in float32 and those sums in double; the reference
- * sums in double throughout. An output may be one of the inputs, element for element.
+ * AVX2 and AVX-512 give the same bits. They sum RN_ROW_BLOCK rows at a time in float32 and those sums in double; the
+ * reference sums in double throughout. An output may be one of the inputs, element for element.
  */
 #ifndef RN_KERNELS_ROW_KERNELS_H
 #define RN_KERNELS_ROW_KERNELS_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+enum { RN_ROW_BLOCK = 64 /* rows that are summed in float32 */ };
 
 /* A matrix of floats being read or written. NULL data: the operand is absent. */
 typedef struct rn_matrix {
@@ -30,10 +32,13 @@ typedef struct rn_row_combine {
     bool relu;
 } rn_row_combine;
 
-/* Operands of the sums of a batch norm's backward pass (ops/batch_norm.c has the formulas). z absent: no ReLU. */
+/*
+ * Operands of the sums of a batch norm's backward pass (ops/batch_norm.c has the formulas). What came out of the ReLU
+ * is z or, without z, y * scale + shift as a combination computes it; without those there is no ReLU.
+ */
 typedef struct rn_row_gradient {
     rn_matrix g, z, y;
-    const float *mean; /* one for each channel */
+    const float *mean, *scale, *shift; /* one for each channel; scale and shift NULL: none */
 } rn_row_gradient;
 
 /* A window of a pooling layer: `height` x `width` pixels from `first`; row_pitch floats between its lines. */
@@ -63,9 +68,9 @@ typedef struct rn_sgd_step {
 
 typedef struct rn_row_kernels {
     void (*combine)(int64_t rows, int64_t channels, const rn_row_combine *combine);
-    /* sums[c] of y - y[row 0], squares[c] of (y - y[row 0])^2; rows >= 1 */
-    void (*moments)(int64_t rows, int64_t channels, rn_matrix y, double *sums, double *squares);
-    /* g = z > 0 ? g : 0, stored back; sums[c] of g, products[c] of g * (y - mean) */
+    /* sums[c] of y - base, squares[c] of (y - base)^2 */
+    void (*moments)(int64_t rows, int64_t channels, rn_matrix y, const float *base, double *sums, double *squares);
+    /* g = z > 0 ? g : 0, stored back where there is a ReLU; sums[c] of g, products[c] of g * (y - mean) */
     void (*gradient_sums)(int64_t rows, int64_t channels, const rn_row_gradient *gradient, double *sums,
                           double *products);
     /* sums[c] of g */

@@ -40,20 +40,33 @@ static void combine(int64_t rows, int64_t channels, const rn_row_combine *o)
         }
 }
 
-static void mask(int64_t rows, int64_t channels, rn_matrix g, rn_matrix z)
+static bool passes(const rn_row_gradient *o, int64_t r, int64_t c)
+{
+    float z;
+
+    if (o->z.data != NULL)
+        return at(o->z, r, c) > 0;
+    if (o->scale == NULL)
+        return true;
+    z = at(o->y, r, c) * o->scale[c];
+    z += o->shift[c];
+    return z > 0;
+}
+
+static void mask(int64_t rows, int64_t channels, const rn_row_gradient *o)
 {
     for (int64_t r = 0; r < rows; r++)
         for (int64_t c = 0; c < channels; c++)
-            if (z.data != NULL && !(at(z, r, c) > 0))
-                set(g, r, c, 0);
+            if (!passes(o, r, c))
+                set(o->g, r, c, 0);
 }
 
-static void moments(int64_t rows, int64_t channels, rn_matrix y, double *sums, double *squares)
+static void moments(int64_t rows, int64_t channels, rn_matrix y, const float *base, double *sums, double *squares)
 {
     for (int64_t c = 0; c < channels; c++) {
         sums[c] = squares[c] = 0;
         for (int64_t r = 0; r < rows; r++) {
-            const double d = (double)at(y, r, c) - (double)at(y, 0, c);
+            const double d = (double)at(y, r, c) - (double)base[c];
 
             sums[c] += d;
             squares[c] += d * d;
@@ -63,7 +76,7 @@ static void moments(int64_t rows, int64_t channels, rn_matrix y, double *sums, d
 
 static void gradient_sums(int64_t rows, int64_t channels, const rn_row_gradient *o, double *sums, double *products)
 {
-    mask(rows, channels, o->g, o->z);
+    mask(rows, channels, o);
     for (int64_t c = 0; c < channels; c++) {
         sums[c] = products[c] = 0;
         for (int64_t r = 0; r < rows; r++) {

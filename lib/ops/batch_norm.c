@@ -11,23 +11,29 @@
  * So backward reads the map twice: for dbeta and P, which need (y - m) and not y alone lest they cancel, and for dy.
  *
  * Sums are taken in chunks of 512 rows, the last one shorter, and the chunks are combined in double in their order, so
- * that bits depend on the number of rows only. A unit of work is a chunk and a range of channels: several ranges, since
- * the last layers of a network have few rows and many channels.
+ * that bits depend on the number of rows only. A unit of work is a piece: a chunk, or, where there are few of those
+ * (the last layers of a network have few rows and many channels), RN_ROW_BLOCK of its rows, which is what the kernels
+ * add up in float32. The pieces of a chunk are added in their order, as the kernels would have.
  */
 #include "ops/batch_norm.h"
 
 #include "ops/integers.h"
 #include "ops/matrix.h"
 
-enum { CHUNK_ROWS = 512, RANGE = 128 };
+enum { CHUNK_ROWS = 512, CHUNKS_FEW = 4 /* for each thread */ };
 
-/* Two numbers for each chunk and channel. */
+static int64_t rows_of_pieces(const rn_context *context, int64_t rows)
+{
+    return rn_divide_up(rows, CHUNK_ROWS) < CHUNKS_FEW * (int64_t)context->pool.threads ? RN_ROW_BLOCK : CHUNK_ROWS;
+}
+
+/* Two numbers for each piece and channel. */
 size_t rn_batch_norm_workspace(const rn_context *context, int64_t rows, int64_t channels)
 {
+    const size_t pieces = (size_t)rn_divide_up(rows, rows_of_pieces(context, rows));
     size_t numbers, nbytes;
 
-    (void)context;
-    if (!rn_size_multiply(&numbers, (size_t)rn_divide_up(rows, CHUNK_ROWS) * 2, (size_t)channels) ||
+    if (!rn_size_multiply(&numbers, pieces * 2, (size_t)channels) ||
         !rn_size_multiply(&nbytes, numbers, sizeof(double)))
         return SIZE_MAX;
     return nbytes;
@@ -36,9 +42,10 @@ size_t rn_batch_norm_workspace(const rn_context *context, int64_t rows, int64_t 
 typedef struct reduction {
     const rn_row_kernels *kernels;
     const rn_map *g, *z, *y; /* those that there are */
-    const float *mean;
-    double *partials; /* [chunk][2][channels] */
-    int64_t rows, channels, chunks, ranges;
+    const float *mean, *scale, *shift;
+    double *partials; /* [piece][2][channels]; a chunk's sums take the place of its first piece's */
+    int64_t rows, channels, piece_rows;
+    int64_t count; /* of a piece's numbers, from the first on, that are taken */
 } reduction;
 
 static reduction reduction_of(const rn_context *context, const rn_map *map, void *workspace)
@@ -50,35 +57,54 @@ static reduction reduction_of(const rn_context *context, const rn_map *map, void
         .partials = workspace,
         .rows = rows,
         .channels = map->c,
-        .chunks = rn_divide_up(rows, CHUNK_ROWS),
-        .ranges = rn_divide_up(map->c, RANGE),
+        .piece_rows = rows_of_pieces(context, rows),
+        .count = 2 * map->c,
     };
 }
 
-/* One unit: a chunk of rows, a range of channels. */
+static double *partials_at(const reduction *job, int64_t row)
+{
+    return job->partials + row / job->piece_rows * 2 * job->channels;
+}
+
+/* One unit: rows [row, row + rows). */
 typedef struct unit {
-    int64_t row, rows, channel, channels;
+    int64_t row, rows;
     double *first, *second;
 } unit;
 
-static int64_t rows_of_chunk(const reduction *job, int64_t chunk)
-{
-    return rn_least(job->rows - chunk * CHUNK_ROWS, CHUNK_ROWS);
-}
-
 static unit unit_at(const reduction *job, int64_t index)
 {
-    const int64_t chunk = index / job->ranges, channel = index % job->ranges * RANGE;
-    double *const first = job->partials + chunk * 2 * job->channels + channel;
+    const int64_t row = index * job->piece_rows;
+    double *const first = partials_at(job, row);
 
-    return (unit){
-        .row = chunk * CHUNK_ROWS,
-        .rows = rows_of_chunk(job, chunk),
-        .channel = channel,
-        .channels = rn_least(job->channels - channel, RANGE),
-        .first = first,
-        .second = first + job->channels,
-    };
+    return (unit){ row, rn_least(job->rows - row, job->piece_rows), first, first + job->channels };
+}
+
+static void join_pieces(void *payload, int64_t begin, int64_t end, int32_t thread)
+{
+    const reduction *const job = payload;
+
+    (void)thread;
+    for (int64_t chunk = begin; chunk < end; chunk++) {
+        const int64_t first = chunk * CHUNK_ROWS, behind = rn_least(job->rows, first + CHUNK_ROWS);
+        double *const sums = partials_at(job, first);
+
+        for (int64_t row = first + job->piece_rows; row < behind; row += job->piece_rows) {
+            const double *const piece = partials_at(job, row);
+
+            for (int64_t i = 0; i < job->count; i++)
+                sums[i] += piece[i];
+        }
+    }
+}
+
+/* The sums of all chunks; `take` takes those of units. */
+static void reduce(const rn_context *context, reduction *job, rn_work take)
+{
+    rn_parallel(&context->pool, rn_divide_up(job->rows, job->piece_rows), take, job);
+    if (job->piece_rows < CHUNK_ROWS)
+        rn_parallel(&context->pool, rn_divide_up(job->rows, CHUNK_ROWS), join_pieces, job);
 }
 
 /* ---- forward ----------------------------------------------------------------------------------------------------- */
@@ -91,7 +117,8 @@ static void take_moments(void *payload, int64_t begin, int64_t end, int32_t thre
     for (int64_t i = begin; i < end; i++) {
         const unit u = unit_at(job, i);
 
-        job->kernels->moments(u.rows, u.channels, rn_matrix_part(job->y, u.row, u.channel), u.first, u.second);
+        job->kernels->moments(u.rows, job->channels, rn_matrix_from(job->y, u.row),
+                              rn_matrix_from(job->y, u.row / CHUNK_ROWS * CHUNK_ROWS).data, u.first, u.second);
     }
 }
 
@@ -100,21 +127,21 @@ static void take_moments(void *payload, int64_t begin, int64_t end, int32_t thre
  * and merges them into those of the rows before it, which have taken the place of chunk 0: T. Chan, G. Golub, R.
  * LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
  */
-static void merge_chunk(const reduction *job, int64_t chunk)
+static void merge_chunk(const reduction *job, int64_t row)
 {
     double *const mean = job->partials, *const m2 = mean + job->channels;
-    const double *const sums = mean + chunk * 2 * job->channels, *const squares = sums + job->channels;
-    const float *const first_row = job->y->data + chunk * CHUNK_ROWS * job->y->pitch;
-    const double before = (double)chunk * CHUNK_ROWS, n = (double)rows_of_chunk(job, chunk);
+    const double *const sums = partials_at(job, row), *const squares = sums + job->channels;
+    const float *const first_row = rn_matrix_from(job->y, row).data;
+    const double before = (double)row, n = (double)rn_least(job->rows - row, CHUNK_ROWS);
     const double inverse = 1 / n, share = n / (before + n), weight = before * share;
 
     for (int64_t c = 0; c < job->channels; c++) {
         const double shifted = sums[c] * inverse, own_mean = (double)first_row[c] + shifted;
         const double around = squares[c] - sums[c] * shifted, own_m2 = around < 0 ? 0 : around;
-        const double distance = chunk == 0 ? 0 : own_mean - mean[c];
+        const double distance = row == 0 ? 0 : own_mean - mean[c];
 
-        mean[c] = chunk == 0 ? own_mean : mean[c] + distance * share;
-        m2[c] = chunk == 0 ? own_m2 : m2[c] + own_m2 + distance * distance * weight;
+        mean[c] = row == 0 ? own_mean : mean[c] + distance * share;
+        m2[c] = row == 0 ? own_m2 : m2[c] + own_m2 + distance * distance * weight;
     }
 }
 
@@ -123,9 +150,9 @@ void rn_batch_norm_statistics(const rn_context *context, const rn_map *y, float 
     reduction job = reduction_of(context, y, workspace);
 
     job.y = y;
-    rn_parallel(&context->pool, job.chunks * job.ranges, take_moments, &job);
-    for (int64_t chunk = 0; chunk < job.chunks; chunk++)
-        merge_chunk(&job, chunk);
+    reduce(context, &job, take_moments);
+    for (int64_t row = 0; row < job.rows; row += CHUNK_ROWS)
+        merge_chunk(&job, row);
     for (int64_t c = 0; c < job.channels; c++) {
         mean[c] = (float)job.partials[c];
         variance[c] = (float)(job.partials[job.channels + c] / (double)job.rows);
@@ -142,23 +169,25 @@ static void take_gradient_sums(void *payload, int64_t begin, int64_t end, int32_
     for (int64_t i = begin; i < end; i++) {
         const unit u = unit_at(job, i);
         const rn_row_gradient operands = {
-            .g = rn_matrix_part(job->g, u.row, u.channel),
-            .z = rn_matrix_part(job->z, u.row, u.channel),
-            .y = rn_matrix_part(job->y, u.row, u.channel),
-            .mean = job->mean + u.channel,
+            .g = rn_matrix_from(job->g, u.row),
+            .z = rn_matrix_from(job->z, u.row),
+            .y = rn_matrix_from(job->y, u.row),
+            .mean = job->mean,
+            .scale = job->scale,
+            .shift = job->shift,
         };
 
-        job->kernels->gradient_sums(u.rows, u.channels, &operands, u.first, u.second);
+        job->kernels->gradient_sums(u.rows, job->channels, &operands, u.first, u.second);
     }
 }
 
-/* The chunks' numbers are added up in the place of chunk 0: `count` numbers of each chunk. */
-static void add_chunks(const reduction *job, int64_t count)
+/* The chunks' numbers are added up in the place of chunk 0. */
+static void add_chunks(const reduction *job)
 {
-    for (int64_t chunk = 1; chunk < job->chunks; chunk++) {
-        const double *const partial = job->partials + chunk * 2 * job->channels;
+    for (int64_t row = CHUNK_ROWS; row < job->rows; row += CHUNK_ROWS) {
+        const double *const partial = partials_at(job, row);
 
-        for (int64_t i = 0; i < count; i++)
+        for (int64_t i = 0; i < job->count; i++)
             job->partials[i] += partial[i];
     }
 }
@@ -191,8 +220,10 @@ void rn_batch_norm_sums(const rn_context *context, const rn_norm_gradient *gradi
     job.z = gradient->z;
     job.y = &gradient->y;
     job.mean = gradient->mean;
-    rn_parallel(&context->pool, job.chunks * job.ranges, take_gradient_sums, &job);
-    add_chunks(&job, 2 * job.channels);
+    job.scale = gradient->scale;
+    job.shift = gradient->shift;
+    reduce(context, &job, take_gradient_sums);
+    add_chunks(&job);
     for (int64_t c = 0; c < job.channels; c++)
         finish_channel(gradient, c, job.channels, job.partials[c], job.partials[job.channels + c], (double)job.rows);
 }
@@ -207,7 +238,7 @@ static void take_column_sums(void *payload, int64_t begin, int64_t end, int32_t 
     for (int64_t i = begin; i < end; i++) {
         const unit u = unit_at(job, i);
 
-        job->kernels->column_sums(u.rows, u.channels, rn_matrix_part(job->g, u.row, u.channel), u.first);
+        job->kernels->column_sums(u.rows, job->channels, rn_matrix_from(job->g, u.row), u.first);
     }
 }
 
@@ -216,8 +247,9 @@ void rn_channel_sums(const rn_context *context, const rn_map *g, float *sums, bo
     reduction job = reduction_of(context, g, workspace);
 
     job.g = g;
-    rn_parallel(&context->pool, job.chunks * job.ranges, take_column_sums, &job);
-    add_chunks(&job, g->c);
+    job.count = g->c;
+    reduce(context, &job, take_column_sums);
+    add_chunks(&job);
     for (int64_t c = 0; c < g->c; c++)
         store_gradient(&sums[c], job.partials[c], accumulate);
 }

@@ -24,8 +24,9 @@ void rn_batch_norm_statistics(const rn_context *context, const rn_map *y, float 
  * sums, from which follow the numbers of dy = k0 g + k1 (y - mean) + k2, which is a combination (combine.h).
  */
 typedef struct rn_norm_gradient {
-    rn_map g;        /* in: gradient of z; out: masked by z > 0 (which is also the residual's gradient) */
-    const rn_map *z; /* NULL: no ReLU */
+    rn_map g;                   /* in: gradient of z; out: masked by z > 0 (which is also the residual's gradient) */
+    const rn_map *z;            /* NULL: no ReLU, or */
+    const float *scale, *shift; /* z = relu(scale y + shift); NULL: it is not */
     rn_map y;
     const float *mean, *inverse_deviation, *gamma;
     float *dgamma, *dbeta; /* NULL: not wanted */

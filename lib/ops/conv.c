@@ -18,6 +18,13 @@ rn_conv_plan rn_conv_plan_for(const rn_context *context, const rn_conv *conv, in
     return plan;
 }
 
+/* Then rn_conv_gemm is the algorithm. */
+bool rn_conv_forms(const rn_conv *conv)
+{
+    return conv->kernel_h == 1 && conv->kernel_w == 1 && conv->stride_h == 1 && conv->stride_w == 1 &&
+           conv->padding_h == 0 && conv->padding_w == 0 && conv->groups == 1 && conv->in_h * conv->in_w > 1;
+}
+
 const void *rn_conv_layout(const rn_context *context, const rn_conv_plan *plan)
 {
     return plan->forward.gemm != NULL ? plan->forward.gemm : context->kernels->gemm;
@@ -45,4 +52,11 @@ void rn_conv_backward_weights(const rn_context *context, const rn_conv_plan *pla
                               float *dw, bool accumulate, void *workspace)
 {
     plan->algorithm->backward_weights(context, plan, x, dy, dw, accumulate, workspace);
+}
+
+void rn_conv_backward_weights_formed(const rn_context *context, const rn_conv_plan *plan, const rn_map *x,
+                                     const rn_conv_form *form, const rn_map *dy, float *dw, bool accumulate,
+                                     void *workspace)
+{
+    rn_gemm_backward_weights_formed(context, plan, x, form, dy, dw, accumulate, workspace);
 }

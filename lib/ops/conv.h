@@ -28,10 +28,21 @@ typedef struct rn_conv {
     int64_t in_h, in_w, in_c, out_h, out_w, out_c;
     int32_t kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w, groups;
     int32_t dilation; /* pixels from one of the kernel's to the next */
+    /* The input is relu(x scale + shift), formed while x, which is given, is read. Only where rn_conv_forms. */
+    bool is_formed;
 } rn_conv;
+
+/* The numbers of each channel of x. */
+typedef struct rn_conv_form {
+    const float *scale, *shift;
+} rn_conv_form;
+
+/* True if the input of a convolution may be formed: single pixels, all of the map, are read in rows. */
+bool rn_conv_forms(const rn_conv *conv);
 
 /* What happens to the sums before they are stored: y = relu?(sum * scale[o] + shift[o] + residual). */
 typedef struct rn_conv_epilogue {
+    rn_conv_form form;      /* of the input, if it is formed */
     const float *scale;     /* NULL: 1 */
     const float *shift;     /* NULL: 0; a bias, or a folded batch norm */
     const rn_map *residual; /* NULL: none; shape of y */
@@ -126,5 +137,9 @@ void rn_conv_backward_data(const rn_context *context, const rn_conv_plan *plan, 
 /* dw (layout of the weights) = (accumulate: dw +) gradient. */
 void rn_conv_backward_weights(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const rn_map *dy,
                               float *dw, bool accumulate, void *workspace);
+/* The same of a formed x. */
+void rn_conv_backward_weights_formed(const rn_context *context, const rn_conv_plan *plan, const rn_map *x,
+                                     const rn_conv_form *form, const rn_map *dy, float *dw, bool accumulate,
+                                     void *workspace);
 
 #endif

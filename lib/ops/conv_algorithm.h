@@ -46,6 +46,9 @@ void rn_winograd_backward_weights(const rn_context *context, const rn_conv_plan 
 void rn_gemm_plan_weights(rn_conv_plan *plan, const rn_context *context);
 void rn_gemm_backward_weights(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const rn_map *dy,
                               float *dw, bool accumulate, void *workspace);
+void rn_gemm_backward_weights_formed(const rn_context *context, const rn_conv_plan *plan, const rn_map *x,
+                                     const rn_conv_form *form, const rn_map *dy, float *dw, bool accumulate,
+                                     void *workspace);
 int64_t rn_weight_chunks(const rn_conv *conv, int64_t batch);
 void rn_add_weight_chunks(const rn_context *context, float *partials, int64_t chunks, int64_t count, float *dw,
                           bool accumulate);

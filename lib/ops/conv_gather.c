@@ -25,7 +25,8 @@ rn_gather rn_gather_windows(const rn_conv *conv, const rn_map *x, int64_t group)
                         .offset_h = -(int64_t)conv->padding_h,
                         .offset_w = -(int64_t)conv->padding_w,
                         .dilation_h = conv->dilation,
-                        .dilation_w = conv->dilation };
+                        .dilation_w = conv->dilation,
+                        .is_formed = conv->is_formed };
 }
 
 rn_gather_pixel rn_gather_pixel_at(const rn_gather *gather, int64_t m)

@@ -82,6 +82,7 @@ static void describe_forward(rn_product *product, const void *payload, int64_t g
     *product = (rn_product){
         .gather = rn_gather_for(pass->gemm, rn_gather_windows(conv, pass->x, group)),
         .images = pass->y->n,
+        .form = e->form,
         .packed = pass->packed + group * pass->packed_group,
         .columns = rn_conv_group_out(conv),
         .scale = e->scale == NULL ? NULL : e->scale + channel,

@@ -46,6 +46,12 @@ static int64_t tile_pitch_of(const rn_gemm_kernels *gemm, int64_t panels)
  *   - single pixels lie a multiple of 4 KiB apart: a tile's rows would drive each other out of the one set of the
  *     first-level cache that all of them fall on.
  */
+/* From a formed row to the next: off each other's cache sets. */
+static int64_t formed_pitch(const rn_gather *gather)
+{
+    return rn_round_up(gather->channels, RN_FLOATS_A_LINE) + RN_FLOATS_A_LINE;
+}
+
 static int64_t direct_rows_most(const rn_gemm_kernels *gemm, const rn_gather *largest, int64_t tile_pitch)
 {
     enum { SETS_FLOATS = 4096 / sizeof(float) };
@@ -53,6 +59,8 @@ static int64_t direct_rows_most(const rn_gemm_kernels *gemm, const rn_gather *la
     const bool single = largest->window_h == 1 && largest->window_w == 1;
     const bool one_line = single && largest->stride_h == 1 && largest->stride_w == 1; /* the whole map */
 
+    if (largest->is_formed)
+        return rn_most(1, gemm->blocks.rows / formed_pitch(largest));
     if ((!single && (largest->dilation_h != 1 || largest->dilation_w != 1)) ||
         rn_gather_depth(largest) > gemm->blocks.depth || one > gemm->blocks.rows ||
         largest->out_w > gemm->blocks.tiles / tile_pitch || (!one_line && 2 * largest->out_w < gemm->mr) ||
@@ -79,7 +87,7 @@ const rn_gemm_kernels *rn_product_kernels(const rn_context *context, const rn_co
                                           rn_product_shape (*shape)(const rn_gemm_kernels *gemm, const rn_conv *conv,
                                                                     int64_t batch))
 {
-    if (plan->wants_pairs && plan->conv.groups == 1) {
+    if (plan->wants_pairs && plan->conv.groups == 1 && !plan->conv.is_formed) {
         const rn_product_shape of_pairs = shape(context->pairs, &plan->conv, plan->batch);
 
         if (needs_no_packing(context->pairs, &of_pairs))
@@ -104,7 +112,7 @@ rn_product_blocks rn_product_blocks_for(const rn_context *context, const rn_gemm
     b.tile_pitch = tile_pitch_of(gemm, rn_divide_up(columns.panels, columns.blocks));
     rows_most = direct_rows_most(gemm, largest, b.tile_pitch);
     b.direct = rows_most > 0;
-    grain = b.direct ? rn_most(1, largest->out_w) : 1;
+    grain = b.direct && !largest->is_formed ? rn_most(1, largest->out_w) : 1;
     rows_most = rn_least(b.direct ? rows_most : gemm->blocks.rows / b.depth, gemm->blocks.tiles / b.tile_pitch);
     rows.panels = rn_divide_up(all, b.direct ? grain : gemm->mr);
     rows.blocks = rn_divide_up(rows.panels, rn_most(1, rows_most / (b.direct ? grain : gemm->mr)));
@@ -116,7 +124,10 @@ rn_product_blocks rn_product_blocks_for(const rn_context *context, const rn_gemm
     lines = rn_divide_up(all / grain, b.row_blocks);
     b.rows_most = lines * grain;
     b.tile_pitch = tile_pitch_of(gemm, rn_divide_up(columns.panels, b.column_blocks));
-    b.row_floats = rn_round_up(b.direct ? band_floats_most(largest, lines) : b.rows_most * b.depth, RN_FLOATS_A_LINE);
+    b.row_floats = rn_round_up(largest->is_formed ? b.rows_most * formed_pitch(largest)
+                               : b.direct         ? band_floats_most(largest, lines)
+                                                  : b.rows_most * b.depth,
+                               RN_FLOATS_A_LINE);
     b.tile_floats = b.rows_most * b.tile_pitch;
     b.thread_floats = b.row_floats + b.tile_floats + rn_round_up(b.depth + LINE_SPARE, RN_FLOATS_A_LINE);
     return b;
@@ -242,12 +253,31 @@ static void multiply_stretch(const call *c, const rn_product *product, const rn_
             }
 }
 
+/* The rows formed into the band. */
+static rn_stretch form_rows(const call *c, const rn_product *product, const row_range *rows, float *band)
+{
+    const rn_gather *const gather = &product->gather;
+    const int64_t pitch = formed_pitch(gather), count = rows->end - rows->begin;
+    const rn_row_combine form = {
+        .a = { (float *)(uintptr_t)gather->data + rows->begin * gather->pitch, gather->pitch },
+        .ka = product->form.scale,
+        .c = product->form.shift,
+        .relu = true,
+        .out = { band, pitch },
+    };
+
+    c->rows->combine(count, gather->channels, &form);
+    return (rn_stretch){ { band, pitch, gather->channels, 0 }, 1, count, 0 };
+}
+
 /* The same without packing, a stretch of rows after the other. */
 static void multiply_direct(const call *c, const rn_product *product, const row_range *rows, int64_t begin, int64_t end,
                             float *thread)
 {
     for (int64_t m = rows->begin; m < rows->end;) {
-        const rn_stretch stretch = rn_gather_stretch(&product->gather, c->gemm, m, rows->end - m, thread);
+        const rn_stretch stretch = product->gather.is_formed
+                                       ? form_rows(c, product, rows, thread)
+                                       : rn_gather_stretch(&product->gather, c->gemm, m, rows->end - m, thread);
 
         multiply_stretch(c, product, &stretch, m, begin, end,
                          thread + c->blocks->row_floats + (m - rows->begin) * c->blocks->tile_pitch);

@@ -7,8 +7,8 @@
  * A pass is a list of such products (groups of channels, classes of pixels). Each is cut into blocks of rows and
  * columns; a unit of work multiplies the rows of a block, panel by panel, into a tile buffer in its thread's L2 and
  * lets the finished rows out in one pass. Rows are read in place or from a band of the map (conv_band.h) where that is
- * small enough, and packed where it is not. All of that is chosen for speed alone: an element is one chain of
- * multiply-adds whatever the blocks are.
+ * small enough, and packed where it is not; rows that are formed come to lie in a band, too. All of that is chosen for
+ * speed alone: an element is one chain of multiply-adds whatever the blocks are.
  */
 #ifndef RN_OPS_CONV_PRODUCT_H
 #define RN_OPS_CONV_PRODUCT_H
@@ -29,6 +29,7 @@ static inline rn_steps rn_steps_of(const rn_map *map)
 typedef struct rn_product {
     rn_gather gather; /* the rows; gather.out_h, out_w and `images` are the grid of pixels that come out */
     int64_t images;
+    rn_conv_form form;   /* of formed rows */
     const float *packed; /* [columns / nr][depth][nr] */
     int64_t columns;
     const float *scale, *shift; /* NULL: none */

@@ -19,7 +19,8 @@ enum {
     UNITS_WANTED = 64,      /* of 32 columns each */
     COLLIDING_FLOATS = 512, /* 2 KB: eight rows fall on two sets of a cache of 32 KB */
     PAD = 16,               /* keeps panels of a power of two of floats off each other's cache sets */
-    LINE_SPARE = 64
+    LINE_SPARE = 64,
+    LINES_FORMED = 8 /* together, in the first-level cache */
 };
 
 /* From the layer's shape and the number of pixels alone. */
@@ -59,6 +60,8 @@ static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *
     b.column_floats = rn_round_up(b.stretch * gemm->nr, RN_FLOATS_A_LINE) + PAD;
     b.tile_floats = rn_round_up((int64_t)gemm->mr * gemm->nr, RN_FLOATS_A_LINE);
     b.line_floats = rn_round_up(b.column_most * gemm->nr + LINE_SPARE, RN_FLOATS_A_LINE);
+    if (conv->is_formed)
+        b.line_floats *= LINES_FORMED;
     b.thread_floats = b.stretch * b.out_pitch + b.column_most * b.column_floats + b.tile_floats + b.line_floats;
     return b;
 }
@@ -92,7 +95,9 @@ typedef struct weight_pass {
     const rn_gemm_kernels *gemm;
     const rn_conv *conv;
     const rn_weight_blocks *blocks;
+    const rn_row_kernels *rows;
     const rn_map *x, *dy;
+    const rn_conv_form *form; /* NULL: none */
     float *dw, *partials, *threads;
     bool accumulate;
 } weight_pass;
@@ -194,6 +199,38 @@ static void pair_rows(const rn_gemm_kernels *gemm, float *to, int64_t to_pitch, 
                           r + 1 < rows ? from + (r + 1) * from_pitch : NULL, columns);
 }
 
+/* Columns of the rows [m, m + rows), in panels. */
+static void pack_columns(const weight_pass *pass, const weight_unit *u, int64_t m, int64_t rows, float *columns,
+                         float *line)
+{
+    const rn_gather gather = rn_gather_windows(pass->conv, pass->x, u->group);
+
+    rn_gather_columns(&gather, pass->gemm, columns, pass->blocks->column_floats, m, rows, u->column,
+                      u->column + u->columns, line);
+}
+
+/* The same of formed rows: a few at a time are made, as they lie in memory, and then spread over the panels. */
+static void form_columns(const weight_pass *pass, const weight_unit *u, int64_t m, int64_t rows, float *columns,
+                         float *lines)
+{
+    const rn_weight_blocks *const b = pass->blocks;
+    const int64_t nr = pass->gemm->nr, pitch = b->line_floats / LINES_FORMED;
+
+    for (int64_t r = 0; r < rows; r += LINES_FORMED) {
+        const int64_t count = rn_least(LINES_FORMED, rows - r);
+        const rn_row_combine form = { .a = rn_matrix_part(pass->x, m + r, u->column),
+                                      .ka = pass->form->scale + u->column,
+                                      .c = pass->form->shift + u->column,
+                                      .relu = true,
+                                      .out = { lines, pitch } };
+
+        pass->rows->combine(count, u->columns, &form);
+        for (int64_t k = 0; k < u->columns; k += nr)
+            pass->gemm->floats->copy(columns + k / nr * b->column_floats + r * nr, nr, lines + k, pitch, count,
+                                     rn_least(nr, u->columns - k));
+    }
+}
+
 static void run_weight_units(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     const weight_pass *const pass = payload;
@@ -204,15 +241,16 @@ static void run_weight_units(void *payload, int64_t begin, int64_t end, int32_t 
 
     for (int64_t index = begin; index < end; index++) {
         const weight_unit u = unit_at(pass, index);
-        const rn_gather gather = rn_gather_windows(pass->conv, pass->x, u.group);
 
         for (int64_t m = u.begin; m < u.end; m += b->stretch) {
             const int64_t rows = rn_least(b->stretch, u.end - m);
             const int64_t first = panel_begin(b, u.out_panel), outs = panel_begin(b, u.out_end) - first;
             const float *const dy = pass->dy->data + m * pass->dy->pitch + u.group * b->outs + first;
 
-            rn_gather_columns(&gather, pass->gemm, columns, b->column_floats, m, rows, u.column, u.column + u.columns,
-                              line);
+            if (pass->form != NULL)
+                form_columns(pass, &u, m, rows, columns, line);
+            else
+                pack_columns(pass, &u, m, rows, columns, line);
             if (pass->gemm->pairs != NULL) {
                 pair_rows(pass->gemm, gradients, b->out_pitch, dy, pass->dy->pitch, rows, outs);
                 for (int64_t k = 0; k < u.columns; k += pass->gemm->nr) {
@@ -281,12 +319,21 @@ void rn_add_weight_chunks(const rn_context *context, float *partials, int64_t ch
 void rn_gemm_backward_weights(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const rn_map *dy,
                               float *dw, bool accumulate, void *workspace)
 {
+    rn_gemm_backward_weights_formed(context, plan, x, NULL, dy, dw, accumulate, workspace);
+}
+
+void rn_gemm_backward_weights_formed(const rn_context *context, const rn_conv_plan *plan, const rn_map *x,
+                                     const rn_conv_form *form, const rn_map *dy, float *dw, bool accumulate,
+                                     void *workspace)
+{
     const rn_weight_blocks *const b = &plan->weights;
     weight_pass pass = { .gemm = b->gemm,
                          .conv = &plan->conv,
                          .blocks = b,
+                         .rows = context->kernels->rows,
                          .x = x,
                          .dy = dy,
+                         .form = form,
                          .dw = dw,
                          .partials = workspace,
                          .accumulate = accumulate };

@@ -148,6 +148,8 @@ static void run_norm_sums(const rn_tape *tape, const rn_operation *o)
     rn_norm_gradient job = {
         .g = rn_operand_map(tape, o, RN_DY),
         .z = map_or_null(&map, tape, o, RN_Y),
+        .scale = rn_operand_floats(tape, o, RN_SCALE),
+        .shift = rn_operand_floats(tape, o, RN_SHIFT),
         .y = rn_operand_map(tape, o, RN_X),
         .mean = rn_operand_floats(tape, o, RN_MEAN),
         .inverse_deviation = rn_operand_floats(tape, o, RN_INVERSE),

@@ -76,6 +76,11 @@ size_t rn_cpu_plan_conv(rn_tape *tape, int32_t operation)
     return rn_size_add(&scratch, plan->forward_bytes, trains ? packed_bytes(plan) : 0) ? scratch : SIZE_MAX;
 }
 
+static rn_conv_form form_of(const rn_tape *tape, const rn_operation *o)
+{
+    return (rn_conv_form){ rn_operand_floats(tape, o, RN_FORM_SCALE), rn_operand_floats(tape, o, RN_FORM_SHIFT) };
+}
+
 void rn_cpu_conv(const rn_tape *tape, const rn_operation *o)
 {
     const rn_conv_plan *const plan = o->planned;
@@ -84,6 +89,7 @@ void rn_cpu_conv(const rn_tape *tape, const rn_operation *o)
     char *workspace = rn_operand_data(tape, o, RN_SCRATCH);
     const float *weights = rn_operand_floats(tape, o, RN_WEIGHTS);
     const rn_conv_epilogue epilogue = {
+        .form = form_of(tape, o),
         .scale = rn_operand_floats(tape, o, RN_SCALE),
         .shift = rn_operand_floats(tape, o, RN_SHIFT),
         .residual = rn_has(o, RN_OTHER) ? &other : NULL,
@@ -112,11 +118,14 @@ void rn_cpu_conv_backward(const rn_tape *tape, const rn_operation *o)
 {
     const rn_map x = rn_operand_map(tape, o, RN_X), dy = rn_operand_map(tape, o, RN_DY),
                  dx = rn_operand_map(tape, o, RN_DX);
+    const rn_conv_form form = form_of(tape, o);
     void *const workspace = rn_operand_data(tape, o, RN_SCRATCH);
     bool accumulate;
     float *const dw = rn_tape_begin_gradient(tape, o, RN_DWEIGHTS, &accumulate);
 
-    if (dw != NULL)
+    if (dw != NULL && o->as.conv.is_formed)
+        rn_conv_backward_weights_formed(tape->context, o->planned, &x, &form, &dy, dw, accumulate, workspace);
+    else if (dw != NULL)
         rn_conv_backward_weights(tape->context, o->planned, &x, &dy, dw, accumulate, workspace);
     if (rn_has(o, RN_DX))
         rn_conv_backward_data(tape->context, o->planned, &dy, rn_operand_floats(tape, o, RN_WEIGHTS), &dx,

@@ -105,8 +105,12 @@ static void derive_batch(rn_deriving *d, const rn_operation *forward)
     rn_operation sums = rn_backward_operation(&rn_op_norm_sums, forward);
 
     sums.operand[RN_DY] = rn_operand_of(g, RN_UPDATE);
-    if (forward->relu)
+    if (forward->relu && rn_has(forward, RN_OTHER)) {
         sums.operand[RN_Y] = rn_operand_of(forward->operand[RN_Y].view, RN_READ);
+    } else if (forward->relu) { /* made again of x, which is read in any case */
+        sums.operand[RN_SCALE] = forward->operand[RN_SCALE];
+        sums.operand[RN_SHIFT] = forward->operand[RN_SHIFT];
+    }
     sums.operand[RN_X] = rn_operand_of(x, RN_READ);
     sums.operand[RN_MEAN] = rn_operand_of(forward->mean, RN_READ);
     sums.operand[RN_INVERSE] = rn_operand_of(forward->inverse, RN_READ);

@@ -14,7 +14,9 @@
 
 /* ---- forward ------------------------------------------------------------------------------------------------------- */
 
-extern const rn_kind rn_op_conv; /* Y = relu?(conv(X, WEIGHTS) [SCALE] + [SHIFT] + [OTHER]); also linear layers */
+/* Y = relu?(conv(X, WEIGHTS) [SCALE] + [SHIFT] + [OTHER]); also linear layers. With FORM_SCALE and FORM_SHIFT, here and
+ * in backward, relu(FORM_SCALE X + FORM_SHIFT) stands for X. */
+extern const rn_kind rn_op_conv;
 extern const rn_kind
     rn_op_combine; /* Y = relu?(X [where MASK > 0] [SCALE] [+ BESIDE_SCALE (BESIDE - MEAN)] [+ SHIFT] [+ OTHER]); or Y += that */
 extern const rn_kind rn_op_moments;  /* MEAN, VARIANCE of the batch, of X */
@@ -33,8 +35,8 @@ extern const rn_kind rn_op_join; /* Y = X, a part of a concatenation and its pla
 extern const rn_kind rn_op_loss;          /* DY = 0, where whoever computes the loss of output Y writes its gradient */
 extern const rn_kind rn_op_conv_backward; /* [DWEIGHTS] of X and DY; [DX] of DY and WEIGHTS */
 extern const rn_kind rn_op_channel_sums;  /* DBETA = sums of DY */
-extern const rn_kind
-    rn_op_norm_sums; /* DY masked by [Y] in place; [DGAMMA], [DBETA], SLOPES of DY, X, MEAN, INVERSE, GAMMA */
+/* DY masked in place by [Y], or by [SCALE X + SHIFT]; [DGAMMA], [DBETA], SLOPES of DY, X, MEAN, INVERSE, GAMMA */
+extern const rn_kind rn_op_norm_sums;
 extern const rn_kind rn_op_max_pool_backward; /* DX of DY, ARGMAX */
 extern const rn_kind rn_op_avg_pool_backward;
 extern const rn_kind rn_op_adaptive_avg_pool_backward;

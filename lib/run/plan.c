@@ -84,6 +84,7 @@ rn_status rn_plan_finish(rn_plan **plan, const rn_plan_request *request)
         status = rn_plan_derive(made);
     if (status == RN_OK) {
         keep_ends(made);
+        rn_plan_form(made);
         status = rn_plan_recompute(made, request->recompute);
     }
     if (status == RN_OK)

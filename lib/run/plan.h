@@ -85,6 +85,7 @@ rn_status rn_plan_demand(rn_plan *plan);                                        
 rn_status rn_plan_emit(rn_plan *plan);                                             /* emit.c */
 rn_status rn_plan_fuse(rn_plan *plan);                                             /* fuse.c */
 rn_status rn_plan_derive(rn_plan *plan);                                           /* derive.c: losses and backward */
+void rn_plan_form(rn_plan *plan);                                                  /* form.c */
 rn_status rn_plan_recompute(rn_plan *plan, int32_t most);                          /* recompute.c */
 rn_status rn_plan_let_gradients_die(rn_plan *plan, const rn_optimizer *optimizer); /* dying.c */
 void rn_plan_choose_portion(rn_plan *plan, int64_t most_bytes);                    /* budget.c */

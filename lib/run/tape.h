@@ -67,6 +67,8 @@ enum {
     RN_WEIGHTS, /* of a convolution */
     RN_SCALE,   /* one number a channel, as all that follow */
     RN_SHIFT,
+    RN_FORM_SCALE, /* what a convolution makes of X while it reads: relu(FORM_SCALE X + FORM_SHIFT) */
+    RN_FORM_SHIFT,
     RN_BESIDE_SCALE,
     RN_MEAN,
     RN_VARIANCE,

@@ -41,16 +41,16 @@ static void check_sums(pair *kept, const pair *p, int isa, int64_t channels)
 
 static void moments_form(const row_form *f)
 {
-    rn_test_grid y = row_filled(f, 1);
+    rn_test_grid y = row_filled(f, 1), base = row_vector(f, 2);
     pair p = make_pair(f->channels), kept = { .first = NULL };
 
     for (int i = 0; i < row_isa_count; i++) {
-        row_table(i)->moments(f->rows, f->channels, row_matrix(&y), p.first, p.second);
+        row_table(i)->moments(f->rows, f->channels, row_matrix(&y), base.data, p.first, p.second);
         for (int64_t c = 0; c < f->channels; c++) {
             double sum = 0, size = 0, squares = 0;
 
             for (int64_t r = 0; r < f->rows; r++) {
-                const double d = (double)rn_test_grid_at(&y, r, c) - rn_test_grid_at(&y, 0, c);
+                const double d = (double)rn_test_grid_at(&y, r, c) - base.data[c];
 
                 sum += d;
                 size += fabs(d);
@@ -64,6 +64,7 @@ static void moments_form(const row_form *f)
     release_pair(&p);
     release_pair(&kept);
     rn_test_grid_release(&y);
+    rn_test_grid_release(&base);
 }
 
 static void moments_are_shifted_sums(void **state)
@@ -125,11 +126,67 @@ static void gradient_sums_mask_and_sum(void **state)
     row_for_each_form(gradient_sums_form);
 }
 
+/* What came out of the ReLU is made again of y: the same bits as if a combination had kept it. */
+static void made_again_form(const row_form *f)
+{
+    rn_test_grid y = row_filled(f, 3), g = row_filled(f, 1), scale = row_vector(f, 4), shift = row_vector(f, 5),
+                 z = row_empty(f), kept = row_empty(f), again = row_empty(f);
+    pair p = make_pair(f->channels), q = make_pair(f->channels);
+
+    for (int i = 0; i < row_isa_count; i++) {
+        const rn_row_combine norm = {
+            .a = row_matrix(&y), .ka = scale.data, .c = shift.data, .relu = true, .out = row_matrix(&z)
+        };
+        const rn_row_gradient of_z = {
+            .g = row_matrix(&kept), .z = row_matrix(&z), .y = row_matrix(&y), .mean = scale.data
+        };
+        const rn_row_gradient of_y = {
+            .g = row_matrix(&again), .y = row_matrix(&y), .mean = scale.data, .scale = scale.data, .shift = shift.data
+        };
+
+        rn_test_grid_copy(&kept, &g);
+        rn_test_grid_copy(&again, &g);
+        row_table(i)->combine(f->rows, f->channels, &norm);
+        row_table(i)->gradient_sums(f->rows, f->channels, &of_z, p.first, p.second);
+        row_table(i)->gradient_sums(f->rows, f->channels, &of_y, q.first, q.second);
+        rn_test_grid_check_same(&again, &kept, "masked gradient");
+        for (int64_t c = 0; c < f->channels; c++) {
+            rn_test_check_near(q.first[c], p.first[c], 0, "sum of g");
+            rn_test_check_near(q.second[c], p.second[c], 0, "sum of g (y - mean)");
+        }
+    }
+    release_pair(&p);
+    release_pair(&q);
+    row_release((rn_test_grid[]){ y, g, scale, shift, z, kept, again }, 7);
+}
+
+static void a_mask_may_be_made_again(void **state)
+{
+    (void)state;
+    row_for_each_form(made_again_form);
+}
+
+/* More channels than have their sums in the cache at once. */
+static void wide_maps_are_summed_in_spans(void **state)
+{
+    static const int64_t channels[] = { 1024, 1027, 1056, 2100 };
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        const row_form f = { .rows = 65, .channels = channels[i], .gap = i, .at_end = true, .seed = 7 };
+
+        moments_form(&f);
+        gradient_sums_form(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(moments_are_shifted_sums),
         cmocka_unit_test(gradient_sums_mask_and_sum),
+        cmocka_unit_test(a_mask_may_be_made_again),
+        cmocka_unit_test(wide_maps_are_summed_in_spans),
     };
 
     return cmocka_run_group_tests(tests, row_find_isas, NULL);

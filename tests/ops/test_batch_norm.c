@@ -116,6 +116,16 @@ static void many_channels_and_few_rows_are_split(void **state)
     rn_test_map_release(&y, 1);
 }
 
+/* 5 chunks, which one thread takes whole and several in pieces. */
+static void chunks_in_pieces_have_the_same_bits(void **state)
+{
+    rn_test_map y = rn_test_map_filled(1, 45, 46, 12, 3, 7);
+
+    (void)state;
+    check_statistics(&y, 1e-5);
+    rn_test_map_release(&y, 1);
+}
+
 /*
  * Here k is 10 and there are 8 blocks: 201 * 1.6e-7 / sqrt(8) = 1.1e-5 is to be expected; 512 rows in one sum lose
  * 9e-5.
@@ -157,8 +167,11 @@ static void a_constant_channel_has_no_variance_and_nan_stays_in_its_own(void **s
 static void the_workspace_of_absurd_shapes_is_not_small(void **state)
 {
     (void)state;
-    assert_true(rn_batch_norm_workspace(NULL, INT64_MAX, INT64_MAX) == SIZE_MAX);
-    assert_true(rn_batch_norm_workspace(NULL, 1, 1) >= 2 * sizeof(double));
+    rn_context *const context = rn_test_context(1, RN_ISA_AUTO);
+
+    assert_true(rn_batch_norm_workspace(context, INT64_MAX, INT64_MAX) == SIZE_MAX);
+    assert_true(rn_batch_norm_workspace(context, 1, 1) >= 2 * sizeof(double));
+    rn_context_destroy(context);
 }
 
 /* ---- backward ---------------------------------------------------------------------------------------------------- */
@@ -449,6 +462,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(variance_is_accurate_at_any_mean),
         cmocka_unit_test(many_channels_and_few_rows_are_split),
+        cmocka_unit_test(chunks_in_pieces_have_the_same_bits),
         cmocka_unit_test(an_outlier_in_the_first_row_costs_little),
         cmocka_unit_test(a_constant_channel_has_no_variance_and_nan_stays_in_its_own),
         cmocka_unit_test(the_workspace_of_absurd_shapes_is_not_small),

@@ -62,14 +62,24 @@ static void combine(const rn_tape *tape, const rn_operation *o)
     }
 }
 
-/* DY = Y > 0 ? DY : 0, where there is a Y. */
+/* Row `row` of channel c of what came out of the ReLU: Y or SCALE X + SHIFT. */
+static double came_out(const rn_tape *tape, const rn_operation *o, int64_t row, int64_t c)
+{
+    const rn_map y = rn_operand_map(tape, o, RN_Y), x = rn_operand_map(tape, o, RN_X);
+
+    return y.data != NULL ? (double)plain_row(&y, row)[c]
+                          : (double)plain_row(&x, row)[c] * rn_operand_floats(tape, o, RN_SCALE)[c] +
+                                (double)rn_operand_floats(tape, o, RN_SHIFT)[c];
+}
+
+/* DY = came out > 0 ? DY : 0, where there is a ReLU. */
 static void mask(const rn_tape *tape, const rn_operation *o)
 {
-    const rn_map g = rn_operand_map(tape, o, RN_DY), y = rn_operand_map(tape, o, RN_Y);
+    const rn_map g = rn_operand_map(tape, o, RN_DY);
 
-    for (int64_t row = 0; y.data != NULL && row < rn_map_rows(&g); row++)
+    for (int64_t row = 0; (rn_has(o, RN_Y) || rn_has(o, RN_SCALE)) && row < rn_map_rows(&g); row++)
         for (int64_t c = 0; c < g.c; c++)
-            if (!(plain_row(&y, row)[c] > 0))
+            if (!(came_out(tape, o, row, c) > 0))
                 plain_row(&g, row)[c] = 0;
 }
 

@@ -2,6 +2,10 @@
 /* Convolutions of the plain backend. Weights are (out, kh, kw, in / groups). */
 #include "run/plain_backend.h"
 
+#include "support/support.h"
+
+#include <stdlib.h>
+
 /* What an output element sees of the input through one tap of the kernel; NULL: padding. */
 static const float *tap(const rn_conv *conv, const rn_map *x, int64_t n, int64_t oh, int64_t ow, int64_t kh, int64_t kw)
 {
@@ -43,9 +47,37 @@ static double sum_at(const rn_conv *conv, const rn_map *x, const float *weights,
     return sum;
 }
 
+/* X, or what is formed of it, in memory that release_input gives back. */
+static rn_map input_of(const rn_tape *tape, const rn_operation *operation)
+{
+    const float *const scale = rn_operand_floats(tape, operation, RN_FORM_SCALE);
+    const float *const shift = rn_operand_floats(tape, operation, RN_FORM_SHIFT);
+    const rn_map x = rn_operand_map(tape, operation, RN_X);
+    rn_map formed = x;
+
+    if (scale == NULL || x.data == NULL)
+        return x;
+    formed.data = malloc((size_t)(rn_map_rows(&x) * x.c) * sizeof *formed.data);
+    formed.pitch = x.c;
+    assert_non_null(formed.data);
+    for (int64_t row = 0; row < rn_map_rows(&x); row++)
+        for (int64_t c = 0; c < x.c; c++) {
+            const double value = (double)plain_row(&x, row)[c] * scale[c] + (double)shift[c];
+
+            plain_row(&formed, row)[c] = value > 0 ? (float)value : 0;
+        }
+    return formed;
+}
+
+static void release_input(const rn_operation *operation, const rn_map *input)
+{
+    if (operation->as.conv.is_formed)
+        free(input->data);
+}
+
 void plain_conv(const rn_tape *tape, const rn_operation *operation)
 {
-    const rn_map x = rn_operand_map(tape, operation, RN_X), y = rn_operand_map(tape, operation, RN_Y),
+    const rn_map x = input_of(tape, operation), y = rn_operand_map(tape, operation, RN_Y),
                  other = rn_operand_map(tape, operation, RN_OTHER);
     const float *const weights = rn_operand_floats(tape, operation, RN_WEIGHTS);
     const float *const scale = rn_operand_floats(tape, operation, RN_SCALE);
@@ -63,6 +95,7 @@ void plain_conv(const rn_tape *tape, const rn_operation *operation)
             plain_row(&y, row)[o] = operation->relu && !(value > 0) ? 0 : (float)value;
         }
     }
+    release_input(operation, &x);
 }
 
 static double weight_slope(const rn_conv *conv, const rn_map *x, const rn_map *dy, int64_t o, int64_t kh, int64_t kw,
@@ -119,7 +152,7 @@ static double input_slope(const rn_conv *conv, const rn_map *dy, const float *we
 
 void plain_conv_backward(const rn_tape *tape, const rn_operation *operation)
 {
-    const rn_map x = rn_operand_map(tape, operation, RN_X), dy = rn_operand_map(tape, operation, RN_DY),
+    const rn_map x = input_of(tape, operation), dy = rn_operand_map(tape, operation, RN_DY),
                  dx = rn_operand_map(tape, operation, RN_DX);
     const float *const weights = rn_operand_floats(tape, operation, RN_WEIGHTS);
     bool adds;
@@ -133,4 +166,5 @@ void plain_conv_backward(const rn_tape *tape, const rn_operation *operation)
                 &plain_row(&dx, row)[c],
                 input_slope(&operation->as.conv, &dy, weights, row / (dx.h * dx.w), row / dx.w % dx.h, row % dx.w, c),
                 plain_adds(operation, RN_DX));
+    release_input(operation, &x);
 }

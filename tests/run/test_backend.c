@@ -37,7 +37,8 @@ static void see_all(const rn_tape *tape)
 
 enum { SIDE = 15, CLASSES = 6 };
 
-/* A dense block of two: the growing map is one buffer, its statistics are taken once. */
+/* A dense block of two: the growing map is one buffer, its statistics are taken once; the second convolution forms its
+ * input while it reads. */
 static rn_value dense(rn_graph *g, rn_value x)
 {
     for (int i = 0; i < 2; i++) {
@@ -45,7 +46,7 @@ static rn_value dense(rn_graph *g, rn_value x)
         rn_value parts[2] = { x };
 
         parts[1] = rn_relu(g, rn_batch_norm2d(g, x, names[i][0], NULL), NULL);
-        parts[1] = rn_conv2d(g, parts[1], names[i][1], 3, 3, RN_OPTIONS(rn_conv2d, .padding = 1));
+        parts[1] = rn_conv2d(g, parts[1], names[i][1], 3, i == 0 ? 3 : 1, RN_OPTIONS(rn_conv2d, .padding = i == 0));
         x = rn_concat(g, parts, 2, NULL);
     }
     return x;

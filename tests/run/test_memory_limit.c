@@ -136,12 +136,13 @@ static size_t least_bytes(const char *name, int32_t mode)
 
 /*
  * cifar_resnet56 has longer chains of sums than are made of one another, densenet121 batch norms of a
- * growing map, the residual network all that a plan shares. At most `part` of the bytes must do.
+ * growing map, most of which its plan forms while they are read and never keeps, the residual network all that a plan
+ * shares. At most `part` of the bytes must do.
  */
 static const struct limited {
     const char *name;
     double part;
-} networks[] = { { NULL, 0.95 }, { "cifar_resnet56", 0.65 }, { "densenet121", 0.45 } };
+} networks[] = { { NULL, 0.95 }, { "cifar_resnet56", 0.65 }, { "densenet121", 0.75 } };
 
 static void within_any_limit_steps_have_the_same_bits(void **state)
 {
