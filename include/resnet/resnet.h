@@ -12,6 +12,7 @@
 #include <resnet/dataset_files.h>
 #include <resnet/ema.h>
 #include <resnet/evaluation.h>
+#include <resnet/fit_options.h>
 #include <resnet/graph.h>
 #include <resnet/image.h>
 #include <resnet/mixing.h>
