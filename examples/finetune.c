@@ -372,7 +372,7 @@ int finetune_main(const char *name, int argc, char **argv)
     int answer = read_settings(&file, &program, &s, &argc, argv);
 
     if (answer < 0) {
-        s.group_count = choose_groups(s.group, s.lr_groups);
+        s.group_count = choose_groups(s.group, s.lr_pieces, sizeof s.lr_pieces, s.lr_groups);
         wrong = fault(&s, argc);
         s.command = command != NULL ? command : _("the same command with --resume");
         shown.report = args_report(s.json);

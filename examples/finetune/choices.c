@@ -44,11 +44,16 @@ static rn_parameter_group group(const char *pattern, const char *except, double 
     };
 }
 
-int choose_groups(rn_parameter_group groups[CHOICE_GROUPS], char *text)
+int choose_groups(rn_parameter_group groups[CHOICE_GROUPS], char *pieces, size_t size, const char *text)
 {
     int count = 0;
 
-    for (char *at = text, *next; at != NULL; at = next) {
+    if (text == NULL)
+        return 0;
+    if (strlen(text) >= size)
+        return -1;
+    memcpy(pieces, text, strlen(text) + 1);
+    for (char *at = pieces, *next; at != NULL; at = next) {
         char *const equals = strchr(at, '='), *end;
         double lr;
 

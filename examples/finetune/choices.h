@@ -16,10 +16,11 @@ const choice *choose_optimizer(const char *name);
 const choice *choose_schedule(const char *name);
 
 /*
- * Parameter groups of "PATTERN=LR,...", which is cut into pieces; with one pattern there is another group, of all else
- * at the rate of the phase. Gives their number, 0 for NULL, -1 for text that is no such list.
+ * Parameter groups of "PATTERN=LR,...", copied to `size` bytes and cut into pieces there, which they borrow; with one
+ * pattern there is another group, of all else at the rate of the phase. Gives their number, 0 for NULL, -1 for text
+ * that is no such list, or longer.
  */
 enum { CHOICE_GROUPS = 16 };
-int choose_groups(rn_parameter_group groups[CHOICE_GROUPS], char *text);
+int choose_groups(rn_parameter_group groups[CHOICE_GROUPS], char *pieces, size_t size, const char *text);
 
 #endif

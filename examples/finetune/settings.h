@@ -16,7 +16,8 @@ typedef struct settings {
     char train[PATH_SIZE], valid[PATH_SIZE]; /* found below `data` */
     const char *optimizer, *schedule;        /* by name; NULL: Adam, StepLR */
     const char *command;                     /* that goes on with this run */
-    char *lr_groups;                         /* text of the command line, cut into pieces below */
+    const char *lr_groups;                   /* as given; */
+    char lr_pieces[512];                     /* cut into pieces, which the groups below name */
     rn_parameter_group group[CHOICE_GROUPS];
     int group_count;
     weights weights;
