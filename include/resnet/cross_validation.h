@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rn_cross_validate: how well a way of training does, measured on all photos: they are split into k folds class by class
- * (rn_dataset_split), and k networks are trained, each on the photos of all other folds and validated on one, as
+ * rn_cross_validate: how well a way of training does, measured on all photos: they are split into k folds class by
+ * class (rn_dataset_split), and k networks are trained, each on the photos of all other folds and validated on one, as
  * sklearn.model_selection.cross_val_score with StratifiedKFold(shuffle=True) does.
  *
  *   rn_cross_validation answer = { .struct_size = sizeof answer };
@@ -45,8 +45,8 @@ typedef struct rn_cross_validation {
 /*
  * Every fold begins with the model's values of now, and the model ends with them, also after a failure; what is frozen
  * stays as `train` left it. Takes a copy of the values in memory. RN_INVALID_ARGUMENT: options out of range, `train`
- * together with `fit`. RN_SHAPE: there are too few photos for a fold. RN_STATE: a fold of
- * which no epoch was trained. RN_CANCELLED by the trainer's callback; and what rn_trainer_create and `train` answer.
+ * together with `fit`. RN_SHAPE: there are too few photos for a fold. RN_STATE: a fold of which no epoch was trained.
+ * RN_NO_MEMORY. RN_CANCELLED by the trainer's callback; and what rn_trainer_create, rn_trainer_fit and `train` answer.
  */
 RN_API rn_status rn_cross_validate(rn_cross_validation *answer, rn_model *model, rn_dataset *dataset,
                                    const rn_cross_validation_options *options);

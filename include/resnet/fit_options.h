@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What rn_trainer_fit (trainer.h) can be asked for: optimizer, learning rate and how it goes, loss, averages and mixing
- * of one phase of training. Only data: no calls. Each has the definition of PyTorch's of that name.
+ * of one phase of training. Only data, no calls. Where PyTorch has something of that name, its definition holds.
  * https://pytorch.org/docs/stable/optim.html
  */
 #ifndef RESNET_FIT_OPTIONS_H
@@ -63,9 +63,9 @@ typedef struct rn_fit_options {
      * than the best of the phase before them by more than stop_delta, in what is monitored. 0: it does not. May be
      * another when a fit goes on. */
     int32_t stop_patience;
-    /* Batches a step of the optimizer; 0: 1. Their gradients are added up to the mean over all their photos: that of one
-     * large batch, but for batch norms, which see one batch at a time, and class weights, which are divided by their
-     * sum in each. The last step of an epoch may be of fewer. A cancel waits for the step; a photo that does not
+    /* Batches a step of the optimizer; 0: 1. Their gradients are added up to the mean over all their photos: that of
+     * one large batch, but for batch norms, which see one batch at a time, and class weights, which are divided by
+     * their sum in each. The last step of an epoch may be of fewer. A cancel waits for the step; a photo that does not
      * decode within one is a failure that costs the epoch. */
     int32_t accumulate;
     double stop_delta;
@@ -73,9 +73,9 @@ typedef struct rn_fit_options {
     const float *class_weights; /* of training, one for each class; NULL: all 1. A batch that weighs 0 has no loss and
                                    ends the fit */
     size_t class_weight_count;
-    /* Rates and weight decays of their own for parts of the network (optimizer.h), such as the backbone at a tenth of the
-     * rate: {.pattern = "fc", .lr = 1e-3} and {.except = "fc", .lr = 1e-4}. What is trainable has to be in one of them.
-     * The schedule goes for all. */
+    /* Rates and weight decays of their own for parts of the network (optimizer.h), such as the backbone at a tenth of
+     * the rate: {.pattern = "fc", .lr = 1e-3} and {.except = "fc", .lr = 1e-4}. What is trainable has to be in one of
+     * them. The schedule goes for all. */
     const rn_parameter_group *groups;
     size_t group_count;
     /* Weights are averaged (ema.h, statistics of batch norms, too) after every ema_steps-th step (0: each) with

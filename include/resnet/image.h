@@ -41,9 +41,9 @@
  *                             may then be the neighbour (2 of 6,600 pictures had one)
  *   RandomHorizontalFlip(p), RandomVerticalFlip(p)
  *   ColorJitter(b, c, s, h)   brightness, contrast, saturation, hue, in a random order; those left out are 0
- *   GaussianBlur(k) or (x, y) sides of the kernel, odd; "sigma a b", drawn for both directions (0.1 2), or "sigma a" for
- *                             one. In torch's own arithmetic: where its exp rounds otherwise a value may differ by 1
- *                             (one photo in some 30 has one). A photo of no more than half a side is RN_SHAPE
+ *   GaussianBlur(k) or (x, y) sides of the kernel, odd; "sigma a b", drawn for both directions (0.1 2), or "sigma a"
+ *                             for one. In torch's own arithmetic: where its exp rounds otherwise a value may differ by
+ *                             1 (one photo in some 30 has one). A photo of no more than half a side is RN_SHAPE
  *   Grayscale(), RandomGrayscale(p)
  *                             three equal channels; p is 0.1 if left out
  *   RandomInvert(p), RandomAutocontrast(p), RandomEqualize(p)

@@ -44,10 +44,11 @@ typedef struct rn_report_options {
 /*
  * Writes a report of what it is given. A section whose source is not given is left out.
  *
- * history.jsonl is one JSON object a line: "phase" (text), "epoch" (from 1; from 0 where an older version wrote it), and
- * any of "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "lr"; "best": 1 marks the best so far.
- * times.jsonl has lines with "phase", "epoch", "seconds", "images_per_second". config.json, if a program left one there,
- * is an object of the options that it was given: "epochs": 20 and so on, shown as they are, the first 200 of them.
+ * history.jsonl is one JSON object a line: "phase" (text), "epoch" (from 1; from 0 where an older version wrote it),
+ * and any of "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "lr"; "best": 1 marks the best so far.
+ * times.jsonl has lines with "phase", "epoch", "seconds", "loading_seconds", "images_per_second". config.json, if a
+ * program left one there, is an object of the options that it was given: "epochs": 20 and so on, shown as they are, the
+ * first 200 of them.
  *
  * Apart from pictures the page stays below 4 MiB, whatever the names (a thousand classes and ten thousand confusions
  * take 0.7): of more than 400 epochs it shows every 2nd, 3rd, ... and the best, of more than 1000 classes the 1000 with

@@ -114,9 +114,9 @@ typedef struct rn_trainer_options {
     const rn_collective *collective; /* the processes of this run (below), copied; NULL: this one alone */
     int32_t views; /* a training photo is prepared in so many random ways, at most 1000, which epochs take in turn, so
                       that its features can be kept; 0: in another way in every epoch. Part of what the run is */
-    int32_t
-        balanced; /* 1: training photos are drawn with replacement so that each class is as frequent, as many as there
-                         are (dataset.h). Part of what the run is */
+    /* 1: training photos are drawn with replacement so that each class is as frequent, as many as there are
+     * (dataset.h). Part of what the run is. */
+    int32_t balanced;
     size_t cache_size;      /* bytes that prepared photos of training and validation may take together (dataset.h); 0:
                                none are kept; with cache_file 4 GiB */
     const char *cache_file; /* training photos are kept in this file, validation's in that of its name and ".valid"; of
@@ -137,15 +137,15 @@ typedef struct rn_trainer_options {
  * of the model and the two datasets differ. RN_STATE: the directory holds a run already and resume is not set (nothing
  * is overwritten), or it holds the run of another network, class table, set of training photos, preprocessing, batch
  * size, seed, views, balance or precision (what it computed in, if the CPU lacked what was asked for). Other validation
- * photos are warned of: a damaged one may be taken out. A run of which no batch was done does not count: it is begun anew.
- * RN_BUSY: another trainer is using the directory. RN_FORMAT: last.safetensors or best.safetensors is damaged, or the
- * best is not that of this run; RN_IO: the best is missing. Both files are read and checked whole before anything of
- * the model changes. Resuming takes the weights of the files, and their display names of the classes if the model has
- * none, at once. Keeps all three alive.
- *   With a collective all processes call it together. RN_INVALID_ARGUMENT also: no power of two of processes or slices, or
- * more processes than slices. RN_STATE also: a process has another version of the library, instruction-set class,
- * network, weights, photos, class table, preprocessing or other options than process 0; or the run in the directory has
- * other slices. RN_IO also: a process was lost.
+ * photos are warned of: a damaged one may be taken out. A run of which no batch was done does not count: it is begun
+ * anew. RN_BUSY: another trainer is using the directory. RN_FORMAT: last.safetensors or best.safetensors is damaged,
+ * or the best is not that of this run; RN_IO: the best is missing. Both files are read and checked whole before
+ * anything of the model changes. Resuming takes the weights of the files, and their display names of the classes if
+ * the model has none, at once. Keeps all three alive.
+ *   With a collective all processes call it together. RN_INVALID_ARGUMENT also: no power of two of processes or
+ * slices, or more processes than slices. RN_STATE also: a process has another version of the library, instruction-set
+ * class, network, weights, photos, class table, preprocessing or other options than process 0; or the run in the
+ * directory has other slices. RN_IO also: a process was lost.
  *
  * Warnings of the context's log say what makes the figures worth less than they look: one class only; classes with
  * fewer than five training photos; validation photos that are training photos, too (files with the same bytes; at most

@@ -32,6 +32,25 @@ static uint64_t mix_floats(uint64_t id, const float *values, int64_t count)
     return id;
 }
 
+/* What a layer does with its inputs and its values: of the kinds that have settings, those that its shapes do not say. */
+static uint64_t mix_settings(uint64_t id, const rn_layer *layer)
+{
+    switch (layer->kind) {
+    case RN_LAYER_CONV2D:
+        id = rn_mix(rn_mix(id, (uint64_t)layer->as.conv.stride_h), (uint64_t)layer->as.conv.stride_w);
+        id = rn_mix(rn_mix(id, (uint64_t)layer->as.conv.padding_h), (uint64_t)layer->as.conv.padding_w);
+        return rn_mix(rn_mix(id, (uint64_t)layer->as.conv.groups), (uint64_t)layer->as.conv.dilation);
+    case RN_LAYER_MAX_POOL2D:
+    case RN_LAYER_AVG_POOL2D:
+        id = rn_mix(rn_mix(id, (uint64_t)layer->as.pool.kernel), (uint64_t)layer->as.pool.stride);
+        id = rn_mix(rn_mix(id, (uint64_t)layer->as.pool.padding), layer->as.pool.ceil_mode);
+        return rn_mix(id, layer->as.pool.exclude_padding);
+    case RN_LAYER_BATCH_NORM2D: return rn_mix_number(id, layer->as.batch_norm.eps);
+    case RN_LAYER_SHORTCUT_A: return rn_mix(id, (uint64_t)layer->as.shortcut.stride);
+    default: return id;
+    }
+}
+
 /* Everything that decides what the frozen part makes of an image. */
 static uint64_t network_id(const rn_features *f)
 {
@@ -46,7 +65,10 @@ static uint64_t network_id(const rn_features *f)
         const rn_layer *const layer = &graph->layer[i];
         const int32_t index[4] = { layer->weight, layer->bias, layer->running_mean, layer->running_var };
 
-        id = rn_mix(rn_mix_text(id, layer->name), (uint64_t)layer->kind);
+        id = mix_settings(rn_mix(rn_mix_text(id, layer->name), (uint64_t)layer->kind), layer);
+        id = rn_mix(rn_mix(rn_mix(id, (uint64_t)layer->shape.c), (uint64_t)layer->shape.h), (uint64_t)layer->shape.w);
+        for (int32_t j = 0; j < layer->input_count; j++)
+            id = rn_mix(id, (uint64_t)layer->inputs[j]);
         for (int32_t j = 0; j < 4; j++)
             if (index[j] >= 0)
                 id = mix_floats(id, rn_parameters_floats(graph->parameters, (size_t)index[j]),
