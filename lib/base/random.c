@@ -9,6 +9,8 @@
  */
 #include "base/random.h"
 
+#include <math.h>
+
 enum { ROUNDS = 10, STREAM_SHIFT = 24 };
 
 void rn_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2])
@@ -68,6 +70,14 @@ static uint64_t next_64(rn_random *random)
 double rn_random_uniform(rn_random *random)
 {
     return (double)(next_64(random) >> 11) * 0x1p-53;
+}
+
+double rn_random_normal(rn_random *random)
+{
+    static const double two_pi = 6.283185307179586477;
+    const double radius = sqrt(-2 * log(1 - rn_random_uniform(random)));
+
+    return radius * cos(two_pi * rn_random_uniform(random));
 }
 
 uint64_t rn_random_below(rn_random *random, uint64_t limit)

@@ -32,6 +32,8 @@ rn_random rn_random_at(uint64_t seed, rn_stream stream, uint64_t a, uint64_t b);
 uint32_t rn_random_next(rn_random *random);
 /* Uniform in [0, 1) with 53 bits (two words). */
 double rn_random_uniform(rn_random *random);
+/* Of the standard normal distribution, in double: Box and Muller's (1958), of which one is used (four words). */
+double rn_random_normal(rn_random *random);
 /* Uniform in [0, limit), limit >= 1, without bias. */
 uint64_t rn_random_below(rn_random *random, uint64_t limit);
 /* Philox4x32-10 itself. */

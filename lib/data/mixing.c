@@ -19,20 +19,10 @@ RN_NO_TAIL_PADDING(rn_mix_options, seed);
 
 /* ---- draws ------------------------------------------------------------------------------------------------------- */
 
-static const double two_pi = 6.283185307179586;
-
 /* In (0, 1], so that its logarithm is finite. */
 static double uniform(rn_random *random)
 {
     return 1 - rn_random_uniform(random);
-}
-
-/* Box and Muller's, of which one is used. */
-static double normal(rn_random *random)
-{
-    const double radius = sqrt(-2 * log(uniform(random)));
-
-    return radius * cos(two_pi * rn_random_uniform(random));
 }
 
 static double log_gamma_variate(rn_random *random, double alpha)
@@ -41,7 +31,7 @@ static double log_gamma_variate(rn_random *random, double alpha)
     const double small = alpha < 1 ? log(uniform(random)) / alpha : 0;
 
     for (;;) {
-        const double x = normal(random), v = pow(1 + c * x, 3);
+        const double x = rn_random_normal(random), v = pow(1 + c * x, 3);
 
         if (v > 0 && log(uniform(random)) < x * x / 2 + d - d * v + d * log(v))
             return log(d * v) + small;

@@ -228,14 +228,6 @@ uint64_t rn_pipeline_head_id(const rn_pipeline *pipeline)
     return id;
 }
 
-/* Of the standard normal distribution (Box and Muller, 1958). */
-static double draw_normal(rn_random *random)
-{
-    const double radius = sqrt(-2 * log(1 - rn_random_uniform(random)));
-
-    return radius * cos(2 * 3.14159265358979323846 * rn_random_uniform(random));
-}
-
 /* A rectangle of the floats, its shape drawn up to ten times until it fits; if none does, nothing is erased. */
 static void erase(const rn_transform *step, const rn_pixels *pixels, rn_random *random, float *floats)
 {
@@ -259,7 +251,7 @@ static void erase(const rn_transform *step, const rn_pixels *pixels, rn_random *
             for (size_t x = left; x < left + (size_t)w; x++)
                 for (size_t c = 0; c < 3; c++)
                     floats[(y * (size_t)pixels->width + x) * 3 + c] =
-                        (float)(n[RN_ERASING_NORMAL] != 0 ? draw_normal(random) : n[RN_ERASING_VALUE + c]);
+                        (float)(n[RN_ERASING_NORMAL] != 0 ? rn_random_normal(random) : n[RN_ERASING_VALUE + c]);
         return;
     }
 }

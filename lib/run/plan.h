@@ -6,6 +6,7 @@
  *   emit.c     layer -> forward operations                       a row per layer kind
  *   fuse.c     an operation and the combination behind it -> one  a table of patterns; folded batch norms
  *   derive.c   forward operation -> backward operations          a row per operation kind
+ *   form.c       maps that are formed by those who read them
  *   recompute.c  maps that are made again in backward rather than kept
  *   dying.c      gradients that are used as soon as they are ready
  *   budget.c   which operations in front run on some images after the other

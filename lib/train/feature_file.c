@@ -5,6 +5,7 @@
 #include "base/mix.h"
 #include "checkpoint/checkpoint.h"
 #include "graph/graph.h"
+#include "image/pipeline.h"
 #include "store/keys.h"
 #include "store/store.h"
 #include "tensor/tensor.h"
@@ -88,6 +89,7 @@ static uint64_t photo_id(const rn_features *f, size_t sample, size_t view)
     if (path == NULL || stat(path, &info) != 0)
         return 0;
     id = rn_mix_text(rn_mix_text(10, path), rn_pipeline_text(pipeline));
+    id = rn_mix(id, rn_pipeline_head_id(pipeline)); /* who decodes, too */
     id = rn_mix(rn_mix(id, (uint64_t)info.st_size), (uint64_t)info.st_mtim.tv_sec);
     id = rn_mix(id, (uint64_t)info.st_mtim.tv_nsec);
     if (rn_pipeline_is_random(pipeline)) /* what is drawn depends on these */
