@@ -209,7 +209,7 @@ static int32_t show(size_t done, size_t count, void *payload)
     line_part parts[1];
     char line[LINE_SIZE];
 
-    snprintf(parts[0].text, sizeof parts[0].text, "%zu of %zu photos", done, count);
+    snprintf(parts[0].text, sizeof parts[0].text, _("%zu of %zu photos"), done, count);
     line_fit(line, terminal_columns(stdout) - 1, parts, 1, (double)done / (double)count);
     printf("\r%s\033[K", line);
     fflush(stdout);

@@ -262,7 +262,8 @@ int say_end(const args_program *program, const settings *s, rn_status status, co
             stderr,
             "%s: %zu of %zu validation photos cannot be used, and nothing was trained: mend them or take them out "
             "of %s, or --skip-bad-photos leaves such photos out",
-            program->name, o->bad, rn_dataset_count(o->valid), s->valid);
+            program->name, o->bad, rn_dataset_count(s->folds > 0 ? o->train : o->valid),
+            s->folds > 0 ? s->train : s->valid); /* folds validate on all */
         answer = EXIT_FAILED;
     } else if (help != NULL) {
         text_line(stderr, "%s: %s%s", program->name, rn_context_message(o->context), help);

@@ -16,7 +16,7 @@ typedef struct settings {
     char train[PATH_SIZE], valid[PATH_SIZE]; /* found below `data` */
     const char *optimizer, *schedule;        /* by name; NULL: Adam, StepLR */
     const char *command;                     /* that goes on with this run */
-    const char *lr_groups;                   /* as given; */
+    const char *lr_groups;                   /* as given */
     char lr_pieces[512];                     /* cut into pieces, which the groups below name */
     rn_parameter_group group[CHOICE_GROUPS];
     int group_count;
@@ -40,7 +40,7 @@ typedef struct outlook {
     const rn_dataset *train, *valid;
     const settings *settings;
     int64_t head_parameters; /* what a frozen phase trains; 0 if there is none */
-    size_t bad;              /* validation photos that do not decode */
+    size_t bad;              /* photos to validate on that do not decode */
 } outlook;
 
 /* Lines, and with --json an object on standard output as well. RN_NO_MEMORY. */

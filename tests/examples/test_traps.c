@@ -75,6 +75,20 @@ static void damaged_validation_photos_are_found_before_the_first_epoch(void **st
     assert_int_equal(train(photos, out, ARGUMENTS("--epochs", "1", RESIZED)), 0);
 }
 
+/* Folds validate on all photos: they are looked at, and their folder is named. */
+static void damaged_photos_are_found_before_the_first_fold(void **state)
+{
+    const char *photos = new_photos(TRAIN, SIDE), *out = rn_test_new_directory();
+
+    (void)state;
+    damage(photos, "train/class0/train_001.bmp");
+    assert_int_equal(train(photos, out, ARGUMENTS("--epochs", "1", RESIZED, "--folds", "2")), 1);
+    said("train/class0/train_001.bmp");
+    said("validation photos cannot be used, and nothing was trained");
+    said(rn_test_path(photos, "train"));
+    assert_int_equal(access(rn_test_path(out, "fold1"), F_OK), -1);
+}
+
 static void a_validation_photo_that_is_taken_out_does_not_lock_the_run(void **state)
 {
     const char *photos = new_photos(TRAIN, SIDE), *out = rn_test_new_directory();
@@ -159,6 +173,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(damaged_validation_photos_are_found_before_the_first_epoch),
+        cmocka_unit_test(damaged_photos_are_found_before_the_first_fold),
         cmocka_unit_test(a_validation_photo_that_is_taken_out_does_not_lock_the_run),
         cmocka_unit_test(a_loss_that_diverges_names_the_weights),
         cmocka_unit_test(classes_of_few_photos_are_warned_of),
