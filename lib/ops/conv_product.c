@@ -39,6 +39,12 @@ static int64_t tile_pitch_of(const rn_gemm_kernels *gemm, int64_t panels)
     return rn_round_up(panels * gemm->nr, RN_FLOATS_A_LINE) + RN_FLOATS_A_LINE;
 }
 
+/* From a formed row to the next: off each other's cache sets. */
+static int64_t formed_pitch(const rn_gather *gather)
+{
+    return rn_round_up(gather->channels, RN_FLOATS_A_LINE) + RN_FLOATS_A_LINE;
+}
+
 /*
  * Rows of the largest product that a block of whole lines may have; 0: rows are to be packed, because
  *   - windows are dilated, sums are deeper than a block, or the band or the tiles of a line do not fit;
@@ -46,12 +52,6 @@ static int64_t tile_pitch_of(const rn_gemm_kernels *gemm, int64_t panels)
  *   - single pixels lie a multiple of 4 KiB apart: a tile's rows would drive each other out of the one set of the
  *     first-level cache that all of them fall on.
  */
-/* From a formed row to the next: off each other's cache sets. */
-static int64_t formed_pitch(const rn_gather *gather)
-{
-    return rn_round_up(gather->channels, RN_FLOATS_A_LINE) + RN_FLOATS_A_LINE;
-}
-
 static int64_t direct_rows_most(const rn_gemm_kernels *gemm, const rn_gather *largest, int64_t tile_pitch)
 {
     enum { SETS_FLOATS = 4096 / sizeof(float) };
