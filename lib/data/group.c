@@ -3,10 +3,9 @@
  * A group of batches, decoded at once: its samples are split over the context's threads while no network runs. Errors
  * are kept by sample, so that nothing depends on the threads. Decoding takes its memory from a cache of its thread.
  */
-#define _POSIX_C_SOURCE 200809L
 #include "data/loader.h"
 
-#include <time.h>
+#include "base/clock.h"
 
 /* ---- batches and slots ----------------------------------------------------------------------------------------- */
 
@@ -115,17 +114,9 @@ static void say_deep_greys(const rn_loader *loader)
     }
 }
 
-static double clock_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 void rn_group_decode(rn_loader *loader)
 {
-    const double begun = clock_seconds();
+    const double begun = rn_clock_seconds();
     const size_t end = loader->next + loader->group_batches;
     size_t first, count;
 
@@ -145,7 +136,7 @@ void rn_group_decode(rn_loader *loader)
     say_deep_greys(loader);
     if (loader->cache != NULL)
         rn_photo_cache_say(loader->cache);
-    loader->seconds += clock_seconds() - begun;
+    loader->seconds += rn_clock_seconds() - begun;
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */

@@ -12,13 +12,15 @@ enum { COLUMNS = 32, PHASES_SHOWN = 100, LONGEST = 4000 };
 static void put_value(rn_page *page, const char *name, const rn_json *value)
 {
     static const char *const optimizers[] = { "Adam", "SGD", "AdamW", "RMSprop" };
+    const size_t known = sizeof optimizers / sizeof optimizers[0];
     double number;
 
     if (rn_json_string(value) != NULL) {
         rn_put_cut(page, rn_json_string(value), LONGEST);
     } else if (!rn_json_number(&number, value)) {
         rn_put(page, rn_json_is_true(value) ? "yes" : value != NULL ? "?" : "\xe2\x80\x93");
-    } else if (strcmp(name, "optimizer") == 0 && (number == 0 || number == 1 || number == 2 || number == 3)) {
+    } else if (strcmp(name, "optimizer") == 0 && number >= 0 && number < (double)known &&
+               number == (double)(size_t)number) {
         rn_put(page, optimizers[(int)number]);
     } else {
         rn_put_shortest(page, number);
