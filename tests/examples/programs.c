@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,6 +93,18 @@ static void become_on_terminal(int master, const char *directory, const char *co
     _exit(122);
 }
 
+/* A terminal sends the signal of Ctrl-C first, then throws away what was written and not yet read, and echoes ^C: by then
+ * the program may have answered. */
+static int answers_are_kept(int side)
+{
+    struct termios modes;
+
+    if (tcgetattr(side, &modes) != 0)
+        return 0;
+    modes.c_lflag = (modes.c_lflag | NOFLSH) & ~(tcflag_t)ECHO;
+    return tcsetattr(side, TCSANOW, &modes) == 0;
+}
+
 /* All that comes until the child closes its side. */
 static char *read_terminal(int master, const char *interrupt_at, int interrupts)
 {
@@ -130,7 +143,7 @@ char *rn_test_program_on_terminal(int *status, const char *directory, const char
 
     assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
     side = open(ptsname(master), O_RDWR | O_NOCTTY); /* a size is kept while a side is open */
-    assert_true(side >= 0 && ioctl(side, TIOCSWINSZ, &size) == 0);
+    assert_true(side >= 0 && ioctl(side, TIOCSWINSZ, &size) == 0 && answers_are_kept(side));
     child = fork();
     assert_true(child >= 0);
     if (child == 0)

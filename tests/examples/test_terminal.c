@@ -223,9 +223,12 @@ static void a_command_is_quoted_for_a_shell(void **state)
     (void)state;
     text = rn_test_program_on_terminal(&status, work, arguments, 80, "xterm", "\"start\"", 1);
     assert_int_equal(status, 130);
-    assert_non_null(strstr(text, "--out 'it'\\''s here' --threads 1 --json --resume"));
     assert_non_null(strstr(text, "\"outcome\": \"stopped\""));
     assert_non_null(strstr(text, "\"resume\": \"finetune . "));
+    /* For a shell, then for JSON; and as it is, unless the stop came before there was anything to save. */
+    assert_non_null(strstr(text, "--out 'it'\\\\''s here' --threads 1 --json --resume\"}"));
+    assert_true(strstr(text, "--out 'it'\\''s here' --threads 1 --json --resume") != NULL ||
+                strstr(text, "stopped before the first batch") != NULL);
     assert_null(strchr(text, '\x1b'));
     free(text);
 }
