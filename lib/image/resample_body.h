@@ -30,9 +30,9 @@ typedef uint8_t block __attribute__((vector_size(BLOCK)));
 /* Weights sum to 1, and some filters have negative ones: either end can be passed. */
 static inline uint8_t to_byte(int32_t sum)
 {
-    const int32_t value = sum >> RN_RESAMPLE_PRECISION;
+    const int32_t value = sum >> RN_RESAMPLE_PRECISION, above = value > 0 ? value : 0;
 
-    return (uint8_t)(value > 255 ? 255 : value < 0 ? 0 : value);
+    return (uint8_t)(above < 255 ? above : 255);
 }
 
 /*
@@ -52,12 +52,11 @@ static inline void zip(block *to, const block *from)
     }
 }
 
-/* Rows `line` bytes apart to columns of wide numbers; where there are fewer, the last stands for what is missing. */
-static void widen_rows(int32_t *wide, const uint8_t *in, size_t line, int32_t rows)
+/* Rows `line` bytes apart to columns; where there are fewer, the last stands for what is missing. */
+static void interleave_rows(uint8_t *columns, const uint8_t *in, size_t line, int32_t rows)
 {
-    for (size_t x = 0; x < line; x += BLOCK, wide += BLOCK_BYTES) {
+    for (size_t x = 0; x < line; x += BLOCK) {
         block even[ROWS], odd[ROWS];
-        uint8_t bytes[BLOCK_BYTES];
 
 #pragma GCC unroll 8
         for (int i = 0; i < ROWS; i++)
@@ -65,9 +64,7 @@ static void widen_rows(int32_t *wide, const uint8_t *in, size_t line, int32_t ro
         zip(odd, even);
         zip(even, odd);
         zip(odd, even);
-        memcpy(bytes, odd, sizeof bytes);
-        for (int i = 0; i < BLOCK_BYTES; i++)
-            wide[i] = bytes[i];
+        memcpy(columns + x * ROWS, odd, sizeof odd);
     }
 }
 
@@ -114,10 +111,14 @@ static inline void sum_taps(ints *sums, const ints *pixel, int32_t taps, const i
 static void resize_rows(uint8_t *out, const uint8_t *in, int32_t rows, int32_t outputs, int32_t inputs,
                         const rn_taps *taps, const int32_t *weight, int32_t *scratch)
 {
-    const size_t in_bytes = (size_t)inputs * 3, out_bytes = (size_t)outputs * 3;
-    int32_t *const sums = scratch + rn_whole_blocks(in_bytes) * ROWS;
+    const size_t in_bytes = (size_t)inputs * 3, out_bytes = (size_t)outputs * 3,
+                 wide = rn_whole_blocks(in_bytes) * ROWS;
+    int32_t *const sums = scratch + wide;
+    uint8_t *const columns = (uint8_t *)sums; /* read before there are sums */
 
-    widen_rows(scratch, in, in_bytes, rows);
+    interleave_rows(columns, in, in_bytes, rows);
+    for (size_t i = 0; i < wide; i++)
+        scratch[i] = columns[i];
     for (size_t x = 0; x < (size_t)outputs; x++)
         sum_taps((ints *)(sums + 3 * ROWS * x), (const ints *)(scratch + 3 * ROWS * (size_t)taps[x].first),
                  taps[x].count, weight + taps[x].index);

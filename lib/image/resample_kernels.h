@@ -28,10 +28,12 @@ static inline size_t rn_whole_blocks(size_t nbytes)
     return (nbytes + RN_RESAMPLE_BLOCK - 1) / RN_RESAMPLE_BLOCK * RN_RESAMPLE_BLOCK;
 }
 
-/* Numbers of scratch for rows: the inputs and the sums. */
+/* Numbers of scratch for rows: the inputs and the sums, which take the place of the inputs' bytes. */
 static inline size_t rn_rows_scratch(int32_t inputs, int32_t outputs)
 {
-    return (rn_whole_blocks((size_t)inputs * 3) + rn_whole_blocks((size_t)outputs * 3)) * RN_RESAMPLE_ROWS;
+    const size_t in = rn_whole_blocks((size_t)inputs * 3), out = rn_whole_blocks((size_t)outputs * 3);
+
+    return (in + (out > in / 4 ? out : in / 4)) * RN_RESAMPLE_ROWS;
 }
 
 /* One weight a tap. */
