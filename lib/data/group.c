@@ -163,7 +163,8 @@ rn_status rn_group_allocate(rn_loader *loader)
 {
     const rn_allocator *const allocator = &loader->context->allocator;
     const size_t batch = (size_t)loader->options.batch_size, threads = (size_t)loader->context->pool.threads;
-    const size_t ahead = 4 * threads > batch ? 4 * threads : batch;
+    /* At a group's end a thread waits for half a photo on average: of eight photos a thread that is 6 % of the time. */
+    const size_t ahead = 8 * threads > batch ? 8 * threads : batch;
     size_t slots, nbytes;
     rn_status status;
 

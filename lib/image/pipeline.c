@@ -161,6 +161,24 @@ void rn_pipeline_draft(const rn_pipeline *pipeline, int32_t *height, int32_t *wi
 
 static const rn_draw no_draw = { 0, 0, 0 };
 
+/* Borrowed pixels become a copy, unless the step makes new ones in any case, or leaves them as they are. */
+static rn_status own(rn_pixels *pixels, const rn_transform *step, rn_message *message)
+{
+    rn_pixels copy;
+    rn_status status;
+
+    if (!pixels->is_borrowed || step->kind == RN_TRANSFORM_RESIZE || step->kind == RN_TRANSFORM_CENTER_CROP ||
+        step->kind == RN_TRANSFORM_RANDOM_RESIZED_CROP)
+        return RN_OK;
+    status = rn_pixels_create(&copy, pixels->bench, pixels->width, pixels->height, message);
+    if (status != RN_OK)
+        return status;
+    memcpy(copy.rgb, pixels->rgb, (size_t)copy.width * (size_t)copy.height * 3);
+    copy.orientation = pixels->orientation;
+    rn_pixels_replace(pixels, &copy);
+    return RN_OK;
+}
+
 /* Steps [first, end). */
 static rn_status run_steps(const rn_pipeline *pipeline, int32_t first, int32_t end, rn_pixels *pixels,
                            rn_random *random, rn_message *message)
@@ -168,8 +186,10 @@ static rn_status run_steps(const rn_pipeline *pipeline, int32_t first, int32_t e
     for (int32_t i = first; i < end; i++) {
         const rn_transform *const next = i + 1 < end ? &pipeline->step[i + 1] : NULL;
         bool taken;
-        const rn_status status = rn_step_apply(&pipeline->step[i], next, &taken, pixels, random, message);
+        rn_status status = own(pixels, &pipeline->step[i], message);
 
+        if (status == RN_OK)
+            status = rn_step_apply(&pipeline->step[i], next, &taken, pixels, random, message);
         if (status != RN_OK)
             return status;
         i += taken;
@@ -263,9 +283,11 @@ void rn_pipeline_to_floats(const rn_pipeline *pipeline, const rn_pixels *pixels,
     const rn_draw *const d = draw != NULL ? draw : &no_draw;
     rn_random random = rn_random_at(d->seed, RN_STREAM_ERASE, d->epoch, d->sample);
 
-    for (size_t i = 0; i < count; i++)
-        for (int c = 0; c < 3; c++)
-            floats[3 * i + c] = pipeline->table[c][pixels->rgb[3 * i + c]];
+    for (size_t i = 0; i < 3 * count; i += 3) {
+        floats[i] = pipeline->table[0][pixels->rgb[i]];
+        floats[i + 1] = pipeline->table[1][pixels->rgb[i + 1]];
+        floats[i + 2] = pipeline->table[2][pixels->rgb[i + 2]];
+    }
     if (erasing != NULL)
         erase(erasing, pixels, &random, floats);
 }
@@ -305,11 +327,9 @@ rn_status rn_pipeline_apply(rn_tensor **tensor, rn_context *context, const rn_pi
     if (draw == NULL && rn_pipeline_is_random(pipeline))
         return rn_fail(message, RN_INVALID_ARGUMENT, "a random pipeline needs to know which draws to make");
     bench = rn_workbench_make(context, context->allocator);
-    status = rn_pixels_create(&pixels, &bench, image->pixels.width, image->pixels.height, message);
-    if (status != RN_OK)
-        return status;
-    memcpy(pixels.rgb, image->pixels.rgb, (size_t)pixels.width * (size_t)pixels.height * 3);
-    pixels.orientation = image->pixels.orientation;
+    pixels = image->pixels;
+    pixels.bench = &bench;
+    pixels.is_borrowed = true;
     status = rn_pipeline_transform(pipeline, &pixels, draw, message);
     if (status == RN_OK)
         status = tensor_for(tensor, context, &pixels);

@@ -51,7 +51,7 @@ rn_status rn_pixels_from_rows(rn_pixels *pixels, const rn_workbench *bench, int3
 
 void rn_pixels_release(rn_pixels *pixels)
 {
-    if (pixels->rgb != NULL)
+    if (pixels->rgb != NULL && !pixels->is_borrowed)
         rn_release(&pixels->bench->allocator, pixels->rgb);
     pixels->rgb = NULL;
 }

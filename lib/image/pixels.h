@@ -27,6 +27,7 @@ typedef struct rn_pixels {
     uint8_t *rgb; /* RN_PIXEL_SLACK bytes more than the pixels; NULL: none */
     int32_t width, height;
     int32_t orientation; /* of EXIF, 1 to 8, in which a JPEG has them; 0: nothing is known */
+    bool is_borrowed;    /* another's: neither written nor released */
     bool is_deep_grey;   /* of greys of over 8 bits: upper bytes, where Pillow cuts off at 255, or as there */
 } rn_pixels;
 

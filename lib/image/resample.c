@@ -155,12 +155,15 @@ static rn_status resize_each_row(rn_pixels *to, const rn_pixels *from, const dir
 
     if (status != RN_OK)
         return status;
-    scratch = rn_allocate_array(&bench->allocator, rn_row_scratch(from->width, to->width), sizeof *scratch);
+    scratch = rn_allocate_array(&bench->allocator, rn_rows_scratch(from->width, to->width), sizeof *scratch);
     if (scratch == NULL)
         status = rn_fail(message, RN_NO_MEMORY, "no memory to resize a picture");
-    for (int32_t y = 0; y < to->height && status == RN_OK; y++)
-        bench->resample->row(to->rgb + (size_t)y * out, from->rgb + (size_t)(first + y) * in, to->width, from->width,
-                             p.tap, p.weight, scratch);
+    for (int32_t y = 0; y < to->height && status == RN_OK; y += RN_RESAMPLE_ROWS) {
+        const int32_t left = to->height - y, rows = left < RN_RESAMPLE_ROWS ? left : RN_RESAMPLE_ROWS;
+
+        bench->resample->rows(to->rgb + (size_t)y * out, from->rgb + (size_t)(first + y) * in, rows, to->width,
+                              from->width, p.tap, p.weight, scratch);
+    }
     rn_release(&bench->allocator, scratch);
     rn_release(&bench->allocator, p.tap);
     return status;

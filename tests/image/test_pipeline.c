@@ -301,6 +301,31 @@ static void a_copy_is_equal_and_its_own(void **state)
     rn_pipeline_destroy(copy);
 }
 
+/* What a step leaves as it is, the next may write: into a copy. */
+static void the_image_stays_as_it_was(void **state)
+{
+    static const char *const texts[] = { "Resize(20), RandomVerticalFlip(1), ToTensor()",
+                                         "CenterCrop(20), Grayscale(), ToTensor()", "RandomInvert(1), ToTensor()",
+                                         "Resize(20), CenterCrop(20), ColorJitter(0.5, 0.5, 0.5, 0.2), ToTensor()" };
+    const rn_draw draw = { 1, 2, 3 };
+    rn_pixels pixels = noise_picture(20, 20, 1);
+    rn_image *const image = make_image(&pixels);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        rn_pipeline *const pipeline = make_pipeline(texts[i]);
+        rn_tensor *tensor;
+
+        require_ok(context, rn_pipeline_apply(&tensor, context, pipeline, image, &draw));
+        assert_memory_equal(rn_image_pixels(image), pixels.rgb, 20 * 20 * 3);
+        assert_true(floats_of(tensor, 20, 20)[0] != (float)pixels.rgb[0] / 255);
+        rn_tensor_destroy(tensor);
+        rn_pipeline_destroy(pipeline);
+    }
+    rn_image_destroy(image);
+    rn_pixels_release(&pixels);
+}
+
 static void a_picture_too_narrow_to_resize_is_refused(void **state)
 {
     rn_pipeline *const pipeline = make_pipeline("Resize(16384), ToTensor()");
@@ -353,6 +378,7 @@ int main(void)
         cmocka_unit_test(jitter_stays_within_its_range),
         cmocka_unit_test(all_instruction_sets_give_the_same_bits),
         cmocka_unit_test(a_copy_is_equal_and_its_own),
+        cmocka_unit_test(the_image_stays_as_it_was),
         cmocka_unit_test(a_picture_too_narrow_to_resize_is_refused),
         cmocka_unit_test(arguments_are_checked),
     };
