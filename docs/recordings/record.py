@@ -3,9 +3,9 @@
 """Records `resnet train` in terminals of 60 and 120 columns, and checks what a terminal shows of a recording.
 
     record.py record PROGRAM    writes train-60.cast and train-120.cast beside this file
-    record.py check FILE...     plays recordings to a small terminal: no moving line is wider than it, none leaves anything
+    record.py check FILE...     plays recordings to a small terminal: no moving line wraps, none leaves anything
 
-The files are asciicast v2 (https://docs.asciinema.org/manual/asciicast/v2/). The photos are made here, blots of two colours.
+The files are asciicast v2 (https://docs.asciinema.org/manual/asciicast/v2/). Photos are made here: noise and a blot.
 """
 import fcntl
 import json
