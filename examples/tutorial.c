@@ -37,7 +37,7 @@ static rn_dataset *load_photos(rn_context *context, const char *data, const char
     return photos;
 }
 
-/* A caption of two lines: what a network takes the photo for and, in brackets, what it is; green where that is right. */
+/* A caption of two lines: what the network takes the photo for and, in brackets, what it is; green where right. */
 static void judge(rn_contact *contact, char *text, size_t size, rn_context *context, rn_model *model, int64_t label)
 {
     rn_predictions *best = NULL;
@@ -129,7 +129,7 @@ int main(int argc, char **argv)
     must(context, rn_trainer_create(&trainer, model, train, valid,
                                     RN_OPTIONS(rn_trainer, .directory = "flowers", .batch_size = BATCH, .resume = 1,
                                                .progress = show_epoch)));
-    /* First the head, then everything: Adam, StepLR, and log-softmax and NLLLoss in one; then the best weights count. */
+    /* The head, then everything: Adam, StepLR, log-softmax and NLLLoss in one. Each fit ends with the best weights. */
     must(context, rn_trainer_fit(trainer, RN_OPTIONS(rn_fit, .phase = "frozen", .epochs = EPOCHS, .lr = 1e-2,
                                                      .lr_step_epochs = 7, .lr_gamma = 0.1)));
     must(context, rn_model_unfreeze(model, "*"));
