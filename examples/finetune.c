@@ -123,7 +123,18 @@ out:
     return status;
 }
 
+/* Leaves what the run was asked for beside what it makes; a phase of its own is no part of it. */
+static rn_status keep_config(const args_program *program, const settings *s)
+{
+    static const char *const without[] = { "config", "resume", "json", "phase", NULL };
+
+    if (s->phase != NULL || !machines_first() || config_write(program, s->directory, s->data, without))
+        return RN_OK;
+    return RN_IO;
+}
+
 typedef struct fold_job {
+    const args_program *program;
     rn_model *model;
     const settings *settings;
     progress *shown;
@@ -133,6 +144,8 @@ static rn_status train_fold(rn_trainer *trainer, int32_t fold, void *payload)
 {
     const fold_job *const job = payload;
 
+    if (fold == 0 && keep_config(job->program, job->settings) != RN_OK)
+        return RN_IO;
     text_line(args_report(job->settings->json), "fold %d of %d", (int)fold + 1, (int)job->settings->folds);
     return train(trainer, job->model, job->settings, job->shown);
 }
@@ -149,16 +162,6 @@ static rn_status train_folds(double *accuracy, settings *s, rn_dataset *photos, 
     *accuracy = found.accuracy;
     s->spread = found.accuracy_spread;
     return status;
-}
-
-/* Leaves what the run was asked for beside what it makes; a phase of its own is no part of it. */
-static rn_status keep_config(const args_program *program, const settings *s)
-{
-    static const char *const without[] = { "config", "resume", "json", "phase", NULL };
-
-    if (s->phase != NULL || !machines_first() || config_write(program, s->directory, s->data, without))
-        return RN_OK;
-    return RN_IO;
 }
 
 static int finetune(const args_program *program, rn_context *context, settings *s, progress *shown)
@@ -193,8 +196,7 @@ static int finetune(const args_program *program, rn_context *context, settings *
     shown->plan_count = make_plan(plan, s);
     if (s->folds > 0) {
         shown->valid_batches = ((int64_t)rn_dataset_count(photos) / s->folds + s->batch - 1) / s->batch;
-        TRY(train_folds(&accuracy, s, photos, &(fold_job){ model, s, shown }, options));
-        TRY(keep_config(program, s));
+        TRY(train_folds(&accuracy, s, photos, &(fold_job){ program, model, s, shown }, options));
         goto out;
     }
     shown->valid_batches = ((int64_t)rn_dataset_count(valid) + s->batch - 1) / s->batch;

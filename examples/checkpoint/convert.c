@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "checkpoint/commands.h"
 #include "checkpoint/compare.h"
+#include "common/language.h"
 
 #include <float.h>
 #include <inttypes.h>
@@ -136,7 +137,7 @@ static size_t print_left_out(FILE *stream, const rn_checkpoint *from, const rn_c
 
         if (is_kept(to, key, rn_checkpoint_metadata(from, key)))
             continue;
-        fputs(count > 0 ? ", " : json ? "" : "left out: the metadata ", stream);
+        fputs(count > 0 ? ", " : json ? "" : _("left out: the metadata "), stream);
         if (json)
             text_json_string(stream, key);
         else
@@ -164,7 +165,7 @@ static void print_conversion(const rn_checkpoint *from, const rn_checkpoint *to,
     text_line(stdout, "%s: %s, %zu tensors, %zu of them converted", paths[1], rn_checkpoint_container(to),
               rn_checkpoint_count(to), how->converted);
     if (print_left_out(stdout, from, to, json) > 0)
-        printf(", which a file of %s does not hold\n", rn_checkpoint_container(to));
+        printf(_(", which a file of %s does not hold\n"), rn_checkpoint_container(to));
 }
 
 int checkpoint_convert(const checkpoint_command *c, int format, rn_dtype dtype, char **paths)

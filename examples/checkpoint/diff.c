@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "checkpoint/commands.h"
 #include "checkpoint/compare.h"
+#include "common/language.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -21,9 +22,9 @@ static void print_only(const char *kind, const char *name, const char *path, int
         printf("}\n");
         return;
     }
-    printf("only in ");
+    printf("%s", _("only in "));
     text_print(stdout, path);
-    printf(": %s ", kind);
+    printf(": %s ", _(kind));
     text_print(stdout, name);
     printf("\n");
 }
@@ -52,12 +53,12 @@ static void print_pair(const char *name, const rn_tensor *a, const rn_tensor *b,
         return;
     }
     if (how == NULL || strcmp(types[0], types[1]) != 0)
-        printf("%s %s and %s %s", types[0], shapes[0], types[1], shapes[1]);
+        printf(_("%s %s and %s %s"), types[0], shapes[0], types[1], shapes[1]);
     if (how != NULL)
-        printf("%s%" PRId64 " of %" PRId64 " elements differ, by %.9g at most, relatively %.9g",
-               strcmp(types[0], types[1]) != 0 ? ", " : "", how->different, rn_tensor_count(a), how->absolute,
-               how->relative);
-    printf(": tensor ");
+        printf(_("%s%lld of %lld elements differ, by %.9g at most, relatively %.9g"),
+               strcmp(types[0], types[1]) != 0 ? ", " : "", (long long)how->different, (long long)rn_tensor_count(a),
+               how->absolute, how->relative);
+    printf(": %s ", _("tensor"));
     text_print(stdout, name);
     printf("\n");
 }
@@ -92,7 +93,7 @@ static rn_status diff_tensors(const checkpoint_command *c, sides *x)
             if (other != NULL) {
                 status = diff_pair(c, x, name, own, other);
             } else {
-                print_only("tensor", name, x->paths[side], c->json);
+                print_only(N_("tensor"), name, x->paths[side], c->json);
                 x->different_tensors++;
             }
         }
@@ -111,11 +112,11 @@ static void print_texts(const char *key, const char *a, const char *b, const che
         printf("]}\n");
         return;
     }
-    printf("metadata ");
+    printf("%s ", _("metadata"));
     text_print(stdout, key);
     printf(": ");
     show_value(a, c->full);
-    printf(" and ");
+    printf("%s", _(" and "));
     show_value(b, c->full);
     printf("\n");
 }
@@ -137,7 +138,7 @@ static void diff_metadata(const checkpoint_command *c, sides *x)
             if (other != NULL)
                 print_texts(key, own, other, c);
             else
-                print_only("metadata", key, x->paths[side], c->json);
+                print_only(N_("metadata"), key, x->paths[side], c->json);
         }
 }
 
@@ -150,9 +151,9 @@ static void print_verdict(const sides *x, int json)
                "\"different_metadata\": %zu}\n",
                equal ? "true" : "false", x->tensors, x->different_tensors, x->metadata, x->different_metadata);
     else if (equal)
-        printf("equal: %zu tensors, metadata %zu\n", x->tensors, x->metadata);
+        printf(_("equal: %zu tensors, metadata %zu\n"), x->tensors, x->metadata);
     else
-        printf("different: %zu of %zu tensors, metadata %zu of %zu\n", x->different_tensors, x->tensors,
+        printf(_("different: %zu of %zu tensors, metadata %zu of %zu\n"), x->different_tensors, x->tensors,
                x->different_metadata, x->metadata);
 }
 

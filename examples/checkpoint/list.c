@@ -3,6 +3,7 @@
 #include "checkpoint/blake2b.h"
 #include "checkpoint/commands.h"
 #include "checkpoint/elements.h"
+#include "common/language.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -79,8 +80,8 @@ static void print_file(const rn_checkpoint *file, const char *path, const checkp
                rn_checkpoint_container(file), numbers, bytes);
     } else {
         text_print(stdout, path);
-        printf(": %s, %zu tensors, %" PRId64 " elements, %" PRId64 " bytes; metadata: %zu\n",
-               rn_checkpoint_container(file), count, numbers, bytes, texts);
+        printf(_(": %s, %zu tensors, %lld elements, %lld bytes; metadata: %zu\n"), rn_checkpoint_container(file), count,
+               (long long)numbers, (long long)bytes, texts);
     }
     for (size_t i = 0; i < count; i++)
         print_tensor(file, i, c->json);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "checkpoint/commands.h"
+#include "common/language.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -32,5 +33,5 @@ void show_value(const char *value, int full)
     memcpy(shown, value, cut);
     shown[cut] = '\0';
     text_print(stdout, shown);
-    printf("... (%zu bytes)", length);
+    printf(_("... (%zu bytes)"), length);
 }

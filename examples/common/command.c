@@ -7,7 +7,7 @@
 
 static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%+,-./:=@_^";
 
-/* Puts a blank and the word behind `at`; gives the new end. At most 4 bytes are written for each of the word's, and 3. */
+/* Puts a blank and the word behind `at`; gives the new end. At most 4 bytes for each of the word's, and 3. */
 static char *add_word(char *at, const char *word)
 {
     *at++ = ' ';

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is left is reckoned from what was measured: seconds of a training batch of this phase, of a validation batch, of
- * saving at an epoch's end. A phase that has not begun is taken to cost as much more as its `work` says, which "~" marks.
+ * saving at an epoch's end. A phase that has not begun costs as much more as its `work` says, which "~" marks.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "common/progress.h"

@@ -167,6 +167,11 @@ bool rn_json_is_true(const rn_json *json)
     return cJSON_IsTrue(item_of(json)) != 0;
 }
 
+bool rn_json_is_false(const rn_json *json)
+{
+    return cJSON_IsFalse(item_of(json)) != 0;
+}
+
 bool rn_json_number(double *value, const rn_json *json)
 {
     const double number = cJSON_IsNumber(item_of(json)) ? item_of(json)->valuedouble : NAN;

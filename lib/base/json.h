@@ -31,6 +31,7 @@ size_t rn_json_count(const rn_json *container);
 const char *rn_json_string(const rn_json *json);
 bool rn_json_number(double *value, const rn_json *json);
 bool rn_json_is_true(const rn_json *json);
+bool rn_json_is_false(const rn_json *json);
 /* An integer in [0, 2^53]: a double holds it exactly. */
 bool rn_json_size(uint64_t *value, const rn_json *json);
 

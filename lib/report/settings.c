@@ -18,7 +18,10 @@ static void put_value(rn_page *page, const char *name, const rn_json *value)
     if (rn_json_string(value) != NULL) {
         rn_put_cut(page, rn_json_string(value), LONGEST);
     } else if (!rn_json_number(&number, value)) {
-        rn_put(page, rn_json_is_true(value) ? "yes" : value != NULL ? "?" : "\xe2\x80\x93");
+        rn_put(page, rn_json_is_true(value)    ? "yes"
+                     : rn_json_is_false(value) ? "no"
+                     : value != NULL           ? "?"
+                                               : "\xe2\x80\x93");
     } else if (strcmp(name, "optimizer") == 0 && number >= 0 && number < (double)known &&
                number == (double)(size_t)number) {
         rn_put(page, optimizers[(int)number]);

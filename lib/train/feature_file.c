@@ -33,7 +33,7 @@ static uint64_t mix_floats(uint64_t id, const float *values, int64_t count)
     return id;
 }
 
-/* What a layer does with its inputs and its values: of the kinds that have settings, those that its shapes do not say. */
+/* What a layer does with its inputs and its values: of kinds with settings, those that its shapes do not say. */
 static uint64_t mix_settings(uint64_t id, const rn_layer *layer)
 {
     switch (layer->kind) {

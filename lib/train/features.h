@@ -36,7 +36,7 @@ struct rn_features {
  */
 rn_status rn_features_create(rn_features **features, rn_model *model, rn_session *session, rn_loader *loader,
                              size_t *budget);
-/* rn_loader_next; where the frozen part has changed, after forgetting what was kept. `features` NULL: rn_loader_next. */
+/* rn_loader_next; where the frozen part has changed, what was kept is forgotten. `features` NULL: rn_loader_next. */
 rn_status rn_features_next(const rn_batch **batch, rn_loader *loader, rn_features *features);
 /* What the batch is for a session that begins behind the frozen part; borrowed until the next call. `features` NULL: the
  * images. Errors as rn_session_forward. */

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* ---- weights ------------------------------------------------------------------------------------------------------ */
+/* ---- weights ----------------------------------------------------------------------------------------------------- */
 
 /* Parameters where they lie; buffers, of which some are no floats, by statistics.h. */
 static rn_status share_parameters(rn_team *team, rn_parameters *parameters)
@@ -59,7 +59,7 @@ rn_status rn_share_values(rn_team *team, rn_model *model)
     return status == RN_OK ? share_buffers(team, parameters) : status;
 }
 
-/* ---- the run ------------------------------------------------------------------------------------------------------ */
+/* ---- the run ----------------------------------------------------------------------------------------------------- */
 
 /* The text of process 0, which has to be released with rn_release; its own is NULL. */
 static rn_status share_text(char **copy, rn_trainer *trainer)
@@ -115,7 +115,7 @@ rn_status rn_share_run(rn_trainer *trainer)
     return status == RN_OK ? rn_share_values(&trainer->team, trainer->model) : status;
 }
 
-/* ---- the optimizer ------------------------------------------------------------------------------------------------ */
+/* ---- the optimizer ----------------------------------------------------------------------------------------------- */
 
 /* The slots of one parameter; -1 steps: it has none. */
 static rn_status share_slots(rn_team *team, rn_optimizer *optimizer, size_t parameter)

@@ -159,7 +159,7 @@ END
 refuse "a quotation that is none" <<'END'
 <!-- block: from examples/tutorial.c -->
 ```c
-TRY(rn_model_freeze_backbone(*model)); /* never said */
+must(context, rn_model_freeze_backbone(model)); /* never said */
 ```
 END
 refuse "blocks without a comment, without a reason, and with a comment that says nothing" <<'END'

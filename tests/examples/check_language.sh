@@ -79,5 +79,9 @@ check "advice is Chinese" trains "--resume 继续训练，--out 目录 则另起
 check "JSON lines of a training" trains "\"outcome\": \"done\"" again --json
 check "events have their names in every language" sh -c 'grep -q "^{\"event\": \"epoch\", \"phase\": \"all\", \"epoch\": 1, .*\"lr\": 0.001" "$1"' sh "$scratch/said"
 check "JSON is the same in every language" same list resnet18 --json
+check "tables of a checkpoint" says "个张量，" checkpoint list "$scratch/run/best.safetensors"
+check "what two checkpoints have in common" says "相同：" checkpoint diff "$scratch/run/best.safetensors" "$scratch/run/best.safetensors"
+check "and what not" says "不同：" checkpoint diff "$scratch/run/best.safetensors" "$scratch/run/last.safetensors"
+check "JSON of a checkpoint" same checkpoint list "$scratch/run/best.safetensors" --json
 check "another language speaks English" sh -c 'LC_ALL=C.UTF-8 LANGUAGE=xx "$1" --help | grep -q "^usage: "' sh "$program"
 conclude

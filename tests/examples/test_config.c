@@ -83,6 +83,22 @@ static void a_run_is_repeated_from_its_own_configuration(void **state)
     rn_json_destroy(json);
 }
 
+/* The second fold finds a file in its folder's place: the first has said by then what was asked for. */
+static void a_run_of_folds_that_is_cut_short_has_its_configuration(void **state)
+{
+    rn_json *json;
+
+    (void)state;
+    mkdir(rn_test_path(work, "cut"), 0777);
+    put("cut/fold2", "");
+    assert_int_not_equal(train(ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--from-scratch", "--epochs",
+                                         "1", "--threads", "1", "--preset", "cifar", "--folds", "2", "--out", "cut")),
+                         0);
+    json = take("cut/config.json");
+    assert_true(rn_test_member(json, "folds") == 2);
+    rn_json_destroy(json);
+}
+
 /* A recipe is under both the file and the command line; a flag of the file can be taken back. */
 static void what_stands_nearer_wins(void **state)
 {
@@ -140,6 +156,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_repeated_from_its_own_configuration),
+        cmocka_unit_test(a_run_of_folds_that_is_cut_short_has_its_configuration),
         cmocka_unit_test(what_stands_nearer_wins),
         cmocka_unit_test(what_makes_no_sense_is_refused_by_name),
     };

@@ -86,6 +86,8 @@ static void numbers_are_those_of_the_run(void **state)
     assert_non_null(strstr(page, "<th scope=\"col\">new option</th>")); /* what a phase says is shown, known or not */
     assert_non_null(strstr(page, "<td>0.01</td>"));
     assert_non_null(strstr(page, "<td>SGD</td>"));
+    assert_non_null(strstr(page, "from-scratch</th><td class=\"w\">yes</td>"));
+    assert_non_null(strstr(page, "new-head</th><td class=\"w\">no</td>"));
     assert_non_null(strstr(page, "RandomHorizontalFlip(0.5)"));
     free(page);
 }

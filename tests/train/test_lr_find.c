@@ -65,7 +65,7 @@ static void a_curve_ends_where_the_loss_does(void **state)
     rn_test_run_close(&run);
 }
 
-/* Before a run, between its phases, and while one is cancelled: the run's files are those of one that was left alone. */
+/* Before a run, between its phases, and while one is cancelled: its files are those of a run that was left alone. */
 static int32_t cancel_once(const rn_progress *progress, void *payload)
 {
     int *const left = payload;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Training in slices: any number of processes ends in the same bytes, also where they change from one resume to the
- * next, with dropout, batch norm, mirrored photos, photos that do not decode, and a last batch that leaves slices empty.
+ * next, with dropout, batch norm, mirrored photos, photos that do not decode, a last batch that leaves slices empty.
  */
 #include "train/processes.h"
 
@@ -199,9 +199,9 @@ static void so_does_a_network_of_the_zoo(void **state)
     }
 }
 
-/* ---- what slices mean --------------------------------------------------------------------------------------------- */
+/* ---- what slices mean -------------------------------------------------------------------------------------------- */
 
-/* One slice is a batch in one piece: where every photo decodes, weights and history are those of a run without slices. */
+/* One slice is a batch in one piece: where every photo decodes, weights and history are those without slices. */
 static void one_slice_is_a_batch_in_one_piece(void **state)
 {
     const char *const good = rn_test_photo_directory();

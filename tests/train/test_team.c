@@ -39,7 +39,7 @@ static void require_all(rn_test_process *process, int count, rn_status status, c
     }
 }
 
-/* ---- what differs ------------------------------------------------------------------------------------------------- */
+/* ---- what differs ------------------------------------------------------------------------------------------------ */
 
 static void other_seed(rn_test_process *process)
 {
@@ -171,9 +171,9 @@ static void so_are_fits_that_differ(void **state)
     }
 }
 
-/* ---- what fails in one process ------------------------------------------------------------------------------------ */
+/* ---- what fails in one process ----------------------------------------------------------------------------------- */
 
-/* Nothing that was trained is lost: once the photo is mended, the run goes on to the bytes of one that never saw it bad. */
+/* Nothing that was trained is lost: once the photo is mended, the run goes on to the bytes of one that saw it good. */
 static void a_bad_photo_of_one_process_stops_all(void **state)
 {
     const char *const folder = rn_test_photo_directory(), *const directory = rn_test_new_directory();
@@ -238,7 +238,7 @@ static void a_run_that_is_there_is_refused_in_all(void **state)
     rn_test_processes_close(process, 2);
 }
 
-/* ---- what is lost ------------------------------------------------------------------------------------------------- */
+/* ---- what is lost ------------------------------------------------------------------------------------------------ */
 
 /* Cut anywhere: all end, by a sentence, and the run goes on with another number of processes, to the same bytes. */
 static void a_wire_that_is_cut_ends_all_and_the_run_is_resumed(void **state)
@@ -271,7 +271,7 @@ static void a_wire_that_is_cut_ends_all_and_the_run_is_resumed(void **state)
     assert_true(cuts > 8);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 /* One process has no memory from some call on; the other, which would wait for ever, is ended. */
 static rn_status train_a_little(rn_test_process *process)
