@@ -42,8 +42,8 @@ typedef enum rn_isa {
 
 /* How convolutions are computed where there is a choice. Either gives the same bits for any number of threads. */
 typedef enum rn_convolution {
-    /* The fastest: 3 x 3 windows with stride 1, on maps of 6 x 6 pixels and more, by Winograd's minimal filtering, whose
-     * sums are rounded otherwise (rms error at most 2e-6 of the results' rms for normal numbers). An infinity or NaN
+    /* The fastest: 3 x 3 windows with stride 1, on maps of 6 x 6 pixels and more, by Winograd's minimal filtering,
+     * whose sums are rounded otherwise (rms error at most 2e-6 of the results' rms for normal numbers). An infinity or NaN
      * makes NaNs of all outputs of the tiles that see it, up to three pixels further than its windows reach. */
     RN_CONVOLUTION_AUTO = 0,
     /* Sums in the order of the definition: an infinity or NaN reaches the windows that see it and no others. */
@@ -53,11 +53,11 @@ typedef enum rn_convolution {
 /*
  * In what numbers networks compute. Parameters, their gradients, the optimizer's state, batch-norm statistics, sums of
  * products and what layers hand on are float32 in either. With bfloat16 the operands of convolutions are rounded to
- * bfloat16 (8 bits of mantissa, to the nearest) before they are multiplied, forward and backward. In float32 stay linear
- * layers, convolutions that are grouped or dilated, whose maps are narrower than 7 pixels, or whose outputs are sums over
- * more than 5120 inputs, and those that Winograd makes as fast (rn_convolution). Results have the same bits for any number of threads. Where the CPU lacks the
- * instructions (AVX512_BF16), or another instruction set was chosen, sessions compute in float32, say so through the
- * log, and rn_session_precision answers it.
+ * bfloat16 (8 bits of mantissa, to the nearest) before they are multiplied, forward and backward. In float32 stay
+ * linear layers, convolutions that are grouped or dilated, whose maps are narrower than 7 pixels, or whose outputs are
+ * sums over more than 5120 inputs, and those that Winograd makes as fast (rn_convolution). Results have the same bits
+ * for any number of threads. Where the CPU lacks the instructions (AVX512_BF16), or another instruction set was chosen,
+ * sessions compute in float32, say so through the log, and rn_session_precision answers it.
  */
 typedef enum rn_precision {
     RN_PRECISION_DEFAULT = 0, /* the context's; of a context: float32 */

@@ -2,9 +2,10 @@
 /*
  * TIFF by libtiff, the first picture of a file, as Pillow's convert('RGB') has it: strips and tiles, samples together
  * or in planes, 1 to 16 bits, grey, palette, RGB and CMYK, greys of any width, YCbCr; upper bytes of 12 and 16 bits,
- * signed, 32-bit and floating-point greys cut off, alpha dropped, and where colours were multiplied by it, divided by it first; turned upright, since Pillow does that with
- * TIFF. libtiff allocates from the C library and is told how much; its messages come here, for it asks each open file's
- * own handlers (TIFFOpenOptions, libtiff 4.5) before those of the process.
+ * signed, 32-bit and floating-point greys cut off, alpha dropped, and where colours were multiplied by it, divided by
+ * it first; turned upright, since Pillow does that with TIFF. libtiff allocates from the C library and is told how
+ * much; its messages come here, for it asks each open file's own handlers (TIFFOpenOptions, libtiff 4.5) before those
+ * of the process.
  */
 #include "image/pixels.h"
 

@@ -14,90 +14,6 @@
 #include "base/clock.h"
 #include <math.h>
 
-/* ---- progress -------------------------------------------------------------------------------------------------- */
-
-static rn_status cancelled(const rn_fit *f, int32_t epoch, int64_t batch)
-{
-    return rn_fail(&f->trainer->context->message, RN_CANCELLED,
-                   "cancelled in phase \"%s\", epoch %d, after batch %lld of %lld", f->phase->name, epoch + 1,
-                   (long long)batch, (long long)rn_loader_batches(f->trainer->train));
-}
-
-static void look_at_rates(rn_fit *f)
-{
-    for (size_t i = 0; i < rn_optimizer_group_count(f->trainer->optimizer); i++)
-        f->lrs[i] = rn_optimizer_lr(f->trainer->optimizer, i);
-}
-
-/* Seconds that this epoch has waited for photos. */
-static double loading_seconds(const rn_fit *f)
-{
-    return rn_loader_seconds(f->trainer->train) + rn_loader_seconds(f->trainer->valid) - f->loading_begun;
-}
-
-/* What the callbacks of all processes answered: one that cancels, or ends, does it for all. */
-static rn_status agree_to_go_on(rn_fit *f, int32_t answer)
-{
-    int32_t most = answer == RN_FIT_GO_ON ? 0 : answer == RN_FIT_END ? 1 : 2;
-    const rn_status status = rn_team_maximum(&f->trainer->team, &most);
-
-    f->ending = f->ending || most == 1;
-    return status == RN_OK && most == 2 ? RN_CANCELLED : status;
-}
-
-/*
- * Calls the callback; `ended`: the row of the epoch that has just ended, or NULL inside one. RN_CANCELLED if it wishes
- * so.
- */
-static rn_status report(rn_fit *f, const rn_history_row *ended)
-{
-    const rn_trainer *const trainer = f->trainer;
-    const rn_train_state *state = &trainer->state;
-    const double now = rn_clock_seconds(),
-                 seconds = f->training_seconds > 0 ? f->training_seconds : now - f->epoch_begun;
-    const int64_t batches = (int64_t)rn_loader_batches(trainer->train);
-    const rn_progress progress = {
-        .struct_size = sizeof progress,
-        .phase = f->phase->name,
-        .loss = ended != NULL ? ended->train_loss : rn_metrics_loss(&state->sums),
-        .accuracy = ended != NULL ? ended->train_accuracy : rn_metrics_accuracy(&state->sums),
-        .valid_loss = ended != NULL ? ended->valid_loss : NAN,
-        .valid_accuracy = ended != NULL ? ended->valid_accuracy : NAN,
-        .best_accuracy = rn_trainer_best_accuracy(trainer),
-        .lr = f->lrs[0],
-        .lrs = f->lrs,
-        .lr_count = rn_optimizer_group_count(trainer->optimizer),
-        .images_per_second = seconds > 0 ? (double)f->images / seconds : 0,
-        .elapsed = now - f->begun,
-        .loading_seconds = loading_seconds(f),
-        .batch = ended != NULL ? batches : state->batch,
-        .batches = batches,
-        .epoch = ended != NULL ? ended->epoch : state->epoch,
-        .epochs = f->phase->epochs,
-        .epoch_ended = ended != NULL,
-        .is_best = ended != NULL && ended->is_best,
-        .skipped = trainer->slices != NULL ? f->skipped : (int64_t)rn_loader_skipped(trainer->train),
-        .exchange_seconds = f->exchange_seconds,
-        .exchange_waited = f->exchange_waited,
-    };
-    int32_t answer = RN_FIT_GO_ON;
-    rn_status status;
-
-    if (trainer->options.progress != NULL)
-        answer = trainer->options.progress(&progress, trainer->options.progress_payload);
-    status = agree_to_go_on(f, answer);
-    return status == RN_CANCELLED ? cancelled(f, progress.epoch, progress.batch) : status;
-}
-
-static rn_status report_validation(void *payload)
-{
-    rn_fit *const f = payload;
-
-    if (f->trainer->team.engine.size == 1) /* of several, each sees its own share */
-        rn_watch_validation(f);
-    return report(f, NULL);
-}
-
 /* ---- an epoch -------------------------------------------------------------------------------------------------- */
 
 /* Stops between two steps: saves the exact place, and gives back why. */
@@ -177,7 +93,7 @@ static rn_status train_epoch(rn_fit *f)
     f->first_batch = state->batch;
     f->training_seconds = 0;
     f->epoch_begun = rn_clock_seconds();
-    f->loading_begun += loading_seconds(f);
+    f->loading_begun += rn_fit_loading_seconds(f);
     if ((uint64_t)state->batch > rn_loader_batches(trainer->train))
         return rn_fail(&trainer->context->message, RN_FORMAT, "%s stands at batch %lld of an epoch of %zu",
                        trainer->last_path, (long long)state->batch, rn_loader_batches(trainer->train));
@@ -197,11 +113,11 @@ static rn_status train_epoch(rn_fit *f)
             return interrupt(f, status);
         if (status != RN_OK)
             return status;
-        look_at_rates(f);
-        status = report(f, NULL);
+        rn_fit_look_at_rates(f);
+        status = rn_fit_report(f, NULL);
         f->cancelled = status == RN_CANCELLED || f->cancelled;
         if (f->cancelled && f->gathered == 0)
-            return interrupt(f, cancelled(f, state->epoch, state->batch));
+            return interrupt(f, rn_fit_cancelled(f, state->epoch, state->batch));
         status = status == RN_CANCELLED ? RN_OK : status; /* it waits for the step */
     }
     if (status == RN_END && f->gathered > 0) {
@@ -210,7 +126,7 @@ static rn_status train_epoch(rn_fit *f)
         if (stepped != RN_OK)
             return stepped;
         if (f->cancelled)
-            return interrupt(f, cancelled(f, state->epoch, state->batch));
+            return interrupt(f, rn_fit_cancelled(f, state->epoch, state->batch));
     }
     f->training_seconds = rn_clock_seconds() - f->epoch_begun;
     if (status == RN_END && state->sums.count == 0)
@@ -227,7 +143,7 @@ static rn_status validate(rn_fit *f, rn_history_row *row)
 
     if (status != RN_OK)
         return status;
-    status = rn_trainer_validate(&metrics, trainer, report_validation, f);
+    status = rn_trainer_validate(&metrics, trainer, rn_fit_report_validation, f);
     if (status != RN_OK)
         return interrupt(f, status); /* all of the epoch's batches are done: a resumed run begins with its validation */
     row->valid_loss = rn_metrics_loss(&metrics);
@@ -283,7 +199,7 @@ static rn_status end_epoch(rn_fit *f, rn_history_row *row)
     if (status == RN_OK && trainer->directory != NULL && rn_team_leads(&trainer->team))
         status = rn_history_write(state, trainer->history_path, &trainer->context->allocator, message);
     times = (rn_times){ .seconds = rn_clock_seconds() - f->epoch_begun,
-                        .loading_seconds = loading_seconds(f),
+                        .loading_seconds = rn_fit_loading_seconds(f),
                         .images_per_second = f->images > 0 ? (double)f->images / f->training_seconds : NAN,
                         .exchanges = trainer->team.engine.size > 1,
                         .exchange_seconds = f->exchange_seconds,
@@ -299,7 +215,7 @@ static rn_status run_epoch(rn_fit *f)
     rn_history_row row = { .phase = (size_t)(f->phase - state->phase), .epoch = state->epoch };
     rn_status status = train_epoch(f);
 
-    look_at_rates(f); /* here, since a resumed epoch does not see its beginning */
+    rn_fit_look_at_rates(f); /* here, since a resumed epoch does not see its beginning */
     row.lr = f->lrs[0];
     if (status == RN_OK)
         status = validate(f, &row);
@@ -309,7 +225,7 @@ static rn_status run_epoch(rn_fit *f)
     row.train_accuracy = rn_metrics_accuracy(&state->sums);
     status = end_epoch(f, &row);
     if (status == RN_OK) {
-        status = report(f, &row);
+        status = rn_fit_report(f, &row);
         f->interrupted = status == RN_CANCELLED; /* everything is saved */
     }
     return status;
@@ -323,7 +239,7 @@ static rn_status make_rates(rn_fit *f)
                                 sizeof *f->lrs);
     if (f->lrs == NULL)
         return rn_fail(&f->trainer->context->message, RN_NO_MEMORY, "no memory for the rates of parameter groups");
-    look_at_rates(f);
+    rn_fit_look_at_rates(f);
     return RN_OK;
 }
 

@@ -41,6 +41,19 @@ typedef struct rn_fit {
     rn_tensor *mixed, *targets, *mixed_labels; /* mix_batch.c; NULL before the first batch that is mixed */
 } rn_fit;
 
+/* ---- fit_report.c ------------------------------------------------------------------------------------------------ */
+
+/* The failure of a fit that its callback ends after this batch. */
+rn_status rn_fit_cancelled(const rn_fit *fit, int32_t epoch, int64_t batch);
+void rn_fit_look_at_rates(rn_fit *fit);
+/* Seconds that this epoch has waited for photos. */
+double rn_fit_loading_seconds(const rn_fit *fit);
+/* Calls the callback; `ended`: the row of the epoch that has just ended, or NULL inside one. RN_CANCELLED if it, or
+ * that of another process, wishes so. */
+rn_status rn_fit_report(rn_fit *fit, const rn_history_row *ended);
+/* The same after each forward of validation; `payload` is the fit. */
+rn_status rn_fit_report_validation(void *payload);
+
 /* ---- watch.c ----------------------------------------------------------------------------------------------------- */
 
 void rn_watch_begin_epoch(rn_fit *fit);
