@@ -161,7 +161,7 @@ only() # NAME PATTERN: the component has files, and only such
 check "component runtime is the library" only runtime '^\./usr/lib(/[^/]*)?/libresnet\.so\.[0-9.]+$'
 check "component dev is what compilers read" only dev '/include/resnet/[a-z_]+\.h$|/libresnet\.(so|a)$|/pkgconfig/resnet\.pc$|/cmake/resnet/[a-z-]+\.cmake$'
 check "component doc is texts and sources" only doc \
-    '/share/doc/resnet/(LICENSE|[A-Za-z.-]+\.md|docs/[a-z-]+(\.zh-CN)?\.md|examples/((common|checkpoint|evaluate|finetune|study)/)?([a-z0-9_]+\.[ch]|CMakeLists\.txt))$'
+    '/share/doc/resnet/(LICENSE|[A-Za-z.-]+\.md|docs/([a-z-]+(\.zh-CN)?\.md|recordings/(train-[0-9]+\.cast|record\.py))|examples/((common|checkpoint|evaluate|finetune|study)/)?([a-z0-9_]+\.[ch]|CMakeLists\.txt))$'
 if [ -d "$prefix/bin" ]; then
     check "component programs is the programs" only programs \
         '^\./usr/(bin/resnet(-depth_study)?|share/(man/man1/resnet\.1|bash-completion/completions/resnet|zsh/site-functions/_resnet|fish/vendor_completions\.d/resnet\.fish|locale/[A-Za-z_]+/LC_MESSAGES/resnet\.mo))$'
