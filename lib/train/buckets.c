@@ -86,7 +86,7 @@ static size_t size_of(const rn_buckets *b, size_t bucket)
     return left < RN_BUCKET ? left : RN_BUCKET;
 }
 
-/* False: it will not be. */
+/* False: it will not be there. */
 static bool wait_for(rn_buckets *b, size_t bucket)
 {
     bool goes_on;
@@ -99,18 +99,21 @@ static bool wait_for(rn_buckets *b, size_t bucket)
     return goes_on;
 }
 
-static void sum_all(rn_buckets *b, const rn_pool *pool)
+/* The bucket below those that are summed. */
+static void sum_next(rn_buckets *b, const rn_pool *pool)
 {
-    bool goes_on = true;
+    const size_t bucket = rn_bucket_count(b->summed) - 1;
+    bool there = wait_for(b, bucket);
+    const double begun = rn_clock_seconds();
 
-    for (size_t bucket = rn_bucket_count(b->count); bucket-- > 0 && goes_on;) {
-        double begun;
-
-        goes_on = wait_for(b, bucket);
-        begun = rn_clock_seconds();
-        goes_on = goes_on && sum_bucket(b, pool, b->floats + bucket * RN_BUCKET, size_of(b, bucket));
-        b->seconds += rn_clock_seconds() - begun;
-    }
+    there = there && sum_bucket(b, pool, b->floats + bucket * RN_BUCKET, size_of(b, bucket));
+    b->seconds += rn_clock_seconds() - begun;
+    pthread_mutex_lock(&b->lock);
+    if (there)
+        b->summed = bucket * RN_BUCKET;
+    b->done = !there || bucket == 0;
+    pthread_cond_signal(&b->changed); /* when all have arrived it is the other side that may wait */
+    pthread_mutex_unlock(&b->lock);
 }
 
 /* ---- the thread -------------------------------------------------------------------------------------------------- */
@@ -118,7 +121,10 @@ static void sum_all(rn_buckets *b, const rn_pool *pool)
 /* The others are computing: it adds by itself. */
 static void *run_thread(void *payload)
 {
-    sum_all(payload, &(rn_pool){ .threads = 1 });
+    rn_buckets *const b = payload;
+
+    while (!b->done) /* which none but this thread writes */
+        sum_next(b, &(rn_pool){ .threads = 1 });
     return NULL;
 }
 
@@ -138,6 +144,8 @@ static bool start_thread(rn_buckets *b)
 void rn_buckets_begin(rn_buckets *b)
 {
     b->seconds = b->waited = 0;
+    b->summed = b->taken = b->count;
+    b->done = b->count == 0;
     b->stopped = false;
     for (size_t bucket = 0; bucket < rn_bucket_count(b->count); bucket++)
         b->missing[bucket] = size_of(b, bucket);
@@ -169,15 +177,32 @@ void rn_buckets_stop(rn_buckets *b)
     pthread_mutex_unlock(&b->lock);
 }
 
+bool rn_buckets_next(size_t *begin, rn_buckets *b)
+{
+    const double begun = rn_clock_seconds();
+    bool more;
+
+    if (!b->threaded && !b->done)
+        sum_next(b, &b->team->context->pool);
+    pthread_mutex_lock(&b->lock);
+    while (b->summed == b->taken && !b->done)
+        pthread_cond_wait(&b->changed, &b->lock);
+    more = b->summed < b->taken;
+    *begin = b->taken = b->summed;
+    pthread_mutex_unlock(&b->lock);
+    b->waited += rn_clock_seconds() - begun;
+    return more;
+}
+
 rn_status rn_buckets_end(rn_buckets *b)
 {
     const double begun = rn_clock_seconds();
 
     if (b->threaded)
         pthread_join(b->thread, NULL);
-    else
-        sum_all(b, &b->team->context->pool);
-    b->waited = rn_clock_seconds() - begun;
+    while (!b->done)
+        sum_next(b, &b->team->context->pool);
+    b->waited += rn_clock_seconds() - begun;
     pthread_cond_destroy(&b->changed);
     pthread_mutex_destroy(&b->lock);
     return b->team->broken ? rn_team_lost(b->team) : RN_OK;

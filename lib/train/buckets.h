@@ -12,6 +12,7 @@
  *   backward    [ layer 9 ][ layer 8 ][ layer 7 ][ layer 6 ] ... [ layer 0 ]
  *   arrive           |          |           |          |              |
  *   exchanges        [ bucket 5 ]     [ bucket 4 ][ bucket 3 ] ...    [ bucket 0 ] end
+ *                                                           next, next, ...   next
  *                                                                     what is left to wait for
  *
  * R. Thakur, R. Rabenseifner, W. Gropp, "Optimization of Collective Communication Operations in MPICH", 2005
@@ -33,11 +34,14 @@ typedef struct rn_buckets {
     float *received; /* RN_BUCKET floats */
     size_t *missing; /* of each bucket: numbers that are not there yet */
     double seconds;  /* in exchanges, and adding what they brought */
-    double waited;   /* how long rn_buckets_end took */
+    double waited;   /* how long rn_buckets_next and rn_buckets_end took */
     /* Of the thread, if there is one. */
     bool threaded, stopped;
+    bool done;     /* what is not summed will not be any more */
+    size_t summed; /* numbers from here on are */
+    size_t taken;  /* as rn_buckets_next has told */
     pthread_t thread;
-    pthread_mutex_t lock; /* of missing and stopped */
+    pthread_mutex_t lock; /* of missing, stopped, done and summed */
     pthread_cond_t changed;
 } rn_buckets;
 
@@ -52,6 +56,11 @@ void rn_buckets_begin(rn_buckets *buckets);
 void rn_buckets_arrive(rn_buckets *buckets, size_t begin, size_t count);
 /* There will be no more: the array is not to be summed. */
 void rn_buckets_stop(rn_buckets *buckets);
+/*
+ * When all numbers have arrived: waits until more of them are summed than at the last call, and *begin is where these
+ * begin. False: all are known, or there will be no more.
+ */
+bool rn_buckets_next(size_t *begin, rn_buckets *buckets);
 /* Waits until all is summed, or stopped. RN_IO: a process was lost. */
 rn_status rn_buckets_end(rn_buckets *buckets);
 

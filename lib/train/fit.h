@@ -59,6 +59,8 @@ rn_status rn_fit_report_validation(void *payload);
 void rn_watch_begin_epoch(rn_fit *fit);
 /* RN_INVALID_ARGUMENT: a loss that is no finite number, with what can be told of its cause. */
 rn_status rn_watch_loss(rn_fit *fit, double loss);
+/* False after a loss that rn_watch_loss refuses, or for which all gradients have to be looked at before the step. */
+bool rn_watch_lets_step(const rn_fit *fit, double loss);
 /* A session's gradient_ready, and the same for all gradients that lie in the store. */
 void rn_watch_gradient(void *fit, const rn_ready *ready);
 void rn_watch_gradients(rn_fit *fit);

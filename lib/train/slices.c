@@ -257,8 +257,11 @@ static rn_status finish(rn_slice_result *result, rn_slices *slices, const rn_sli
     rn_status status = RN_OK;
 
     add_up(result, slices);
-    if (result->sums.count > 0 || slices->tree.adds)
-        status = rn_tree_finish(&slices->tree, slices->waits ? job->session : NULL, who_has_all(slices));
+    if (result->sums.count > 0 || slices->tree.adds) {
+        status = rn_tree_finish(&slices->tree, slices->waits ? job->session : NULL, who_has_all(slices),
+                                job->stepper(job->payload, result));
+        result->stepped = slices->tree.stepped;
+    }
     if (status == RN_OK)
         status = rn_statistics_restore(parameters, statistics, &slices->team->context->message);
     rn_session_set_step_count(job->session, step + (result->sums.count > 0));
@@ -308,7 +311,7 @@ rn_status rn_slices_run(rn_slice_result *result, rn_slices *slices, const rn_sli
         status = judge(result, slices);
     if (status == RN_OK) {
         status = finish(result, slices, job, step);
-        result->untouched = status != RN_OK;
+        result->untouched = status != RN_OK && !result->stepped;
     }
     if (status != RN_OK && result->untouched)
         take_back(slices, job, step);

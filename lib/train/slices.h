@@ -24,22 +24,28 @@ typedef rn_status (*rn_slice_prepare)(rn_ready_batch *ready, void *payload, cons
 /* Forward has run: computes the mean loss, of which the gradient is multiplied by `factor`. */
 typedef rn_status (*rn_slice_loss)(double *loss, void *payload, const rn_tensor *targets, double factor);
 
-typedef struct rn_slice_job {
-    rn_session *session;
-    rn_loader *loader;
-    rn_slice_prepare prepare;
-    rn_slice_loss loss;
-    void *payload;
-    int64_t step_photos; /* of a step of several batches, when none is left out; the caller scales. 0: of one batch */
-    bool adds;           /* to the gradients of the batches before it of this step */
-} rn_slice_job;
-
 typedef struct rn_slice_result {
     rn_metrics sums;                          /* added up slice by slice */
     double exchange_seconds, exchange_waited; /* of gradients with other processes, and how long it was waited for */
     int64_t skipped;                          /* photos of the batch, by all processes */
     bool untouched; /* it failed in reading photos, or by the loss of a process: the model is as before */
+    bool stepped;   /* the optimizer has made its step */
 } rn_slice_result;
+
+/* The losses of all are known, the gradients not yet: the optimizer that makes its step on these as they come; NULL:
+ * whoever called does it. All processes have the same answer. */
+typedef rn_optimizer *(*rn_slice_stepper)(void *payload, const rn_slice_result *result);
+
+typedef struct rn_slice_job {
+    rn_session *session;
+    rn_loader *loader;
+    rn_slice_prepare prepare;
+    rn_slice_loss loss;
+    rn_slice_stepper stepper;
+    void *payload;
+    int64_t step_photos; /* of a step of several batches, when none is left out; the caller scales. 0: of one batch */
+    bool adds;           /* to the gradients of the batches before it of this step */
+} rn_slice_job;
 
 typedef struct rn_slices rn_slices;
 
@@ -51,7 +57,8 @@ bool rn_slices_share(size_t batch, size_t position, size_t positions, const void
 
 /*
  * Forward, loss and backward of a batch by all processes: each ends with the same gradients; where no photo was left
- * (result->sums.count 0), with none. `read`: how reading the batch has ended. Whoever fails, all give back the failure.
+ * (result->sums.count 0) or the step was made of them (result->stepped), with none. `read`: how reading the batch has
+ * ended. Whoever fails, all give back the failure.
  */
 rn_status rn_slices_run(rn_slice_result *result, rn_slices *slices, const rn_slice_job *job, const rn_batch *batch,
                         rn_status read);

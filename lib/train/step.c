@@ -140,6 +140,16 @@ rn_status rn_fit_batch(rn_fit *f, const rn_batch *batch)
 
 /* ---- slices ------------------------------------------------------------------------------------------------------ */
 
+/* Where all gradients need not be seen, or scaled, together. */
+static rn_optimizer *stepper(void *payload, const rn_slice_result *result)
+{
+    const rn_fit *const f = payload;
+    const bool steps =
+        steps_in_backward(f) && result->skipped == 0 && rn_watch_lets_step(f, rn_metrics_loss(&result->sums));
+
+    return steps ? f->trainer->optimizer : NULL;
+}
+
 rn_status rn_fit_slices(rn_slice_result *result, rn_fit *f, const rn_batch *batch, rn_status read)
 {
     rn_trainer *const trainer = f->trainer;
@@ -148,6 +158,7 @@ rn_status rn_fit_slices(rn_slice_result *result, rn_fit *f, const rn_batch *batc
                                .loader = trainer->train,
                                .prepare = prepare,
                                .loss = compute_loss,
+                               .stepper = stepper,
                                .payload = f,
                                .step_photos = f->options.accumulate > 1 ? photos_of_step(f) : 0,
                                .adds = f->gathered > 0 };
@@ -165,6 +176,8 @@ rn_status rn_fit_slices(rn_slice_result *result, rn_fit *f, const rn_batch *batc
         return status;
     rn_watch_gradients(f);
     rn_watch_step(f);
+    if (result->stepped)
+        return stepped(f);
     f->gathered++;
     f->gathered_photos += result->sums.count;
     return f->gathered >= f->options.accumulate ? rn_fit_step(f) : RN_OK;

@@ -211,7 +211,43 @@ static rn_status go_back(last_slice *last, rn_session *session)
     return RN_OK;
 }
 
-rn_status rn_tree_finish(rn_tree *tree, rn_session *session, int32_t source)
+/* The gradients that begin in [begin, end) of all are those of the batch. */
+static void have_gradients(const rn_tree *tree, size_t begin, size_t end)
+{
+    for (size_t i = 0; i < tree->parameters->count; i++) {
+        rn_parameter *const entry = &tree->parameters->entry[i];
+        size_t offset;
+
+        if (entry->gradient == NULL)
+            continue;
+        offset = (size_t)((float *)(void *)entry->gradient->data - gradients(tree));
+        if (offset >= begin && offset < end)
+            entry->has_gradient = tree->reached[i];
+    }
+}
+
+/* Nothing reads parameters between backward and the next forward. */
+static rn_status step_as_they_come(last_slice *last, rn_optimizer *optimizer)
+{
+    rn_tree *const tree = last->tree;
+    size_t end = tree->floats, begin;
+    rn_status status = rn_parameters_begin_write(tree->parameters, &tree->team->context->message);
+
+    if (status != RN_OK)
+        return status;
+    while (status == RN_OK && rn_buckets_next(&begin, &last->buckets)) {
+        bool any;
+
+        have_gradients(tree, begin, end);
+        status = rn_optimizer_step_inside(&any, optimizer);
+        tree->stepped = tree->stepped || any;
+        end = begin;
+    }
+    rn_parameters_end_change(tree->parameters);
+    return status;
+}
+
+rn_status rn_tree_finish(rn_tree *tree, rn_session *session, int32_t source, rn_optimizer *optimizer)
 {
     rn_parameters *const parameters = tree->parameters;
     last_slice last = { tree,
@@ -223,11 +259,14 @@ rn_status rn_tree_finish(rn_tree *tree, rn_session *session, int32_t source)
     const bool alone = tree->team->engine.size == 1;
     rn_status status, summed = RN_OK;
 
+    tree->stepped = false;
     if (!alone)
         rn_buckets_begin(&last.buckets);
     status = go_back(&last, session);
     if (!alone && status != RN_OK)
         rn_buckets_stop(&last.buckets);
+    else if (!alone && optimizer != NULL && source < 0 && !tree->adds)
+        status = step_as_they_come(&last, optimizer);
     if (!alone)
         summed = rn_buckets_end(&last.buckets);
     tree->seconds = last.buckets.seconds;
@@ -237,7 +276,7 @@ rn_status rn_tree_finish(rn_tree *tree, rn_session *session, int32_t source)
         rn_add_floats(tree->team->context, &tree->team->context->pool, gradients(tree), tree->before, tree->floats);
     if (status == RN_OK && source >= 0)
         status = rn_team_broadcast(tree->team, source, tree->reached, parameters->count * sizeof *tree->reached);
-    for (size_t i = 0; i < parameters->count; i++)
-        parameters->entry[i].has_gradient = tree->reached[i] && parameters->entry[i].gradient != NULL;
+    if (!tree->stepped)
+        have_gradients(tree, 0, tree->floats);
     return status;
 }

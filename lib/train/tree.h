@@ -6,11 +6,12 @@
  *
  * A process adds the subtree of its own slices as a binary counter counts: with slice i it adds as many of the sums
  * that it kept as i ends in ones, to the last slice all of them, gradient by gradient while backward makes them; the
- * rest is buckets.h's.
+ * rest is buckets.h's. An optimizer may make its step on what has come while the rest is on its way.
  */
 #ifndef RN_TRAIN_TREE_H
 #define RN_TRAIN_TREE_H
 
+#include "optim/optimizer.h"
 #include "run/session.h"
 #include "train/team.h"
 
@@ -26,6 +27,7 @@ typedef struct rn_tree {
     size_t *missing;
     bool *reached;          /* parameters that backward has reached in this batch */
     bool *taken;            /* parameters whose gradient of the last slice is in the sum */
+    bool stepped;           /* parameters have made the optimizer's step: they are no longer those before the batch */
     double seconds, waited; /* of the last sum: in exchanges, and how long it was waited for them */
 } rn_tree;
 
@@ -37,8 +39,14 @@ rn_status rn_tree_begin(rn_tree *tree, bool adds);
 /* Takes the gradients of slice `index` of this process in, which is not the last; one without photos (`empty`) counts
  * as zero. */
 void rn_tree_add(rn_tree *tree, int32_t index, bool empty);
-/* Runs the last slice's backward in `session` (NULL: it has no photos), and makes the gradients the sum over all
- * processes' slices. `source`: a process whose slices had photos, if one had none; else -1. */
-rn_status rn_tree_finish(rn_tree *tree, rn_session *session, int32_t source);
+/*
+ * Runs the last slice's backward in `session` (NULL: it has no photos), and makes the gradients the sum over all
+ * processes' slices. `source`: a process whose slices had photos, if one had none; else -1.
+ *
+ * `optimizer`, where there are other processes, all had photos and nothing is added: makes its step on parameters as
+ * their sums are there, and uses the gradients up, so that in the end all have stepped or the call fails. NULL: nobody
+ * does.
+ */
+rn_status rn_tree_finish(rn_tree *tree, rn_session *session, int32_t source, rn_optimizer *optimizer);
 
 #endif

@@ -72,6 +72,19 @@ static double cost_of_guessing(const rn_fit *f)
     return log((double)rn_model_class_count(f->trainer->model));
 }
 
+/* Of one class there is nothing to learn. */
+static bool is_guessing(const rn_fit *f, double loss)
+{
+    const double guessing = cost_of_guessing(f);
+
+    return guessing > 0 && fabs(loss - guessing) <= 1e-3;
+}
+
+bool rn_watch_lets_step(const rn_fit *f, double loss)
+{
+    return isfinite(loss) && !is_guessing(f, loss);
+}
+
 rn_status rn_watch_loss(rn_fit *f, double loss)
 {
     const rn_train_state *const state = &f->trainer->state;
@@ -83,7 +96,7 @@ rn_status rn_watch_loss(rn_fit *f, double loss)
         return explain(f, loss);
     f->watch.first = f->watch.first == 0 ? loss : f->watch.first;
     f->watch.batches++;
-    f->watch.flat = guessing > 0 && fabs(loss - guessing) <= 1e-3; /* of one class there is nothing to learn */
+    f->watch.flat = is_guessing(f, loss);
     if (f->watch.said_diverging || f->watch.batches < 2 || loss <= ABSURD * f->watch.first ||
         rn_metrics_loss(&state->sums) <= ABSURD * guessing)
         return RN_OK;
