@@ -22,8 +22,8 @@ if(RESNET_WITH_JPEG)
     list(APPEND RESNET_LIBRARIES JPEG::JPEG)
 endif()
 
-# For libresnet_mpi alone (Debian: libopenmpi-dev or libmpich-dev); a build with sanitizers would find what MPI's own libraries do.
-if(RESNET_WITH_MPI AND NOT RESNET_SANITIZE)
+# For libresnet_mpi alone (Debian: libopenmpi-dev or libmpich-dev). The thread sanitizer would find what MPI's own threads do.
+if(RESNET_WITH_MPI AND NOT RESNET_SANITIZE MATCHES "thread|fuzzer")
     find_package(MPI QUIET COMPONENTS C)
 endif()
 # rn_find_optional(WHAT module...): libraries of a format as RESNET_WITH_<WHAT> asks for it. RESNET_<WHAT> says whether the format is read.
