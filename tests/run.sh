@@ -4,8 +4,8 @@
 #
 #   tests/run.sh              the build that is shipped; the same tests under the address and undefined-behaviour sanitizers; those of
 #                             pictures in a build without libjpeg-turbo; a short run of each fuzz target where clang is there;
-#                             weights that change under traffic for half a minute and what threads share of a model, under the
-#                             thread sanitizer
+#                             weights that change under traffic for half a minute, what threads share of a model and gradients that
+#                             travel during backward, under the thread sanitizer
 #   tests/run.sh PRESET...    these presets instead (CMakePresets.json)
 #   tests/run.sh torture      readers and writers with every call to the system failing once, without and with the sanitizers; in the tests above
 #                             a part of these calls
@@ -90,7 +90,9 @@ for preset in "$@"; do
         continue
     fi
     if [ "$preset" = swap ]; then
-        preset=tsan targets='--target test_swap test_gate test_prepared test_kept' chosen='--tests-regex test_(swap|gate|prepared|kept)'
+        preset=tsan
+        targets='--target test_swap test_gate test_prepared test_kept test_buckets test_team'
+        chosen='--tests-regex test_(swap|gate|prepared|kept|buckets|team)$'
         export RESNET_SWAP_SECONDS="${RESNET_SWAP_SECONDS-30}"
     fi
     only=$targets
