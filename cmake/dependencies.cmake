@@ -22,7 +22,8 @@ if(RESNET_WITH_JPEG)
     list(APPEND RESNET_LIBRARIES JPEG::JPEG)
 endif()
 
-# For libresnet_mpi alone (Debian: libopenmpi-dev or libmpich-dev). The thread sanitizer would find what MPI's own threads do.
+# For libresnet_mpi alone (Debian: libopenmpi-dev or libmpich-dev). The thread sanitizer
+# would find what MPI's own threads do, and nothing of it is fuzzed.
 if(RESNET_WITH_MPI AND NOT RESNET_SANITIZE MATCHES "thread|fuzzer")
     find_package(MPI QUIET COMPONENTS C)
 endif()

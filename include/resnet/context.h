@@ -43,8 +43,8 @@ typedef enum rn_isa {
 /* How convolutions are computed where there is a choice. Either gives the same bits for any number of threads. */
 typedef enum rn_convolution {
     /* The fastest: 3 x 3 windows with stride 1, on maps of 6 x 6 pixels and more, by Winograd's minimal filtering,
-     * whose sums are rounded otherwise (rms error at most 2e-6 of the results' rms for normal numbers). An infinity or NaN
-     * makes NaNs of all outputs of the tiles that see it, up to three pixels further than its windows reach. */
+     * whose sums are rounded otherwise (rms error at most 2e-6 of the results' rms for normal numbers). An infinity or
+     * NaN makes NaNs of all outputs of the tiles that see it, up to three pixels further than its windows reach. */
     RN_CONVOLUTION_AUTO = 0,
     /* Sums in the order of the definition: an infinity or NaN reaches the windows that see it and no others. */
     RN_CONVOLUTION_DIRECT = 1

@@ -38,8 +38,8 @@ rn_status rn_features_create(rn_features **features, rn_model *model, rn_session
                              size_t *budget);
 /* rn_loader_next; where the frozen part has changed, what was kept is forgotten. `features` NULL: rn_loader_next. */
 rn_status rn_features_next(const rn_batch **batch, rn_loader *loader, rn_features *features);
-/* What the batch is for a session that begins behind the frozen part; borrowed until the next call. `features` NULL: the
- * images. Errors as rn_session_forward. */
+/* What the batch is for a session that begins behind the frozen part; borrowed until the next call. `features` NULL:
+ * the images. Errors as rn_session_forward. */
 rn_status rn_features_of_batch(const rn_tensor **input, rn_features *features, const rn_batch *batch);
 /* The size of a row, as for an image of the network's own size. RN_NO_MEMORY. */
 rn_status rn_features_settle_rows(rn_features *features);

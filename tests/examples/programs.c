@@ -93,8 +93,8 @@ static void become_on_terminal(int master, const char *directory, const char *co
     _exit(122);
 }
 
-/* A terminal sends the signal of Ctrl-C first, then throws away what was written and not yet read, and echoes ^C: by then
- * the program may have answered. */
+/* A terminal sends the signal of Ctrl-C first, then throws away what was written and not yet read, and echoes ^C: by
+ * then the program may have answered. */
 static int answers_are_kept(int side)
 {
     struct termios modes;

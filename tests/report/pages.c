@@ -179,8 +179,8 @@ void rn_test_run_files(rn_context *context, const char *directory, int frozen, i
                                          rn_test_path(directory, "last.safetensors")));
     snprintf(
         text, sizeof text,
-        "{\"data\": \"flowers\", \"recipe\": \"tuned\", \"from-scratch\": true, \"new-head\": false, \"lr\": 1e-4, \"%s\": [1], \"phase\": "
-        "\"%s\"}",
+        "{\"data\": \"flowers\", \"recipe\": \"tuned\", \"from-scratch\": true, \"new-head\": false, \"lr\": 1e-4, "
+        "\"%s\": [1], \"phase\": \"%s\"}",
         phase, phase);
     rn_test_text(directory, "config.json", text);
     rn_model_destroy(model);

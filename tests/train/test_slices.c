@@ -352,8 +352,8 @@ static void step_by_hand(rn_test_run *run, char **statistics)
     rn_loader_destroy(loader);
 }
 
-/* Against plain calls: gradients of halves, each with its own batch norm and dropout, add up to that of the batch's mean,
- * and the running statistics are those of the first. */
+/* Against plain calls: gradients of halves, each with its own batch norm and dropout, add up to that of the batch's
+ * mean, and the running statistics are those of the first. */
 static void a_step_is_that_of_its_slices_by_hand(void **state)
 {
     const char *const good = rn_test_photo_directory();
