@@ -14,9 +14,7 @@ mpirun=$1 resnet=$2 photos=$3
 shift 3
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
-# More processes than cores, in a container's root, waiting without spinning: for Open MPI; MPICH takes no notice.
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-export OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl_vader_single_copy_mechanism=none OMP_WAIT_POLICY=passive
+. "$(dirname "$0")/processes.sh"
 answer=0
 
 fail()
@@ -54,16 +52,6 @@ cell() # OUT
     else
         echo differ
     fi
-}
-
-# The last of the processes that a launcher, and what it launched, started.
-last_below() # PROCESS
-{
-    process=$1
-    while child=$(pgrep -P "$process" | tail -n 1) && [ -n "$child" ]; do
-        process=$child
-    done
-    echo "$process"
 }
 
 # Two processes, one of them killed when the first epoch is on the disk.

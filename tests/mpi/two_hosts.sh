@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Two hosts, which are network namespaces, $a and $b, with TCP between them: a veth pair, and a link that is late. For
-# scripts that have $scratch and $here, the directory of this file, and call remove_hosts when they end. Needed are root
-# and `ip netns`; for the late link /dev/net/tun and python3 (relay.py).
+# scripts that have $scratch, and $here, the directory of this file, that have read processes.sh, and call remove_hosts
+# when they end. Needed are root and `ip netns`; for the late link /dev/net/tun and python3 (relay.py).
 a=rn$$a b=rn$$b relay= limit=120
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1 OMP_WAIT_POLICY=passive
 
 # The pair: device rn1, 10.77.0.1 and 10.77.0.2.
 make_hosts()
@@ -20,7 +19,23 @@ AGENT
     ip netns add $a && ip netns add $b &&
         ip link add rn1 netns $a type veth peer name rn1 netns $b &&
         ip -n $a addr add 10.77.0.1/24 dev rn1 && ip -n $b addr add 10.77.0.2/24 dev rn1 &&
-        ip -n $a link set lo up && ip -n $b link set lo up && ip -n $a link set rn1 up && ip -n $b link set rn1 up
+        ip -n $a link set lo up && ip -n $b link set lo up && raise_pair
+}
+
+# Up to a second passes until the kernel says that a link runs, and MPICH believes it.
+raise_pair()
+{
+    ip -n $a link set rn1 up && ip -n $b link set rn1 up || return
+    for _ in $(seq 50); do
+        runs $a && runs $b && return
+        sleep 0.1
+    done
+    return 1
+}
+
+runs() # HOST
+{
+    ip -n "$1" link show rn1 | grep -q "state UP"
 }
 
 shape() # tc's words for both directions of the pair
@@ -69,12 +84,19 @@ is_open_mpi() # MPIRUN
     "$1" --version 2>&1 | grep -qE "Open MPI|OpenRTE"
 }
 
-# One process on each host, started from the first, by Open MPI, for $limit seconds at most.
-on_two() # MPIRUN NETWORK COMMAND...: the network is 10.77.0 or 10.78.0
+# One process on each host, started from the first, for $limit seconds at most.
+on_two() # MPIRUN DEVICE COMMAND...
 {
-    launcher=$1 net=$2
+    launcher=$1 device=$2 net=10.77.0
     shift 2
-    timeout -s KILL "$limit" ip netns exec $a "$launcher" --mca plm_rsh_agent "$scratch/agent" --mca btl tcp,self \
-        --mca btl_tcp_if_include "$net.0/24" --mca oob_tcp_if_include "$net.0/24" --mca oob_tcp_keepalive_time 2 \
-        --mca oob_tcp_keepalive_intvl 1 --mca oob_tcp_keepalive_probes 2 --bind-to none --host "$net.1,$net.2" -n 2 "$@"
+    [ "$device" = rn1 ] || net=10.78.0
+    if is_open_mpi "$launcher"; then
+        set -- "$launcher" --mca plm_rsh_agent "$scratch/agent" --mca btl tcp,self --mca btl_tcp_if_include $net.0/24 \
+            --mca oob_tcp_if_include $net.0/24 --mca oob_tcp_keepalive_time 2 --mca oob_tcp_keepalive_intvl 1 \
+            --mca oob_tcp_keepalive_probes 2 --bind-to none --host $net.1,$net.2 -n 2 "$@"
+    else # without UCX_TLS it would find that the two are one machine
+        set -- env UCX_TLS=tcp,self "UCX_NET_DEVICES=$device" "$launcher" -launcher ssh -launcher-exec "$scratch/agent" \
+            -iface "$device" -hosts $net.1,$net.2 -n 2 "$@"
+    fi
+    timeout -s KILL "$limit" ip netns exec $a "$@"
 }
