@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Processes under mpirun: one, two and four write the same bytes; one that is killed ends all, and the run is resumed by another number of them.
-# check_mpi.sh MPIRUN MPI_RUN
+# Processes under mpirun: one, two and four write the same bytes; one that is killed ends all, and the run is resumed by
+# another number of them. check_mpi.sh MPIRUN MPI_RUN
 set -u
 mpirun=$1 program=$2
 . "$(dirname "$0")/../support/verdict.sh"

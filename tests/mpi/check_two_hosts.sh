@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Two hosts (two_hosts.sh): the bytes are those of one process, also over a link that is slow or late, and a link that is
-# cut ends both; the run is then resumed. MPICH does not notice a cut. check_two_hosts.sh MPIRUN MPI_RUN
+# Two hosts (two_hosts.sh): the bytes are those of one process, also over a link that is slow or late, and a link that
+# is cut ends both; the run is then resumed. MPICH does not notice a cut. check_two_hosts.sh MPIRUN MPI_RUN
 set -u
 mpirun=$1 program=$2
 here=$(dirname "$0")
@@ -39,7 +39,9 @@ cut_link() # OUT: while it trains
         sleep 0.5; ip -n "$a" link set $device down) &
     run "$1" slowly
     status=$?
-    [ $status -ne 0 ] && [ $status -ne 137 ]; verdict "a link that is cut ends both" $? # 137: they had to be killed
+    [ $status -ne 0 ] && [ $status -ne 137 ] && # which is: they had to be killed
+        grep -qE "lost communication|has lost process" "$scratch/log"
+    verdict "a link that is cut ends both, with a sentence" $?
     touch "$scratch/ended"
     wait $!
     [ -f "$scratch/$1/last.safetensors" ] && ! same "$1" >/dev/null 2>&1; verdict "in the middle of the run" $?

@@ -2,7 +2,7 @@
 /*
  * A process of a run under mpirun, for check_mpi.sh and check_two_hosts.sh.
  *
- *   mpi_run photos DIRECTORY                   writes the photos of the other calls
+ *   mpi_run photos DIRECTORY [COUNT]           writes the photos of the other calls: so many a class to train with
  *   mpi_run train PHOTOS OUT [killed|slowly]   trains or resumes; process 1 is killed in the second phase; or every
  *                                              batch takes a tenth of a second, so that a script can interfere
  */
@@ -60,12 +60,12 @@ int main(int argc, char **argv)
 {
     int answer;
 
-    if (argc == 3 && strcmp(argv[1], "photos") == 0) {
-        rn_test_photos(argv[2], "train", RUN_CLASSES, RUN_TRAIN, RUN_SIDE, 1);
+    if ((argc == 3 || argc == 4) && strcmp(argv[1], "photos") == 0) {
+        rn_test_photos(argv[2], "train", RUN_CLASSES, argc == 4 ? atoi(argv[3]) : RUN_TRAIN, RUN_SIDE, 1);
         rn_test_photos(argv[2], "valid", RUN_CLASSES, RUN_VALID, RUN_SIDE, 2);
         return 0;
     }
-    if (argc < 4)
+    if (argc < 4 || strcmp(argv[1], "train") != 0)
         return 2;
     if (rn_mpi_collective_create(&(rn_collective *){ NULL }, MPI_COMM_WORLD) != RN_STATE) /* not before MPI_Init */
         return 3;

@@ -95,8 +95,8 @@ on_two() # MPIRUN DEVICE COMMAND...
             --mca oob_tcp_if_include $net.0/24 --mca oob_tcp_keepalive_time 2 --mca oob_tcp_keepalive_intvl 1 \
             --mca oob_tcp_keepalive_probes 2 --bind-to none --host $net.1,$net.2 -n 2 "$@"
     else # without UCX_TLS it would find that the two are one machine
-        set -- env UCX_TLS=tcp,self "UCX_NET_DEVICES=$device" "$launcher" -launcher ssh -launcher-exec "$scratch/agent" \
-            -iface "$device" -hosts $net.1,$net.2 -n 2 "$@"
+        set -- env UCX_TLS=tcp,self "UCX_NET_DEVICES=$device" "$launcher" -launcher ssh \
+            -launcher-exec "$scratch/agent" -iface "$device" -hosts $net.1,$net.2 -n 2 "$@"
     fi
     timeout -s KILL "$limit" ip netns exec $a "$@"
 }
