@@ -10,6 +10,7 @@ here=$(dirname "$0")
 . "$here/two_hosts.sh"
 device=rn1
 trap 'remove_hosts; rm -rf "$scratch"' EXIT
+trap 'exit 2' INT TERM
 
 end()
 {

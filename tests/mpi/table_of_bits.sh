@@ -14,6 +14,7 @@ mpirun=$1 resnet=$2 photos=$3
 shift 3
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
+trap 'exit 2' INT TERM
 . "$(dirname "$0")/processes.sh"
 answer=0
 

@@ -12,6 +12,7 @@ scratch=$(mktemp -d) || exit 1
 . "$(dirname "$0")/processes.sh"
 unset OMP_WAIT_POLICY # there is a core for each thread
 trap 'rm -rf "$scratch"' EXIT
+trap 'exit 2' INT TERM
 
 train() # OUT THREADS LAUNCHER...
 {

@@ -16,6 +16,7 @@ scratch=$(mktemp -d) || exit 1
 . "$here/processes.sh"
 . "$here/two_hosts.sh"
 trap 'remove_hosts; rm -rf "$scratch"' EXIT
+trap 'exit 2' INT TERM
 limit=300 device=rn1
 
 fail()
