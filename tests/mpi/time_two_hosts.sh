@@ -7,7 +7,8 @@
 #
 # LINK is "MBIT", or "MILLISECONDS MBIT" for one that is late. Programs, of several commits, take turns. Batches of 16
 # in 2 slices, one thread a process; the second of two epochs of three steps counts. In each round both hosts also
-# compute their halves alone, at the same time. A row a program: medians over ROUNDS, the range of the step, seconds.
+# compute their halves alone, at the same time. TRIPS is the model's r (8, Open MPI's). A row a program: medians over
+# ROUNDS, the range of the step, seconds.
 set -u
 mpirun=$1 mpi_run=$2 link=$3 rounds=$4 network=$5
 shift 5
@@ -78,9 +79,9 @@ for _ in $(seq "$rounds"); do
     alone "$resnet" train "$scratch/photos" --arch "$network" --from-scratch --epochs 2 --threads 1
 done
 parameters=$(sed -n 's/.*everything (\([0-9]*\) parameters.*/\1/p' "$scratch/log")
-python3 - "$scratch/figures" "$network" "$parameters" "$link" <<'TABLE'
+python3 - "$scratch/figures" "$network" "$parameters" "$link" "${TRIPS:-8}" <<'TABLE'
 import math, statistics, sys
-figures, network, parameters, link = sys.argv[1:]
+figures, network, parameters, link, trips = sys.argv[1:]
 runs = {}
 for line in open(figures):
     what, *numbers = line.split()
@@ -89,7 +90,7 @@ for line in open(figures):
 latency = late[0] / 1e3 if late else 0
 gradients = 4 * int(parameters)
 compute = statistics.median(run[0] for run in runs.pop("alone"))
-travel = gradients / (mbit * 1e6 / 8) + 2 * math.ceil(gradients / 2**21) * latency
+travel = gradients / (mbit * 1e6 / 8) + 2 * math.ceil(gradients / 2**21) * int(trips) * latency
 for program, of in runs.items():
     step, exchange, waited = (statistics.median(column) for column in zip(*of))
     bare, says = step + exchange - waited, compute + travel
