@@ -12,6 +12,7 @@
 #include "common/line.h"
 #include "common/photos.h"
 #include "common/programs.h"
+#include "common/sentence.h"
 #include "common/terminal.h"
 #include "evaluate/verdict.h"
 
@@ -186,20 +187,20 @@ static const char *write_files(const verdict *v, size_t count, const settings *s
 }
 
 static int fail(const args_program *program, const settings *s, rn_status status, const rn_context *context,
-                const rn_dataset *photos)
+                const rn_model *model, const rn_dataset *photos)
 {
-    const char *const message = rn_context_message(context), *const help =
-                                                                 s->weights.other_names ? _(". Here: --rename FROM=TO")
-                                                                 : s->weights.other_classes
-                                                                     ? _("; --ignore-class-table compares by number")
-                                                                 : photos_named(photos, message)
-                                                                     ? _("; --skip-bad-photos leaves such photos out")
-                                                                     : NULL;
+    const char *const message = rn_context_message(context), *help;
+    char text[SENTENCE_SIZE];
 
-    if (help == NULL)
-        return args_failed(program, status, context);
-    text_line(stderr, "%s: %s%s", program->name, message, help);
-    return EXIT_FAILED;
+    if (s->weights.other_names)
+        help = _(". Here: --rename FROM=TO");
+    else if (s->weights.other_classes)
+        help = _("; --ignore-class-table compares by number");
+    else if (status == RN_FORMAT && photos == NULL && strncmp(message, s->directory, strlen(s->directory)) == 0)
+        help = _("; photos are to lie in DIR/CLASS/");
+    else
+        help = photos_advice(text, sizeof text, model, photos, message);
+    return args_advised(program, status, context, help);
 }
 
 /* One line on the terminal, written over. */
@@ -267,7 +268,7 @@ static int evaluate(const args_program *program, rn_context *context, rn_model *
     args_clear_line(program);
     v.logits = logits;
     if (status != RN_OK) {
-        result = fail(program, s, status, context, photos);
+        result = fail(program, s, status, context, model, photos);
     } else if ((unwritten = write_files(&v, count, s)) != NULL) {
         text_line(stderr, "%s: %s cannot be written", program->name, unwritten);
         result = EXIT_FAILED;
@@ -305,7 +306,7 @@ static int run(const args_program *program, settings *s)
         say_what_was_understood(model, photos, s);
         answer = evaluate(program, context, model, photos, s);
     } else {
-        answer = fail(program, s, status, context, photos);
+        answer = fail(program, s, status, context, model, photos);
     }
 out:
     rn_model_destroy(model);

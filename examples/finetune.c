@@ -182,10 +182,10 @@ static int finetune(const args_program *program, rn_context *context, settings *
     int answer;
 
     TRY(open_photos(&photos, &valid, context, s));
-    TRY(make_model(&model, context, photos, s));
-    o.model = model;
     o.train = photos;
     o.valid = valid;
+    TRY(make_model(&model, context, photos, s));
+    o.model = model;
     TRY(say_start(&o));
     machines_say(args_report(s->json), s->slices);
     if (!s->skip_bad_photos) {

@@ -61,7 +61,7 @@ static rn_status show_all(rn_context *context, int count, char **names, const se
     rn_status status = RN_OK;
 
     if (!s->json)
-        printf("%-18s  %-13s  %12s  %15s  %s\n", "network", "input", "parameters", "multiply-adds", "head");
+        puts(_("network             input            parameters    multiply-adds  head"));
     for (int i = 0; i < count && status == RN_OK; i++)
         status = show(context, names[i], s);
     for (size_t i = 0; count == 0 && rn_zoo_name(i) != NULL && status == RN_OK; i++)

@@ -32,7 +32,7 @@ static int print_help(const args_program *program)
                    "DenseNet, Inception.\n\n"));
     for (int i = 0; i < COMMANDS; i++)
         printf("  %-24s %s\n", commands[i].word, _(commands[i].about));
-    printf("  %-24s %s\n", "COMMAND --help", _("what the command takes"));
+    printf("%s", _("  COMMAND --help           what the command takes\n"));
     printf("  %-24s %s\n", "--version", _("print the version and stop"));
     printf("  %-24s %s\n", "--help", _("print this and stop"));
     printf("%s", _("\nfor example\n"
