@@ -28,8 +28,7 @@ enum { COMMANDS = sizeof commands / sizeof commands[0] };
 static int print_help(const args_program *program)
 {
     printf("%s", _("usage: resnet COMMAND [arguments]\n\n"
-                   "Fine-tunes and runs torchvision's networks: ResNet, AlexNet, VGG, SqueezeNet,\n"
-                   "DenseNet, Inception.\n\n"));
+                   "Fine-tunes and runs torchvision's networks (resnet list has their names).\n\n"));
     for (int i = 0; i < COMMANDS; i++)
         printf("  %-24s %s\n", commands[i].word, _(commands[i].about));
     printf("%s", _("  COMMAND --help           what the command takes\n"));

@@ -60,7 +60,7 @@ says() { # WORDS ARGUMENTS...
 helped() { # COMMAND: each option's help is translated, and fits
     chinese "$1" --help-all >"$scratch/help" && test -s "$scratch/help" &&
         ! grep -E '^  --[a-z-]+ ' "$scratch/help" | grep -v -P '[^\x00-\x7f]' && test "$(LC_ALL=C.UTF-8 wc -L <"$scratch/help")" -le 80 &&
-        chinese "$1" --help >"$scratch/help" && test "$(wc -l <"$scratch/help")" -le 30
+        chinese "$1" --help >"$scratch/help" && test "$(wc -l <"$scratch/help")" -le 23
 }
 same() { chinese "$@" >"$scratch/a" 2>/dev/null; LC_ALL=C "$program" "$@" >"$scratch/b" 2>/dev/null; test -s "$scratch/a" && cmp "$scratch/a" "$scratch/b"; }
 

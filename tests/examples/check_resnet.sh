@@ -16,7 +16,7 @@ complete() { # the options that bash completes
         "$source/examples/completion/resnet.bash" "$program" "$1" | sort
 }
 same() { "$1" "$2" >"$scratch/a" && options "$2" >"$scratch/b" && test -s "$scratch/a" && diff "$scratch/a" "$scratch/b"; }
-fits() { "$program" "$@" --help >"$scratch/help" && test "$(wc -l <"$scratch/help")" -le 30 && ! grep -E '.{81}' "$scratch/help"; }
+fits() { "$program" "$@" --help >"$scratch/help" && test "$(wc -l <"$scratch/help")" -le 23 && ! grep -E '.{81}' "$scratch/help"; }
 ends() { # STATUS ARGUMENTS...
     expected=$1 status=0
     shift

@@ -208,6 +208,32 @@ static void names_are_given_to_folders(void **state)
     rn_test_output_has(work, "out", "\"name\": \"lily\"");
 }
 
+/* Of all classes each label is one; what the mirror image says counts as much as the photo. */
+static void evaluate_counts_the_most_probable_and_several_views(void **state)
+{
+    double loss[2];
+
+    (void)state;
+    for (int mirror = 0; mirror < 2; mirror++) {
+        const char *at;
+        char *text;
+        rn_json *json;
+
+        assert_int_equal(run(ARGUMENTS("evaluate", "run/best.safetensors", "valid", "--json", "--top", "3",
+                                       mirror ? "--mirror" : "--threads=1")),
+                         0);
+        at = text = rn_test_program_output(work, "out");
+        json = object(&at);
+        assert_true(rn_test_member(json, "top") == 3 && rn_test_member(json, "top_accuracy") == 1);
+        loss[mirror] = rn_test_member(json, "loss");
+        rn_json_destroy(json);
+        free(text);
+    }
+    assert_true(fabs(loss[0] - loss[1]) > 1e-9);
+    assert_int_equal(run(ARGUMENTS("evaluate", "run/best.safetensors", "valid", "--top", "1")), 0);
+    rn_test_output_has(work, "out", "among the 1 most probable: ");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +244,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_checkpoint_of_a_script_brings_its_network_and_classes),
         cmocka_unit_test(bare_weights_are_recognised_and_spoken_of),
         cmocka_unit_test(names_are_given_to_folders),
+        cmocka_unit_test(evaluate_counts_the_most_probable_and_several_views),
     };
 
     rn_test_programs(argc, argv);
