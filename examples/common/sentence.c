@@ -82,7 +82,7 @@ static const char *const patterns[] = {
     N_("phase \"%s\" of this run was begun for %s epochs: it cannot end after %s"),
 };
 
-/* Where the words of a pattern up to its next hole stand in the text; behind its last hole they end it. NULL: nowhere. */
+/* Where the words of a pattern up to its next hole stand in the text; behind its last hole they end it. Or NULL. */
 static const char *find(const char *text, const char *words)
 {
     const char *const next = strstr(words, "%s");

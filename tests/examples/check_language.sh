@@ -66,7 +66,7 @@ same() { chinese "$@" >"$scratch/a" 2>/dev/null; LC_ALL=C "$program" "$@" >"$scr
 
 check "help" says "用法：resnet 命令" --help
 check "a wrong option" says "没有选项 --epoch；最接近的是 --epochs（详见 --help）" train photos --epoch 3
-check "wrong usage" says "缺少图片文件夹" train
+check "wrong usage" says "缺少照片文件夹" train
 check "a message with numbers" says "训练：650 个参数（共 269722 个），Adam" bench --arch cifar_resnet20 --mode frozen --batch 2 --threads 1
 for command in $(LC_ALL=C "$program" --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p'); do
     check "$command: each option's help is Chinese and fits" helped "$command"
@@ -92,16 +92,16 @@ check "a training says what it understood" trains "训练：整个网络 1 个 e
 check "and what came of it" grep -F "最佳验证准确率 0.5000：网络保存在 $scratch/run/best.safetensors" "$scratch/said"
 check "an epoch is a line" grep -E "^all 1/1  训练损失 [0-9.]+ 准确率 [0-9.]+  验证损失" "$scratch/said"
 check "advice is Chinese" trains "--resume 继续训练，--out 目录 则另起一次训练" run
-check "a folder without what is expected" says "里面没有名为 train 或 training 的文件夹；图片应放在 DATA/train/类别/ 和 DATA/valid/类别/ 下" \
+check "a folder without what is expected" says "里面没有名为 train 或 training 的文件夹；照片应放在 DATA/train/类别/ 和 DATA/valid/类别/ 下" \
     train "$scratch/photos/train" --arch cifar_resnet20 --from-scratch --out "$scratch/x"
 check "classes of few photos" sh -c 'rm "$1"/photos/train/black/train5.ppm' sh "$scratch"
-check "are warned of" trains "警告：有 1 个类别（共 2 个）的训练图片少于 5 张（black: 4）：几乎学不会" few
+check "are warned of" trains "警告：有 1 个类别（共 2 个）的训练照片少于 5 张（black: 4）：几乎学不会" few
 printf 'GIF89a' >"$scratch/photos/train/black/train5.ppm"
 check "a photo that cannot be used" trains "train5.ppm：不属于能读的图片格式 JPEG, PNG, BMP, PNM" bad
-check "what helps, behind it" grep -F "；--skip-bad-photos 会跳过这样的图片" "$scratch/said"
+check "what helps, behind it" grep -F "；--skip-bad-photos 会跳过这样的照片" "$scratch/said"
 check "a photo that is left out" trains "警告：已跳过：$scratch/photos/train/black/train5.ppm：不属于" skip --skip-bad-photos
 check "the same of a photo to be predicted" says "，而是 GIF" predict "$scratch/run/best.safetensors" "$scratch/photos/train/black/train5.ppm"
-check "a photo of another size" says "可用流水线把图片缩放到网络的输入尺寸：--pipeline \"Resize(32, 32), ToTensor()" train "$scratch/large" \
+check "a photo of another size" says "可用流水线把照片缩放到网络的输入尺寸：--pipeline \"Resize(32, 32), ToTensor()" train "$scratch/large" \
     --arch cifar_resnet20 --from-scratch --epochs 1 --threads 1 --out "$scratch/x"
 check "weights that are missing" says "nofile.pth: " train "$scratch/photos" --arch cifar_resnet20 --weights nofile.pth --out "$scratch/x"
 check "weights that are none" says "既不是 safetensors，也不是 torch.save 写出的文件" train "$scratch/photos" --arch cifar_resnet20 \
