@@ -118,7 +118,10 @@ static void say_what_was_understood(const rn_model *model, const photo_list *lis
 
     text_line(report, "network: %s, %lld classes; %s", rn_model_name(model), (long long)rn_model_class_count(model),
               weights_text(text, sizeof text, &s->classifier.weights));
-    text_line(report, "photos: %zu; the %d most probable classes of each%s", list->count, s->top,
+    text_line(report,
+              ngettext("photos: %zu; the %d most probable class of each%s",
+                       "photos: %zu; the %d most probable classes of each%s", (unsigned long)s->top),
+              list->count, s->top,
               list->passed_over > 0 ? _("; pictures of kinds that are not read, such as GIF and HEIC, are passed over")
                                     : "");
     text_line(report, "training: none; each photo goes through %s",
