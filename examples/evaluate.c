@@ -202,7 +202,7 @@ static int fail(const args_program *program, const settings *s, rn_status status
         help = _(". Here: --rename FROM=TO");
     else if (s->weights.other_classes)
         help = _("; --ignore-class-table compares by number");
-    else if (status == RN_FORMAT && photos == NULL && strncmp(message, s->directory, strlen(s->directory)) == 0)
+    else if (status != RN_IO && photos == NULL && strncmp(message, s->directory, strlen(s->directory)) == 0)
         help = _("; photos are to lie in DIR/CLASS/");
     else
         help = photos_advice(text, sizeof text, model, photos, message);

@@ -230,6 +230,8 @@ static void evaluate_counts_the_most_probable_and_several_views(void **state)
         free(text);
     }
     assert_true(fabs(loss[0] - loss[1]) > 1e-9);
+    rn_test_refusal(work, ARGUMENTS("evaluate", "run/best.safetensors", "."), 1,
+                    "has no folder 'mixed'; photos are to lie in DIR/CLASS/");
     assert_int_equal(run(ARGUMENTS("evaluate", "run/best.safetensors", "valid", "--top", "1")), 0);
     rn_test_output_has(work, "out", "among the 1 most probable: ");
 }
