@@ -60,7 +60,8 @@ static int choose(const char *word)
 
 /* ---- classes of instruction sets --------------------------------------------------------------------------------- */
 
-/* Sets that give the same bits, the best first. */
+/* Sets that give the same bits, the best first; where the CPU has no products of bfloat16 they are emulated
+ * (support/bfloat16.h), to the bits of those that have. */
 typedef struct isa_class {
     const char *name;
     rn_isa isas[3]; /* RN_ISA_AUTO ends them */
@@ -69,7 +70,7 @@ typedef struct isa_class {
 
 static const isa_class classes[] = {
     { "baseline", { RN_ISA_BASELINE }, RN_PRECISION_FLOAT32 },
-    { "bf16", { RN_ISA_AVX512 }, RN_PRECISION_BFLOAT16 },
+    { "bf16", { RN_ISA_AVX512, RN_ISA_AVX2 }, RN_PRECISION_BFLOAT16 },
     { "fused", { RN_ISA_AVX512, RN_ISA_AVX2 }, RN_PRECISION_FLOAT32 },
 };
 

@@ -6,11 +6,12 @@
  */
 #include "ops/conv_algorithm.h"
 #include "ops/conv_cases.h"
+#include "support/bfloat16.h"
 #include "support/support.h"
 
 static const rn_conv_epilogue plain;
 
-/* Contexts whose CPU and set have the products. */
+/* Of those whose CPU and set have the products, or that emulate them: all of the same bits. */
 static int next_setting(int setting)
 {
     while (setting < rn_test_all.count && rn_test_all.contexts[setting]->pairs == NULL)
@@ -98,7 +99,7 @@ static void check_shape(const rn_test_conv_shape *shape, uint32_t seed)
     for (int s = next_setting(first + 1); s < rn_test_all.count; s = next_setting(s + 1)) {
         results other = run_passes(rn_test_all.contexts[s], &test);
 
-        check_same(&other, &exact, "another number of threads");
+        check_same(&other, &exact, "another number of threads, or emulation");
         release_results(&other);
     }
     /* Where a pass is in float32 for lack of a fitting shape, operands are not rounded. */
@@ -201,6 +202,14 @@ static void test_the_layers_of_networks_are_of_pairs(void **state)
     }
 }
 
+static int make_contexts(void **state)
+{
+    rn_test_all_direct(state);
+    for (int s = 0; s < rn_test_all.count; s++)
+        rn_test_emulate_bfloat16(rn_test_all.contexts[s]);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,5 +219,5 @@ int main(void)
         cmocka_unit_test(test_the_layers_of_networks_are_of_pairs),
     };
 
-    return cmocka_run_group_tests_name("ops/conv_pairs", tests, rn_test_all_direct, rn_test_all_release);
+    return cmocka_run_group_tests_name("ops/conv_pairs", tests, make_contexts, rn_test_all_release);
 }

@@ -3,6 +3,7 @@
  * threads. */
 #include "context/context.h"
 #include "run/training.h"
+#include "support/bfloat16.h"
 
 static rn_context *context_of(int32_t threads, rn_isa isa, rn_precision precision)
 {
@@ -22,13 +23,15 @@ static rn_precision precision_of(rn_context *context, rn_model *model, int32_t w
 
 static void a_session_takes_the_contexts_precision_or_its_own(void **state)
 {
+    const rn_precision bfloat16 = RN_PRECISION_BFLOAT16;
     rn_context *const plain = context_of(1, RN_ISA_AUTO, RN_PRECISION_DEFAULT), *const context =
                                                                                     context_of(1, RN_ISA_AUTO,
                                                                                                RN_PRECISION_BFLOAT16);
-    const rn_precision bfloat16 = rn_test_has_bfloat16() ? RN_PRECISION_BFLOAT16 : RN_PRECISION_FLOAT32;
     rn_model *const of_plain = residual_network(plain, 0), *const model = residual_network(context, 0);
     rn_session *session = (rn_session *)state;
 
+    rn_test_need_bfloat16();
+    rn_test_emulate_bfloat16(plain);
     assert_int_equal(precision_of(plain, of_plain, RN_PRECISION_DEFAULT), RN_PRECISION_FLOAT32);
     assert_int_equal(precision_of(plain, of_plain, RN_PRECISION_BFLOAT16), bfloat16);
     assert_int_equal(precision_of(context, model, RN_PRECISION_DEFAULT), bfloat16);

@@ -27,12 +27,13 @@ void rn_require_status(const rn_context *context, rn_status status, rn_status ex
 
 /* A context with this many threads and instruction set (0: defaults). Fails the test if it cannot be had. */
 rn_context *rn_test_context(int32_t threads, rn_isa isa);
-/* The same, whose sessions compute in this precision. */
+/* The same, whose sessions compute in this precision; bfloat16 by emulation where the CPU lacks it (bfloat16.h). */
 rn_context *rn_test_context_of(int32_t threads, rn_isa isa, rn_precision precision);
 /* True if the host runs it. */
 int rn_test_has_isa(rn_isa isa);
-/* True if the host multiplies bfloat16; skips the test, saying so, if it does not. */
+/* True if the host itself multiplies bfloat16, as a program finds it. */
 int rn_test_has_bfloat16(void);
+/* Skips the test, saying so, if contexts cannot even emulate it. */
 void rn_test_need_bfloat16(void);
 
 /* A fresh directory that is removed when the test program ends; the text lives until then. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs with products of bfloat16: the same bytes after a resume, and no mixing of precisions in a run. */
+#include "support/bfloat16.h"
 #include "train/runs.h"
 
 static rn_status begin(rn_test_run *run, const char *photos, const char *directory, rn_precision precision,
                        rn_progress_function progress, void *payload)
 {
     *run = rn_test_run_open(photos, 1);
+    rn_test_emulate_bfloat16(run->context);
     return rn_trainer_create(&run->trainer, run->model, run->train, run->valid,
                              RN_OPTIONS(rn_trainer, .directory = directory, .resume = 1, .batch_size = RUN_BATCH,
                                         .precision = precision, .progress = progress, .progress_payload = payload));
