@@ -69,7 +69,23 @@ make_late() # MILLISECONDS MBIT
     done
     ip link set rn$$t netns $a name rn2 && ip link set rn$$u netns $b name rn2 &&
         ip -n $a addr add 10.78.0.1/24 dev rn2 && ip -n $b addr add 10.78.0.2/24 dev rn2 &&
-        ip -n $a link set rn2 mtu 9000 up && ip -n $b link set rn2 mtu 9000 up
+        ip -n $a link set rn2 mtu 9000 up && ip -n $b link set rn2 mtu 9000 up && reaches 10.78.0.2
+}
+
+# From the first host, within ten seconds: a port where nobody listens refuses.
+reaches() # ADDRESS
+{
+    ip netns exec $a python3 - "$1" <<'REACHES'
+import socket, sys, time
+for _ in range(10):
+    try:
+        socket.create_connection((sys.argv[1], 9), 1)
+    except ConnectionRefusedError:
+        sys.exit(0)
+    except OSError:
+        time.sleep(0.1)
+sys.exit(1)
+REACHES
 }
 
 remove_hosts()
