@@ -26,9 +26,9 @@ bool rn_conv_forms(const rn_conv *conv)
 }
 
 /*
- * Units are chunks of whole rows (conv_joint.c), which are to give each thread as much. More channels than a range would
- * mean short stretches, between which dw comes from memory. Where dx is the larger map, there is more to write than dy
- * would cost, and finished rows of it are better let out at once (conv_product.h).
+ * Units are chunks of whole rows (conv_joint.c), which are to give each thread as much. More channels than a range
+ * would mean short stretches, between which dw comes from memory. Where dx is the larger map, there is more to write
+ * than dy would cost, and finished rows of it are better let out at once (conv_product.h).
  */
 bool rn_conv_joins(const rn_context *context, const rn_conv *conv, int64_t batch)
 {

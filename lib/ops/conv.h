@@ -42,8 +42,8 @@ typedef struct rn_conv_form {
 bool rn_conv_forms(const rn_conv *conv);
 
 /*
- * Backward behind a batch norm, in one pass: dy = k0 g + (k1 (y - mean) + k2) (ops/batch_norm.h) is formed some rows at a
- * time in the cache, feeds both gradients there, and lies nowhere. The bits are those of the passes one by one.
+ * Backward behind a batch norm, in one pass: dy = k0 g + (k1 (y - mean) + k2) (ops/batch_norm.h) is formed some rows at
+ * a time in the cache, feeds both gradients there, and lies nowhere. The bits are those of the passes one by one.
  */
 typedef struct rn_conv_joint {
     const rn_map *x;

@@ -32,7 +32,7 @@ extern const rn_conv_algorithm rn_conv_gemm;      /* conv_gemm.c: any */
 
 /* ---- between the algorithms' files ------------------------------------------------------------------------------- */
 
-/* conv_gemm_data.c: among other things, the weights as products for dx want them, and their bytes, in whole cache lines */
+/* conv_gemm_data.c: among other things, the weights as products for dx want them, and their bytes, in whole lines */
 void rn_gemm_plan_data(rn_conv_plan *plan, const rn_context *context);
 size_t rn_gemm_data_packed_bytes(const rn_gemm_kernels *gemm, const rn_conv *conv);
 void rn_gemm_pack_data(const rn_context *context, const rn_gemm_kernels *gemm, const rn_conv *conv,
@@ -61,7 +61,7 @@ int64_t rn_weight_chunks(const rn_conv *conv, int64_t batch);
 void rn_add_weight_chunks(const rn_context *context, float *partials, int64_t chunks, int64_t count, float *dw,
                           bool accumulate);
 
-/* conv_joint.c: rows [m, m + rows) of dy formed into `dy`, and of dx made of them; `tile` is room for mr x nr floats. */
+/* conv_joint.c: rows [m, m + rows) of dy formed into `dy`, and of dx made of them; `tile` has room for mr x nr. */
 void rn_joint_form(const rn_row_kernels *kernels, const rn_conv_joint *joint, int64_t m, int64_t rows, rn_matrix dy);
 void rn_joint_data(const rn_gemm_kernels *gemm, const rn_conv_joint *joint, const float *packed, int64_t m,
                    int64_t rows, rn_matrix dy, float *tile);

@@ -259,7 +259,7 @@ static void multiply_pairs(const weight_pass *pass, const weight_unit *u, int64_
                      room->tile);
 }
 
-/* The rows [m, m + rows) of dy as multiply_stretch reads them. A joint pass makes the rows of dx while they are there. */
+/* The rows [m, m + rows) of dy as multiply_stretch reads them. A joint pass makes rows of dx while they are there. */
 static rn_matrix gradients_of(const weight_pass *pass, int64_t m, int64_t rows, rn_matrix dy, int64_t outs,
                               const weight_room *room)
 {

@@ -6,8 +6,8 @@
  *
  *   COMBINE y -> z   CONV z ..   CONV_BACKWARD z          CONV y (formed) ..   CONV_BACKWARD y (formed)
  *
- * In backward the gradient behind a batch norm, k0 g + (k1 (y - mean) + k2), is formed likewise if one convolution reads
- * it, once for both of its gradients:
+ * In backward the gradient behind a batch norm, k0 g + (k1 (y - mean) + k2), is formed likewise if one convolution
+ * reads it, once for both of its gradients:
  *
  *   COMBINE g, y -> y   CONV_BACKWARD y -> dw, dx          CONV_BACKWARD g, y -> dw, dx (joint)
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Maps and gradients that are formed while they are read: the same bits as if they lay somewhere, maps in less memory. */
+/* Maps and gradients that are formed while they are read: the same bits as if they lay somewhere, in less memory. */
 #include "run/kinds.h"
 #include "run/session.h"
 
