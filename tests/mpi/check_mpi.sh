@@ -15,9 +15,7 @@ run() # PROCESSES OUT [killed]
 
 same() # OUT
 {
-    for file in best.safetensors last.safetensors history.jsonl; do
-        cmp "$scratch/1/$file" "$scratch/$1/$file" || return 1
-    done
+    same_run "$scratch/1" "$scratch/$1"
 }
 
 mkdir "$scratch/photos"

@@ -6,11 +6,8 @@ set -u
 mpirun=$1 program=$2
 here=$(dirname "$0")
 . "$here/../support/verdict.sh"
-. "$here/processes.sh"
 . "$here/two_hosts.sh"
 device=rn1
-trap 'remove_hosts; rm -rf "$scratch"' EXIT
-trap 'exit 2' INT TERM
 
 end()
 {
@@ -27,9 +24,7 @@ run() # OUT [slowly]
 
 same() # OUT
 {
-    for file in best.safetensors last.safetensors history.jsonl; do
-        cmp "$scratch/one/$file" "$scratch/$1/$file" || return 1
-    done
+    same_run "$scratch/one" "$scratch/$1"
 }
 
 cut_link() # OUT: while it trains

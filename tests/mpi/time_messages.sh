@@ -8,10 +8,7 @@ mpirun=$1 mpi_run=$2 link=$3
 shift 3
 here=$(dirname "$0")
 scratch=$(mktemp -d) || exit 1
-. "$here/processes.sh"
 . "$here/two_hosts.sh"
-trap 'remove_hosts; rm -rf "$scratch"' EXIT
-trap 'exit 2' INT TERM
 
 # shellcheck disable=SC2086
 make_hosts && make_late $link && on_two "$mpirun" rn2 "$@" "$mpi_run" messages 1048576 20

@@ -31,9 +31,7 @@ for _ in $(seq "$rounds"); do
     train two 1 "$mpirun" -n 2 --bind-to none
 done
 same=equal
-for file in best.safetensors last.safetensors history.jsonl; do
-    cmp -s "$scratch/one/$file" "$scratch/two/$file" || same=different
-done
+same_run "$scratch/one" "$scratch/two" >/dev/null || same=different
 python3 - "$scratch/one.jsonl" "$scratch/two.jsonl" "$network" $same <<'TABLE'
 import json, statistics, sys
 one, two = ([json.loads(line)["images_per_second"] for line in open(path)] for path in sys.argv[1:3])

@@ -14,10 +14,7 @@ mpirun=$1 mpi_run=$2 link=$3 rounds=$4 network=$5
 shift 5
 here=$(dirname "$0")
 scratch=$(mktemp -d) || exit 1
-. "$here/processes.sh"
 . "$here/two_hosts.sh"
-trap 'remove_hosts; rm -rf "$scratch"' EXIT
-trap 'exit 2' INT TERM
 limit=300 device=rn1
 
 fail()

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 # Two hosts, which are network namespaces, $a and $b, with TCP between them: a veth pair, and a link that is late. For
-# scripts that have $scratch, and $here, the directory of this file, that have read processes.sh, and call remove_hosts
-# when they end. Needed are root and `ip netns`; for the late link /dev/net/tun and python3 (relay.py).
+# scripts that have $here, the directory of this file, and $scratch, which goes with the hosts when they end. Needed are
+# root and `ip netns`; for the late link /dev/net/tun and python3 (relay.py).
+. "$here/processes.sh"
 a=rn$$a b=rn$$b relay= limit=120
+trap 'remove_hosts; rm -rf "$scratch"' EXIT
+trap 'exit 2' INT TERM
 
 # The pair: device rn1, 10.77.0.1 and 10.77.0.2.
 make_hosts()
