@@ -9,7 +9,7 @@
 #include "common/classifier.h"
 #include "common/family.h"
 #include "common/language.h"
-#include "common/line.h"
+#include "common/progress.h"
 #include "common/photos.h"
 #include "common/programs.h"
 #include "common/sentence.h"
@@ -209,18 +209,9 @@ static int fail(const args_program *program, const settings *s, rn_status status
     return args_advised(program, status, context, help);
 }
 
-/* One line on the terminal, written over. */
 static int32_t show(size_t done, size_t count, void *payload)
 {
-    int *const open = payload;
-    line_part parts[1];
-    char line[LINE_SIZE];
-
-    snprintf(parts[0].text, sizeof parts[0].text, _("%zu of %zu photos"), done, count);
-    line_fit(line, terminal_columns(stdout) - 1, parts, 1, (double)done / (double)count);
-    printf("\r%s\033[K", line);
-    fflush(stdout);
-    *open = 1;
+    progress_photos(done, count, payload);
     return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "common/terminal.h"
 #include "finetune/choices.h"
 #include "finetune/look.h"
+#include "finetune/page.h"
 #include "finetune/recipe.h"
 #include "finetune/settings.h"
 
@@ -105,11 +106,13 @@ static size_t make_plan(progress_phase plan[2], const settings *s)
     return count;
 }
 
-static rn_status train(rn_trainer *trainer, rn_model *model, const settings *s, progress *shown)
+static rn_status train(rn_trainer *trainer, rn_model *model, const settings *s, run_page *page)
 {
     const int frozen = s->frozen_epochs > 0 && s->phase == NULL;
+    progress *const shown = page->shown;
     rn_status status = RN_OK;
 
+    page->trainer = trainer;
     if (frozen) {
         TRY(rn_model_freeze_backbone(model));
         TRY(train_phase(trainer, s, shown, 0, s->frozen_lr));
@@ -137,17 +140,21 @@ typedef struct fold_job {
     const args_program *program;
     rn_model *model;
     const settings *settings;
-    progress *shown;
+    run_page *page;
 } fold_job;
 
 static rn_status train_fold(rn_trainer *trainer, int32_t fold, void *payload)
 {
     const fold_job *const job = payload;
+    rn_status status;
 
     if (fold == 0 && keep_config(job->program, job->settings) != RN_OK)
         return RN_IO;
     text_line(args_report(job->settings->json), "fold %d of %d", (int)fold + 1, (int)job->settings->folds);
-    return train(trainer, job->model, job->settings, job->shown);
+    status = train(trainer, job->model, job->settings, job->page);
+    if (status == RN_OK)
+        page_end(job->page, job->model, NULL);
+    return status;
 }
 
 /* Instead of one run, a run for each part of the photos, which is what it is validated on. */
@@ -169,9 +176,10 @@ static int finetune(const args_program *program, rn_context *context, settings *
     rn_dataset *photos = NULL, *valid = NULL;
     rn_model *model = NULL;
     rn_trainer *trainer = NULL;
+    run_page page = { .program = program, .settings = s, .shown = shown, .context = context };
     const rn_trainer_options *const options =
         RN_OPTIONS(rn_trainer, .directory = s->directory, .batch_size = s->batch, .resume = s->resume,
-                   .progress = progress_show, .progress_payload = shown, .bad_photos = s->skip_bad_photos,
+                   .progress = page_show, .progress_payload = &page, .bad_photos = s->skip_bad_photos,
                    .memory_limit = s->memory, .feature_memory = s->feature_memory, .feature_file = s->features,
                    .cache_size = s->cache, .cache_file = s->cache_file, .balanced = s->balanced, .slices = s->slices,
                    .views = s->views, .collective = s->collective);
@@ -196,7 +204,7 @@ static int finetune(const args_program *program, rn_context *context, settings *
     shown->plan_count = make_plan(plan, s);
     if (s->folds > 0) {
         shown->valid_batches = ((int64_t)rn_dataset_count(photos) / s->folds + s->batch - 1) / s->batch;
-        TRY(train_folds(&accuracy, s, photos, &(fold_job){ program, model, s, shown }, options));
+        TRY(train_folds(&accuracy, s, photos, &(fold_job){ program, model, s, &page }, options));
         goto out;
     }
     shown->valid_batches = ((int64_t)rn_dataset_count(valid) + s->batch - 1) / s->batch;
@@ -204,7 +212,8 @@ static int finetune(const args_program *program, rn_context *context, settings *
     TRY(keep_config(program, s));
     if (s->measure_before)
         TRY(measure_before(model, valid, s));
-    TRY(train(trainer, model, s, shown));
+    TRY(train(trainer, model, s, &page));
+    page_end(&page, model, valid);
 out:
     answer = say_end(program, s, status, &o, shown, trainer != NULL ? rn_trainer_best_accuracy(trainer) : accuracy);
     rn_trainer_destroy(trainer);
@@ -305,7 +314,7 @@ int finetune_main(const char *name, int argc, char **argv)
         { "arch", ARGS_TEXT, &s.arch, "A", "network: resnet18, squeezenet1_0, vgg16, ..." },
         { "weights", ARGS_TEXT, &s.weights.path, "FILE", "pretrained weights: .pth, .pt, .safetensors" },
         { "labels", ARGS_TEXT, &s.labels, "FILE", "JSON of names by folder, as cat_to_name.json" },
-        { "out", ARGS_TEXT, &s.directory, "DIR", "for best.safetensors, last.safetensors, ... (run)" },
+        { "out", ARGS_TEXT, &s.directory, "DIR", "for best.safetensors, report.html, ... (run)" },
         { "recipe", ARGS_TEXT, &s.recipe, "NAME", "tutorial, or tuned: what follows as it was found best" },
         { "frozen-epochs", ARGS_COUNT, &s.frozen_epochs, "N", "epochs with the backbone frozen (20)" },
         { "epochs", ARGS_COUNT, &s.epochs, "N", "epochs with everything trained, afterwards (20)" },
@@ -353,6 +362,7 @@ int finetune_main(const char *name, int argc, char **argv)
         { "training-pipeline", ARGS_TEXT, &s.training_pipeline, "TEXT", "the same for training photos" },
         { "folds", ARGS_COUNT, &s.folds, "K", "cross-validate: K runs DIR/fold1, ... over DATA/train (none)" },
         { "config", ARGS_TEXT, &s.config, "FILE", "JSON of options, such as DIR/config.json of another run" },
+        { "no-report", ARGS_FLAG, &s.no_report, NULL, "leave DIR/report.html, the page about the run, out" },
         { "measure-before", ARGS_FLAG, &s.measure_before, NULL, "say how good the network is before training" },
         { "phase", ARGS_TEXT, &s.phase, "NAME", "with --resume: train all on in a phase of its own" },
     };

@@ -128,6 +128,18 @@ static void draw(progress *shown, const rn_progress *p, double now)
     shown->drawn = now;
 }
 
+void progress_photos(size_t done, size_t count, int *line_open)
+{
+    line_part parts[1];
+    char line[LINE_SIZE];
+
+    snprintf(parts[0].text, sizeof parts[0].text, _("%zu of %zu photos"), done, count);
+    line_fit(line, terminal_columns(stdout) - 1, parts, 1, (double)done / (double)count);
+    printf("\r%s\033[K", line);
+    fflush(stdout);
+    *line_open = 1;
+}
+
 /* ---- an epoch's end ---------------------------------------------------------------------------------------------- */
 
 static void print_json(const rn_progress *p, double seconds)

@@ -42,6 +42,8 @@ typedef struct progress {
 void progress_begin(progress *shown, size_t phase);
 /* An rn_progress_function; its payload is a struct progress. Cancels once a signal has come (interrupt.h). */
 int32_t progress_show(const rn_progress *p, void *payload);
+/* One line on the terminal: so many photos of an evaluation are done. */
+void progress_photos(size_t done, size_t count, int *line_open);
 /* Seconds since the first progress_begin. */
 double progress_seconds(const progress *shown);
 /* Over all epochs that this process ended; 0 before the first. */

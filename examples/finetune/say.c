@@ -196,6 +196,14 @@ rn_status say_start(outlook *o)
 
 /* ---- behind ------------------------------------------------------------------------------------------------------ */
 
+/* The page that the run has, if it has one. */
+static const char *report_file(char path[PATH_SIZE], const settings *s)
+{
+    const int length = snprintf(path, PATH_SIZE, "%s/report.html", s->directory);
+
+    return length > 0 && length < PATH_SIZE && access(path, F_OK) == 0 ? path : NULL;
+}
+
 static void end_object(const settings *s, const char *outcome, const progress *shown, double accuracy)
 {
     char path[PATH_SIZE];
@@ -209,6 +217,7 @@ static void end_object(const settings *s, const char *outcome, const progress *s
     json_number("images_per_second", progress_images_per_second(shown));
     snprintf(path, sizeof path, "%s/best.safetensors", s->directory);
     json_text("checkpoint", access(path, F_OK) == 0 ? path : NULL);
+    json_text("report", report_file(path, s));
     if (strcmp(outcome, "done") != 0)
         json_text("resume", s->command);
     printf("}\n");
@@ -277,7 +286,8 @@ int say_end(const args_program *program, const settings *s, rn_status status, co
 {
     char text[SENTENCE_SIZE];
     const char *const help = status != RN_OK ? advice(text, sizeof text, s, status, o) : NULL;
-    char time[PROGRESS_TIME_SIZE];
+    char time[PROGRESS_TIME_SIZE], path[PATH_SIZE];
+    const char *const report = report_file(path, s);
     int answer = 0;
 
     if (status != RN_OK && !machines_speak())
@@ -307,6 +317,8 @@ int say_end(const args_program *program, const settings *s, rn_status status, co
                   "best validation accuracy %.4f: the network is %s/best.safetensors, the history %s/history.jsonl; it "
                   "took %s",
                   accuracy, s->directory, s->directory, progress_time(time, progress_seconds(shown)));
+        if (report != NULL)
+            text_line(args_report(s->json), "report: %s", report);
     }
     return answer;
 }

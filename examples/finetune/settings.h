@@ -30,7 +30,7 @@ typedef struct settings {
     rn_precision precision;
     size_t memory, feature_memory, cache;
     const char *cache_file;
-    int balanced, from_scratch, new_head, measure_before, skip_bad_photos, resume, json;
+    int balanced, from_scratch, new_head, measure_before, skip_bad_photos, resume, no_report, json;
 } settings;
 
 /* All that is known before the first batch. */

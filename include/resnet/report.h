@@ -7,9 +7,10 @@
  *   rn_report_write(context, "run/report.html",
  *                   RN_OPTIONS(rn_report, .directory = "run", .model = model, .evaluation = result));
  *
- * A report may be written while a run goes on, from its progress callback when an epoch has ended (trainer.h): the
- * files of the epoch are written then, and the page says how far the run is. It is replaced as a whole, so that a
- * browser never sees half of it.
+ * A trainer's needs one call, at the end of the run or, each time that an epoch has ended, from the progress callback
+ * (trainer.h): the page says how far the run is, and is replaced as a whole, so that a browser never sees half of it.
+ *
+ *   rn_trainer_write_report(trainer, NULL, NULL);
  *
  * Names of classes and files are shown as text whatever bytes they hold: characters that a page would obey are escaped,
  * those that a reader should not obey (control characters, changes of writing direction) and bytes that are not UTF-8
@@ -22,6 +23,7 @@
 
 #include <resnet/evaluation.h>
 #include <resnet/model.h>
+#include <resnet/trainer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -61,6 +63,18 @@ typedef struct rn_report_options {
  * that no longer decodes is said to be so in its place. RN_NO_MEMORY.
  */
 RN_API rn_status rn_report_write(rn_context *context, const char *path, const rn_report_options *options);
+
+/*
+ * The report of a trainer's run: rn_report_write with the trainer's directory and model, and an evaluation of that model
+ * over the validation photos, in the trainer's batches, for which their epoch's validation is computed once more. What
+ * `options` (NULL is fine) name is taken instead. `path` NULL: report.html in the directory. From the progress callback,
+ * in the middle of the training, the evaluation is left out unless options have one. Of several processes the first
+ * writes; the others answer RN_OK.
+ *
+ * RN_INVALID_ARGUMENT: the trainer is NULL, or has no directory and no path is given. Else as rn_report_write (RN_IO
+ * before the first epoch has ended) and rn_evaluate.
+ */
+RN_API rn_status rn_trainer_write_report(rn_trainer *trainer, const char *path, const rn_report_options *options);
 
 /* The curves of loss and accuracy of a run's directory, one above the other, as an SVG file. Errors as above. */
 RN_API rn_status rn_report_write_curves(rn_context *context, const char *path, const char *directory);

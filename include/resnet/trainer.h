@@ -13,7 +13,7 @@
  * times.jsonl (likewise: "seconds" of the epoch with its validation, how many of them computing waited for photos,
  * "loading_seconds", and "images_per_second" of its training, in the process that ended it, and with other processes
  * "exchange_seconds" and "exchange_waited" (rn_progress); of two lines for an epoch the last counts). Each is replaced
- * as a whole or not at all. report.h makes a page of them.
+ * as a whole or not at all. rn_trainer_write_report (report.h) makes a page of them.
  *
  * Features: what the frozen part of the network makes of a photo (rn_model_frozen_layer) is computed once and kept, of
  * validation photos always, of training photos where the training pipeline draws nothing at random or `views` says how

@@ -35,8 +35,8 @@ static rn_status agree_to_go_on(rn_fit *f, int32_t answer)
 
 rn_status rn_fit_report(rn_fit *f, const rn_history_row *ended)
 {
-    const rn_trainer *const trainer = f->trainer;
-    const rn_train_state *state = &trainer->state;
+    rn_trainer *const trainer = f->trainer;
+    const rn_train_state *const state = &trainer->state;
     const double now = rn_clock_seconds(),
                  seconds = f->training_seconds > 0 ? f->training_seconds : now - f->epoch_begun;
     const int64_t batches = (int64_t)rn_loader_batches(trainer->train);
@@ -67,8 +67,10 @@ rn_status rn_fit_report(rn_fit *f, const rn_history_row *ended)
     int32_t answer = RN_FIT_GO_ON;
     rn_status status;
 
+    trainer->calling = true;
     if (trainer->options.progress != NULL)
         answer = trainer->options.progress(&progress, trainer->options.progress_payload);
+    trainer->calling = false;
     status = agree_to_go_on(f, answer);
     return status == RN_CANCELLED ? rn_fit_cancelled(f, progress.epoch, progress.batch) : status;
 }

@@ -182,6 +182,7 @@ struct rn_trainer {
     bool locked;
     bool at_start;           /* last.safetensors holds what a phase was about to begin with, no phase's end */
     bool failed;             /* the weights are no longer those of the state: only a new trainer goes on */
+    bool calling;            /* the progress callback runs */
     rn_tensor **best_values; /* without a directory: a copy of the best weights, by parameter */
     rn_train_state state;
     rn_team team;             /* of one process, where it is alone */

@@ -6,6 +6,7 @@
 #include "train/runs.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { SIDE = 32, CLASSES = 3, TRAIN = 16, VALID = 6 };
 
@@ -169,6 +170,7 @@ static double check_history(const char *text, int lines)
     require_event(json, "end");
     assert_string_equal(rn_json_string(rn_json_member(json, "outcome")), "done");
     assert_string_equal(rn_json_string(rn_json_member(json, "checkpoint")), "run/best.safetensors");
+    assert_string_equal(rn_json_string(rn_json_member(json, "report")), "run/report.html");
     assert_true(fabs(rn_test_member(json, "best_accuracy") - best) < 1e-9 &&
                 rn_test_member(json, "epochs_trained") == lines && rn_test_member(json, "images_per_second") > 0);
     rn_json_destroy(json);
@@ -195,6 +197,8 @@ static void from_photos_to_predictions(void **state)
     text = output("err");
     assert_non_null(strstr(text, "run/best.safetensors"));
     free(text);
+    rn_test_output_has(work, "run/report.html", "Phase all, the last one, is complete.");
+    rn_test_output_has(work, "run/report.html", "<section id=\"evaluation\"");
 
     assert_int_equal(run(ARGUMENTS("evaluate", "run/best.safetensors", "photos/valid", "--json", "--threads", "1",
                                    "--logits", "logits.f32")),
@@ -270,6 +274,42 @@ static void a_run_has_a_report(void **state)
     text = output("out");
     assert_string_equal(text, "report: alone.html\n");
     free(text);
+}
+
+/* Folders stand where pages would be written. */
+static void a_page_that_cannot_be_written_stops_nothing(void **state)
+{
+    char *text;
+
+    (void)state;
+    assert_int_equal(mkdir(rn_test_path(work, "blocked"), 0755), 0);
+    assert_int_equal(mkdir(rn_test_path(work, "blocked/report.html"), 0755), 0);
+    assert_int_equal(run(ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--from-scratch", "--out",
+                                   "blocked", "--epochs", "2", "--threads", "1")),
+                     0);
+    text = output("err");
+    assert_non_null(strstr(text, "warning: the page about the run, report.html, is not complete: blocked/report.html"));
+    assert_null(strstr(strstr(text, "not complete") + 1, "not complete")); /* said once */
+    free(text);
+    assert_int_equal(access(rn_test_path(work, "blocked/best.safetensors"), F_OK), 0);
+
+    assert_int_equal(run(ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--from-scratch", "--out",
+                                   "without", "--epochs", "1", "--threads", "1", "--no-report")),
+                     0);
+    assert_int_equal(access(rn_test_path(work, "without/report.html"), F_OK), -1);
+    text = output("out");
+    assert_null(strstr(text, "report"));
+    free(text);
+}
+
+static void each_fold_has_a_page(void **state)
+{
+    (void)state;
+    assert_int_equal(run(ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--from-scratch", "--out", "folds",
+                                   "--epochs", "1", "--threads", "1", "--folds", "2")),
+                     0);
+    rn_test_output_has(work, "folds/fold1/report.html", "<section id=\"evaluation\"");
+    rn_test_output_has(work, "folds/fold2/report.html", "<section id=\"evaluation\"");
 }
 
 static void a_run_is_not_overwritten_without_resume(void **state)
@@ -422,6 +462,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_fails_is_one_line_and_1),
         cmocka_unit_test(from_photos_to_predictions),
         cmocka_unit_test(a_run_has_a_report),
+        cmocka_unit_test(a_page_that_cannot_be_written_stops_nothing),
+        cmocka_unit_test(each_fold_has_a_page),
         cmocka_unit_test(a_run_is_not_overwritten_without_resume),
         cmocka_unit_test(a_network_by_name_is_evaluated_with_its_own_classes_or_the_folders),
         cmocka_unit_test(names_in_a_file_of_weights_may_be_given_others),
