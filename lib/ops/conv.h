@@ -40,6 +40,10 @@ typedef struct rn_conv_form {
 /* True if the input of a convolution may be formed: single pixels, all of the map, are read in rows. */
 bool rn_conv_forms(const rn_conv *conv);
 
+/* True for a linear layer. It reads each weight once, so that to pack weights for `wants_pairs` (below) pays where they
+ * are kept, and not where they are trained: such are planned for without. */
+bool rn_conv_is_linear(const rn_conv *conv);
+
 /* What happens to the sums before they are stored: y = relu?(sum * scale[o] + shift[o] + residual). */
 typedef struct rn_conv_epilogue {
     rn_conv_form form;      /* of the input, if it is formed */
