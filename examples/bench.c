@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE
 #include "common/args.h"
+#include "common/family.h"
 #include "common/language.h"
 #include "common/programs.h"
 
@@ -244,6 +245,7 @@ int bench_main(const char *name, int argc, char **argv)
         return answer;
     if (argc > 1)
         return args_usage(&program, "there is nothing but options");
+    family_resolve(&s.arch, program.name);
     if (strcmp(s.mode, "train") != 0 && strcmp(s.mode, "frozen") != 0 && strcmp(s.mode, "infer") != 0)
         return args_usage(&program, "--mode is train, frozen or infer");
     if (s.batch == 0 || s.steps < 5 || s.steps > MAX_STEPS)

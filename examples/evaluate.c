@@ -12,6 +12,7 @@
 #include "common/line.h"
 #include "common/photos.h"
 #include "common/programs.h"
+#include "common/sentence.h"
 #include "common/terminal.h"
 #include "evaluate/verdict.h"
 
@@ -28,9 +29,9 @@
 typedef struct settings {
     const char *checkpoint, *directory, *arch, *logits, *csv, *pipeline;
     weights weights;
-    int32_t batch, threads;
+    int32_t batch, threads, top, draws;
     rn_precision precision;
-    int skip_bad_photos, per_class, json;
+    int skip_bad_photos, per_class, mirror, json;
     int *line_open; /* a moving line stands on the terminal */
 } settings;
 
@@ -121,7 +122,7 @@ static int write_logits(const char *path, const float *logits, size_t count)
     return failed;
 }
 
-static void print_answer(const rn_evaluation *answer, const settings *s, const rn_model *model)
+static void print_answer(const rn_evaluation *answer, double top, const settings *s, const rn_model *model)
 {
     if (s->json) {
         printf("{\"accuracy\": ");
@@ -132,12 +133,18 @@ static void print_answer(const rn_evaluation *answer, const settings *s, const r
                (long long)answer->skipped);
         text_json_string(stdout, rn_model_name(model));
         printf(", \"classes\": %lld", (long long)rn_model_class_count(model));
+        if (s->top > 0) {
+            printf(", \"top\": %d, \"top_accuracy\": ", (int)s->top);
+            text_json_number(stdout, top);
+        }
     } else if (isnan(answer->accuracy)) {
         text_line(stdout, "%lld photos; their classes are not the network's, so there is no accuracy",
                   (long long)answer->count);
     } else {
         text_line(stdout, "accuracy %.4f  loss %.4f  %lld photos, %lld skipped", answer->accuracy, answer->loss,
                   (long long)answer->count, (long long)answer->skipped);
+        if (s->top > 0)
+            text_line(stdout, "among the %d most probable: %.4f", (int)s->top, top);
     }
 }
 
@@ -186,20 +193,20 @@ static const char *write_files(const verdict *v, size_t count, const settings *s
 }
 
 static int fail(const args_program *program, const settings *s, rn_status status, const rn_context *context,
-                const rn_dataset *photos)
+                const rn_model *model, const rn_dataset *photos)
 {
-    const char *const message = rn_context_message(context), *const help =
-                                                                 s->weights.other_names ? _(". Here: --rename FROM=TO")
-                                                                 : s->weights.other_classes
-                                                                     ? _("; --ignore-class-table compares by number")
-                                                                 : photos_named(photos, message)
-                                                                     ? _("; --skip-bad-photos leaves such photos out")
-                                                                     : NULL;
+    const char *const message = rn_context_message(context), *help;
+    char text[SENTENCE_SIZE];
 
-    if (help == NULL)
-        return args_failed(program, status, context);
-    text_line(stderr, "%s: %s%s", program->name, message, help);
-    return EXIT_FAILED;
+    if (s->weights.other_names)
+        help = _(". Here: --rename FROM=TO");
+    else if (s->weights.other_classes)
+        help = _("; --ignore-class-table compares by number");
+    else if (status != RN_IO && photos == NULL && strncmp(message, s->directory, strlen(s->directory)) == 0)
+        help = _("; photos are to lie in DIR/CLASS/");
+    else
+        help = photos_advice(text, sizeof text, model, photos, message);
+    return args_advised(program, status, context, help);
 }
 
 /* One line on the terminal, written over. */
@@ -218,29 +225,40 @@ static int32_t show(size_t done, size_t count, void *payload)
 }
 
 /* Loss, accuracy, logits; where the network has another number of classes than there are folders, logits alone. */
-static rn_status measure(rn_evaluation *answer, float *logits, size_t count, rn_context *context, rn_model *model,
-                         rn_dataset *photos, const settings *s)
+static rn_status measure(rn_evaluation *answer, double *top, float *logits, size_t count, rn_context *context,
+                         rn_model *model, rn_dataset *photos, const settings *s)
 {
-    if (logits == NULL || (int64_t)rn_classes_count(rn_dataset_classes(photos)) == rn_model_class_count(model))
-        return rn_evaluate(answer, model, photos,
-                           RN_OPTIONS(rn_evaluate, .logits = logits, .logits_count = count, .batch_size = s->batch,
-                                      .bad_photos = s->skip_bad_photos, .payload = s->line_open,
-                                      .progress = terminal_moves(stdout) && !s->json ? show : NULL));
+    const int more = s->top > 0 || s->mirror || s->draws > 0;
+
+    if (logits == NULL || more ||
+        (int64_t)rn_classes_count(rn_dataset_classes(photos)) == rn_model_class_count(model)) {
+        rn_evaluation_result *result = NULL;
+        const rn_status status =
+            rn_evaluate(answer, model, photos,
+                        RN_OPTIONS(rn_evaluate, .logits = logits, .logits_count = count, .batch_size = s->batch,
+                                   .bad_photos = s->skip_bad_photos, .mirror = s->mirror, .draws = s->draws,
+                                   .result = s->top > 0 ? &result : NULL, .payload = s->line_open,
+                                   .progress = terminal_moves(stdout) && !s->json ? show : NULL));
+
+        *top = rn_evaluation_top(result, s->top);
+        rn_evaluation_result_destroy(result);
+        return status;
+    }
     answer->count = (int64_t)rn_dataset_count(photos);
     for (size_t i = 0; i < count; i++)
         logits[i] = NAN;
     return logits_only(logits, context, model, photos, s);
 }
 
-static int print_all(const args_program *program, const rn_evaluation *answer, const verdict *v, const settings *s,
-                     const rn_model *model)
+static int print_all(const args_program *program, const rn_evaluation *answer, double top, const verdict *v,
+                     const settings *s, const rn_model *model)
 {
     const int per_class = s->per_class && !isnan(answer->accuracy);
     int error = 0;
 
     if (s->per_class && !per_class)
         text_line(stderr, "%s: --per-class: the photos' classes are not the network's", program->name);
-    print_answer(answer, s, model);
+    print_answer(answer, top, s, model);
     if (per_class)
         error = verdict_print(v, s->json);
     if (s->json)
@@ -257,22 +275,23 @@ static int evaluate(const args_program *program, rn_context *context, rn_model *
                   .classes = rn_model_classes(model),
                   .class_count = (size_t)rn_model_class_count(model) };
     const char *unwritten;
+    double top = NAN;
     float *logits;
     size_t count;
     int result;
     rn_status status = make_logits(&logits, &count, photos, model, s);
 
     if (status == RN_OK)
-        status = measure(&answer, logits, count, context, model, photos, s);
+        status = measure(&answer, &top, logits, count, context, model, photos, s);
     args_clear_line(program);
     v.logits = logits;
     if (status != RN_OK) {
-        result = fail(program, s, status, context, photos);
+        result = fail(program, s, status, context, model, photos);
     } else if ((unwritten = write_files(&v, count, s)) != NULL) {
         text_line(stderr, "%s: %s cannot be written", program->name, unwritten);
         result = EXIT_FAILED;
     } else {
-        result = print_all(program, &answer, &v, s, model);
+        result = print_all(program, &answer, top, &v, s, model);
     }
     free(logits);
     return result;
@@ -305,7 +324,7 @@ static int run(const args_program *program, settings *s)
         say_what_was_understood(model, photos, s);
         answer = evaluate(program, context, model, photos, s);
     } else {
-        answer = fail(program, s, status, context, photos);
+        answer = fail(program, s, status, context, model, photos);
     }
 out:
     rn_model_destroy(model);
@@ -320,6 +339,7 @@ int evaluate_main(const char *name, int argc, char **argv)
     settings s = { .batch = 8, .line_open = &line_open };
     const args_option options[] = {
         { "per-class", ARGS_FLAG, &s.per_class, NULL, "also how well each class is found, and confusions" },
+        { "top", ARGS_COUNT, &s.top, "K", "also how often the class is among the K most probable" },
         { "csv", ARGS_TEXT, &s.csv, "FILE", "write path, label, prediction, probability" },
         { "logits", ARGS_TEXT, &s.logits, "FILE", "write photos x classes little-endian float32" },
         { "json", ARGS_FLAG, &s.json, NULL, "one JSON object: accuracy, loss, count, ..." },
@@ -330,6 +350,8 @@ int evaluate_main(const char *name, int argc, char **argv)
         { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
         { "precision", ARGS_PRECISION, &s.precision, "P", "fp32 or, where the CPU multiplies it, bf16 (fp32)" },
         ARGS_MORE,
+        { "mirror", ARGS_FLAG, &s.mirror, NULL, "each photo counts with its mirror image" },
+        { "draws", ARGS_COUNT, &s.draws, "N", "each photo counts in N random training views" },
         { "prefix", ARGS_TEXT, &s.weights.prefix, "NAME", "which network of the file, where it holds several" },
         { "rename", ARGS_TEXT, &s.weights.rename, "FROM=TO,...", "other names for the file's; FROM alone leaves out" },
         { "ignore-class-table", ARGS_FLAG, &s.weights.ignore_classes, NULL, "compare classes by number, not by name" },

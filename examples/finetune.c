@@ -182,10 +182,10 @@ static int finetune(const args_program *program, rn_context *context, settings *
     int answer;
 
     TRY(open_photos(&photos, &valid, context, s));
-    TRY(make_model(&model, context, photos, s));
-    o.model = model;
     o.train = photos;
     o.valid = valid;
+    TRY(make_model(&model, context, photos, s));
+    o.model = model;
     TRY(say_start(&o));
     machines_say(args_report(s->json), s->slices);
     if (!s->skip_bad_photos) {
@@ -304,7 +304,6 @@ int finetune_main(const char *name, int argc, char **argv)
     const args_option options[] = {
         { "arch", ARGS_TEXT, &s.arch, "A", "network: resnet18, squeezenet1_0, vgg16, ..." },
         { "weights", ARGS_TEXT, &s.weights.path, "FILE", "pretrained weights: .pth, .pt, .safetensors" },
-        { "from-scratch", ARGS_FLAG, &s.from_scratch, NULL, "random weights instead, and no frozen phase" },
         { "labels", ARGS_TEXT, &s.labels, "FILE", "JSON of names by folder, as cat_to_name.json" },
         { "out", ARGS_TEXT, &s.directory, "DIR", "for best.safetensors, last.safetensors, ... (run)" },
         { "recipe", ARGS_TEXT, &s.recipe, "NAME", "tutorial, or tuned: what follows as it was found best" },
@@ -312,15 +311,16 @@ int finetune_main(const char *name, int argc, char **argv)
         { "epochs", ARGS_COUNT, &s.epochs, "N", "epochs with everything trained, afterwards (20)" },
         { "frozen-lr", ARGS_NUMBER, &s.frozen_lr, "X", "rate of the frozen phase (1e-2; squeezenet 1e-3)" },
         { "lr", ARGS_NUMBER, &s.lr, "X", "rate of the phase after it (1e-4; scratch 1e-3)" },
-        { "lr-step", ARGS_COUNT, &s.lr_step, "N", "the rate is multiplied after N epochs (7)" },
-        { "lr-gamma", ARGS_NUMBER, &s.lr_gamma, "X", "by this (0.1)" },
         { "batch", ARGS_COUNT, &s.batch, "N", "photos in a batch (8)" },
-        { "seed", ARGS_SEED, &s.seed, "N", "of head, order, augmentation, dropout (0)" },
-        { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
         { "skip-bad-photos", ARGS_FLAG, &s.skip_bad_photos, NULL, "leave out photos that do not decode" },
         { "resume", ARGS_FLAG, &s.resume, NULL, "go on with what lies in DIR, also for more epochs" },
-        { "json", ARGS_FLAG, &s.json, NULL, "JSON lines on standard output: start, epoch, end" },
         ARGS_MORE,
+        { "from-scratch", ARGS_FLAG, &s.from_scratch, NULL, "random weights instead, and no frozen phase" },
+        { "lr-step", ARGS_COUNT, &s.lr_step, "N", "the rate is multiplied after N epochs (7)" },
+        { "lr-gamma", ARGS_NUMBER, &s.lr_gamma, "X", "by this (0.1)" },
+        { "seed", ARGS_SEED, &s.seed, "N", "of head, order, augmentation, dropout (0)" },
+        { "threads", ARGS_COUNT, &s.threads, "N", "threads (the CPUs that there are)" },
+        { "json", ARGS_FLAG, &s.json, NULL, "JSON lines on standard output: start, epoch, end" },
         { "new-head", ARGS_FLAG, &s.new_head, NULL, "a fresh head even if the file's would fit" },
         { "prefix", ARGS_TEXT, &s.weights.prefix, "NAME", "which network of the file, where it holds several" },
         { "rename", ARGS_TEXT, &s.weights.rename, "FROM=TO,...", "other names for the file's; FROM alone leaves out" },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* networks: the zoo, a line a network: the size of its input and of itself, what a photo costs, and its head. */
 #include "common/args.h"
+#include "common/family.h"
 #include "common/language.h"
 #include "common/programs.h"
 
@@ -56,14 +57,18 @@ static rn_status show(rn_context *context, const char *name, const settings *s)
 }
 
 /* The networks that were named, or all. */
-static rn_status show_all(rn_context *context, int count, char **names, const settings *s)
+static rn_status show_all(rn_context *context, const char *program, int count, char **names, const settings *s)
 {
     rn_status status = RN_OK;
 
     if (!s->json)
-        printf("%-18s  %-13s  %12s  %15s  %s\n", "network", "input", "parameters", "multiply-adds", "head");
-    for (int i = 0; i < count && status == RN_OK; i++)
-        status = show(context, names[i], s);
+        puts(_("network             input            parameters    multiply-adds  head"));
+    for (int i = 0; i < count && status == RN_OK; i++) {
+        const char *network = names[i];
+
+        family_resolve(&network, program);
+        status = show(context, network, s);
+    }
     for (size_t i = 0; count == 0 && rn_zoo_name(i) != NULL && status == RN_OK; i++)
         status = show(context, rn_zoo_name(i), s);
     return status;
@@ -93,7 +98,7 @@ int networks_main(const char *name, int argc, char **argv)
         return answer;
     if (!args_context(&context, &program, 0, 0, RN_PRECISION_DEFAULT))
         return args_end(&program, EXIT_FAILED);
-    status = show_all(context, argc - 1, argv + 1, &s);
+    status = show_all(context, name, argc - 1, argv + 1, &s);
     answer = status == RN_OK ? 0 : args_failed(&program, status, context);
     rn_context_destroy(context);
     return args_end(&program, answer);

@@ -118,8 +118,12 @@ static void say_what_was_understood(const rn_model *model, const photo_list *lis
 
     text_line(report, "network: %s, %lld classes; %s", rn_model_name(model), (long long)rn_model_class_count(model),
               weights_text(text, sizeof text, &s->classifier.weights));
-    text_line(report, "photos: %zu; the %d most probable classes of each%s", list->count, s->top,
-              list->passed_over > 0 ? _("; pictures of other kinds than JPEG, PNG and BMP are passed over") : "");
+    text_line(report,
+              ngettext("photos: %zu; the %d most probable class of each%s",
+                       "photos: %zu; the %d most probable classes of each%s", (unsigned long)s->top),
+              list->count, s->top,
+              list->passed_over > 0 ? _("; pictures of kinds that are not read, such as GIF and HEIC, are passed over")
+                                    : "");
     text_line(report, "training: none; each photo goes through %s",
               rn_model_pipeline(model) != NULL ? rn_pipeline_text(rn_model_pipeline(model)) : _("nothing"));
     fflush(report);
@@ -187,7 +191,8 @@ static int find_photos(photo_list *list, const args_program *program, int count,
     }
     if (list->count > 0)
         return 1;
-    text_line(stderr, "%s: there is no photo (.jpg .jpeg .png .bmp) in %s; %zu pictures of other kinds: convert them",
+    text_line(stderr,
+              "%s: there is no photo (.jpg .png .bmp .webp .tif ...) in %s; %zu pictures of other kinds: convert them",
               program->name, paths[0], list->passed_over);
     return 0;
 }

@@ -28,11 +28,10 @@ enum { COMMANDS = sizeof commands / sizeof commands[0] };
 static int print_help(const args_program *program)
 {
     printf("%s", _("usage: resnet COMMAND [arguments]\n\n"
-                   "Fine-tunes and runs torchvision's networks: ResNet, AlexNet, VGG, SqueezeNet,\n"
-                   "DenseNet, Inception.\n\n"));
+                   "Fine-tunes and runs torchvision's networks (resnet list has their names).\n\n"));
     for (int i = 0; i < COMMANDS; i++)
         printf("  %-24s %s\n", commands[i].word, _(commands[i].about));
-    printf("  %-24s %s\n", "COMMAND --help", _("what the command takes"));
+    printf("%s", _("  COMMAND --help           what the command takes\n"));
     printf("  %-24s %s\n", "--version", _("print the version and stop"));
     printf("  %-24s %s\n", "--help", _("print this and stop"));
     printf("%s", _("\nfor example\n"

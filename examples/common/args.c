@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "common/args.h"
 #include "common/language.h"
+#include "common/sentence.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,23 +75,32 @@ int args_usage(const args_program *program, const char *what)
     return EXIT_USAGE;
 }
 
-int args_failed(const args_program *program, rn_status status, const rn_context *context)
+int args_advised(const args_program *program, rn_status status, const rn_context *context, const char *advice)
 {
     const char *message = rn_context_message(context);
+    char text[SENTENCE_SIZE];
 
     args_clear_line(program);
-    text_line(stderr, "%s: %s", program->name, *message != '\0' ? message : rn_status_string(status));
+    message = *message != '\0' ? message : rn_status_string(status);
+    text_line(stderr, "%s: %s%s", program->name, sentence_translate(text, sizeof text, message),
+              advice != NULL ? advice : "");
     return EXIT_FAILED;
+}
+
+int args_failed(const args_program *program, rn_status status, const rn_context *context)
+{
+    return args_advised(program, status, context, NULL);
 }
 
 void args_log(rn_log_level level, const char *line, void *payload)
 {
     const args_program *program = payload;
+    char text[SENTENCE_SIZE];
 
     if (level != RN_LOG_WARNING)
         return;
     args_clear_line(program);
-    text_line(stderr, "%s: warning: %s", program->name, line);
+    text_line(stderr, "%s: warning: %s", program->name, sentence_translate(text, sizeof text, line));
 }
 
 int args_context(rn_context **context, const args_program *program, int32_t threads, uint64_t seed,

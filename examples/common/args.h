@@ -71,6 +71,8 @@ void args_begin(char **argv);
 int args_usage(const args_program *program, const char *what);
 /* One line on stderr that says why a call failed, as the context tells it; gives EXIT_FAILED. */
 int args_failed(const args_program *program, rn_status status, const rn_context *context);
+/* The same with advice behind it, which begins with its own punctuation and is translated already; NULL: none. */
+int args_advised(const args_program *program, rn_status status, const rn_context *context, const char *advice);
 
 /* Takes a line that waits to be written over from the terminal. */
 void args_clear_line(const args_program *program);

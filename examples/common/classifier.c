@@ -134,10 +134,7 @@ static int fail(rn_status status, const rn_context *context, const classifier *c
                              : c->weights.other_classes ? _("; without --classes it has its own")
                                                         : NULL;
 
-    if (help == NULL)
-        args_failed(program, status, context);
-    else
-        text_line(stderr, "%s: %s%s", program->name, rn_context_message(context), help);
+    args_advised(program, status, context, help);
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L
 #include "common/photos.h"
+#include "common/language.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -47,8 +48,10 @@ static int add_file(photo_list *list, const char *path)
 /* One name of a folder. */
 static int add_entry(photo_list *list, const char *path, const char *name, const trail *above)
 {
-    static const char *const ours[] = { ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".bmp", NULL };
-    static const char *const others[] = { ".webp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif", ".ppm", NULL };
+    /* A build without WebP or TIFF names such a photo when it tries to read it. */
+    static const char *const ours[] = { ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png",  ".bmp", ".ppm",
+                                        ".pgm", ".pbm",  ".pnm", ".webp", ".tif", ".tiff", NULL };
+    static const char *const others[] = { ".gif", ".heic", ".heif", ".avif", ".jxl", ".jp2", NULL };
     const size_t size = strlen(path) + strlen(name) + 2;
     char *const whole = malloc(size);
     struct stat info;
@@ -115,7 +118,7 @@ void photos_release(photo_list *list)
     *list = (photo_list){ 0 };
 }
 
-int photos_named(const rn_dataset *dataset, const char *message)
+static int names_one(const rn_dataset *dataset, const char *message)
 {
     const size_t count = dataset != NULL ? rn_dataset_count(dataset) : 0;
 
@@ -123,4 +126,19 @@ int photos_named(const rn_dataset *dataset, const char *message)
         if (strstr(message, rn_dataset_sample_name(dataset, i)) != NULL)
             return 1;
     return 0;
+}
+
+const char *photos_advice(char *text, size_t size, const rn_model *model, const rn_dataset *photos, const char *message)
+{
+    int64_t height, width;
+
+    if (!names_one(photos, message))
+        return NULL;
+    if (model == NULL || strstr(message, " pixels, the batch has ") == NULL)
+        return _("; --skip-bad-photos leaves such photos out");
+    rn_model_input_size(model, NULL, &height, &width);
+    snprintf(text, size, _(". A pipeline brings photos to the network's size: --pipeline \"Resize(%lld, %lld), %s\""),
+             (long long)height, (long long)width,
+             rn_model_pipeline(model) != NULL ? rn_pipeline_text(rn_model_pipeline(model)) : "ToTensor()");
+    return text;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The photos that a command line means, and whether a message is about one. */
+/* The photos that a command line means, and what helps where a message is about one. */
 #ifndef EXAMPLES_PHOTOS_H
 #define EXAMPLES_PHOTOS_H
 
@@ -19,7 +19,11 @@ typedef struct photo_list {
 int photos_add(photo_list *list, const char *path);
 void photos_release(photo_list *list);
 
-/* True if the message names a photo of the dataset, which may be NULL. */
-int photos_named(const rn_dataset *dataset, const char *message);
+/*
+ * What helps where a failure's message names a photo of the dataset, which may be NULL: how it is left out or, where it
+ * is of the wrong size, a pipeline for the network that resizes. NULL: the message is about something else.
+ */
+const char *photos_advice(char *text, size_t size, const rn_model *model, const rn_dataset *photos,
+                          const char *message);
 
 #endif

@@ -11,10 +11,11 @@
 #include "common/terminal.h"
 #include "common/text.h"
 
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
-enum { PARTS = 7, WIDE = 100 };
+enum { PARTS = 7, WIDE = 100, LOSS_SIZE = 16 };
 
 static const double redraw_seconds = 0.1; /* faster is no use to anyone, and a burden to a slow line */
 
@@ -78,11 +79,18 @@ char *progress_time(char text[PROGRESS_TIME_SIZE], double seconds)
 
 /* ---- the moving line --------------------------------------------------------------------------------------------- */
 
+/* So many places behind the point, as long as it stays a number that one can read. */
+static const char *loss_text(char text[LOSS_SIZE], int places, double loss)
+{
+    snprintf(text, LOSS_SIZE, fabs(loss) < 1e6 ? "%.*f" : "%.*e", places, loss);
+    return text;
+}
+
 static void write_parts(line_part *parts, const progress *shown, const rn_progress *p, int wide)
 {
     const int validating = shown->valid_batch > 0;
     const int last_phase = shown->now + 1 == shown->plan_count;
-    char left[PROGRESS_TIME_SIZE], name[LINE_PART_SIZE - 32];
+    char left[PROGRESS_TIME_SIZE], loss[LOSS_SIZE], name[LINE_PART_SIZE - 32];
 
     text_escape(name, sizeof name, p->phase);
     snprintf(parts[0].text, LINE_PART_SIZE, "%s %d/%d", name, p->epoch + 1, p->epochs);
@@ -92,7 +100,7 @@ static void write_parts(line_part *parts, const progress *shown, const rn_progre
     else
         snprintf(parts[1].text, LINE_PART_SIZE, "%s%lld/%lld", wide ? _("batch ") : "", (long long)p->batch,
                  (long long)p->batches);
-    snprintf(parts[2].text, LINE_PART_SIZE, _("loss %.3f"), p->loss);
+    snprintf(parts[2].text, LINE_PART_SIZE, _("loss %s"), loss_text(loss, 3, p->loss));
     snprintf(parts[3].text, LINE_PART_SIZE, "%s %.3f", wide ? _("accuracy") : _("acc"), p->accuracy);
     snprintf(parts[4].text, LINE_PART_SIZE, p->images_per_second < 10 ? "%.1f%s" : "%.0f%s", p->images_per_second,
              wide ? _(" images/s") : _("/s"));
@@ -153,12 +161,14 @@ static void print_json(const rn_progress *p, double seconds)
 
 static void print_line(const progress *shown, const rn_progress *p, double seconds)
 {
+    char train[LOSS_SIZE], valid[LOSS_SIZE];
+
     if (shown->line_open)
         printf("\r\033[K");
     text_print(stdout, p->phase);
-    printf(_(" %d/%d  train loss %.4f accuracy %.3f  valid loss %.4f accuracy %.3f%s  lr %g  %.1f s"), p->epoch + 1,
-           p->epochs, p->loss, p->accuracy, p->valid_loss, p->valid_accuracy, p->is_best ? _(" (best)") : "", p->lr,
-           seconds);
+    printf(_(" %d/%d  train loss %s accuracy %.3f  valid loss %s accuracy %.3f%s  lr %g  %.1f s"), p->epoch + 1,
+           p->epochs, loss_text(train, 4, p->loss), p->accuracy, loss_text(valid, 4, p->valid_loss), p->valid_accuracy,
+           p->is_best ? _(" (best)") : "", p->lr, seconds);
     if (p->images_per_second > 0) /* 0: a run went on with the epoch's validation */
         printf(_("  %.1f images/s"), p->images_per_second);
     if (p->skipped > 0)

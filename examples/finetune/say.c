@@ -6,6 +6,7 @@
 #include "common/interrupt.h"
 #include "common/language.h"
 #include "common/photos.h"
+#include "common/sentence.h"
 #include "finetune/choices.h"
 #include "finetune/settings.h"
 
@@ -213,23 +214,51 @@ static void end_object(const settings *s, const char *outcome, const progress *s
     printf("}\n");
 }
 
+static int begins_with(const char *text, const char *beginning)
+{
+    return beginning != NULL && strncmp(text, beginning, strlen(beginning)) == 0;
+}
+
+/* What helps against a failure to find or read photos; NULL if it is about something else. */
+static const char *photo_advice(char *text, size_t size, const settings *s, rn_status status, const outlook *o)
+{
+    const char *const message = rn_context_message(o->context);
+    const char *help;
+
+    if (o->train == NULL)
+        return status == RN_FORMAT && begins_with(message, s->data) && !begins_with(message, s->labels)
+                   ? _("; photos are to lie in DATA/train/CLASS/ and DATA/valid/CLASS/")
+                   : NULL;
+    help = photos_advice(text, size, o->model, o->train, message);
+    if (help == text) /* a training photo of the wrong size: both pipelines are to resize */
+        snprintf(text + strlen(text), size - strlen(text), "%s", _(", and --training-pipeline likewise"));
+    else if (help == NULL)
+        help = photos_advice(text, size, o->model, o->valid, message);
+    return help == NULL || help == text
+               ? help
+               : _("; --skip-bad-photos leaves such photos out (with --resume, what was trained so far is kept)");
+}
+
 /* What helps against a failure; NULL if nobody knows. */
-static const char *advice(const settings *s, rn_status status, const outlook *o)
+static const char *advice(char *text, size_t size, const settings *s, rn_status status, const outlook *o)
 {
     const char *const message = rn_context_message(o->context);
 
+    if (s->weights.other_names &&
+        (strstr(message, ": it is another network: ") != NULL || strstr(message, ": it was written for '") != NULL))
+        return _(". Here: --arch NAME");
     if (s->weights.other_names)
         return _(". Here: --new-head begins a fresh head, --rename FROM=TO");
     if (s->weights.other_classes)
         return _("; --new-head begins a fresh one, --ignore-class-table takes it as it is");
+    if (status == RN_STATE && strstr(message, "last.safetensors was begun ") != NULL)
+        return _(". Here: give it what the run was begun with (DIR/config.json has it), or another --out DIR");
     if (status == RN_STATE && s->resume)
         return _(". More of the same: a larger --epochs; at another rate: --phase NAME --lr X --epochs N trains on in "
                  "a phase of that name");
     if (status == RN_STATE && strstr(message, s->directory) != NULL)
         return _(". Here: --resume goes on with it, --out DIR begins another");
-    if (photos_named(o->train, message) || photos_named(o->valid, message))
-        return _("; --skip-bad-photos leaves such photos out (with --resume, what was trained so far is kept)");
-    return NULL;
+    return photo_advice(text, size, s, status, o);
 }
 
 static int stopped(const args_program *program, const settings *s, int began)
@@ -246,7 +275,8 @@ static int stopped(const args_program *program, const settings *s, int began)
 int say_end(const args_program *program, const settings *s, rn_status status, const outlook *o, progress *shown,
             double accuracy)
 {
-    const char *const help = status != RN_OK ? advice(s, status, o) : NULL;
+    char text[SENTENCE_SIZE];
+    const char *const help = status != RN_OK ? advice(text, sizeof text, s, status, o) : NULL;
     char time[PROGRESS_TIME_SIZE];
     int answer = 0;
 
@@ -265,11 +295,8 @@ int say_end(const args_program *program, const settings *s, rn_status status, co
             program->name, o->bad, rn_dataset_count(s->folds > 0 ? o->train : o->valid),
             s->folds > 0 ? s->train : s->valid); /* folds validate on all */
         answer = EXIT_FAILED;
-    } else if (help != NULL) {
-        text_line(stderr, "%s: %s%s", program->name, rn_context_message(o->context), help);
-        answer = EXIT_FAILED;
     } else if (status != RN_OK) {
-        answer = args_failed(program, status, o->context);
+        answer = args_advised(program, status, o->context, help);
     } else if (s->folds > 0) {
         text_line(args_report(s->json),
                   "best validation accuracy %.4f +- %.4f, mean and standard deviation of %d folds; their runs are "

@@ -79,7 +79,7 @@ rn_status rn_file_replace_begin(rn_replacement **replacement, const rn_allocator
         /* A rename would replace a device by a file. */
         status = rn_fail(message, RN_IO, "%s: is there and not a regular file", path);
     } else if (create_temporary(r, size) != RN_OK) {
-        status = rn_fail(message, RN_IO, "%s: %s", r->temporary, strerror(errno));
+        status = rn_fail(message, RN_IO, "%s: not written: %s", path, strerror(errno));
     }
     if (status != RN_OK) {
         dispose(r);

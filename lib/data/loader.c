@@ -30,7 +30,8 @@ static rn_status check_options(rn_loader_options *options, rn_context *context)
     options->batch_size = options->batch_size == 0 ? 8 : options->batch_size;
     options->seed = options->seed == 0 ? context->seed : options->seed;
     if (options->batch_size < 1 || options->batch_size > 65536)
-        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "a batch size of %d", (int)options->batch_size);
+        return rn_fail(&context->message, RN_INVALID_ARGUMENT, "a batch size of %d: 1 to 65536 are possible",
+                       (int)options->batch_size);
     if (options->max_pixels < 0 || options->max_pixels > RN_MAX_PIXELS)
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "a limit of %lld pixels: 1 to %d are possible",
                        (long long)options->max_pixels, RN_MAX_PIXELS);

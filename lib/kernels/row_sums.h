@@ -72,8 +72,8 @@ static ALWAYS_INLINE void sum_vector(sum_kind kind, const rn_row_gradient *o, in
 /* Sums of `count` channels, whose last vector begins with channel `last` and stands at sums[end]. */
 static ALWAYS_INLINE void add_block(double *to, const float *sums, int64_t end, int64_t last, int64_t count)
 {
-    for (int64_t c = 0; c < end; c++)
-        to[c] += (double)sums[c];
+    for (int64_t c = 0; c < end; c += LANES / 2)
+        *(uvd *)(to + c) += __builtin_convertvector(*(const uvhf *)(sums + c), vd);
     for (int64_t c = end; c < count; c++)
         to[c] += (double)sums[end + c - last];
 }
@@ -83,7 +83,7 @@ static ALWAYS_INLINE void sum_span(sum_kind kind, int64_t channels, sum_job job)
 {
     const rn_row_gradient o = job.operands;
     const int64_t last = channels - LANES, end = (channels - 1) / LANES * LANES;
-    float s[SPAN], p[SPAN];
+    _Alignas(sizeof(vf)) float s[SPAN], p[SPAN];
 
     for (int64_t begin = 0; begin < job.rows; begin += RN_ROW_BLOCK) {
         for (int64_t c = 0; c <= end; c += LANES) {

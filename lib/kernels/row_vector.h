@@ -14,7 +14,10 @@
 typedef float vf __attribute__((vector_size(RN_LANES * 4)));
 typedef int32_t vi __attribute__((vector_size(RN_LANES * 4)));
 typedef uint16_t vh __attribute__((vector_size(RN_LANES * 2)));
+typedef double vd __attribute__((vector_size(RN_LANES * 4)));
 typedef float uvf __attribute__((vector_size(RN_LANES * 4), aligned(4), may_alias));
+typedef float uvhf __attribute__((vector_size(RN_LANES * 2), aligned(4), may_alias)); /* half a vector */
+typedef double uvd __attribute__((vector_size(RN_LANES * 4), aligned(8), may_alias));
 typedef uint8_t uvb __attribute__((vector_size(RN_LANES), aligned(1), may_alias));
 
 enum { LANES = RN_LANES };

@@ -12,6 +12,8 @@
 #include "kernels/row_vector.h"
 #include "kernels/winograd_kernels.h"
 
+#include <string.h>
+
 enum {
     SIDE = RN_WINOGRAD_SIDE,
     MOST = 4,
@@ -263,7 +265,7 @@ static __attribute__((noinline)) void output_whole(const rn_winograd_tile *tile,
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
-static void weight_vector(const float *taps, int64_t tap_pitch, float *planes, int64_t pitch)
+static __attribute__((noinline)) void weight_vector(const float *taps, int64_t tap_pitch, float *planes, int64_t pitch)
 {
     vf down[SIDE][WINDOW];
 
@@ -315,11 +317,12 @@ static __attribute__((noinline)) void weight_gradient_vector(const float *planes
 
 /* ---- channels that do not fill a vector: on copies with zeros behind them ---------------------------------------- */
 
+/* Zeros alone where what is stored goes on for a vector behind the last channel: `count` is 0 or less. */
 static void copy_rest(float *to, const float *from, int64_t count)
 {
     store(to, (vf){ 0 });
-    for (int64_t c = 0; c < count; c++)
-        to[c] = from[c];
+    if (count > 0)
+        memcpy(to, from, (size_t)count * sizeof *to);
 }
 
 static void input(const rn_winograd_tile *tile, const float *const *pixel, int64_t channels, int64_t stored)

@@ -25,6 +25,19 @@ bool rn_conv_forms(const rn_conv *conv)
            conv->padding_h == 0 && conv->padding_w == 0 && conv->groups == 1 && conv->in_h * conv->in_w > 1;
 }
 
+/*
+ * Units are chunks of whole rows (conv_joint.c), which are to give each thread as much. More channels than a range
+ * would mean short stretches, between which dw comes from memory. Where dx is the larger map, there is more to write
+ * than dy would cost, and finished rows of it are better let out at once (conv_product.h).
+ */
+bool rn_conv_joins(const rn_context *context, const rn_conv *conv, int64_t batch)
+{
+    const int64_t chunks = rn_weight_chunks(conv, batch), threads = context->pool.threads;
+
+    return rn_conv_forms(conv) && conv->in_c < conv->out_c && conv->out_c <= context->kernels->gemm->blocks.range &&
+           (chunks % threads == 0 || chunks >= 4 * threads);
+}
+
 const void *rn_conv_layout(const rn_context *context, const rn_conv_plan *plan)
 {
     return plan->forward.gemm != NULL ? plan->forward.gemm : context->kernels->gemm;
@@ -59,4 +72,10 @@ void rn_conv_backward_weights_formed(const rn_context *context, const rn_conv_pl
                                      void *workspace)
 {
     rn_gemm_backward_weights_formed(context, plan, x, form, dy, dw, accumulate, workspace);
+}
+
+void rn_conv_backward_joint(const rn_context *context, const rn_conv_plan *plan, const rn_conv_joint *joint,
+                            void *workspace)
+{
+    rn_gemm_backward_joint(context, plan, joint, workspace);
 }

@@ -30,6 +30,7 @@ typedef struct rn_conv {
     int32_t dilation; /* pixels from one of the kernel's to the next */
     /* The input is relu(x scale + shift), formed while x, which is given, is read. Only where rn_conv_forms. */
     bool is_formed;
+    bool is_joint; /* backward is one pass for both gradients (rn_conv_joint). Only where rn_conv_joins. */
 } rn_conv;
 
 /* The numbers of each channel of x. */
@@ -43,6 +44,24 @@ bool rn_conv_forms(const rn_conv *conv);
 /* True for a linear layer. It reads each weight once, so that to pack weights for `wants_pairs` (below) pays where they
  * are kept, and not where they are trained: such are planned for without. */
 bool rn_conv_is_linear(const rn_conv *conv);
+
+/*
+ * Backward behind a batch norm, in one pass: dy = k0 g + (k1 (y - mean) + k2) (ops/batch_norm.h) is formed some rows at
+ * a time in the cache, feeds both gradients there, and lies nowhere. The bits are those of the passes one by one.
+ */
+typedef struct rn_conv_joint {
+    const rn_map *x;
+    const rn_conv_form *form; /* of x; NULL: it is not formed */
+    const rn_map *g, *y;
+    const float *k0, *k1, *k2, *mean; /* one number for each channel of y */
+    const float *weights;
+    float *dw;
+    const rn_map *dx; /* neither g nor y */
+    bool adds_dw, adds_dx;
+} rn_conv_joint;
+
+/* True if that is possible, and faster than passes one by one. */
+bool rn_conv_joins(const rn_context *context, const rn_conv *conv, int64_t batch);
 
 /* What happens to the sums before they are stored: y = relu?(sum * scale[o] + shift[o] + residual). */
 typedef struct rn_conv_epilogue {
@@ -114,7 +133,8 @@ typedef struct rn_conv_plan {
     /* Floats (or pairs) of packed weights, INT64_MAX if they cannot be counted; 0: forward takes the weights as they
      * are. */
     int64_t packed_count;
-    /* Bytes of workspace, aligned to RN_ALIGNMENT, that each pass needs; SIZE_MAX if they cannot be counted. */
+    /* Bytes of workspace, aligned to RN_ALIGNMENT, that each pass needs; SIZE_MAX if they cannot be counted. The joint
+     * pass is weights_bytes. */
     size_t forward_bytes, data_bytes, weights_bytes;
     rn_product_blocks forward, data;
     rn_weight_blocks weights;
@@ -145,5 +165,7 @@ void rn_conv_backward_weights(const rn_context *context, const rn_conv_plan *pla
 void rn_conv_backward_weights_formed(const rn_context *context, const rn_conv_plan *plan, const rn_map *x,
                                      const rn_conv_form *form, const rn_map *dy, float *dw, bool accumulate,
                                      void *workspace);
+void rn_conv_backward_joint(const rn_context *context, const rn_conv_plan *plan, const rn_conv_joint *joint,
+                            void *workspace);
 
 #endif

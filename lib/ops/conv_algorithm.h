@@ -8,6 +8,7 @@
 #ifndef RN_OPS_CONV_ALGORITHM_H
 #define RN_OPS_CONV_ALGORITHM_H
 
+#include "kernels/row_kernels.h"
 #include "ops/conv.h"
 
 typedef struct rn_conv_algorithm {
@@ -31,8 +32,11 @@ extern const rn_conv_algorithm rn_conv_gemm;      /* conv_gemm.c: any */
 
 /* ---- between the algorithms' files ------------------------------------------------------------------------------- */
 
-/* conv_gemm_data.c */
+/* conv_gemm_data.c: among other things, the weights as products for dx want them, and their bytes, in whole lines */
 void rn_gemm_plan_data(rn_conv_plan *plan, const rn_context *context);
+size_t rn_gemm_data_packed_bytes(const rn_gemm_kernels *gemm, const rn_conv *conv);
+void rn_gemm_pack_data(const rn_context *context, const rn_gemm_kernels *gemm, const rn_conv *conv,
+                       const float *weights, float *packed);
 void rn_gemm_backward_data(const rn_context *context, const rn_conv_plan *plan, const rn_map *dy, const float *weights,
                            const rn_map *dx, bool accumulate, void *workspace);
 
@@ -41,17 +45,26 @@ void rn_winograd_plan_weights(rn_conv_plan *plan, const rn_context *context);
 void rn_winograd_backward_weights(const rn_context *context, const rn_conv_plan *plan, const rn_map *x,
                                   const rn_map *dy, float *dw, bool accumulate, void *workspace);
 
-/* conv_weights.c: the gradient of the weights as a product of matrices, of pairs where the plan's forward is; the number of chunks, a rule of the shape; and
- * chunks of partial sums [chunks][count] added up into dw. */
+/* conv_weights.c: the gradient of the weights as a product of matrices, of pairs where the plan's forward is; and, with
+ * that, the joint pass. */
 void rn_gemm_plan_weights(rn_conv_plan *plan, const rn_context *context);
 void rn_gemm_backward_weights(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const rn_map *dy,
                               float *dw, bool accumulate, void *workspace);
 void rn_gemm_backward_weights_formed(const rn_context *context, const rn_conv_plan *plan, const rn_map *x,
                                      const rn_conv_form *form, const rn_map *dy, float *dw, bool accumulate,
                                      void *workspace);
+void rn_gemm_backward_joint(const rn_context *context, const rn_conv_plan *plan, const rn_conv_joint *joint,
+                            void *workspace);
+
+/* weight_chunks.c: their number, a rule of the shape; and partial sums [chunks][count] added up into dw. */
 int64_t rn_weight_chunks(const rn_conv *conv, int64_t batch);
 void rn_add_weight_chunks(const rn_context *context, float *partials, int64_t chunks, int64_t count, float *dw,
                           bool accumulate);
+
+/* conv_joint.c: rows [m, m + rows) of dy formed into `dy`, and of dx made of them; `tile` has room for mr x nr. */
+void rn_joint_form(const rn_row_kernels *kernels, const rn_conv_joint *joint, int64_t m, int64_t rows, rn_matrix dy);
+void rn_joint_data(const rn_gemm_kernels *gemm, const rn_conv_joint *joint, const float *packed, int64_t m,
+                   int64_t rows, rn_matrix dy, float *tile);
 
 static inline int64_t rn_conv_group_in(const rn_conv *conv)
 {

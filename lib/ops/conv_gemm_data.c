@@ -96,7 +96,7 @@ static int64_t class_count(const rn_conv *conv)
 }
 
 /* The classes' windows together are the kernel. */
-static size_t data_packed_bytes(const rn_gemm_kernels *gemm, const rn_conv *conv)
+size_t rn_gemm_data_packed_bytes(const rn_gemm_kernels *gemm, const rn_conv *conv)
 {
     const int64_t floats = rn_product_packed_floats(gemm, conv, rn_conv_group_in(conv), group_depth(gemm, conv));
     size_t bytes;
@@ -131,7 +131,8 @@ void rn_gemm_plan_data(rn_conv_plan *plan, const rn_context *context)
     const rn_product_shape shape = data_shape(gemm, conv, plan->batch);
 
     plan->data = rn_product_blocks_for(context, gemm, &shape);
-    if (!rn_size_add(&plan->data_bytes, data_packed_bytes(gemm, conv), rn_product_workspace(context, &plan->data)))
+    if (!rn_size_add(&plan->data_bytes, rn_gemm_data_packed_bytes(gemm, conv),
+                     rn_product_workspace(context, &plan->data)))
         plan->data_bytes = SIZE_MAX;
 }
 
@@ -223,13 +224,23 @@ static void describe_data(rn_product *product, const void *payload, int64_t inde
     }
 }
 
+void rn_gemm_pack_data(const rn_context *context, const rn_gemm_kernels *gemm, const rn_conv *conv,
+                       const float *weights, float *packed)
+{
+    data_pass pass = { .gemm = gemm, .conv = conv, .weights = weights, .packed = packed };
+
+    rn_parallel(&context->pool, class_count(conv) * conv->groups * rn_divide_up(rn_conv_group_in(conv), gemm->nr),
+                pack_class_panels, &pass);
+}
+
 void rn_gemm_backward_data(const rn_context *context, const rn_conv_plan *plan, const rn_map *dy, const float *weights,
                            const rn_map *dx, bool accumulate, void *workspace)
 {
+    const rn_gemm_kernels *const gemm = plan->data.gemm;
     const rn_conv *const conv = &plan->conv;
-    data_pass pass = { plan->data.gemm, conv, dy, dx, weights, workspace, accumulate };
+    const data_pass pass = { gemm, conv, dy, dx, weights, workspace, accumulate };
 
-    rn_parallel(&context->pool, class_count(conv) * conv->groups * rn_divide_up(rn_conv_group_in(conv), pass.gemm->nr),
-                pack_class_panels, &pass);
-    rn_product_run(context, &plan->data, describe_data, &pass, (char *)workspace + data_packed_bytes(pass.gemm, conv));
+    rn_gemm_pack_data(context, gemm, conv, weights, workspace);
+    rn_product_run(context, &plan->data, describe_data, &pass,
+                   (char *)workspace + rn_gemm_data_packed_bytes(gemm, conv));
 }

@@ -13,26 +13,11 @@
 #include "ops/matrix.h"
 
 enum {
-    CHUNKS_MOST = 16,
-    CHUNK_PRODUCT = 65536, /* chunks = this / (in * out): few weights mean few units otherwise */
-    CHUNK_ROWS_LEAST = 64,
-    UNITS_WANTED = 64,      /* of 32 columns each */
     COLLIDING_FLOATS = 512, /* 2 KB: eight rows fall on two sets of a cache of 32 KB */
     PAD = 16,               /* keeps panels of a power of two of floats off each other's cache sets */
     LINE_SPARE = 64,
     LINES_FORMED = 8 /* together, in the first-level cache */
 };
-
-/* From the layer's shape and the number of pixels alone. */
-int64_t rn_weight_chunks(const rn_conv *conv, int64_t batch)
-{
-    const int64_t in = rn_conv_group_in(conv), depth = (int64_t)conv->kernel_h * conv->kernel_w * in;
-    const int64_t by_size = CHUNK_PRODUCT / in / rn_conv_group_out(conv),
-                  by_units = UNITS_WANTED / rn_divide_up(depth, 32);
-
-    return rn_most(1, rn_least(rn_least(CHUNKS_MOST, rn_most(by_size, by_units)),
-                               batch * conv->out_h * conv->out_w / CHUNK_ROWS_LEAST));
-}
 
 static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *conv, int64_t batch,
                                       const rn_gemm_kernels *gemm)
@@ -48,8 +33,9 @@ static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *
     b.column.panels = rn_divide_up(b.depth, gemm->nr);
     b.out.blocks = rn_divide_up(b.outs, gemm->blocks.range);
     b.column.blocks = rn_divide_up(b.depth, gemm->blocks.range);
-    rn_spread_blocks(b.depth > b.outs ? &b.column : &b.out, b.depth > b.outs ? &b.out : &b.column,
-                     b.chunks * conv->groups, context->pool.threads);
+    if (!conv->is_joint) /* which has rows whole */
+        rn_spread_blocks(b.depth > b.outs ? &b.column : &b.out, b.depth > b.outs ? &b.out : &b.column,
+                         b.chunks * conv->groups, context->pool.threads);
     b.out_most = rn_divide_up(b.out.panels, b.out.blocks);
     b.column_most = rn_divide_up(b.column.panels, b.column.blocks);
     chunk = rn_most(1, rn_divide_up(b.rows, b.chunks));
@@ -79,6 +65,12 @@ static size_t partial_bytes(const rn_conv *conv, const rn_weight_blocks *b)
     return (bytes + RN_ALIGNMENT - 1) / RN_ALIGNMENT * RN_ALIGNMENT;
 }
 
+/* Weights packed for dx. */
+static size_t joint_bytes(const rn_conv *conv, const rn_weight_blocks *b)
+{
+    return conv->is_joint ? rn_gemm_data_packed_bytes(b->gemm, conv) : 0;
+}
+
 void rn_gemm_plan_weights(rn_conv_plan *plan, const rn_context *context)
 {
     const bool of_pairs = plan->forward.gemm != NULL && plan->forward.gemm->pairs != NULL;
@@ -86,7 +78,8 @@ void rn_gemm_plan_weights(rn_conv_plan *plan, const rn_context *context)
         choose_blocks(context, &plan->conv, plan->batch, of_pairs ? context->pairs : context->kernels->gemm);
 
     plan->weights = b;
-    if (!rn_size_add(&plan->weights_bytes, partial_bytes(&plan->conv, &b),
+    if (!rn_size_add(&plan->weights_bytes, partial_bytes(&plan->conv, &b), joint_bytes(&plan->conv, &b)) ||
+        !rn_size_add(&plan->weights_bytes, plan->weights_bytes,
                      (size_t)context->pool.threads * (size_t)b.thread_floats * sizeof(float)))
         plan->weights_bytes = SIZE_MAX;
 }
@@ -97,7 +90,9 @@ typedef struct weight_pass {
     const rn_weight_blocks *blocks;
     const rn_row_kernels *rows;
     const rn_map *x, *dy;
-    const rn_conv_form *form; /* NULL: none */
+    const rn_conv_form *form;   /* NULL: none */
+    const rn_conv_joint *joint; /* NULL: dy lies somewhere */
+    float *packed;              /* weights, for a joint pass */
     float *dw, *partials, *threads;
     bool accumulate;
 } weight_pass;
@@ -231,89 +226,113 @@ static void form_columns(const weight_pass *pass, const weight_unit *u, int64_t 
     }
 }
 
+/* A thread's. */
+typedef struct weight_room {
+    float *columns, *gradients, *tile, *line;
+} weight_room;
+
+static weight_room room_of(const weight_pass *pass, int32_t thread)
+{
+    const rn_weight_blocks *const b = pass->blocks;
+    weight_room room = { .columns = pass->threads + thread * b->thread_floats };
+
+    room.gradients = room.columns + b->column_most * b->column_floats;
+    room.tile = room.gradients + b->stretch * b->out_pitch;
+    room.line = room.tile + b->tile_floats;
+    return room;
+}
+
+/* Gradients and columns, which lie packed, as pairs of rows. */
+static void multiply_pairs(const weight_pass *pass, const weight_unit *u, int64_t rows, bool accumulate, rn_matrix dy,
+                           int64_t outs, const weight_room *room)
+{
+    const rn_gemm_kernels *const gemm = pass->gemm;
+    const rn_weight_blocks *const b = pass->blocks;
+
+    pair_rows(gemm, room->gradients, b->out_pitch, dy.data, dy.pitch, rows, outs);
+    for (int64_t k = 0; k < u->columns; k += gemm->nr) {
+        float *const panel = room->columns + k / gemm->nr * b->column_floats;
+
+        pair_rows(gemm, panel, gemm->nr, panel, gemm->nr, rows, gemm->nr);
+    }
+    multiply_stretch(pass, u, rn_divide_up(rows, 2), accumulate, room->gradients, b->out_pitch, room->columns,
+                     room->tile);
+}
+
+/* The rows [m, m + rows) of dy as multiply_stretch reads them. A joint pass makes rows of dx while they are there. */
+static rn_matrix gradients_of(const weight_pass *pass, int64_t m, int64_t rows, rn_matrix dy, int64_t outs,
+                              const weight_room *room)
+{
+    const rn_matrix near = { room->gradients, pass->blocks->out_pitch };
+
+    if (pass->joint != NULL) {
+        rn_joint_form(pass->rows, pass->joint, m, rows, near);
+        rn_joint_data(pass->gemm, pass->joint, pass->packed, m, rows, near, room->tile);
+        return near;
+    }
+    if (!rows_collide(pass->dy))
+        return dy;
+    pass->gemm->floats->copy(near.data, near.pitch, dy.data, dy.pitch, rows, outs);
+    return near;
+}
+
+static void add_stretch(const weight_pass *pass, const weight_unit *u, int64_t m, int64_t rows, const weight_room *room)
+{
+    const rn_weight_blocks *const b = pass->blocks;
+    const int64_t first = panel_begin(b, u->out_panel), outs = panel_begin(b, u->out_end) - first;
+    const rn_matrix dy = rn_matrix_part(pass->dy, m, u->group * b->outs + first);
+    const bool accumulate = u->accumulate || m > u->begin;
+
+    if (pass->form != NULL)
+        form_columns(pass, u, m, rows, room->columns, room->line);
+    else
+        pack_columns(pass, u, m, rows, room->columns, room->line);
+    if (pass->gemm->pairs != NULL) {
+        multiply_pairs(pass, u, rows, accumulate, dy, outs, room);
+    } else {
+        const rn_matrix left = gradients_of(pass, m, rows, dy, outs, room);
+
+        multiply_stretch(pass, u, rows, accumulate, left.data, left.pitch, room->columns, room->tile);
+    }
+}
+
 static void run_weight_units(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     const weight_pass *const pass = payload;
-    const rn_weight_blocks *const b = pass->blocks;
-    float *const columns = pass->threads + thread * b->thread_floats;
-    float *const gradients = columns + b->column_most * b->column_floats;
-    float *const tile = gradients + b->stretch * b->out_pitch, *const line = tile + b->tile_floats;
+    const weight_room room = room_of(pass, thread);
+    const int64_t stretch = pass->blocks->stretch;
 
     for (int64_t index = begin; index < end; index++) {
         const weight_unit u = unit_at(pass, index);
 
-        for (int64_t m = u.begin; m < u.end; m += b->stretch) {
-            const int64_t rows = rn_least(b->stretch, u.end - m);
-            const int64_t first = panel_begin(b, u.out_panel), outs = panel_begin(b, u.out_end) - first;
-            const float *const dy = pass->dy->data + m * pass->dy->pitch + u.group * b->outs + first;
-
-            if (pass->form != NULL)
-                form_columns(pass, &u, m, rows, columns, line);
-            else
-                pack_columns(pass, &u, m, rows, columns, line);
-            if (pass->gemm->pairs != NULL) {
-                pair_rows(pass->gemm, gradients, b->out_pitch, dy, pass->dy->pitch, rows, outs);
-                for (int64_t k = 0; k < u.columns; k += pass->gemm->nr) {
-                    float *const panel = columns + k / pass->gemm->nr * b->column_floats;
-
-                    pair_rows(pass->gemm, panel, pass->gemm->nr, panel, pass->gemm->nr, rows, pass->gemm->nr);
-                }
-                multiply_stretch(pass, &u, rn_divide_up(rows, 2), u.accumulate || m > u.begin, gradients, b->out_pitch,
-                                 columns, tile);
-            } else if (rows_collide(pass->dy)) {
-                pass->gemm->floats->copy(gradients, b->out_pitch, dy, pass->dy->pitch, rows, outs);
-                multiply_stretch(pass, &u, rows, u.accumulate || m > u.begin, gradients, b->out_pitch, columns, tile);
-            } else {
-                multiply_stretch(pass, &u, rows, u.accumulate || m > u.begin, dy, pass->dy->pitch, columns, tile);
-            }
-        }
+        for (int64_t m = u.begin; m < u.end; m += stretch)
+            add_stretch(pass, &u, m, rn_least(stretch, u.end - m), &room);
     }
 }
 
-/* ---- adding the chunks up -------------------------------------------------------------------------------------- */
+/* ---- the passes -------------------------------------------------------------------------------------------------- */
 
-typedef struct sum_job {
-    const rn_row_kernels *rows;
-    float *dw, *partials;
-    int64_t chunks, count;
-    bool accumulate;
-} sum_job;
-
-/* to = (from alone, if `fresh`; else to +) from. */
-static void add_range(const rn_row_kernels *rows, float *to, float *from, int64_t count, bool fresh)
+static weight_pass pass_of(const rn_context *context, const rn_conv_plan *plan, void *workspace)
 {
-    const rn_row_combine sum = { .a = { fresh ? from : to, count },
-                                 .other = { fresh ? NULL : from, count },
-                                 .out = { to, count } };
+    const rn_weight_blocks *const b = &plan->weights;
+    weight_pass pass = {
+        .gemm = b->gemm, .conv = &plan->conv, .blocks = b, .rows = context->kernels->rows, .partials = workspace
+    };
 
-    rows->combine(1, count, &sum);
+    pass.packed = pass.partials + partial_bytes(&plan->conv, b) / sizeof(float);
+    pass.threads = pass.packed + joint_bytes(&plan->conv, b) / sizeof(float);
+    return pass;
 }
 
-/* Units are pieces of dw that stay in the cache while the tree is walked. */
-enum { PIECE = 2048 };
-
-static void add_chunks(void *payload, int64_t begin, int64_t end, int32_t thread)
+static void run_pass(const rn_context *context, weight_pass *pass)
 {
-    const sum_job *const job = payload;
+    const rn_weight_blocks *const b = pass->blocks;
 
-    (void)thread;
-    for (int64_t piece = begin; piece < end; piece++) {
-        const int64_t at = piece * PIECE, count = rn_least(PIECE, job->count - at);
-        float *const first = job->partials + at;
-
-        for (int64_t gap = 1; gap < job->chunks; gap *= 2)
-            for (int64_t chunk = 0; chunk + gap < job->chunks; chunk += 2 * gap)
-                add_range(job->rows, first + chunk * job->count, first + (chunk + gap) * job->count, count, false);
-        add_range(job->rows, job->dw + at, first, count, !job->accumulate);
-    }
-}
-
-void rn_add_weight_chunks(const rn_context *context, float *partials, int64_t chunks, int64_t count, float *dw,
-                          bool accumulate)
-{
-    sum_job job = { context->kernels->rows, dw, partials, chunks, count, accumulate };
-
-    rn_parallel(&context->pool, rn_divide_up(count, PIECE), add_chunks, &job);
+    rn_parallel(&context->pool, pass->conv->groups * b->chunks * b->out.blocks * b->column.blocks, run_weight_units,
+                pass);
+    if (b->chunks > 1)
+        rn_add_weight_chunks(context, pass->partials, b->chunks, pass->conv->out_c * b->depth, pass->dw,
+                             pass->accumulate);
 }
 
 void rn_gemm_backward_weights(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const rn_map *dy,
@@ -326,21 +345,27 @@ void rn_gemm_backward_weights_formed(const rn_context *context, const rn_conv_pl
                                      const rn_conv_form *form, const rn_map *dy, float *dw, bool accumulate,
                                      void *workspace)
 {
-    const rn_weight_blocks *const b = &plan->weights;
-    weight_pass pass = { .gemm = b->gemm,
-                         .conv = &plan->conv,
-                         .blocks = b,
-                         .rows = context->kernels->rows,
-                         .x = x,
-                         .dy = dy,
-                         .form = form,
-                         .dw = dw,
-                         .partials = workspace,
-                         .accumulate = accumulate };
+    weight_pass pass = pass_of(context, plan, workspace);
 
-    pass.threads = pass.partials + partial_bytes(&plan->conv, b) / sizeof(float);
-    rn_parallel(&context->pool, plan->conv.groups * b->chunks * b->out.blocks * b->column.blocks, run_weight_units,
-                &pass);
-    if (b->chunks > 1)
-        rn_add_weight_chunks(context, pass.partials, b->chunks, plan->conv.out_c * b->depth, dw, accumulate);
+    pass.x = x;
+    pass.form = form;
+    pass.dy = dy;
+    pass.dw = dw;
+    pass.accumulate = accumulate;
+    run_pass(context, &pass);
+}
+
+void rn_gemm_backward_joint(const rn_context *context, const rn_conv_plan *plan, const rn_conv_joint *joint,
+                            void *workspace)
+{
+    weight_pass pass = pass_of(context, plan, workspace);
+
+    pass.x = joint->x;
+    pass.form = joint->form;
+    pass.dy = joint->g;
+    pass.joint = joint;
+    pass.dw = joint->dw;
+    pass.accumulate = joint->adds_dw;
+    rn_gemm_pack_data(context, pass.gemm, pass.conv, joint->weights, pass.packed);
+    run_pass(context, &pass);
 }

@@ -112,10 +112,33 @@ size_t rn_cpu_plan_conv_backward(rn_tape *tape, int32_t operation)
     const size_t data = rn_has(o, RN_DX) && plan != NULL ? plan->data_bytes : 0;
     const size_t weights = rn_has(o, RN_DWEIGHTS) && plan != NULL ? plan->weights_bytes : 0;
 
+    if (o->as.conv.is_joint)
+        return weights;
     return data > weights ? data : weights;
 }
 
-void rn_cpu_conv_backward(const rn_tape *tape, const rn_operation *o)
+static void run_joint(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_map x = rn_operand_map(tape, o, RN_X), g = rn_operand_map(tape, o, RN_DY),
+                 y = rn_operand_map(tape, o, RN_BESIDE), dx = rn_operand_map(tape, o, RN_DX);
+    const rn_conv_form form = form_of(tape, o);
+    rn_conv_joint joint = { .x = &x,
+                            .form = o->as.conv.is_formed ? &form : NULL,
+                            .g = &g,
+                            .y = &y,
+                            .k0 = rn_operand_floats(tape, o, RN_SCALE),
+                            .k1 = rn_operand_floats(tape, o, RN_BESIDE_SCALE),
+                            .k2 = rn_operand_floats(tape, o, RN_SHIFT),
+                            .mean = rn_operand_floats(tape, o, RN_MEAN),
+                            .weights = rn_operand_floats(tape, o, RN_WEIGHTS),
+                            .dx = &dx,
+                            .adds_dx = o->operand[RN_DX].role == RN_ADD };
+
+    joint.dw = rn_tape_begin_gradient(tape, o, RN_DWEIGHTS, &joint.adds_dw);
+    rn_conv_backward_joint(tape->context, o->planned, &joint, rn_operand_data(tape, o, RN_SCRATCH));
+}
+
+static void run_each(const rn_tape *tape, const rn_operation *o)
 {
     const rn_map x = rn_operand_map(tape, o, RN_X), dy = rn_operand_map(tape, o, RN_DY),
                  dx = rn_operand_map(tape, o, RN_DX);
@@ -131,4 +154,12 @@ void rn_cpu_conv_backward(const rn_tape *tape, const rn_operation *o)
     if (rn_has(o, RN_DX))
         rn_conv_backward_data(tape->context, o->planned, &dy, rn_operand_floats(tape, o, RN_WEIGHTS), &dx,
                               o->operand[RN_DX].role == RN_ADD, workspace);
+}
+
+void rn_cpu_conv_backward(const rn_tape *tape, const rn_operation *o)
+{
+    if (o->as.conv.is_joint)
+        run_joint(tape, o);
+    else
+        run_each(tape, o);
 }

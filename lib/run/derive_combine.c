@@ -104,7 +104,7 @@ static void derive_batch(rn_deriving *d, const rn_operation *forward)
     const int32_t g = rn_gradient_of(d, forward, RN_Y), x = forward->operand[RN_X].view;
     rn_operation sums = rn_backward_operation(&rn_op_norm_sums, forward);
 
-    sums.operand[RN_DY] = rn_operand_of(g, RN_UPDATE);
+    sums.operand[RN_DY] = rn_operand_of(g, forward->relu ? RN_UPDATE : RN_READ);
     if (forward->relu && rn_has(forward, RN_OTHER)) {
         sums.operand[RN_Y] = rn_operand_of(forward->operand[RN_Y].view, RN_READ);
     } else if (forward->relu) { /* made again of x, which is read in any case */

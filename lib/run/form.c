@@ -6,7 +6,12 @@
  *
  *   COMBINE y -> z   CONV z ..   CONV_BACKWARD z          CONV y (formed) ..   CONV_BACKWARD y (formed)
  *
- * The expression is the combination's, so that no bit changes; a map is written and read once less, and memory is
+ * In backward the gradient behind a batch norm, k0 g + (k1 (y - mean) + k2), is formed likewise if one convolution
+ * reads it, once for both of its gradients:
+ *
+ *   COMBINE g, y -> y   CONV_BACKWARD y -> dw, dx          CONV_BACKWARD g, y -> dw, dx (joint)
+ *
+ * The expressions are the combinations', so that no bit changes; a map is written and read once less, and memory is
  * wanted for y alone.
  */
 #include "run/kinds.h"
@@ -99,6 +104,68 @@ static void form_in_readers(rn_tape *tape, int32_t maker, int32_t last)
     combine->kind = NULL;
 }
 
+/* ---- gradients behind batch norms -------------------------------------------------------------------------------- */
+
+static bool makes_gradient(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_role role = o->operand[RN_Y].role;
+
+    return o->kind == &rn_op_combine && rn_has(o, RN_BESIDE) && rn_has(o, RN_SCALE) && !o->relu &&
+           !rn_has(o, RN_OTHER) && !rn_has(o, RN_MASK) && (role == RN_UPDATE || role == RN_WRITE) &&
+           !tape->buffer[view_of(tape, o, RN_Y)->buffer].to_end;
+}
+
+/* The buffer is an operand of the operation that is not only read (or, if `any`, an operand at all). */
+static bool meets(const rn_tape *tape, const rn_operation *o, int32_t buffer, bool any)
+{
+    for (int j = 0; j < RN_OPERANDS; j++)
+        if (rn_has(o, j) && view_of(tape, o, j)->buffer == buffer && (any || o->operand[j].role != RN_READ))
+            return true;
+    return false;
+}
+
+static bool can_join(const rn_tape *tape, const rn_operation *o)
+{
+    return o->kind == &rn_op_conv_backward && rn_has(o, RN_DWEIGHTS) && rn_has(o, RN_DX) &&
+           rn_conv_joins(tape->context, &o->as.conv, tape->batch);
+}
+
+/* The one operation that meets the gradient behind its maker, if it can form it of what is still there; -1: none. */
+static int32_t joint_reader(const rn_tape *tape, int32_t maker)
+{
+    const rn_operation *const combine = &tape->operation[maker];
+    const int32_t dy = combine->operand[RN_Y].view, buffer = tape->view[dy].buffer,
+                  g = view_of(tape, combine, RN_X)->buffer, y = view_of(tape, combine, RN_BESIDE)->buffer;
+    int32_t reader = -1;
+
+    for (int32_t i = maker + 1; i < tape->operations; i++) {
+        const rn_operation *const o = &tape->operation[i];
+
+        if (reader < 0 && (meets(tape, o, g, false) || (y != buffer && meets(tape, o, y, false))))
+            return -1;
+        if (!meets(tape, o, buffer, true))
+            continue;
+        if (reader >= 0 || !can_join(tape, o) || o->operand[RN_DY].view != dy || meets(tape, o, buffer, false))
+            return -1;
+        reader = i;
+    }
+    return reader;
+}
+
+static void join_in_reader(rn_tape *tape, int32_t maker, int32_t reader)
+{
+    static const int operands[] = { RN_BESIDE, RN_SCALE, RN_BESIDE_SCALE, RN_MEAN, RN_SHIFT };
+    rn_operation *const combine = &tape->operation[maker], *const o = &tape->operation[reader];
+
+    o->operand[RN_DY] = combine->operand[RN_X];
+    for (size_t i = 0; i < sizeof operands / sizeof *operands; i++)
+        o->operand[operands[i]] = combine->operand[operands[i]];
+    o->as.conv.is_joint = true;
+    combine->kind = NULL;
+}
+
+/* ---- both -------------------------------------------------------------------------------------------------------- */
+
 static void remove_formed(rn_tape *tape)
 {
     const int32_t loss = tape->loss, backward = tape->backward;
@@ -127,6 +194,12 @@ void rn_plan_form(rn_plan *plan)
 
         if (last >= 0 && stays(tape, i, last))
             form_in_readers(tape, i, last);
+    }
+    for (int32_t i = tape->backward; i < tape->operations; i++) {
+        const int32_t reader = makes_gradient(tape, &tape->operation[i]) ? joint_reader(tape, i) : -1;
+
+        if (reader >= 0)
+            join_in_reader(tape, i, reader);
     }
     remove_formed(tape);
 }

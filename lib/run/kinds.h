@@ -32,10 +32,12 @@ extern const rn_kind rn_op_join; /* Y = X, a part of a concatenation and its pla
 
 /* ---- losses and backward ------------------------------------------------------------------------------------------- */
 
-extern const rn_kind rn_op_loss;          /* DY = 0, where whoever computes the loss of output Y writes its gradient */
-extern const rn_kind rn_op_conv_backward; /* [DWEIGHTS] of X and DY; [DX] of DY and WEIGHTS */
-extern const rn_kind rn_op_channel_sums;  /* DBETA = sums of DY */
-/* DY masked in place by [Y], or by [SCALE X + SHIFT]; [DGAMMA], [DBETA], SLOPES of DY, X, MEAN, INVERSE, GAMMA */
+extern const rn_kind rn_op_loss; /* DY = 0, where whoever computes the loss of output Y writes its gradient */
+/* [DWEIGHTS] of X and DY; [DX] of DY and WEIGHTS. With BESIDE (and both of them) SCALE DY + BESIDE_SCALE (BESIDE - MEAN)
+ * + SHIFT stands for DY. */
+extern const rn_kind rn_op_conv_backward;
+extern const rn_kind rn_op_channel_sums; /* DBETA = sums of DY */
+/* DY masked in place by [Y], or by [SCALE X + SHIFT], or only read; [DGAMMA], [DBETA], SLOPES of DY, X, MEAN, INVERSE, GAMMA */
 extern const rn_kind rn_op_norm_sums;
 extern const rn_kind rn_op_max_pool_backward; /* DX of DY, ARGMAX */
 extern const rn_kind rn_op_avg_pool_backward;

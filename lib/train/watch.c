@@ -64,7 +64,7 @@ static rn_status explain(const rn_fit *f, double loss)
         &trainer->context->message, RN_INVALID_ARGUMENT,
         "the loss is %g in phase \"%s\", epoch %d, batch %lld, at the learning rate %g: %s. Try a rate below "
         "%g, a warm-up or clip_norm",
-        loss, f->phase->name, state->epoch + 1, (long long)state->batch + 1, lr, cause, lr);
+        fabs(loss), f->phase->name, state->epoch + 1, (long long)state->batch + 1, lr, cause, lr); /* nan has no sign */
 }
 
 static double cost_of_guessing(const rn_fit *f)

@@ -30,6 +30,11 @@ nm --dynamic "$library" | awk '$(NF - 1) == "U" { sub(/@.*/, "", $NF); print $NF
 cat "$scratch/forbidden"
 [ ! -s "$scratch/forbidden" ]; verdict "the library does not print, exit, abort, or touch the process" $?
 
+# Processes reach each other through an rn_collective; what fills one from MPI is another library.
+nm --dynamic "$library" | grep -iE '[ _]p?mpi|ompi_|opal_' >"$scratch/mpi"
+cat "$scratch/mpi"
+[ ! -s "$scratch/mpi" ]; verdict "it has no symbol of MPI" $?
+
 readelf --dynamic "$library" >"$scratch/dynamic"
 grep -q 'SONAME.*\[libresnet\.so\.0\]' "$scratch/dynamic"; verdict "SONAME is libresnet.so.0" $?
 sed -nE 's/.*\(NEEDED\).*\[(.*)\]/\1/p' "$scratch/dynamic" |

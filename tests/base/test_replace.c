@@ -246,6 +246,7 @@ static void what_cannot_be_replaced_is_refused_at_once(void **state)
         assert_int_equal(rn_file_replace_begin(&r, &allocator, paths[i], &message), RN_IO);
         assert_null(r);
         assert_non_null(strstr(message.text, paths[i]));
+        assert_null(strstr(message.text, ".tmp")); /* a name of ours, which the caller has never heard of */
     }
 }
 

@@ -3,8 +3,8 @@
 """How often a network answers the same class in float32 and with products of bfloat16.
 
 usage: agreement.py RESNET CHECKPOINT PHOTOS... [--arch A] [--emulate build/release/tests/bin/libemulate_bf16.so]
-RESNET is build/release/bin/resnet; PHOTOS are folders or files. Prints photos, how many get the same class, and of the others how far float32's
-two most probable classes lay apart. --emulate: on a CPU without such products.
+RESNET is build/release/bin/resnet; PHOTOS are folders or files. Prints photos, how many get the same class, and of the
+others how far float32's two most probable classes lay apart. --emulate: on a CPU without such products.
 """
 import argparse, json, os, subprocess, sys
 
@@ -33,8 +33,9 @@ if not exact or exact.keys() != rounded.keys():
 if exact == rounded:
     sys.exit("not one probability differs: bfloat16 was not computed in")
 others = [p for p in exact if exact[p][0]["index"] != rounded[p][0]["index"]]
-change = sorted(abs(exact[p][0]["probability"] - r["probability"]) for p in exact for r in rounded[p] if r["index"] == exact[p][0]["index"])
+change = sorted(abs(exact[p][0]["probability"] - r["probability"])
+                for p in exact for r in rounded[p] if r["index"] == exact[p][0]["index"])
 print("%d photos, %d with the same class: %.2f %%; float32's probability moved by %.4f at the median, %.4f at most" % (
     len(exact), len(exact) - len(others), 100 * (1 - len(others) / len(exact)), change[len(change) // 2], change[-1]))
 for p in others:
-    print("%s: %s at %.3f, then %s at %.3f" % (p, exact[p][0]["name"], exact[p][0]["probability"], exact[p][1]["name"], exact[p][1]["probability"]))
+    print("%s: " % p + ", then ".join("%s at %.3f" % (a["name"], a["probability"]) for a in exact[p][:2]))

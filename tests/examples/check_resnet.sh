@@ -16,7 +16,7 @@ complete() { # the options that bash completes
         "$source/examples/completion/resnet.bash" "$program" "$1" | sort
 }
 same() { "$1" "$2" >"$scratch/a" && options "$2" >"$scratch/b" && test -s "$scratch/a" && diff "$scratch/a" "$scratch/b"; }
-fits() { "$program" "$@" --help >"$scratch/help" && test "$(wc -l <"$scratch/help")" -le 30 && ! grep -E '.{81}' "$scratch/help"; }
+fits() { "$program" "$@" --help >"$scratch/help" && test "$(wc -l <"$scratch/help")" -le 23 && ! grep -E '.{81}' "$scratch/help"; }
 ends() { # STATUS ARGUMENTS...
     expected=$1 status=0
     shift
@@ -40,6 +40,8 @@ check "no command is wrong usage" ends 2
 check "an unknown command is wrong usage" ends 2 fly
 check "help of a command" ends 0 help train
 check "the version" ends 0 --version
+check "the tutorial's names of families" sh -c 'for family in resnet alexnet vgg squeezenet densenet inception; do "$1" list $family | grep "^$family[0-9_]*v*3* " || exit 1; done' \
+    sh "$program"
 check "messages are the command's" sh -c '"$1" predict 2>&1 | grep "^resnet predict: "' sh "$program"
 if command -v man >/dev/null; then
     check "the manual page has no fault" sh -c 'test -z "$(LC_ALL=C.UTF-8 MANROFFSEQ= MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$1" 2>&1 >/dev/null)"' \

@@ -102,11 +102,26 @@ static void a_folder_is_all_photos_below_and_bad_ones_are_named(void **state)
     rn_test_output_has(work, "err", "1 of 3 photos cannot be used");
 }
 
+/* What training reads from a folder, prediction does, too. */
+static void a_folder_is_read_as_training_reads_it(void **state)
+{
+    char photo[13 + 32 * 32 * 3] = "P6 32 32 255\n";
+
+    (void)state;
+    assert_int_equal(mkdir(rn_test_path(work, "others"), 0777), 0);
+    rn_test_write_file(rn_test_path(work, "others/a.ppm"), photo, sizeof photo);
+    rn_test_write_file(rn_test_path(work, "others/b.gif"), "GIF89a", 6);
+    assert_int_equal(run(ARGUMENTS("predict", "run/best.safetensors", "others")), 0);
+    rn_test_output_has(work, "out",
+                       "photos: 1; the 3 most probable classes of each; pictures of kinds that are not read");
+    rn_test_output_has(work, "out", "others/a.ppm");
+}
+
 static void no_photo_is_a_failure(void **state)
 {
     (void)state;
     assert_int_equal(mkdir(rn_test_path(work, "none"), 0777), 0);
-    rn_test_write_file(rn_test_path(work, "none/a.webp"), "x", 1);
+    rn_test_write_file(rn_test_path(work, "none/a.gif"), "x", 1);
     rn_test_refusal(work, ARGUMENTS("predict", "run/best.safetensors", "none"), 1, "there is no photo");
     rn_test_refusal(work, ARGUMENTS("predict", "run/best.safetensors", "x.bmp", "--csv", "--json"), 2, "not both");
 }
@@ -193,15 +208,45 @@ static void names_are_given_to_folders(void **state)
     rn_test_output_has(work, "out", "\"name\": \"lily\"");
 }
 
+/* Of all classes each label is one; what the mirror image says counts as much as the photo. */
+static void evaluate_counts_the_most_probable_and_several_views(void **state)
+{
+    double loss[2];
+
+    (void)state;
+    for (int mirror = 0; mirror < 2; mirror++) {
+        const char *at;
+        char *text;
+        rn_json *json;
+
+        assert_int_equal(run(ARGUMENTS("evaluate", "run/best.safetensors", "valid", "--json", "--top", "3",
+                                       mirror ? "--mirror" : "--threads=1")),
+                         0);
+        at = text = rn_test_program_output(work, "out");
+        json = object(&at);
+        assert_true(rn_test_member(json, "top") == 3 && rn_test_member(json, "top_accuracy") == 1);
+        loss[mirror] = rn_test_member(json, "loss");
+        rn_json_destroy(json);
+        free(text);
+    }
+    assert_true(fabs(loss[0] - loss[1]) > 1e-9);
+    rn_test_refusal(work, ARGUMENTS("evaluate", "run/best.safetensors", "."), 1,
+                    "has no folder 'mixed'; photos are to lie in DIR/CLASS/");
+    assert_int_equal(run(ARGUMENTS("evaluate", "run/best.safetensors", "valid", "--top", "1")), 0);
+    rn_test_output_has(work, "out", "among the 1 most probable: ");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_folder_is_all_photos_below_and_bad_ones_are_named),
+        cmocka_unit_test(a_folder_is_read_as_training_reads_it),
         cmocka_unit_test(no_photo_is_a_failure),
         cmocka_unit_test(csv_is_a_record_an_answer),
         cmocka_unit_test(the_checkpoint_of_a_script_brings_its_network_and_classes),
         cmocka_unit_test(bare_weights_are_recognised_and_spoken_of),
         cmocka_unit_test(names_are_given_to_folders),
+        cmocka_unit_test(evaluate_counts_the_most_probable_and_several_views),
     };
 
     rn_test_programs(argc, argv);

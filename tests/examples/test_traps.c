@@ -169,6 +169,33 @@ static void the_head_of_squeezenet_gets_a_rate_that_it_survives(void **state)
     rn_test_output_has(work, "out", "parameters) at 0.001;");
 }
 
+/* Each names what can be done: followed, the same command trains. */
+static void advice_names_what_helps(void **state)
+{
+    const char *photos = new_photos(TRAIN, SIDE), *large = new_photos(TRAIN, 2 * SIDE), *out = rn_test_new_directory();
+
+    (void)state;
+    assert_int_equal(train(rn_test_path(photos, "train"), out, ARGUMENTS("--epochs", "1", RESIZED)), 1);
+    said("no folder in it is called train or training; photos are to lie in DATA/train/CLASS/ and DATA/valid/CLASS/");
+
+    assert_int_equal(train(large, out, ARGUMENTS("--epochs", "1", "--training-pipeline", "ToTensor()")), 1);
+    said("64 x 64 pixels, the batch has 32 x 32. A pipeline brings photos to the network's size: --pipeline "
+         "\"Resize(32, 32), Resize(32, 32), ToTensor()\", and --training-pipeline likewise");
+    assert_int_equal(train(large, out, ARGUMENTS("--epochs", "1", RESIZED)), 0);
+
+    assert_int_equal(train(large, out, ARGUMENTS("--epochs", "2", RESIZED, "--resume", "--seed", "4")), 1);
+    said("was begun with seed 3, not 4. Here: give it what the run was begun with");
+    assert_int_equal(train(large, out, ARGUMENTS("--epochs", "2", RESIZED, "--resume")), 0);
+
+    assert_int_equal(rn_test_program(work,
+                                     ARGUMENTS("finetune", photos, "--arch", "cifar_resnet56", "--weights",
+                                               rn_test_path(out, "best.safetensors"), "--out", "other"),
+                                     0, -1),
+                     1);
+    said("it was written for 'cifar_resnet20'");
+    said(". Here: --arch NAME");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +205,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_loss_that_diverges_names_the_weights),
         cmocka_unit_test(classes_of_few_photos_are_warned_of),
         cmocka_unit_test(a_training_pipeline_without_a_resize_is_warned_of),
+        cmocka_unit_test(advice_names_what_helps),
         cmocka_unit_test(a_family_that_stands_for_a_network_is_said),
         cmocka_unit_test(the_head_of_squeezenet_gets_a_rate_that_it_survives),
     };

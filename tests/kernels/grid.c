@@ -15,11 +15,10 @@ void *rn_test_guarded(size_t bytes, bool at_end, void **pages, size_t *mapped)
     char *base;
 
     *mapped = inner + 2 * page;
-    base = mmap(NULL, *mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    base = mmap(NULL, *mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(base != MAP_FAILED);
-    memset(base, POISON, *mapped);
-    assert_int_equal(mprotect(base, page, PROT_NONE), 0);
-    assert_int_equal(mprotect(base + page + inner, page, PROT_NONE), 0);
+    assert_int_equal(mprotect(base + page, inner, PROT_READ | PROT_WRITE), 0);
+    memset(base + page, POISON, inner);
     *pages = base;
     return base + page + (at_end ? inner - bytes : 0);
 }

@@ -1,14 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Processes under mpirun: one, two and four write the same bytes; one that is killed ends all, and the run is resumed by another number of them.
-# check_mpi.sh MPIRUN MPI_RUN
+# Processes under mpirun: one, two and four write the same bytes; one that is killed ends all, and the run is resumed by
+# another number of them. check_mpi.sh MPIRUN MPI_RUN
 set -u
 mpirun=$1 program=$2
 . "$(dirname "$0")/../support/verdict.sh"
-export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:detect_leaks=0 # what MPI keeps until the end is no leak of ours
-# More processes than cores, in a container's root, waiting without spinning: for Open MPI; MPICH takes no notice.
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
-export OMPI_MCA_btl_vader_single_copy_mechanism=none OMP_WAIT_POLICY=passive
+. "$(dirname "$0")/processes.sh"
 unset RESNET_TEST_DATA
 
 run() # PROCESSES OUT [killed]
@@ -18,9 +15,7 @@ run() # PROCESSES OUT [killed]
 
 same() # OUT
 {
-    for file in best.safetensors last.safetensors history.jsonl; do
-        cmp "$scratch/1/$file" "$scratch/$1/$file" || return 1
-    done
+    same_run "$scratch/1" "$scratch/$1"
 }
 
 mkdir "$scratch/photos"

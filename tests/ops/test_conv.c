@@ -349,8 +349,8 @@ static void test_depthwise_sums_have_the_bits_of_products_of_matrices(void **sta
 static void test_sizes_saturate_and_workspaces_are_bounded(void **state)
 {
     const int64_t huge = INT64_C(1) << 40;
-    const rn_conv impossible = { 1, 1, huge, 1, 1, huge, 3, 3, 1, 1, 1, 1, 1, 1, false };
-    const rn_conv wide = { 4000, 4000, 512, 4000, 4000, 2048, 3, 3, 1, 1, 1, 1, 1, 1, false };
+    const rn_conv impossible = { 1, 1, huge, 1, 1, huge, 3, 3, 1, 1, 1, 1, 1, 1, false, false };
+    const rn_conv wide = { 4000, 4000, 512, 4000, 4000, 2048, 3, 3, 1, 1, 1, 1, 1, 1, false, false };
 
     (void)state;
     for (int s = 0; s < rn_test_all.count; s++) {

@@ -287,7 +287,7 @@ static void test_a_nan_stays_within_the_tiles_that_see_it(void **state)
 
 static void test_workspaces_are_bounded(void **state)
 {
-    const rn_conv wide = { 4000, 4000, 512, 4000, 4000, 2048, 3, 3, 1, 1, 1, 1, 1, 1, false };
+    const rn_conv wide = { 4000, 4000, 512, 4000, 4000, 2048, 3, 3, 1, 1, 1, 1, 1, 1, false, false };
 
     (void)state;
     for (int s = 0; s < rn_test_all.count; s++) {

@@ -75,6 +75,34 @@ static void release_input(const rn_operation *operation, const rn_map *input)
         free(input->data);
 }
 
+/* DY, or what stands for it behind a batch norm, in memory that release_gradient gives back. */
+static rn_map gradient_of(const rn_tape *tape, const rn_operation *operation)
+{
+    const float *const k0 = rn_operand_floats(tape, operation, RN_SCALE);
+    const float *const k1 = rn_operand_floats(tape, operation, RN_BESIDE_SCALE);
+    const float *const k2 = rn_operand_floats(tape, operation, RN_SHIFT);
+    const float *const mean = rn_operand_floats(tape, operation, RN_MEAN);
+    const rn_map g = rn_operand_map(tape, operation, RN_DY), y = rn_operand_map(tape, operation, RN_BESIDE);
+    rn_map dy = g;
+
+    if (!operation->as.conv.is_joint)
+        return g;
+    dy.data = malloc((size_t)(rn_map_rows(&g) * g.c) * sizeof *dy.data);
+    dy.pitch = g.c;
+    assert_non_null(dy.data);
+    for (int64_t row = 0; row < rn_map_rows(&g); row++)
+        for (int64_t c = 0; c < g.c; c++)
+            plain_row(&dy, row)[c] = (float)((double)k0[c] * plain_row(&g, row)[c] +
+                                             (double)k1[c] * ((double)plain_row(&y, row)[c] - mean[c]) + k2[c]);
+    return dy;
+}
+
+static void release_gradient(const rn_operation *operation, const rn_map *dy)
+{
+    if (operation->as.conv.is_joint)
+        free(dy->data);
+}
+
 void plain_conv(const rn_tape *tape, const rn_operation *operation)
 {
     const rn_map x = input_of(tape, operation), y = rn_operand_map(tape, operation, RN_Y),
@@ -152,7 +180,7 @@ static double input_slope(const rn_conv *conv, const rn_map *dy, const float *we
 
 void plain_conv_backward(const rn_tape *tape, const rn_operation *operation)
 {
-    const rn_map x = input_of(tape, operation), dy = rn_operand_map(tape, operation, RN_DY),
+    const rn_map x = input_of(tape, operation), dy = gradient_of(tape, operation),
                  dx = rn_operand_map(tape, operation, RN_DX);
     const float *const weights = rn_operand_floats(tape, operation, RN_WEIGHTS);
     bool adds;
@@ -166,5 +194,6 @@ void plain_conv_backward(const rn_tape *tape, const rn_operation *operation)
                 &plain_row(&dx, row)[c],
                 input_slope(&operation->as.conv, &dy, weights, row / (dx.h * dx.w), row / dx.w % dx.h, row % dx.w, c),
                 plain_adds(operation, RN_DX));
+    release_gradient(operation, &dy);
     release_input(operation, &x);
 }

@@ -127,6 +127,45 @@ static void processes_that_differ_are_told_in_what(void **state)
     }
 }
 
+static rn_status (*engine)(void *, int32_t, const void *, size_t, void *, size_t);
+
+/* The first number that is compared is the version: where it is given to the others it becomes the next one. */
+static rn_status exchange_as_the_next_version(void *payload, int32_t partner, const void *send, size_t send_bytes,
+                                              void *receive, size_t receive_bytes)
+{
+    uint64_t *const number = (uint64_t *)(uintptr_t)send; /* into the library's own table */
+
+    if (send_bytes == sizeof *number && *number == (uint64_t)rn_version_number())
+        ++*number;
+    return engine(payload, partner, send, send_bytes, receive, receive_bytes);
+}
+
+static rn_status train_as_the_next_version(rn_test_process *process)
+{
+    rn_test_run *const run = &process->run;
+    rn_collective other = *process->options.collective;
+
+    if (process->rank == 1) {
+        engine = other.exchange;
+        other.exchange = exchange_as_the_next_version;
+        process->options.collective = &other;
+    }
+    return rn_trainer_create(&run->trainer, run->model, run->train, run->valid, &process->options);
+}
+
+static void so_is_another_version_of_the_library(void **state)
+{
+    const rn_trainer_options options = options_for(rn_test_new_directory(), 0);
+    rn_test_process process[2];
+    rn_test_wire wire = { 0 };
+
+    (void)state;
+    rn_test_processes_open(process, 2, photos, &options);
+    rn_test_processes_run(process, 2, &wire, train_as_the_next_version);
+    require_all(process, 2, RN_STATE, "process 1 of 2 has another version of the library");
+    rn_test_processes_close(process, 2);
+}
+
 static rn_status fit_at_another_rate(rn_test_process *process)
 {
     rn_test_run *const run = &process->run;
@@ -326,6 +365,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(processes_that_differ_are_told_in_what),
+        cmocka_unit_test(so_is_another_version_of_the_library),
         cmocka_unit_test(so_are_fits_that_differ),
         cmocka_unit_test(a_bad_photo_of_one_process_stops_all),
         cmocka_unit_test(what_process_0_cannot_write_stops_all),
