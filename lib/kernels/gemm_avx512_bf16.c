@@ -11,20 +11,13 @@
 #define RN_ROWS 14
 #define RN_VECTORS 2
 #define RN_MULTIPLY_PAIRS(sum, left, right) \
-    ((vector)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(right), (__m512bh)_mm512_set1_epi32(bits_at(left))))
+    ((vector)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(right), (__m512bh)(left)))
 #define RN_PAIRS &pairs
 #define RN_BLOCKS RN_PAIR_BLOCKS
 
 #if !defined(__AVX512BF16__) || !defined(__AVX512BW__)
 #error "the build compiles this file with AVX-512 and its BF16"
 #endif
-
-typedef int32_t bits __attribute__((may_alias));
-
-static inline int32_t bits_at(const float *pair)
-{
-    return *(const bits *)(const void *)pair;
-}
 
 #include "kernels/gemm_body.h"
 

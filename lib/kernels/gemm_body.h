@@ -13,12 +13,23 @@
 
 #include "kernels/gemm_vector.h"
 
-/* a broadcast of what lies at `left`, times `right`, added to `sum` */
 #if defined(RN_MULTIPLY_PAIRS)
 #define MULTIPLY_ADD(sum, left, right) RN_MULTIPLY_PAIRS(sum, left, right)
+
+ALWAYS_INLINE vector broadcast(const float *pair)
+{
+    return (vector)(*(const lane *)(const void *)pair - (mask){ 0 });
+}
 #else
-#define MULTIPLY_ADD(sum, left, right) ((sum) + (*(left) - (vector){ 0 }) * (right))
+#define MULTIPLY_ADD(sum, left, right) ((sum) + (left) * (right))
+
+ALWAYS_INLINE vector broadcast(const float *from)
+{
+    return *from - (vector){ 0 };
+}
 #endif
+
+#include "kernels/gemm_dots.h"
 
 /*
  * `rows` is a constant where this is inlined, so that the loops over the tile vanish and the tile stays in registers.
@@ -55,7 +66,8 @@ ALWAYS_INLINE void multiply_tile(const int rows, int64_t depth, const float *a, 
             for (int i = 0; i < rows; i++) {
                 UNROLL
                 for (int j = 0; j < VECTORS; j++)
-                    tile[i][j] = MULTIPLY_ADD(tile[i][j], left[i / SHARING] + i % SHARING * step + k, right[j]);
+                    tile[i][j] =
+                        MULTIPLY_ADD(tile[i][j], broadcast(left[i / SHARING] + i % SHARING * step + k), right[j]);
             }
         }
     }
@@ -146,7 +158,7 @@ static void multiply_weights(int64_t rows, int64_t depth, const float *a, int64_
 #define RN_GEMM_TABLE(of_floats) \
     { \
         .mr = ROWS, .nr = COLUMNS, .unit = UNIT, .blocks = RN_BLOCKS, .pairs = RN_PAIRS, .floats = of_floats, \
-        .multiply = multiply, .multiply_weights = multiply_weights \
+        .multiply = multiply, .multiply_weights = multiply_weights, .multiply_dots = multiply_dots \
     }
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dot products for linear layers: weights and samples lie along k, and neither needs to be packed. A sum is 16 chains,
- * chain l over k = l, l + 16, ..., whatever the width of a vector is, so that AVX2 and AVX-512 give the same bits.
+ * Dot products for linear layers: weights and samples, floats or pairs, lie along k, and neither needs to be packed. A
+ * sum is 16 chains, chain l over k = l, l + 16, ..., whatever the width of a vector is, so that AVX2 and AVX-512 give
+ * the same bits. gemm_body.h says what MULTIPLY_ADD is.
  *
  * A tile of OUTS x SAMPLES sums is kept in registers. Rows that a smaller product lacks are stood in for by its last
  * one, and their sums are dropped: reading the weights is what takes the time. Those of the next tile, which lie in
@@ -12,10 +13,15 @@
 
 enum {
     DOT_PARTS = RN_GEMM_CHAINS / WIDTH, /* vectors of a sum */
+#if defined(RN_MULTIPLY_PAIRS)          /* less code; from the fifth sample on weights come from L2 */
+    DOT_OUTS = 2,
+    DOT_SAMPLES = 4
+#else
     DOT_OUTS = WIDTH == 16 ? 3 : 1,
     DOT_SAMPLES = WIDTH == 16  ? 8
                   : WIDTH == 8 ? 4
                                : 2
+#endif
 };
 
 _Static_assert(RN_GEMM_CHAINS % WIDTH == 0, "a sum is whole vectors");
@@ -43,7 +49,7 @@ ALWAYS_INLINE void dot_step(dot_tile *tile, const float *const *weights, const f
 
             UNROLL
             for (int o = 0; o < DOT_OUTS; o++)
-                tile->sum[o][n][p] += w[o][p] * x;
+                tile->sum[o][n][p] = MULTIPLY_ADD(tile->sum[o][n][p], w[o][p], x);
         }
     }
 }

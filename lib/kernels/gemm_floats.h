@@ -265,12 +265,10 @@ static void add_products(int64_t channels, const float *a, const float *b, float
         to[c] += a[c] * b[c];
 }
 
-#include "kernels/gemm_dots.h"
-
 #define RN_FLOATS_TABLE \
     { \
         .gather = gather, .gather_weights = gather_weights, .copy = copy, .transpose = transpose, \
-        .multiply_dots = multiply_dots, .multiply_taps = multiply_taps, .add_products = add_products \
+        .multiply_taps = multiply_taps, .add_products = add_products \
     }
 
 #endif

@@ -85,23 +85,16 @@ typedef struct rn_float_kernels {
     /* to[k * nr + j] = from[j * from_pitch + k] for k < depth and j < columns <= nr, 0 for columns <= j < nr. */
     void (*transpose)(float *to, const float *from, int64_t from_pitch, int64_t depth, int64_t columns);
 
-    /*
-     * Dot products along k: sums[(o * samples + n) * 16 + l] = (accumulate: sums +) chain l of
-     * w[o * w_pitch + k] * x[n * x_pitch + k], over k = l, l + 16, ... below depth. Depths of calls that go on are
-     * multiples of 16.
-     */
-    void (*multiply_dots)(int64_t outs, int64_t samples, int64_t depth, const float *w, int64_t w_pitch, const float *x,
-                          int64_t x_pitch, float *sums, bool accumulate);
-
     /* Channel by channel: to[c] = sum over t of taps[t].x[c] * taps[t].weights[c]; to[c] += a[c] * b[c]. */
     void (*multiply_taps)(int64_t count, const rn_gemm_tap *taps, int64_t channels, float *to);
     void (*add_products)(int64_t channels, const float *a, const float *b, float *to);
 } rn_float_kernels;
 
 /*
- * Products of bfloat16 numbers: two neighbours along k take the place of a float in the operands of multiply and
- * multiply_weights (`depth`, steps and pitches count pairs) and are multiplied and summed by one instruction, in
- * float32. Rounding to bfloat16 is to the nearest, ties to even. Nothing but these kernels looks into a pair.
+ * Products of bfloat16 numbers: two neighbours along k take the place of a float in the operands of multiply,
+ * multiply_weights and multiply_dots (`depth`, steps and pitches count pairs) and are multiplied and summed by one
+ * instruction, in float32. Rounding to bfloat16 is to the nearest, ties to even. Nothing but these kernels looks into a
+ * pair.
  */
 typedef struct rn_pair_kernels {
     /* to[i] = (from[2i], from[2i + 1]), 0 behind `count` floats */
@@ -136,6 +129,13 @@ typedef struct rn_gemm_kernels {
                      rn_gemm_start start);
     void (*multiply_weights)(int64_t rows, int64_t depth, const float *a, int64_t lda, const float *b, float *c,
                              int64_t ldc, bool accumulate);
+    /*
+     * Dot products along k: sums[(o * samples + n) * 16 + l] = (accumulate: sums +) chain l of
+     * w[o * w_pitch + k] * x[n * x_pitch + k], over k = l, l + 16, ... below depth. Depths of calls that go on are
+     * multiples of 16.
+     */
+    void (*multiply_dots)(int64_t outs, int64_t samples, int64_t depth, const float *w, int64_t w_pitch, const float *x,
+                          int64_t x_pitch, float *sums, bool accumulate);
 } rn_gemm_kernels;
 
 extern const rn_float_kernels rn_floats_baseline, rn_floats_avx2, rn_floats_avx512;

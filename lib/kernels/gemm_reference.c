@@ -122,7 +122,6 @@ static const rn_float_kernels floats = { .gather = gather,
                                          .gather_weights = gather_weights,
                                          .copy = copy,
                                          .transpose = transpose,
-                                         .multiply_dots = multiply_dots,
                                          .multiply_taps = multiply_taps,
                                          .add_products = add_products };
 
@@ -132,4 +131,5 @@ const rn_gemm_kernels rn_gemm_reference = { .mr = ROWS,
                                             .blocks = RN_GEMM_BLOCKS,
                                             .floats = &floats,
                                             .multiply = multiply,
-                                            .multiply_weights = multiply_weights };
+                                            .multiply_weights = multiply_weights,
+                                            .multiply_dots = multiply_dots };

@@ -32,6 +32,7 @@ enum {
 typedef float vector __attribute__((vector_size(RN_WIDTH * 4), may_alias));
 typedef float vector_anywhere __attribute__((vector_size(RN_WIDTH * 4), aligned(4), may_alias));
 typedef int32_t mask __attribute__((vector_size(RN_WIDTH * 4), may_alias));
+typedef int32_t lane __attribute__((may_alias));
 
 ALWAYS_INLINE vector load(const float *from)
 {

@@ -41,6 +41,10 @@ typedef struct rn_conv_form {
 /* True if the input of a convolution may be formed: single pixels, all of the map, are read in rows. */
 bool rn_conv_forms(const rn_conv *conv);
 
+/* True for a linear layer. It reads each weight once, so that to pack weights for `wants_pairs` (below) pays where they
+ * are kept, and not where they are trained: such are planned for without. */
+bool rn_conv_is_linear(const rn_conv *conv);
+
 /*
  * Backward behind a batch norm, in one pass: dy = k0 g + (k1 (y - mean) + k2) (ops/batch_norm.h) is formed some rows at
  * a time in the cache, feeds both gradients there, and lies nowhere. The bits are those of the passes one by one.

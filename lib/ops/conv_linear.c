@@ -9,8 +9,14 @@
  *           are added up in a fixed tree.
  * Backward  dx[n, k] = sum_o dy^T[o, n] w[o, k]: the kernel of the weights' gradient, which sums over rows; a unit of
  *           work is a range of columns k, whose weights pass through the thread's L2 some rows at a time.
+ *
+ * Reading the weights is what takes the time, so products of bfloat16 pairs gain where less is read: forward with a
+ * rounded copy that is kept, half as large as the weights and beside them. Rounding weights that are trained would read
+ * all of them in float32 at every step and cost accuracy for nothing; whoever plans for such leaves pairs out
+ * (rn_conv_is_linear), and both gradients are of float32 products always.
  */
 #include "ops/conv_algorithm.h"
+#include "ops/conv_gather.h"
 #include "ops/integers.h"
 #include "ops/matrix.h"
 
@@ -44,9 +50,9 @@ static size_t bytes_of(size_t floats, size_t more_bytes)
 /* ---- forward ----------------------------------------------------------------------------------------------------- */
 
 /* Samples are copied so that those of a power of two of numbers do not fall on one set of the cache. */
-static int64_t sample_pitch(const rn_conv *conv)
+static int64_t sample_pitch(int64_t depth)
 {
-    return rn_round_up(conv->in_c, RN_FLOATS_A_LINE) + RN_FLOATS_A_LINE;
+    return rn_round_up(depth, RN_FLOATS_A_LINE) + RN_FLOATS_A_LINE;
 }
 
 /* Of a thread: the chains of a range of features, its sums. */
@@ -57,23 +63,33 @@ static int64_t range_floats(int64_t batch)
 
 typedef struct forward_pass {
     const rn_context *context;
+    const rn_gemm_kernels *gemm;
     const rn_conv *conv;
+    int64_t depth, pitch; /* of samples: floats, or pairs */
     const float *weights;
     const rn_map *x, *y;
     const rn_conv_epilogue *epilogue;
     float *samples, *threads;
 } forward_pass;
 
+/* A row of `count` numbers as `depth` floats or pairs. */
+static void copy_row(const rn_gemm_kernels *gemm, float *to, int64_t depth, const float *from, int64_t count)
+{
+    if (gemm->pairs != NULL)
+        gemm->pairs->neighbours(to, from, count);
+    else
+        gemm->floats->copy(to, depth, from, count, 1, count);
+}
+
 /* Units are samples. */
 static void copy_samples(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     const forward_pass *const pass = payload;
-    const int64_t pitch = sample_pitch(pass->conv);
+    const int64_t in = pass->conv->in_c;
 
     (void)thread;
-    pass->context->kernels->gemm->floats->copy(pass->samples + begin * pitch, pitch,
-                                               pass->x->data + begin * pass->x->pitch, pass->x->pitch, end - begin,
-                                               pass->conv->in_c);
+    for (int64_t n = begin; n < end; n++)
+        copy_row(pass->gemm, pass->samples + n * pass->pitch, pass->depth, pass->x->data + n * pass->x->pitch, in);
 }
 
 /* In a fixed tree. */
@@ -106,14 +122,13 @@ static void write_sums(const forward_pass *pass, int64_t n, int64_t samples, int
 
 static void run_range(const forward_pass *pass, int64_t n, int64_t o, float *chains)
 {
-    const int64_t depth = pass->conv->in_c, features = rn_least(FEATURES, pass->conv->out_c - o),
+    const int64_t depth = pass->depth, features = rn_least(FEATURES, pass->conv->out_c - o),
                   samples = rn_least(SAMPLES, pass->x->n - n);
     float *const sums = chains + features * samples * RN_GEMM_CHAINS;
 
     for (int64_t k = 0; k < depth; k += DEPTH)
-        pass->context->kernels->gemm->floats->multiply_dots(
-            features, samples, rn_least(DEPTH, depth - k), pass->weights + o * depth + k, depth,
-            pass->samples + n * sample_pitch(pass->conv) + k, sample_pitch(pass->conv), chains, k > 0);
+        pass->gemm->multiply_dots(features, samples, rn_least(DEPTH, depth - k), pass->weights + o * depth + k, depth,
+                                  pass->samples + n * pass->pitch + k, pass->pitch, chains, k > 0);
     for (int64_t i = 0; i < samples; i++)
         for (int64_t f = 0; f < features; f++)
             sums[i * features + f] = sum_of_chains(chains + (f * samples + i) * RN_GEMM_CHAINS);
@@ -133,12 +148,52 @@ static void run_ranges(void *payload, int64_t begin, int64_t end, int32_t thread
 static void forward(const rn_context *context, const rn_conv_plan *plan, const rn_map *x, const float *weights,
                     const rn_conv_epilogue *epilogue, const rn_map *y, void *workspace)
 {
+    const rn_gemm_kernels *const gemm = plan->forward.gemm;
+    const int64_t depth = rn_gemm_channels(gemm, plan->conv.in_c), pitch = sample_pitch(depth);
     float *const samples = workspace;
-    forward_pass pass = { context, &plan->conv, weights, x, y, epilogue, samples, NULL };
+    forward_pass pass = { context, gemm, &plan->conv, depth, pitch, weights, x, y, epilogue, samples, NULL };
 
-    pass.threads = samples + plan->batch * sample_pitch(&plan->conv);
+    pass.threads = samples + plan->batch * pitch;
     rn_parallel(&context->pool, x->n, copy_samples, &pass);
     rn_parallel(&context->pool, rn_divide_up(plan->conv.out_c, FEATURES), run_ranges, &pass);
+}
+
+/* ---- weights in pairs -------------------------------------------------------------------------------------------- */
+
+typedef struct pack_job {
+    const rn_conv_plan *plan;
+    const float *weights;
+    float *packed;
+} pack_job;
+
+/* Units are features. */
+static void pack_rows(void *payload, int64_t begin, int64_t end, int32_t thread)
+{
+    const pack_job *const job = payload;
+    const rn_gemm_kernels *const gemm = job->plan->forward.gemm;
+    const int64_t in = job->plan->conv.in_c, depth = rn_gemm_channels(gemm, in);
+
+    (void)thread;
+    for (int64_t o = begin; o < end; o++)
+        copy_row(gemm, job->packed + o * depth, depth, job->weights + o * in, in);
+}
+
+static void pack(const rn_context *context, const rn_conv_plan *plan, const float *weights, float *packed)
+{
+    pack_job job = { plan, weights, packed };
+
+    rn_parallel(&context->pool, plan->conv.out_c, pack_rows, &job);
+}
+
+/* Of all rows; INT64_MAX if they cannot be counted. */
+static int64_t packed_pairs(const rn_conv *conv, const rn_gemm_kernels *gemm)
+{
+    size_t count;
+
+    if (!rn_size_multiply(&count, (size_t)conv->out_c, (size_t)rn_gemm_channels(gemm, conv->in_c)) ||
+        (uint64_t)count > INT64_MAX)
+        return INT64_MAX;
+    return (int64_t)count;
 }
 
 /* ---- panels of samples ------------------------------------------------------------------------------------------- */
@@ -255,19 +310,24 @@ static void backward_data(const rn_context *context, const rn_conv_plan *plan, c
 
 /* ---- the algorithm ----------------------------------------------------------------------------------------------- */
 
-static bool suits(const rn_context *context, const rn_conv *conv)
+bool rn_conv_is_linear(const rn_conv *conv)
 {
-    (void)context;
     return conv->in_h == 1 && conv->in_w == 1 && conv->out_h == 1 && conv->out_w == 1 && conv->kernel_h == 1 &&
            conv->kernel_w == 1 && conv->padding_h == 0 && conv->padding_w == 0 && conv->groups == 1;
 }
 
+static bool suits(const rn_context *context, const rn_conv *conv)
+{
+    (void)context;
+    return rn_conv_is_linear(conv);
+}
+
 /* SIZE_MAX if they cannot be counted. */
-static size_t sample_bytes(const rn_conv *conv, int64_t batch)
+static size_t sample_bytes(int64_t depth, int64_t batch)
 {
     size_t floats, bytes;
 
-    return rn_size_multiply(&floats, (size_t)sample_pitch(conv), (size_t)batch) &&
+    return rn_size_multiply(&floats, (size_t)sample_pitch(depth), (size_t)batch) &&
                    rn_size_multiply(&bytes, floats, sizeof(float))
                ? bytes
                : SIZE_MAX;
@@ -278,13 +338,15 @@ static void plan_passes(rn_conv_plan *plan, const rn_context *context)
     const rn_gemm_kernels *const gemm = context->kernels->gemm;
     const rn_conv *const conv = &plan->conv;
 
-    plan->forward_bytes =
-        bytes_of((size_t)context->pool.threads * (size_t)range_floats(plan->batch), sample_bytes(conv, plan->batch));
+    rn_gemm_plan_weights(plan, context); /* of floats, as forward is not of pairs yet */
+    plan->forward.gemm = plan->wants_pairs ? context->pairs : gemm;
+    plan->packed_count = plan->wants_pairs ? packed_pairs(conv, context->pairs) : 0;
+    plan->forward_bytes = bytes_of((size_t)context->pool.threads * (size_t)range_floats(plan->batch),
+                                   sample_bytes(rn_gemm_channels(plan->forward.gemm, conv->in_c), plan->batch));
     plan->data_bytes = bytes_of(panel_floats(gemm, plan->batch, conv->out_c),
                                 (size_t)context->pool.threads * thread_floats(gemm, plan->batch) * sizeof(float));
-    rn_gemm_plan_weights(plan, context);
 }
 
 const rn_conv_algorithm rn_conv_linear = {
-    "linear", suits, plan_passes, NULL, forward, backward_data, rn_gemm_backward_weights,
+    "linear", suits, plan_passes, pack, forward, backward_data, rn_gemm_backward_weights,
 };

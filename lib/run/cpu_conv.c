@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Convolutions on the CPU. Weights that are not trained are packed when they change and shared by all sessions; trained
- * ones are packed at every forward into scratch as large as one layer.
+ * ones are packed at every forward into scratch as large as one layer, or, of linear layers, read as they are.
  */
 #include "run/cpu.h"
 
@@ -19,14 +19,15 @@ static bool is_prepared(const rn_tape *tape, const rn_operation *o)
 }
 
 /* The operation's plan, in memory of the tape. NULL: none is left. */
-static rn_conv_plan *make_plan(rn_tape *tape, int32_t operation)
+static rn_conv_plan *make_plan(rn_tape *tape, int32_t operation, bool trains)
 {
     const bool portioned = operation < tape->portion_end;
+    const rn_conv *const conv = &tape->operation[operation].as.conv;
     rn_conv_plan *const plan = rn_tape_allocate(tape, sizeof *plan);
 
     if (plan != NULL)
-        *plan = rn_conv_plan_for(tape->context, &tape->operation[operation].as.conv,
-                                 portioned ? tape->portion : tape->batch, tape->wants_pairs);
+        *plan = rn_conv_plan_for(tape->context, conv, portioned ? tape->portion : tape->batch,
+                                 tape->wants_pairs && !(trains && rn_conv_is_linear(conv)));
     tape->operation[operation].planned = plan;
     return plan;
 }
@@ -64,9 +65,9 @@ static void prepare_packed(rn_tape *tape, int32_t operation, const rn_conv_plan 
 
 size_t rn_cpu_plan_conv(rn_tape *tape, int32_t operation)
 {
-    const rn_conv_plan *const plan = make_plan(tape, operation);
     const int32_t weights = index_of(tape, &tape->operation[operation], RN_WEIGHTS);
     const bool trains = tape->training && tape->parameters->entry[weights].trainable;
+    const rn_conv_plan *const plan = make_plan(tape, operation, trains);
     size_t scratch;
 
     if (plan == NULL)
@@ -106,7 +107,7 @@ void rn_cpu_conv(const rn_tape *tape, const rn_operation *o)
 
 size_t rn_cpu_plan_conv_backward(rn_tape *tape, int32_t operation)
 {
-    const rn_conv_plan *const plan = make_plan(tape, operation);
+    const rn_conv_plan *const plan = make_plan(tape, operation, false);
     const rn_operation *const o = &tape->operation[operation];
     const size_t data = rn_has(o, RN_DX) && plan != NULL ? plan->data_bytes : 0;
     const size_t weights = rn_has(o, RN_DWEIGHTS) && plan != NULL ? plan->weights_bytes : 0;

@@ -109,7 +109,7 @@ static void check_shape(const rn_test_conv_shape *shape, uint32_t seed)
         rn_test_grid_check_same(&whole.dx.grid, &exact.dx.grid, "rounding");
     if (plan.weights.gemm == pairs)
         rn_test_grid_check_same(&whole.dw, &exact.dw, "rounding");
-    assert_int_equal(plan.weights.gemm == pairs, plan.forward.gemm == pairs);
+    assert_int_equal(plan.weights.gemm == pairs, plan.forward.gemm == pairs && !rn_conv_is_linear(&test.conv));
     release_results(&whole);
     release_results(&exact);
     rn_test_conv_release(&test);
@@ -125,6 +125,30 @@ static void test_products_of_bfloat16_are_the_definition(void **state)
         const rn_test_conv_shape shape = rn_test_conv_random(700 + seed);
 
         check_shape(&shape, seed);
+    }
+}
+
+/* Odd depths, rests of a step and of a block, more samples and features than a unit has. */
+static void test_linear_layers_are_the_definition_forward(void **state)
+{
+    static const struct {
+        int64_t samples, in, out;
+    } layers[] = { { 1, 1, 1 },   { 1, 31, 2 },   { 8, 32, 24 },   { 3, 33, 25 },    { 5, 63, 49 },
+                   { 33, 95, 5 }, { 2, 1023, 7 }, { 8, 1025, 26 }, { 1, 2050, 102 }, { 40, 511, 30 } };
+
+    (void)state;
+    rn_test_need_bfloat16();
+    for (uint32_t i = 0; i < sizeof layers / sizeof layers[0]; i++) {
+        const rn_test_conv_shape shape = {
+            layers[i].samples, 1, 1, layers[i].in, layers[i].out, 1, 1, 1, 1, 0, 0, 1, 1
+        };
+        const rn_context *const context = rn_test_all.contexts[next_setting(0)];
+        const rn_conv conv = rn_test_conv_of(&shape);
+        const rn_conv_plan plan = rn_conv_plan_for(context, &conv, shape.n, true);
+
+        assert_ptr_equal(plan.forward.gemm, context->pairs);
+        assert_int_equal(plan.packed_count, layers[i].out * ((layers[i].in + 1) / 2));
+        check_shape(&shape, i);
     }
 }
 
@@ -214,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products_of_bfloat16_are_the_definition),
+        cmocka_unit_test(test_linear_layers_are_the_definition_forward),
         cmocka_unit_test(test_classes_of_single_pixels_beside_larger_windows_are_the_definition),
         cmocka_unit_test(test_what_lies_between_pixels_is_no_number),
         cmocka_unit_test(test_the_layers_of_networks_are_of_pairs),

@@ -110,12 +110,75 @@ static void ten_steps_have_the_same_bits_for_any_number_of_threads(void **state)
     }
 }
 
+enum { FEATURES = 48, HIDDEN = 40, CLASSES = 5 };
+
+static rn_model *linear_network(rn_context *context)
+{
+    rn_graph *graph = NULL;
+    rn_model *model = NULL;
+    rn_value x;
+
+    require_ok(context, rn_graph_create(&graph, context));
+    x = rn_flatten(graph, rn_graph_input(graph, "images", 3, 4, 4, NULL), NULL);
+    x = rn_relu(graph, rn_linear(graph, x, "hidden", HIDDEN, NULL), NULL);
+    rn_graph_output(graph, "logits", rn_linear(graph, x, "fc", CLASSES, NULL));
+    rn_graph_head(graph, "fc");
+    require_ok(context, rn_model_build(&model, graph, "linear", NULL));
+    rn_graph_destroy(graph);
+    return model;
+}
+
+/* The logits of two samples, in whatever the model's layers are. */
+static void read_logits(rn_context *context, rn_model *model, rn_mode mode, rn_precision precision, float *logits)
+{
+    const int64_t shape[4] = { 2, 3, 4, 4 };
+    const rn_tensor *output = NULL;
+    rn_session *session = NULL;
+    rn_tensor *images = NULL;
+
+    require_ok(context, rn_tensor_create(&images, context, RN_FLOAT32, 4, shape, RN_ROW_MAJOR));
+    rn_test_fill(rn_tensor_data(images), 2 * FEATURES, 7);
+    require_ok(context, rn_session_create(&session, context, model,
+                                          RN_OPTIONS(rn_session, .mode = mode, .precision = (int32_t)precision)));
+    require_ok(context, rn_session_forward(session, images));
+    require_ok(context, rn_session_output(&output, session, 0));
+    require_ok(context, rn_tensor_read(output, RN_FLOAT32, logits, 2 * CLASSES * sizeof *logits));
+    rn_session_destroy(session);
+    rn_tensor_destroy(images);
+}
+
+/* Kept weights are rounded, those that are trained never; a layer that is frozen is what it is in inference. */
+static void linear_layers_multiply_bfloat16_where_they_are_not_trained(void **state)
+{
+    rn_context *const context = rn_test_context_of(1, RN_ISA_AUTO, RN_PRECISION_BFLOAT16);
+    rn_model *const model = linear_network(context);
+    float exact[2 * CLASSES], logits[2 * CLASSES], partly[2 * CLASSES];
+
+    (void)state;
+    rn_test_need_bfloat16();
+    read_logits(context, model, RN_INFER, RN_PRECISION_FLOAT32, exact);
+    read_logits(context, model, RN_TRAIN, RN_PRECISION_BFLOAT16, logits);
+    assert_memory_equal(logits, exact, sizeof exact);
+    require_ok(context, rn_model_freeze_backbone(model));
+    read_logits(context, model, RN_TRAIN, RN_PRECISION_BFLOAT16, partly);
+    assert_memory_not_equal(partly, exact, sizeof exact);
+    read_logits(context, model, RN_INFER, RN_PRECISION_BFLOAT16, logits);
+    assert_memory_not_equal(logits, partly, sizeof logits);
+    assert_true(rn_test_error(logits, exact, 2 * CLASSES) <= 0.02);
+    require_ok(context, rn_model_freeze(model, "*"));
+    read_logits(context, model, RN_TRAIN, RN_PRECISION_BFLOAT16, partly);
+    assert_memory_equal(partly, logits, sizeof logits);
+    rn_model_destroy(model);
+    rn_context_destroy(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_takes_the_contexts_precision_or_its_own),
         cmocka_unit_test(where_there_is_none_it_says_so_and_has_the_bits_of_float32),
         cmocka_unit_test(ten_steps_have_the_same_bits_for_any_number_of_threads),
+        cmocka_unit_test(linear_layers_multiply_bfloat16_where_they_are_not_trained),
     };
 
     return cmocka_run_group_tests_name("run/precision", tests, NULL, NULL);

@@ -34,17 +34,16 @@ static void scale_parameter(rn_context *context, rn_model *model, const char *na
 }
 
 /* A session that has run must see every later write: weights, bias, and each part of a batch norm. */
-static void what_is_prepared_follows_every_write(void **state)
+static void follow_every_write(rn_precision precision)
 {
     static const char *const names[] = { "conv1.weight",    "bn1.weight",          "bn1.bias", "bn1.running_mean",
                                          "bn1.running_var", "fire.squeeze.weight", "fc.weight" };
-    rn_context *const context = rn_test_context(1, RN_ISA_AUTO);
+    rn_context *const context = rn_test_context_of(1, RN_ISA_AUTO, precision);
     rn_model *const model = residual_network(context, 0);
     rn_tensor *const images = residual_images(context, 2, 1);
     rn_session *kept = NULL;
     float before[2 * RESIDUAL_CLASSES], after[2 * RESIDUAL_CLASSES], fresh[2 * RESIDUAL_CLASSES];
 
-    (void)state;
     scale_parameter(context, model, "bn1.bias", 0);
     require_ok(context, rn_session_create(&kept, context, model, NULL));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -71,6 +70,13 @@ static void what_is_prepared_follows_every_write(void **state)
     rn_tensor_destroy(images);
     rn_model_destroy(model);
     rn_context_destroy(context);
+}
+
+static void what_is_prepared_follows_every_write(void **state)
+{
+    (void)state;
+    follow_every_write(RN_PRECISION_FLOAT32);
+    follow_every_write(RN_PRECISION_BFLOAT16);
 }
 
 /* ---- one copy ---------------------------------------------------------------------------------------------------- */

@@ -38,12 +38,10 @@ ALWAYS_INLINE vector even_of(words pairs)
     return (vector)(pairs << 16);
 }
 
-ALWAYS_INLINE vector multiply_pairs(vector sum, const float *left, vector right)
+ALWAYS_INLINE vector multiply_pairs(vector sum, vector left, vector right)
 {
-    const words a = *(const word *)(const void *)left - (words){ 0 }, b = (words)right;
-
-    sum = sum + odd_of(a) * odd_of(b);
-    return sum + even_of(a) * even_of(b);
+    sum = sum + odd_of((words)left) * odd_of((words)right);
+    return sum + even_of((words)left) * even_of((words)right);
 }
 
 #include "kernels/gemm_body.h"
