@@ -98,8 +98,8 @@ typedef struct rn_dataset_options {
                                        not if creating the dataset failed */
 } rn_dataset_options;
 
-/* A dataset whose samples come from a function: an archive, a database, memory. RN_INVALID_ARGUMENT: a required field is
- * missing, or a count out of range. RN_SHAPE: a label that is no class. RN_NO_MEMORY. The caller destroys. */
+/* A dataset whose samples come from a function: an archive, a database, memory. RN_INVALID_ARGUMENT: a required field
+ * is missing, or a count out of range. RN_SHAPE: a label that is no class. RN_NO_MEMORY. The caller destroys. */
 RN_API rn_status rn_dataset_create(rn_dataset **dataset, rn_context *context, const rn_dataset_options *options);
 
 /* ---- what every dataset has ------------------------------------------------------------------------------------- */

@@ -141,8 +141,8 @@ typedef struct rn_scheduler_step_options {
 
 /* An epoch has ended, or a step. RN_INVALID_ARGUMENT: no metric (options NULL), or NaN, where one is looked at. */
 RN_API rn_status rn_scheduler_step(rn_scheduler *scheduler, const rn_scheduler_step_options *options);
-/* How many epochs have ended (rn_scheduler_epoch) and what else it remembers, as metadata of a checkpoint that holds the
- * optimizer's state dict, too. */
+/* How many epochs have ended (rn_scheduler_epoch) and what else it remembers, as metadata of a checkpoint that holds
+ * the optimizer's state dict, too. */
 RN_API rn_status rn_scheduler_state_dict(rn_checkpoint *state, const rn_scheduler *scheduler);
 
 /* How a state that PyTorch wrote is taken. */

@@ -120,8 +120,8 @@ static rn_status push_dictionary(rn_unpickler *u, const rn_pickle_items *argumen
 }
 
 /*
- * What may be called: a global, or what an opaque call gave (a class inside a class comes from getattr, one with keyword
- * arguments from functools.partial), which stays as unknown as it was. NULL: nothing of the kind.
+ * What may be called: a global, or what an opaque call gave (a class inside a class comes from getattr, one with
+ * keyword arguments from functools.partial), which stays as unknown as it was. NULL: nothing of the kind.
  */
 static const rn_pickle_global *callee(const rn_pickle_value *function)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * OneCycleLR (arXiv:1708.07120, torch.optim.lr_scheduler.OneCycleLR): the rate rises from max / div_factor to max in the
- * first pct_start of all steps and falls to max / div_factor / final_div_factor in the others; momentum does the
+ * OneCycleLR (arXiv:1708.07120, torch.optim.lr_scheduler.OneCycleLR): the rate rises from max / div_factor to max in
+ * the first pct_start of all steps and falls to max / div_factor / final_div_factor in the others; momentum does the
  * reverse. With three phases it falls as long as it rose, to where it began, and then on.
  *
  * Rate and momentum are functions of the number of steps alone. A phase of no steps, which PyTorch fails at, is passed

@@ -38,7 +38,7 @@ static bool is_identity(const rn_plan *plan, int32_t index)
     }
 }
 
-/* ---- where values lie ---------------------------------------------------------------------------------------------- */
+/* ---- where values lie -------------------------------------------------------------------------------------------- */
 
 /* The parts of a concatenation that no earlier one holds, and that are not the input. */
 static void place_parts(const emitting *e, int32_t index)
@@ -101,7 +101,7 @@ static void make_views(const emitting *e)
             plan->value[i].view = plan->value[e->place[i].same_as].view;
 }
 
-/* ---- layers -------------------------------------------------------------------------------------------------------- */
+/* ---- layers ------------------------------------------------------------------------------------------------------ */
 
 static int32_t input_view(const emitting *e, int32_t index, int32_t input)
 {
