@@ -15,6 +15,9 @@ static rn_status find_outputs(rn_session *session, const rn_session_options *opt
     const bool own = options->outputs == NULL;
     const size_t count = own ? (size_t)graph->output_count : options->output_count;
 
+    if (own && options->output_count > 0)
+        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "%zu outputs of a session, but outputs is NULL",
+                       options->output_count);
     if (count == 0 || count > 1024)
         return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "a session has 1 to 1024 outputs");
     session->output = rn_allocate_array(&session->context->allocator, count, sizeof *session->output);
