@@ -14,15 +14,14 @@ static const rn_value invalid_value = { -1 };
 
 rn_value rn_graph_fail(rn_graph *graph, rn_status status, const char *format, ...)
 {
-    char text[sizeof graph->message.text];
     va_list arguments;
 
     if (graph == NULL || graph->status != RN_OK)
         return invalid_value;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    rn_message_write(&graph->message, format, arguments);
     va_end(arguments);
-    graph->status = rn_fail(&graph->message, status, "%s", text);
+    graph->status = status;
     return invalid_value;
 }
 
@@ -259,18 +258,18 @@ char *rn_graph_full_name(rn_graph *graph, rn_layer_kind kind, const char *name)
 rn_value rn_graph_fail_layer(rn_graph *graph, rn_status status, rn_layer_kind kind, const char *name,
                              const char *format, ...)
 {
-    char text[sizeof graph->message.text];
+    rn_message text;
     va_list arguments;
     char *full;
 
     if (graph == NULL || graph->status != RN_OK)
         return invalid_value;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    rn_message_write(&text, format, arguments);
     va_end(arguments);
     full = rn_graph_full_name(graph, kind, name);
     if (full != NULL) /* else that is the error */
-        rn_graph_fail(graph, status, "%s %s: %s", rn_layer_kind_name(kind), full, text);
+        rn_graph_fail(graph, status, "%s %s: %s", rn_layer_kind_name(kind), full, text.text);
     rn_release(&graph->context->allocator, full);
     return invalid_value;
 }
