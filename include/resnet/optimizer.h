@@ -46,9 +46,9 @@ typedef struct rn_adam_options {
 
 /*
  * torch.optim.Adam. RN_INVALID_ARGUMENT: a rate, decay or eps that is negative or not finite, a beta outside [0, 1), a
- * pattern that matches nothing, a parameter in two groups (named with both patterns), groups together with a pattern.
- * Keeps the parameters alive. Two optimizers over the same parameters are the caller's wish, as in PyTorch: each steps
- * on the gradient that it finds, and the first uses it up.
+ * pattern or an exception that matches nothing, a parameter in two groups (named with both patterns), groups together
+ * with a pattern. Keeps the parameters alive. Two optimizers over the same parameters are the caller's wish, as in
+ * PyTorch: each steps on the gradient that it finds, and the first uses it up.
  */
 RN_API rn_status rn_adam_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_adam_options *options);
 

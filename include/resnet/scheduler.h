@@ -54,7 +54,7 @@ RN_API rn_status rn_exponential_lr_create(rn_scheduler **scheduler, rn_optimizer
 typedef struct rn_linear_lr_options {
     size_t struct_size;
     double start_factor; /* above 0, at most 1; 0: 1/3 */
-    double end_factor;   /* 0: 1; RN_ZERO for none */
+    double end_factor;   /* at most 1; 0: 1; RN_ZERO for none */
     int64_t total_iters; /* 0: 5 */
 } rn_linear_lr_options;
 

@@ -5,6 +5,8 @@
  */
 #include "graph/graph.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,11 +104,11 @@ void rn_graph_destroy(rn_graph *graph)
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
-/* A name is one or more parts with dots between them. */
+/* A name is one or more parts with dots between them, and text that a file can hold. */
 bool rn_graph_is_name(const char *name)
 {
     return name != NULL && name[0] != '\0' && name[0] != '.' && name[strlen(name) - 1] != '.' &&
-           strstr(name, "..") == NULL;
+           strstr(name, "..") == NULL && rn_text_is_utf8(name);
 }
 
 /* "prefix.name", or NULL after an error of the graph. */
@@ -117,8 +119,9 @@ char *rn_graph_join_name(rn_graph *graph, const char *what, const char *name)
     char *joined;
 
     if (!rn_graph_is_name(name)) {
-        rn_graph_fail(graph, RN_INVALID_ARGUMENT, "%s within '%s': '%s' is not a name (parts with dots between them)",
-                      what, graph->prefix, name == NULL ? "(NULL)" : name);
+        rn_graph_fail(graph, RN_INVALID_ARGUMENT,
+                      "%s within '%s': '%s' is not a name (parts with dots between them, in UTF-8)", what,
+                      graph->prefix, name == NULL ? "(NULL)" : name);
         return NULL;
     }
     nbytes = before + strlen(name) + 2;

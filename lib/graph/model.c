@@ -4,6 +4,7 @@
  */
 #include "graph/graph.h"
 #include "base/options.h"
+#include "base/text.h"
 #include "classes/classes.h"
 
 #include <inttypes.h>
@@ -82,9 +83,9 @@ static rn_status build(rn_model **model, rn_graph *graph, const char *name, cons
     if (graph == NULL)
         return rn_fail_null("rn_model_build", "graph");
     context = graph->context;
-    if (model == NULL || name == NULL || name[0] == '\0')
+    if (model == NULL || name == NULL || name[0] == '\0' || !rn_text_is_utf8(name))
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_model_build: %s",
-                       model == NULL ? "model is NULL" : "a model needs a name");
+                       model == NULL ? "model is NULL" : "a model needs a name, in UTF-8");
     if ((status = rn_options_read(&o, sizeof o, options, &context->message)) != RN_OK ||
         (status = check_graph(graph)) != RN_OK || (status = check_options(graph, &o)) != RN_OK)
         return status;

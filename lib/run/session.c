@@ -219,7 +219,9 @@ rn_status rn_session_plan_bytes(size_t *nbytes, rn_session *session, int64_t bat
 
     if (session == NULL)
         return rn_fail_null("rn_session_plan_bytes", "session");
-    if (nbytes == NULL || batch < 1 || height < 1 || width < 1 || batch > INT32_MAX)
+    if (nbytes == NULL)
+        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "rn_session_plan_bytes: nbytes is NULL");
+    if (batch < 1 || height < 1 || width < 1 || batch > INT32_MAX)
         return rn_fail(&session->context->message, RN_INVALID_ARGUMENT,
                        "a plan needs a batch and a size of at least 1");
     request = request_for(session, batch, height, width);
