@@ -100,6 +100,9 @@ static void what_does_not_fit_is_refused(void **state)
         run.context,
         rn_evaluate(&answer, run.model, run.valid, RN_OPTIONS(rn_evaluate, .logits = logits, .logits_count = 1)),
         RN_SHAPE);
+    require_status(run.context,
+                   rn_evaluate(&answer, run.model, run.valid, RN_OPTIONS(rn_evaluate, .batch_size = INT32_MAX)),
+                   RN_INVALID_ARGUMENT);
     assert_int_equal(rn_evaluate(&answer, NULL, run.valid, NULL), RN_INVALID_ARGUMENT);
     require_status(run.context, rn_evaluate(NULL, run.model, run.valid, NULL), RN_INVALID_ARGUMENT);
     require_status(run.context, rn_evaluate(&answer, run.model, NULL, RN_OPTIONS(rn_evaluate, .result = &result)),
