@@ -13,8 +13,8 @@ typedef struct comparison {
 
 int compare_shapes(const rn_tensor *a, const rn_tensor *b);
 /*
- * For equal shapes; types may differ. Elements are different if |a - b| is more than the tolerance; a negative one means
- * the bits where the types are the same, else the numbers. NaN is as far from NaN as 1 from 1. RN_NO_MEMORY.
+ * For equal shapes; types may differ. Elements are different if |a - b| is more than the tolerance; a negative one
+ * means the bits where the types are the same, else the numbers. NaN is as far from NaN as 1 from 1. RN_NO_MEMORY.
  */
 rn_status compare_tensors(comparison *answer, rn_context *context, const rn_tensor *a, const rn_tensor *b,
                           double tolerance);

@@ -13,8 +13,8 @@ typedef struct photo_list {
 
 /*
  * Adds a photo, or all photos below a folder: files whose names end as those of an image folder do (dataset.h), sorted
- * by path; what is hidden is passed over, links are followed, a circle of them ends. What is no folder is added whatever
- * its name. Gives 0, or an errno: a folder that cannot be read, ENOMEM.
+ * by path; what is hidden is passed over, links are followed, a circle of them ends. What is no folder is added
+ * whatever its name. Gives 0, or an errno: a folder that cannot be read, ENOMEM.
  */
 int photos_add(photo_list *list, const char *path);
 void photos_release(photo_list *list);

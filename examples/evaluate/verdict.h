@@ -13,8 +13,8 @@ typedef struct verdict {
     size_t class_count;
 } verdict;
 
-/* A record a photo: path, label, prediction (both as folders) and the prediction's probability, the last two empty for a
- * photo that was skipped. Gives 0, or an errno. */
+/* A record a photo: path, label, prediction (both as folders) and the prediction's probability, the last two empty for
+ * a photo that was skipped. Gives 0, or an errno. */
 int verdict_write_csv(const verdict *v, const char *path);
 
 /*

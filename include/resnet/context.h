@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rn_context: threads, memory, instruction set, seed, log and the message of the last failure. The library has no
- * globals; everything is made from a context.
+ * rn_context: threads, memory, instruction set, seed, log and the message of the last failure. Everything is made from
+ * a context, and nothing is set anywhere else.
  *
  * Thread safety: one context serves one thread at a time; two contexts never meet and may run side by side. An object
  * belongs to the context it was made from; a model alone may be shared by sessions of other contexts (session.h).

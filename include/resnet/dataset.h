@@ -98,8 +98,8 @@ typedef struct rn_dataset_options {
                                        not if creating the dataset failed */
 } rn_dataset_options;
 
-/* A dataset whose samples come from a function: an archive, a database, memory. RN_INVALID_ARGUMENT: a required field is
- * missing, or a count out of range. RN_SHAPE: a label that is no class. RN_NO_MEMORY. The caller destroys. */
+/* A dataset whose samples come from a function: an archive, a database, memory. RN_INVALID_ARGUMENT: a required field
+ * is missing, or a count out of range. RN_SHAPE: a label that is no class. RN_NO_MEMORY. The caller destroys. */
 RN_API rn_status rn_dataset_create(rn_dataset **dataset, rn_context *context, const rn_dataset_options *options);
 
 /* ---- what every dataset has ------------------------------------------------------------------------------------- */
@@ -244,7 +244,8 @@ RN_API rn_status rn_loader_create(rn_loader **loader, rn_dataset *dataset, const
                                   const rn_loader_options *options);
 /* Begins epoch `epoch` at its first batch; the epoch decides order and augmentation. */
 RN_API rn_status rn_loader_start(rn_loader *loader, uint64_t epoch);
-/* Passes over `batches` batches without decoding them, to resume inside an epoch. */
+/* Passes over `batches` batches without decoding them, to resume inside an epoch. RN_STATE: not started.
+ * RN_INVALID_ARGUMENT: the epoch has fewer left. */
 RN_API rn_status rn_loader_skip(rn_loader *loader, size_t batches);
 /* The next batch, borrowed until the next call; RN_END after the last. RN_STATE: not started. RN_FORMAT, RN_IO: a photo
  * that does not decode. RN_SHAPE: one that comes out of the pipeline in another size. What the function of a dataset of
@@ -257,7 +258,8 @@ RN_API size_t rn_loader_batches(const rn_loader *loader);
 /* NULL is fine. */
 RN_API void rn_loader_destroy(rn_loader *loader);
 
-/* Of a batch, all borrowed with it: float32 (N, 3, H, W); int64 (N); N; the dataset's index of a sample. */
+/* Of a batch, all borrowed with it: float32 (N, 3, H, W); int64 (N); N; the dataset's index of a sample (SIZE_MAX if
+ * out of range). */
 RN_API const rn_tensor *rn_batch_images(const rn_batch *batch);
 RN_API const rn_tensor *rn_batch_labels(const rn_batch *batch);
 RN_API size_t rn_batch_size(const rn_batch *batch);

@@ -4,9 +4,9 @@
  * paper.
  *
  * Errors are sticky: a call that fails gives an invalid value, later calls with it do nothing, and rn_model_build()
- * answers with the first error and its message. Names are joined with dots under rn_graph_enter(): they become the
- * parameters' names of PyTorch's state dict. Layers and their definitions are those of torch.nn at the page named
- * beside each.
+ * answers with the first error and its message. Names are UTF-8, of parts with dots between them, and are joined with
+ * dots under rn_graph_enter(): they become the parameters' names of PyTorch's state dict. Layers and their definitions
+ * are those of torch.nn at the page named beside each.
  *
  * Values of images are (N, C, H, W), after rn_flatten (N, features); N is left open until a session runs.
  *

@@ -110,7 +110,9 @@ RN_API rn_status rn_image_read(rn_image **image, rn_context *context, const char
 /* The same from memory. `name` is for the message and may be NULL. */
 RN_API rn_status rn_image_decode(rn_image **image, rn_context *context, const void *bytes, size_t nbytes,
                                  const char *name, const rn_image_options *options);
-/* From pixels: rows of width * 3 bytes R, G, B, `pitch` bytes apart (0: width * 3). Copied. */
+/* From pixels: rows of width * 3 bytes R, G, B, `pitch` bytes apart (0: width * 3). Copied. RN_INVALID_ARGUMENT: NULL,
+ * a size below 1, a pitch below width * 3 or beyond what memory has. RN_UNSUPPORTED: over 178,956,970 pixels.
+ * RN_NO_MEMORY. The caller destroys the image. */
 RN_API rn_status rn_image_create(rn_image **image, rn_context *context, int32_t width, int32_t height,
                                  const uint8_t *pixels, size_t pitch);
 RN_API int32_t rn_image_width(const rn_image *image);

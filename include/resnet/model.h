@@ -40,8 +40,9 @@ typedef struct rn_model_options {
  * alexnet, vgg11 to 19 and their _bn, squeezenet1_0 and 1_1, densenet121 to 201, inception_v3 (input 299; an auxiliary
  * output "aux"; torchvision's transform_input lies in its pipelines), and cifar_resnet20 to 110; resnet50_v1, 101, 152
  * with the stride at the first convolution of a bottleneck; plain18, 34, cifar_plain20, 56 without shortcuts.
- * rn_zoo_name lists all. The caller destroys it. RN_INVALID_ARGUMENT: no such name (the message lists them).
- * RN_NO_MEMORY.
+ * rn_zoo_name lists all. The caller destroys it. RN_INVALID_ARGUMENT: no such name (the message lists them), a
+ * class_count other than that of the table, over 1,000,000 classes, a side over 16,384. RN_SHAPE: the input is too
+ * small for the network. RN_NO_MEMORY.
  */
 RN_API rn_status rn_model_create(rn_model **model, rn_context *context, const char *name,
                                  const rn_model_options *options);
@@ -61,25 +62,31 @@ typedef struct rn_zoo_network {
 /*
  * Describes a network of the zoo as rn_model_create would make it with these options, without making it: its layers are
  * written down, and no memory is taken for its weights. Fills as much of *network as its struct_size says.
- * RN_INVALID_ARGUMENT: no such name (the message lists them), no struct_size. RN_SHAPE: the input is too small for the
- * network. RN_NO_MEMORY.
+ * Errors as there, and RN_INVALID_ARGUMENT: no struct_size.
  */
 RN_API rn_status rn_zoo_describe(rn_zoo_network *network, rn_context *context, const char *name,
                                  const rn_model_options *options);
 
-/* Makes a model of a graph of one's own. Its first output is the logits. The graph may be destroyed afterwards. Answers
- * the graph's first error. `name` is stored in model files. */
+/*
+ * Makes a model of a graph of one's own. Its first output is the logits. The graph may be destroyed afterwards. `name`
+ * is stored in model files. Answers the graph's first error; and RN_INVALID_ARGUMENT: an rn_graph_enter without its
+ * rn_graph_leave, no output, a head without parameters, no name; RN_SHAPE: options that contradict the graph; RN_STATE:
+ * a model was built from it already. RN_NO_MEMORY. The caller destroys it.
+ */
 RN_API rn_status rn_model_build(rn_model **model, rn_graph *graph, const char *name, const rn_model_options *options);
 
 /* NULL is fine. */
 RN_API void rn_model_destroy(rn_model *model);
 
+/* The zoo's, or the one that rn_model_build was given. Borrowed. */
 RN_API const char *rn_model_name(const rn_model *model);
+/* Channels of the first output. */
 RN_API int64_t rn_model_class_count(const rn_model *model);
 /* Borrowed, valid as long as the model; NULL if it has none. */
 RN_API const rn_classes *rn_model_classes(const rn_model *model);
 /* Copies the table. RN_SHAPE: its size is not that of the logits. */
 RN_API rn_status rn_model_set_classes(rn_model *model, const rn_classes *classes);
+/* Each of the three places may be NULL. */
 RN_API void rn_model_input_size(const rn_model *model, int64_t *channels, int64_t *height, int64_t *width);
 /* The parts of the head, the prefixes that rn_graph_head named ("fc"). Borrowed; NULL past the last. */
 RN_API const char *rn_model_head_name(const rn_model *model, size_t index);
@@ -115,13 +122,14 @@ RN_API rn_status rn_model_set_training_pipeline(rn_model *model, const char *tex
  * of its pipeline (ImageNet's if it has none); both or, on failure, neither. Errors as there, and RN_SHAPE as above. */
 RN_API rn_status rn_model_set_preset(rn_model *model, const char *name);
 
+/* Borrowed, valid as long as the model (parameters.h). */
 RN_API rn_parameters *rn_model_parameters(rn_model *model);
 
 /*
  * Freezing. A frozen layer's parameters, its batch-norm statistics and its dropout stand still; training mode cannot
  * undo it. A pattern matches a parameter or a layer by its full name or by a leading part of it up to a dot: "layer1",
- * "layer1.*.conv1",
- * "*.bn2.weight", "*"; '*' and '?' as in file names, dots are nothing special. RN_INVALID_ARGUMENT: nothing matches.
+ * "layer1.*.conv1", "*.bn2.weight", "*"; '*', '?' and '[...]' as in file names (fnmatch), dots are nothing special.
+ * RN_INVALID_ARGUMENT: nothing matches. RN_STATE: a training session is between forward and backward.
  */
 RN_API rn_status rn_model_freeze(rn_model *model, const char *pattern);
 RN_API rn_status rn_model_unfreeze(rn_model *model, const char *pattern);

@@ -45,10 +45,10 @@ typedef struct rn_adam_options {
 } rn_adam_options;
 
 /*
- * torch.optim.Adam. RN_INVALID_ARGUMENT: a rate that is negative or not finite, a beta outside [0, 1), a pattern that
- * matches nothing, a parameter in two groups (named with both patterns), groups together with a pattern. Keeps the
- * parameters alive. Two optimizers over the same parameters are the caller's wish, as in PyTorch: each steps on the
- * gradient that it finds, and the first uses it up.
+ * torch.optim.Adam. RN_INVALID_ARGUMENT: a rate, decay or eps that is negative or not finite, a beta outside [0, 1), a
+ * pattern or an exception that matches nothing, a parameter in two groups (named with both patterns), groups together
+ * with a pattern. Keeps the parameters alive. Two optimizers over the same parameters are the caller's wish, as in
+ * PyTorch: each steps on the gradient that it finds, and the first uses it up.
  */
 RN_API rn_status rn_adam_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_adam_options *options);
 
@@ -74,7 +74,8 @@ typedef struct rn_sgd_options {
     int32_t reserved; /* 0 */
 } rn_sgd_options;
 
-/* torch.optim.SGD */
+/* torch.optim.SGD. RN_INVALID_ARGUMENT: a momentum that is negative or not finite, nesterov without momentum or with
+ * dampening, and as rn_adam_create. */
 RN_API rn_status rn_sgd_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_sgd_options *options);
 
 typedef struct rn_rmsprop_options {

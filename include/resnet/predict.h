@@ -23,8 +23,8 @@ typedef struct rn_predict_options {
 } rn_predict_options;
 
 /*
- * One photo. RN_STATE: the model has no preprocessing. RN_IO, RN_FORMAT: the photo. The caller destroys the
- * predictions.
+ * One photo. RN_STATE: the model has no preprocessing. RN_IO, RN_FORMAT: the photo. RN_INVALID_ARGUMENT: `top` is
+ * negative; a logit as in rn_predict_logits. The caller destroys the predictions.
  *
  * The first call makes an inference session, which the model keeps, so that a further photo costs its preprocessing and
  * a forward. What is kept is the session's plans for the last four sizes that came out of the preprocessing, with one
@@ -57,7 +57,7 @@ RN_API rn_status rn_predict_logits(rn_predictions **predictions, const rn_model 
 RN_API size_t rn_predictions_rows(const rn_predictions *predictions);
 RN_API size_t rn_predictions_count(const rn_predictions *predictions);
 /* Of a row's rank-th answer: class index (-1 if out of range), folder and display name (borrowed; the number as text if
- * the model has no class table; NULL if out of range), probability in [0, 1]. */
+ * the model has no class table; NULL if out of range), probability in [0, 1] (0 if out of range). */
 RN_API int64_t rn_predictions_index(const rn_predictions *predictions, size_t row, size_t rank);
 RN_API const char *rn_predictions_folder(const rn_predictions *predictions, size_t row, size_t rank);
 RN_API const char *rn_predictions_name(const rn_predictions *predictions, size_t row, size_t rank);

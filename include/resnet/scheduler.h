@@ -54,7 +54,7 @@ RN_API rn_status rn_exponential_lr_create(rn_scheduler **scheduler, rn_optimizer
 typedef struct rn_linear_lr_options {
     size_t struct_size;
     double start_factor; /* above 0, at most 1; 0: 1/3 */
-    double end_factor;   /* 0: 1; RN_ZERO for none */
+    double end_factor;   /* at most 1; 0: 1; RN_ZERO for none */
     int64_t total_iters; /* 0: 5 */
 } rn_linear_lr_options;
 
@@ -141,8 +141,8 @@ typedef struct rn_scheduler_step_options {
 
 /* An epoch has ended, or a step. RN_INVALID_ARGUMENT: no metric (options NULL), or NaN, where one is looked at. */
 RN_API rn_status rn_scheduler_step(rn_scheduler *scheduler, const rn_scheduler_step_options *options);
-/* How many epochs have ended (rn_scheduler_epoch) and what else it remembers, as metadata of a checkpoint that holds the
- * optimizer's state dict, too. */
+/* How many epochs have ended (rn_scheduler_epoch) and what else it remembers, as metadata of a checkpoint that holds
+ * the optimizer's state dict, too. */
 RN_API rn_status rn_scheduler_state_dict(rn_checkpoint *state, const rn_scheduler *scheduler);
 
 /* How a state that PyTorch wrote is taken. */

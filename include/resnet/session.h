@@ -52,8 +52,8 @@ typedef struct rn_session_options {
     size_t memory_limit;
 } rn_session_options;
 
-/* Makes a session. RN_INVALID_ARGUMENT: an unknown output or input name, mode or precision. The session keeps model and
- * context alive. */
+/* Makes a session. RN_INVALID_ARGUMENT: an unknown output or input name, mode or precision; no output, over 1024 of
+ * them, or a count without names. RN_NO_MEMORY. The session keeps model and context alive; the caller destroys it. */
 RN_API rn_status rn_session_create(rn_session **session, rn_context *context, rn_model *model,
                                    const rn_session_options *options);
 /* NULL is fine. */
@@ -73,7 +73,7 @@ RN_API rn_precision rn_session_precision(const rn_session *session);
 RN_API rn_status rn_session_forward(rn_session *session, const rn_tensor *images);
 
 /* Output `index` (in the order of the options) of the last forward: (N, features) or (N, C, H, W) float32. Borrowed
- * until the next forward. RN_STATE: no forward yet. */
+ * until the next forward. RN_STATE: no forward yet. RN_INVALID_ARGUMENT: no such output. */
 RN_API rn_status rn_session_output(const rn_tensor **output, rn_session *session, size_t index);
 
 /* What a loss is of. Zero is PyTorch's default everywhere. */
@@ -91,9 +91,9 @@ typedef struct rn_loss_options {
 /*
  * Mean cross entropy of an output as logits with `labels`, int64 (N): log-softmax and NLL in one, in double. Stores the
  * gradient where backward starts (training sessions): losses of several outputs add up in backward, a second loss of
- * the same output replaces the first. RN_INVALID_ARGUMENT: a label out of range, a weight that is negative or not
- * finite. RN_SHAPE: the output is not (N, classes), or labels or class weights have another shape. RN_STATE: no
- * forward. All samples ignored, or their weights 0: NaN, and the gradient is 0. torch.nn.CrossEntropyLoss
+ * the same output replaces the first. RN_INVALID_ARGUMENT: no such output, a label out of range, a weight that is
+ * negative or not finite. RN_SHAPE: the output is not (N, classes), or labels or class weights have another shape.
+ * RN_STATE: no forward. All samples ignored, or their weights 0: NaN, and the gradient is 0. torch.nn.CrossEntropyLoss
  *   `labels` may also be targets, float32 (N, classes), such as rn_mix_labels makes: -sum_j weight_j target_j log
  * p_j, of which the mean divides by N, as in PyTorch. RN_INVALID_ARGUMENT also: a target that is negative or not
  * finite, or `ignores` is set.
@@ -105,7 +105,7 @@ RN_API rn_status rn_cross_entropy(double *loss, rn_session *session, const rn_te
 RN_API rn_status rn_nll_loss(double *loss, rn_session *session, const rn_tensor *labels,
                              const rn_loss_options *options);
 /* For a loss of one's own: the gradient of output `index`, to be written before backward; zeros after each forward.
- * Borrowed. RN_STATE: no training session, no forward. */
+ * Borrowed until the next forward. RN_STATE: no training session, no forward. RN_INVALID_ARGUMENT: no such output. */
 RN_API rn_status rn_session_gradient(rn_tensor **gradient, rn_session *session, size_t index);
 
 /*
@@ -143,7 +143,7 @@ RN_API rn_status rn_session_input_gradient(const rn_tensor **gradient, rn_sessio
 
 /* Bytes that the session's plan for a batch of this shape takes (of what forward is given; 1 x 1 for features (N,
  * features)), what is prepared of weights for it and shared with other sessions of the model included, known before
- * anything is allocated. Errors as rn_session_forward. */
+ * anything is allocated. RN_INVALID_ARGUMENT: a size below 1 or a batch over 2^31 - 1; else as rn_session_forward. */
 RN_API rn_status rn_session_plan_bytes(size_t *nbytes, rn_session *session, int64_t batch, int64_t height,
                                        int64_t width);
 

@@ -207,7 +207,7 @@ static bool has_team(void)
 static void run_team(const job *j, int threads)
 {
     (void)threads;
-    run_share(j, 0, 1);
+    run_thread(j, 0, 1);
 }
 
 int32_t rn_parallel_wish(bool *is_wish)

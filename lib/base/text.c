@@ -29,19 +29,22 @@ size_t rn_text_character(unsigned *character, const char *text, size_t length)
     return count;
 }
 
-bool rn_text_is_utf8(const char *text)
+bool rn_bytes_are_text(const char *bytes, size_t length)
 {
-    size_t left = strlen(text);
-
-    while (left > 0) {
-        const size_t count = rn_text_character(NULL, text, left);
+    while (length > 0) {
+        const size_t count = *bytes != '\0' ? rn_text_character(NULL, bytes, length) : 0;
 
         if (count == 0)
             return false;
-        text += count;
-        left -= count;
+        bytes += count;
+        length -= count;
     }
     return true;
+}
+
+bool rn_text_is_utf8(const char *text)
+{
+    return rn_bytes_are_text(text, strlen(text));
 }
 
 static bool is_obeyed(unsigned character)

@@ -21,6 +21,8 @@ size_t rn_text_clean(char *text, size_t length);
  * it begins with none. *character (may be NULL) becomes its code point. */
 size_t rn_text_character(unsigned *character, const char *text, size_t length);
 bool rn_text_is_utf8(const char *text);
+/* UTF-8 without a zero byte. */
+bool rn_bytes_are_text(const char *bytes, size_t length);
 
 /* Copies clean text into `size` bytes, with a final zero, cut between characters. */
 void rn_text_copy(char *target, size_t size, const char *text);

@@ -109,7 +109,4 @@ uint16_t rn_get_u16(const unsigned char *bytes);
 uint32_t rn_get_u32(const unsigned char *bytes);
 uint64_t rn_get_u64(const unsigned char *bytes);
 
-/* Well-formed UTF-8 (RFC 3629) without a zero byte. */
-bool rn_text_is_clean(const char *text, size_t length);
-
 #endif

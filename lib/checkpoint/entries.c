@@ -2,6 +2,7 @@
 /* The checkpoint: tensors and text in the order they came, each found by name through a hash table. */
 #include "checkpoint/checkpoint.h"
 
+#include "base/text.h"
 #include <string.h>
 
 rn_status rn_checkpoint_create(rn_checkpoint **checkpoint, rn_context *context)
@@ -80,28 +81,6 @@ const rn_tensor *rn_checkpoint_find(const rn_checkpoint *checkpoint, const char 
     return checkpoint->tensors[position].tensor;
 }
 
-bool rn_text_is_clean(const char *text, size_t length)
-{
-    const unsigned char *bytes = (const unsigned char *)text;
-
-    for (size_t i = 0; i < length;) {
-        const unsigned char lead = bytes[i];
-        const size_t more = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-        const unsigned char next = i + 1 < length ? bytes[i + 1] : 0;
-
-        if (lead == 0 || (lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || more >= length - i)
-            return false;
-        if ((lead == 0xe0 && next < 0xa0) || (lead == 0xed && next > 0x9f) || (lead == 0xf0 && next < 0x90) ||
-            (lead == 0xf4 && next > 0x8f))
-            return false; /* too long a form, a surrogate, or beyond U+10FFFF */
-        for (size_t k = 1; k <= more; k++)
-            if ((bytes[i + k] & 0xc0) != 0x80)
-                return false;
-        i += more + 1;
-    }
-    return true;
-}
-
 static rn_status check_name(const rn_checkpoint *checkpoint, const char *name)
 {
     rn_message *message = &checkpoint->context->message;
@@ -109,7 +88,7 @@ static rn_status check_name(const rn_checkpoint *checkpoint, const char *name)
 
     if (name == NULL || name[0] == '\0')
         return rn_fail(message, RN_INVALID_ARGUMENT, "a tensor of a checkpoint needs a name");
-    if (!rn_text_is_clean(name, strlen(name)))
+    if (!rn_text_is_utf8(name))
         return rn_fail(message, RN_INVALID_ARGUMENT, "the tensor name '%s' is not UTF-8", name);
     if (rn_name_index_find(&position, &checkpoint->tensor_index, name))
         return rn_fail(message, RN_INVALID_ARGUMENT, "the checkpoint already holds a tensor '%s'", name);
@@ -246,9 +225,9 @@ rn_status rn_checkpoint_set_metadata(rn_checkpoint *checkpoint, const char *key,
         return rn_fail_null("rn_checkpoint_set_metadata", "checkpoint");
     rn_message *message = &checkpoint->context->message;
     const rn_allocator *allocator = allocator_of(checkpoint);
-    if (key == NULL || !rn_text_is_clean(key, strlen(key)))
+    if (key == NULL || !rn_text_is_utf8(key))
         return rn_fail(message, RN_INVALID_ARGUMENT, "a metadata key must be UTF-8 text");
-    if (value != NULL && !rn_text_is_clean(value, strlen(value)))
+    if (value != NULL && !rn_text_is_utf8(value))
         return rn_fail(message, RN_INVALID_ARGUMENT, "the metadata value of '%s' is not UTF-8", key);
     const bool there = rn_name_index_find(&position, &checkpoint->text_index, key);
     if (value == NULL) {

@@ -6,6 +6,7 @@
  */
 #include "checkpoint/unpickler.h"
 
+#include "base/text.h"
 #include "checkpoint/checkpoint.h"
 #include <string.h>
 
@@ -17,7 +18,7 @@ static bool is_name(const char *text, size_t length)
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
             return false;
-    return rn_text_is_clean(text, length);
+    return rn_bytes_are_text(text, length);
 }
 
 /* "__torch__" and what begins with "__torch__." hold the classes of a TorchScript program. */
@@ -120,8 +121,8 @@ static rn_status push_dictionary(rn_unpickler *u, const rn_pickle_items *argumen
 }
 
 /*
- * What may be called: a global, or what an opaque call gave (a class inside a class comes from getattr, one with keyword
- * arguments from functools.partial), which stays as unknown as it was. NULL: nothing of the kind.
+ * What may be called: a global, or what an opaque call gave (a class inside a class comes from getattr, one with
+ * keyword arguments from functools.partial), which stays as unknown as it was. NULL: nothing of the kind.
  */
 static const rn_pickle_global *callee(const rn_pickle_value *function)
 {

@@ -5,6 +5,7 @@
  */
 #include "checkpoint/pickle.h"
 
+#include "base/text.h"
 #include "checkpoint/checkpoint.h"
 #include <float.h>
 #include <math.h>
@@ -233,7 +234,7 @@ bool rn_pickle_print(char *text, size_t size, const rn_pickle_value *value)
     case RN_PICKLE_LONG: return print_long(text, size, (const unsigned char *)value->as.text, value->length);
     case RN_PICKLE_FLOAT: return print_number(text, size, value->as.number);
     case RN_PICKLE_TEXT:
-        if (value->length >= size || !rn_text_is_clean(value->as.text, value->length))
+        if (value->length >= size || !rn_bytes_are_text(value->as.text, value->length))
             return false;
         if (value->length > 0)
             memcpy(text, value->as.text, value->length);
@@ -255,7 +256,7 @@ typedef struct key_text {
 
 static bool put_bytes(key_text *k, const char *bytes, size_t length)
 {
-    if (length >= k->size - k->length || !rn_text_is_clean(bytes, length))
+    if (length >= k->size - k->length || !rn_bytes_are_text(bytes, length))
         return false;
     if (length > 0)
         memcpy(k->text + k->length, bytes, length);

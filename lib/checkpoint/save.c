@@ -17,11 +17,11 @@ rn_status rn_checkpoint_save(const rn_checkpoint *checkpoint, const char *path, 
     status = rn_options_read(&o, sizeof o, options, &checkpoint->context->message);
     if (status != RN_OK)
         return status;
+    if (path == NULL)
+        return rn_fail(&checkpoint->context->message, RN_INVALID_ARGUMENT, "rn_checkpoint_save: path is NULL");
     if (!RN_CHECKPOINT_READABLE)
         return rn_fail(&checkpoint->context->message, RN_UNSUPPORTED,
                        "%s: checkpoints are little-endian, and this machine is not", path);
-    if (path == NULL)
-        return rn_fail(&checkpoint->context->message, RN_INVALID_ARGUMENT, "rn_checkpoint_save: path is NULL");
     switch (format) {
     case RN_FORMAT_SAFETENSORS: return rn_safetensors_write(checkpoint, path);
     case RN_FORMAT_TORCH: return rn_torch_zip_write(checkpoint, path);

@@ -50,8 +50,8 @@ typedef struct rn_torch_source {
 } rn_torch_source;
 
 /*
- * ('storage', type, key, location, numel[, (view key, offset, length)]), the persistent id of a storage. RN_FORMAT: it is
- * something else; RN_UNSUPPORTED: elements of an unknown width.
+ * ('storage', type, key, location, numel[, (view key, offset, length)]), the persistent id of a storage. RN_FORMAT: it
+ * is something else; RN_UNSUPPORTED: elements of an unknown width.
  */
 typedef struct rn_torch_storage_id {
     char key[RN_TORCH_KEY];

@@ -142,7 +142,8 @@ static rn_status load_storages(torch_legacy *legacy)
     return status;
 }
 
-/* More may follow, another object for instance, but no zip archive: programs would disagree about what the file holds. */
+/* More may follow, another object for instance, but no zip archive: programs would disagree about what the file
+ * holds. */
 static rn_status check_rest(const torch_legacy *legacy)
 {
     const rn_reader *reader = legacy->reader;

@@ -71,8 +71,8 @@ static rn_status is_lazy_view(bool *lazy, const rn_torch_walk *w, const rn_pickl
 }
 
 /*
- * _rebuild_tensor_v2(storage, offset, size, strides, requires_grad, hooks, metadata): some writers give the storage's id
- * without making it a persistent one.
+ * _rebuild_tensor_v2(storage, offset, size, strides, requires_grad, hooks, metadata): some writers give the storage's
+ * id without making it a persistent one.
  */
 rn_status rn_walk_add_rebuilt(rn_torch_walk *w, const rn_pickle_global *function, const rn_pickle_items *arguments)
 {

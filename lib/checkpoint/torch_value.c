@@ -13,6 +13,8 @@
  */
 #include "checkpoint/torch_walk.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 /* Units of the budget's work: how often the bytes of texts are gone over, and what does not depend on them. */
@@ -130,7 +132,7 @@ static rn_status visit_entry(rn_torch_walk *w, const rn_pickle_value *key, const
         status = rn_reader_work(w->reader, rn_pickle_print_work(key)); /* a key may be long, and shared */
         if (status != RN_OK)
             return status;
-        if (!rn_text_is_clean(key->as.text, key->length))
+        if (!rn_bytes_are_text(key->as.text, key->length))
             return rn_walk_pass_over(w, NULL);
         text = key->as.text;
         text_length = key->length;

@@ -50,7 +50,7 @@ rn_status rn_walk_add_layout(rn_torch_walk *w, const rn_torch_layout *layout);
 rn_status rn_walk_add_rebuilt(rn_torch_walk *w, const rn_pickle_global *function, const rn_pickle_items *arguments);
 rn_status rn_walk_add_subclass(rn_torch_walk *w, const rn_pickle_items *arguments);
 
-/* ---- torch_module.c: modules by their attributes ------------------------------------------------------------------ */
+/* ---- torch_module.c: modules by their attributes ----------------------------------------------------------------- */
 
 /* The value is a module of torch.nn, or of TorchScript. */
 rn_status rn_walk_is_module(bool *module, const rn_torch_walk *w, const rn_pickle_value *value);
@@ -60,7 +60,7 @@ typedef rn_status (*rn_walk_visitor)(rn_torch_walk *w, const rn_pickle_value *ke
 /* `visit` sees what belongs to the module's state_dict(); modules within are values like others. */
 rn_status rn_walk_visit_module(rn_torch_walk *w, const rn_pickle_value *value, rn_walk_visitor visit, int depth);
 
-/* ---- torch_opaque.c: what is passed over -------------------------------------------------------------------------- */
+/* ---- torch_opaque.c: what is passed over ------------------------------------------------------------------------- */
 
 /* Notes that the present value is not looked into. `global` made it; NULL: its key is no text. */
 rn_status rn_walk_pass_over(rn_torch_walk *w, const rn_pickle_global *global);

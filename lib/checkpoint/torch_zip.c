@@ -38,7 +38,8 @@ static bool is_pickle(const char *name, size_t length)
            (length == wanted_length || name[length - wanted_length - 1] == '/');
 }
 
-/* The entry called data.pkl gives the directory. Of two, PyTorch would take the one that its first entry stands beside. */
+/* The entry called data.pkl gives the directory. Of two, PyTorch would take the one that its first entry stands
+ * beside. */
 static rn_status find_pickle(const rn_zip_entry **found, torch_zip *zip)
 {
     rn_message *message = &zip->reader->context->message;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The stack machine (unpickler.c) behind rn_pickle_read (pickle.c): shared by them, pickle_opcodes.c and pickle_calls.c. */
+/* The stack machine (unpickler.c) behind rn_pickle_read (pickle.c): shared by them, pickle_opcodes.c and
+ * pickle_calls.c. */
 #ifndef RN_CHECKPOINT_UNPICKLER_H
 #define RN_CHECKPOINT_UNPICKLER_H
 

@@ -196,8 +196,11 @@ rn_status rn_context_create(rn_context **context, const rn_context_options *opti
     rn_context_options o;
     rn_status status;
 
-    if (context == NULL)
+    if (context == NULL) {
+        rn_fail(&message, RN_INVALID_ARGUMENT, "rn_context_create: context is NULL");
+        tell(options, &message);
         return rn_fail_null("rn_context_create", "context");
+    }
     *context = NULL;
     status = rn_options_read(&o, sizeof o, options, &message);
     if (status == RN_OK && (o.message == NULL) != (o.message_size == 0))

@@ -198,9 +198,11 @@ rn_status rn_loader_next(const rn_batch **batch, rn_loader *loader)
     size_t first, count;
     rn_status status;
 
-    if (batch == NULL || loader == NULL)
-        return rn_fail_null("rn_loader_next", batch == NULL ? "batch" : "loader");
+    if (batch == NULL)
+        return rn_fail_null("rn_loader_next", "batch");
     *batch = NULL;
+    if (loader == NULL)
+        return rn_fail_null("rn_loader_next", "loader");
     if (!loader->started)
         return rn_fail(&loader->context->message, RN_STATE, "the loader was not started");
     do {

@@ -58,7 +58,7 @@ struct rn_loader {
     rn_batch batch, part;
 };
 
-/* ---- group.c ------------------------------------------------------------------------------------------------------- */
+/* ---- group.c ----------------------------------------------------------------------------------------------------- */
 
 /* The places of a batch in the epoch: [begin, end). The last batch may take a lone sample more. */
 size_t rn_group_batch_begin(const rn_loader *loader, size_t batch);

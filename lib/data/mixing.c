@@ -2,9 +2,9 @@
 /*
  * MixUp and CutMix, as torchvision/transforms/v2/_augment.py has them.
  *
- * Beta(a, a) is X / (X + Y) of two Gamma(a) variates, each by Marsaglia and Tsang, "A Simple Method for Generating Gamma
- * Variables", 2000; for a < 1 that of a + 1 times U^(1/a). Logarithms of them are kept, since a small a makes both of
- * them underflow.
+ * Beta(a, a) is X / (X + Y) of two Gamma(a) variates, each by Marsaglia and Tsang, "A Simple Method for Generating
+ * Gamma Variables", 2000; for a < 1 that of a + 1 times U^(1/a). Logarithms of them are kept, since a small a makes
+ * both of them underflow.
  */
 #include "data/mixing.h"
 

@@ -5,6 +5,8 @@
  */
 #include "graph/graph.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,15 +16,14 @@ static const rn_value invalid_value = { -1 };
 
 rn_value rn_graph_fail(rn_graph *graph, rn_status status, const char *format, ...)
 {
-    char text[sizeof graph->message.text];
     va_list arguments;
 
     if (graph == NULL || graph->status != RN_OK)
         return invalid_value;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    rn_message_write(&graph->message, format, arguments);
     va_end(arguments);
-    graph->status = rn_fail(&graph->message, status, "%s", text);
+    graph->status = status;
     return invalid_value;
 }
 
@@ -103,11 +104,11 @@ void rn_graph_destroy(rn_graph *graph)
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
-/* A name is one or more parts with dots between them. */
+/* A name is one or more parts with dots between them, and text that a file can hold. */
 bool rn_graph_is_name(const char *name)
 {
     return name != NULL && name[0] != '\0' && name[0] != '.' && name[strlen(name) - 1] != '.' &&
-           strstr(name, "..") == NULL;
+           strstr(name, "..") == NULL && rn_text_is_utf8(name);
 }
 
 /* "prefix.name", or NULL after an error of the graph. */
@@ -118,8 +119,9 @@ char *rn_graph_join_name(rn_graph *graph, const char *what, const char *name)
     char *joined;
 
     if (!rn_graph_is_name(name)) {
-        rn_graph_fail(graph, RN_INVALID_ARGUMENT, "%s within '%s': '%s' is not a name (parts with dots between them)",
-                      what, graph->prefix, name == NULL ? "(NULL)" : name);
+        rn_graph_fail(graph, RN_INVALID_ARGUMENT,
+                      "%s within '%s': '%s' is not a name (parts with dots between them, in UTF-8)", what,
+                      graph->prefix, name == NULL ? "(NULL)" : name);
         return NULL;
     }
     nbytes = before + strlen(name) + 2;
@@ -259,18 +261,18 @@ char *rn_graph_full_name(rn_graph *graph, rn_layer_kind kind, const char *name)
 rn_value rn_graph_fail_layer(rn_graph *graph, rn_status status, rn_layer_kind kind, const char *name,
                              const char *format, ...)
 {
-    char text[sizeof graph->message.text];
+    rn_message text;
     va_list arguments;
     char *full;
 
     if (graph == NULL || graph->status != RN_OK)
         return invalid_value;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    rn_message_write(&text, format, arguments);
     va_end(arguments);
     full = rn_graph_full_name(graph, kind, name);
     if (full != NULL) /* else that is the error */
-        rn_graph_fail(graph, status, "%s %s: %s", rn_layer_kind_name(kind), full, text);
+        rn_graph_fail(graph, status, "%s %s: %s", rn_layer_kind_name(kind), full, text.text);
     rn_release(&graph->context->allocator, full);
     return invalid_value;
 }

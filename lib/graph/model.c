@@ -4,6 +4,8 @@
  */
 #include "graph/graph.h"
 #include "base/options.h"
+#include "base/text.h"
+#include "classes/classes.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -11,23 +13,6 @@
 RN_NO_TAIL_PADDING(rn_model_options, width);
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
-
-static rn_status copy_classes(rn_classes **copy, rn_context *context, const rn_classes *classes)
-{
-    const size_t count = rn_classes_count(classes);
-    const char **const text = rn_allocate_array(&context->allocator, count, 2 * sizeof *text);
-    rn_status status;
-
-    if (text == NULL)
-        return rn_fail(&context->message, RN_NO_MEMORY, "no memory for a table of %zu classes", count);
-    for (size_t i = 0; i < count; i++) {
-        text[i] = rn_classes_folder(classes, i);
-        text[count + i] = rn_classes_name(classes, i);
-    }
-    status = rn_classes_create(copy, context, text, text + count, count);
-    rn_release(&context->allocator, text);
-    return status;
-}
 
 static bool is_below(const char *prefix, const char *name)
 {
@@ -98,9 +83,9 @@ static rn_status build(rn_model **model, rn_graph *graph, const char *name, cons
     if (graph == NULL)
         return rn_fail_null("rn_model_build", "graph");
     context = graph->context;
-    if (model == NULL || name == NULL || name[0] == '\0')
+    if (model == NULL || name == NULL || name[0] == '\0' || !rn_text_is_utf8(name))
         return rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_model_build: %s",
-                       model == NULL ? "model is NULL" : "a model needs a name");
+                       model == NULL ? "model is NULL" : "a model needs a name, in UTF-8");
     if ((status = rn_options_read(&o, sizeof o, options, &context->message)) != RN_OK ||
         (status = check_graph(graph)) != RN_OK || (status = check_options(graph, &o)) != RN_OK)
         return status;
@@ -330,7 +315,7 @@ rn_status rn_model_set_classes(rn_model *model, const rn_classes *classes)
     if (rn_classes_count(classes) != (uint64_t)rn_model_class_count(model))
         return rn_fail(&model->context->message, RN_SHAPE, "a table of %zu classes for a model of %" PRId64,
                        rn_classes_count(classes), rn_model_class_count(model));
-    status = copy_classes(&copy, model->context, classes);
+    status = rn_classes_copy(&copy, classes, model->context);
     if (status == RN_OK)
         status = rn_model_keep(model, copy, NULL);
     if (status == RN_OK)

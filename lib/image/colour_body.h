@@ -110,8 +110,8 @@ static void saturation(uint8_t *rgb, size_t count, float factor)
 /* ---- hue --------------------------------------------------------------------------------------------------------- */
 
 /*
- * What the way back from HSV needs of a hue: which of the six corners of the colour hexagon, and how far past it; and of
- * a saturation its part of 1.
+ * What the way back from HSV needs of a hue: which of the six corners of the colour hexagon, and how far past it; and
+ * of a saturation its part of 1.
  */
 typedef struct tables {
     float part[256], corner[256], saturation[256];

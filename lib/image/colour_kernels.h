@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loops of colour, compiled once for each instruction set (colour_body.h). All of them give the same bits: no sum is reordered, and nothing is fused.
+ * The loops of colour, compiled once for each instruction set (colour_body.h). All of them give the same bits: no sum
+ * is reordered, and nothing is fused.
  */
 #ifndef RN_IMAGE_COLOUR_KERNELS_H
 #define RN_IMAGE_COLOUR_KERNELS_H

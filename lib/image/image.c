@@ -30,15 +30,15 @@ rn_image *rn_image_allocate(rn_context *context)
     return made;
 }
 
-static rn_status begin_image(rn_image **image, rn_context *context)
+static rn_status begin_image(rn_image **image, rn_context *context, const char *call)
 {
     rn_image *made;
 
     if (image == NULL)
-        return rn_fail_null("rn_image", "image");
+        return rn_fail_null(call, "image");
     *image = NULL;
     if (context == NULL)
-        return rn_fail_null("rn_image", "context");
+        return rn_fail_null(call, "context");
     made = rn_image_allocate(context);
     if (made == NULL)
         return rn_fail(&context->message, RN_NO_MEMORY, "no memory for an image");
@@ -79,7 +79,7 @@ static rn_status read_options(rn_image *image, const rn_image_options *options)
 rn_status rn_image_decode(rn_image **image, rn_context *context, const void *bytes, size_t nbytes, const char *name,
                           const rn_image_options *options)
 {
-    rn_status status = begin_image(image, context);
+    rn_status status = begin_image(image, context, "rn_image_decode");
 
     if (status != RN_OK)
         return status;
@@ -87,7 +87,7 @@ rn_status rn_image_decode(rn_image **image, rn_context *context, const void *byt
     if (status != RN_OK)
         return end_image(image, status);
     if (bytes == NULL)
-        status = rn_fail(&context->message, RN_INVALID_ARGUMENT, "no bytes to decode");
+        status = rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_image_decode: bytes is NULL");
     else
         status = rn_pixels_decode(&(*image)->pixels, &(*image)->bench, bytes, nbytes, name == NULL ? "picture" : name,
                                   &context->message);
@@ -96,7 +96,7 @@ rn_status rn_image_decode(rn_image **image, rn_context *context, const void *byt
 
 rn_status rn_image_read(rn_image **image, rn_context *context, const char *path, const rn_image_options *options)
 {
-    rn_status status = begin_image(image, context);
+    rn_status status = begin_image(image, context, "rn_image_read");
     void *bytes = NULL;
     size_t nbytes = 0;
 
@@ -106,7 +106,7 @@ rn_status rn_image_read(rn_image **image, rn_context *context, const char *path,
     if (status != RN_OK)
         return end_image(image, status);
     if (path == NULL)
-        return end_image(image, rn_fail(&context->message, RN_INVALID_ARGUMENT, "no path"));
+        return end_image(image, rn_fail(&context->message, RN_INVALID_ARGUMENT, "rn_image_read: path is NULL"));
     status = rn_file_read(&bytes, &nbytes, &context->allocator, path, max_file, &context->message);
     if (status == RN_OK)
         status = rn_pixels_decode(&(*image)->pixels, &(*image)->bench, bytes, nbytes, path, &context->message);
@@ -117,7 +117,7 @@ rn_status rn_image_read(rn_image **image, rn_context *context, const char *path,
 rn_status rn_image_create(rn_image **image, rn_context *context, int32_t width, int32_t height, const uint8_t *pixels,
                           size_t pitch)
 {
-    const rn_status status = begin_image(image, context);
+    const rn_status status = begin_image(image, context, "rn_image_create");
 
     if (status != RN_OK)
         return status;

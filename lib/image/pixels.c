@@ -41,8 +41,9 @@ rn_status rn_pixels_from_rows(rn_pixels *pixels, const rn_workbench *bench, int3
     rn_status status;
 
     *pixels = (rn_pixels){ .bench = bench };
-    if (rows == NULL || width < 1 || height < 1 || (pitch != 0 && pitch < row))
-        return rn_fail(message, RN_INVALID_ARGUMENT, "an image needs pixels, a size and a pitch of at least width * 3");
+    if (rows == NULL || width < 1 || height < 1 || (pitch != 0 && pitch < row) || pitch > PTRDIFF_MAX / (size_t)height)
+        return rn_fail(message, RN_INVALID_ARGUMENT,
+                       "an image needs pixels, a size and a pitch of at least width * 3 that memory has room for");
     status = rn_pixels_create(pixels, bench, width, height, message);
     for (int32_t y = 0; y < height && status == RN_OK; y++)
         memcpy(pixels->rgb + (size_t)y * row, rows + (size_t)y * (pitch == 0 ? row : pitch), row);

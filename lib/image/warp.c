@@ -148,8 +148,8 @@ bool rn_warp_perspective(rn_warp *warp, int32_t height, int32_t width, const int
         }
     if (!solve(a))
         return false;
-    /* torchvision hands on floats. What elimination leaves of a zero can move a pixel over an edge that it meets exactly;
-     * so can what torchvision's LAPACK leaves of it, which is something else. */
+    /* torchvision hands on floats. What elimination leaves of a zero can move a pixel over an edge that it meets
+     * exactly; so can what torchvision's LAPACK leaves of it, which is something else. */
     for (int i = 0; i < UNKNOWNS; i++)
         warp->matrix[i] = fabs(a[i][UNKNOWNS]) < 1e-12 ? 0 : (double)(float)a[i][UNKNOWNS];
     return true;

@@ -23,8 +23,8 @@ typedef struct rn_matrix {
 
 /*
  * out = relu?((mask > 0 ? a : 0) * ka + (kb * (b - mean) + c) + other), from left to right: what is between a layer's
- * sums and the next layer, forward and backward. Absent: mask lets all through, ka is 1; without b only c is added; c and
- * other are not added. NaN in the mask lets nothing through; NaN stays NaN through the ReLU.
+ * sums and the next layer, forward and backward. Absent: mask lets all through, ka is 1; without b only c is added; c
+ * and other are not added. NaN in the mask lets nothing through; NaN stays NaN through the ReLU.
  */
 typedef struct rn_row_combine {
     rn_matrix a, b, other, mask, out;

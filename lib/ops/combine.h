@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens to maps element by element between the sums: batch norms, sums, ReLUs and copies forward, masks, scales and
- * the gradient behind a batch norm backward, all one formula,
+ * What happens to maps element by element between the sums: batch norms, sums, ReLUs and copies forward, masks, scales
+ * and the gradient behind a batch norm backward, all one formula,
  *
  *   out = relu?((mask > 0 ? a : 0) ka + (kb (b - mean) + c) + other)
  *

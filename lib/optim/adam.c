@@ -60,7 +60,6 @@ static rn_status make(rn_optimizer **optimizer, rn_parameters *parameters, const
     rn_optimizer *made;
     rn_status status;
 
-    *optimizer = NULL;
     status = rn_options_read(&read, sizeof read, options, &parameters->context->message);
     if (status != RN_OK)
         return status;
@@ -88,14 +87,14 @@ static rn_status make(rn_optimizer **optimizer, rn_parameters *parameters, const
 
 rn_status rn_adam_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_adam_options *options)
 {
-    if (optimizer == NULL || parameters == NULL)
-        return rn_fail_null("rn_adam_create", optimizer == NULL ? "optimizer" : "parameters");
-    return make(optimizer, parameters, options, &rn_adam_rule);
+    const rn_status status = rn_optimizer_begin_call(optimizer, parameters, "rn_adam_create");
+
+    return status == RN_OK ? make(optimizer, parameters, options, &rn_adam_rule) : status;
 }
 
 rn_status rn_adamw_create(rn_optimizer **optimizer, rn_parameters *parameters, const rn_adamw_options *options)
 {
-    if (optimizer == NULL || parameters == NULL)
-        return rn_fail_null("rn_adamw_create", optimizer == NULL ? "optimizer" : "parameters");
-    return make(optimizer, parameters, options, &rn_adamw_rule);
+    const rn_status status = rn_optimizer_begin_call(optimizer, parameters, "rn_adamw_create");
+
+    return status == RN_OK ? make(optimizer, parameters, options, &rn_adamw_rule) : status;
 }

@@ -52,12 +52,13 @@ static void clamp(float *gradient, int64_t count, void *payload)
         gradient[i] = gradient[i] > most ? most : gradient[i] < -most ? -most : gradient[i];
 }
 
-static rn_status begin(rn_clip_options *read, rn_parameters *parameters, double limit, const rn_clip_options *options)
+static rn_status begin(rn_clip_options *read, rn_parameters *parameters, double limit, const rn_clip_options *options,
+                       const char *call)
 {
     rn_status status;
 
     if (parameters == NULL)
-        return rn_fail_null("rn_clip_gradient", "parameters");
+        return rn_fail_null(call, "parameters");
     status = rn_options_read(read, sizeof *read, options, &parameters->context->message);
     if (status == RN_OK && !(isfinite(limit) && limit > 0))
         status =
@@ -70,7 +71,7 @@ rn_status rn_clip_gradient_norm(double *norm, rn_parameters *parameters, double 
 {
     rn_clip_options read;
     double sum = 0, factor;
-    rn_status status = begin(&read, parameters, max_norm, options);
+    rn_status status = begin(&read, parameters, max_norm, options, "rn_clip_gradient_norm");
 
     if (norm != NULL)
         *norm = NAN;
@@ -92,7 +93,7 @@ rn_status rn_clip_gradient_norm(double *norm, rn_parameters *parameters, double 
 rn_status rn_clip_gradient_value(rn_parameters *parameters, double max, const rn_clip_options *options)
 {
     rn_clip_options read;
-    const rn_status status = begin(&read, parameters, max, options);
+    const rn_status status = begin(&read, parameters, max, options, "rn_clip_gradient_value");
 
     return status == RN_OK ? visit(parameters, &read, clamp, &(float){ (float)max }) : status;
 }

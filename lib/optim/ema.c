@@ -80,9 +80,11 @@ rn_status rn_ema_create(rn_ema **ema, rn_parameters *parameters, const rn_ema_op
     rn_message *message;
     rn_status status;
 
-    if (ema == NULL || parameters == NULL)
-        return rn_fail_null("rn_ema_create", ema == NULL ? "ema" : "parameters");
+    if (ema == NULL)
+        return rn_fail_null("rn_ema_create", "ema");
     *ema = NULL;
+    if (parameters == NULL)
+        return rn_fail_null("rn_ema_create", "parameters");
     message = &parameters->context->message;
     status = rn_options_read(&o, sizeof o, options, message);
     if (status != RN_OK)

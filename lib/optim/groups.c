@@ -36,6 +36,15 @@ static rn_status read_group(rn_parameter_group *group, const rn_coverage *covera
     return RN_OK;
 }
 
+/* A pattern that matches nothing is a slip, in the place of an exception as well. */
+static bool matches_any(const rn_parameters *parameters, const char *pattern)
+{
+    for (size_t i = 0; i < parameters->count; i++)
+        if (parameters->entry[i].is_parameter && rn_name_matches(pattern, parameters->entry[i].name))
+            return true;
+    return false;
+}
+
 /* Puts what the group matches into it. */
 static rn_status fill_group(rn_optimizer *optimizer, const rn_coverage *coverage, size_t index,
                             const rn_parameter_group *group)
@@ -45,6 +54,8 @@ static rn_status fill_group(rn_optimizer *optimizer, const rn_coverage *coverage
     rn_parameter_group other;
     bool any = false;
 
+    if (group->except != NULL && !matches_any(parameters, group->except))
+        return rn_fail(message, RN_INVALID_ARGUMENT, "no parameter matches the exception '%s'", group->except);
     for (size_t i = 0; i < parameters->count; i++) {
         const rn_parameter *const entry = &parameters->entry[i];
 

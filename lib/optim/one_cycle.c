@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * OneCycleLR (arXiv:1708.07120, torch.optim.lr_scheduler.OneCycleLR): the rate rises from max / div_factor to max in the
- * first pct_start of all steps and falls to max / div_factor / final_div_factor in the others; momentum does the
+ * OneCycleLR (arXiv:1708.07120, torch.optim.lr_scheduler.OneCycleLR): the rate rises from max / div_factor to max in
+ * the first pct_start of all steps and falls to max / div_factor / final_div_factor in the others; momentum does the
  * reverse. With three phases it falls as long as it rose, to where it began, and then on.
  *
  * Rate and momentum are functions of the number of steps alone. A phase of no steps, which PyTorch fails at, is passed
@@ -132,14 +132,12 @@ rn_status rn_one_cycle_lr_create(rn_scheduler **scheduler, rn_optimizer *optimiz
 {
     rn_one_cycle_lr_options o;
     rn_message *message;
-    rn_status status;
+    rn_status status = rn_scheduler_begin_call(&o, sizeof o, scheduler, optimizer, options, "rn_one_cycle_lr_create");
 
-    if (scheduler == NULL || optimizer == NULL)
-        return rn_fail_null("rn_one_cycle_lr_create", scheduler == NULL ? "scheduler" : "optimizer");
-    *scheduler = NULL;
+    if (status != RN_OK)
+        return status;
     message = rn_scheduler_message(optimizer);
-    if ((status = rn_options_read(&o, sizeof o, options, message)) != RN_OK ||
-        (status = rn_options_reserved(o.reserved, "rn_one_cycle_lr_create", message)) != RN_OK ||
+    if ((status = rn_options_reserved(o.reserved, "rn_one_cycle_lr_create", message)) != RN_OK ||
         (o.keep_momentum == 0 && (status = check_momentum(optimizer, message)) != RN_OK))
         return status;
     if (!rn_is_rate(o.max_lr))

@@ -13,6 +13,14 @@ static rn_message *message_of(const rn_parameters *parameters)
     return &parameters->context->message;
 }
 
+rn_status rn_optimizer_begin_call(rn_optimizer **optimizer, const rn_parameters *parameters, const char *call)
+{
+    if (optimizer == NULL)
+        return rn_fail_null(call, "optimizer");
+    *optimizer = NULL;
+    return parameters != NULL ? RN_OK : rn_fail_null(call, "parameters");
+}
+
 rn_status rn_optimizer_make(rn_optimizer **optimizer, rn_parameters *parameters, const rn_optimizer_rule *rule,
                             const rn_coverage *coverage)
 {

@@ -100,11 +100,10 @@ rn_status rn_optimizer_create(rn_optimizer **optimizer, rn_parameters *parameter
     rn_rule_options o;
     rn_optimizer_rule *rule;
     rn_coverage coverage;
-    rn_status status;
+    rn_status status = rn_optimizer_begin_call(optimizer, parameters, "rn_optimizer_create");
 
-    if (optimizer == NULL || parameters == NULL)
-        return rn_fail_null("rn_optimizer_create", optimizer == NULL ? "optimizer" : "parameters");
-    *optimizer = NULL;
+    if (status != RN_OK)
+        return status;
     if ((status = rn_options_read(&o, sizeof o, options, &parameters->context->message)) != RN_OK ||
         (status = rn_options_reserved(o.reserved, "rn_optimizer_create", &parameters->context->message)) != RN_OK ||
         (status = check(&o, &parameters->context->message)) != RN_OK)

@@ -74,12 +74,8 @@ const rn_schedule rn_plateau_schedule = {
 rn_status rn_plateau_lr_create(rn_scheduler **scheduler, rn_optimizer *optimizer, const rn_plateau_lr_options *options)
 {
     rn_plateau_lr_options o;
-    rn_status status;
+    rn_status status = rn_scheduler_begin_call(&o, sizeof o, scheduler, optimizer, options, "rn_plateau_lr_create");
 
-    if (scheduler == NULL || optimizer == NULL)
-        return rn_fail_null("rn_plateau_lr_create", scheduler == NULL ? "scheduler" : "optimizer");
-    *scheduler = NULL;
-    status = rn_options_read(&o, sizeof o, options, rn_scheduler_message(optimizer));
     if (status != RN_OK)
         return status;
     status = rn_scheduler_make(

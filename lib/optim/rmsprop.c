@@ -55,11 +55,10 @@ rn_status rn_rmsprop_create(rn_optimizer **optimizer, rn_parameters *parameters,
     rn_rmsprop_options read;
     rn_message *message;
     rn_optimizer *made;
-    rn_status status;
+    rn_status status = rn_optimizer_begin_call(optimizer, parameters, "rn_rmsprop_create");
 
-    if (optimizer == NULL || parameters == NULL)
-        return rn_fail_null("rn_rmsprop_create", optimizer == NULL ? "optimizer" : "parameters");
-    *optimizer = NULL;
+    if (status != RN_OK)
+        return status;
     message = &parameters->context->message;
     status = rn_options_read(&read, sizeof read, options, message);
     if (status == RN_OK)

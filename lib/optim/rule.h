@@ -54,6 +54,8 @@ bool rn_covers(const char *pattern, const char *except, const char *name);
 rn_status rn_optimizer_cover(rn_optimizer *optimizer, const rn_coverage *coverage);
 /* Releases the copy of a rule of the caller's. NULL is fine. */
 void rn_own_rule_release(rn_optimizer_rule *rule, const rn_allocator *allocator);
+/* How every call that makes an optimizer begins: *optimizer becomes NULL, and a call without its objects is refused. */
+rn_status rn_optimizer_begin_call(rn_optimizer **optimizer, const rn_parameters *parameters, const char *call);
 /* An optimizer without the numbers of its rule. RN_INVALID_ARGUMENT as rn_adam_create. */
 rn_status rn_optimizer_make(rn_optimizer **optimizer, rn_parameters *parameters, const rn_optimizer_rule *rule,
                             const rn_coverage *coverage);

@@ -53,6 +53,10 @@ const rn_schedule *rn_schedule_find(const char *name);
 
 /* The message of the optimizer's context. */
 rn_message *rn_scheduler_message(const rn_optimizer *optimizer);
+/* How every call that makes a scheduler begins: *scheduler becomes NULL, a call without its objects is refused, and its
+ * options are read into `size` bytes. */
+rn_status rn_scheduler_begin_call(void *read, size_t size, rn_scheduler **scheduler, const rn_optimizer *optimizer,
+                                  const void *options, const char *call);
 /* Sets every group to the scheduler's first rate and the scheduler to its beginning. */
 void rn_scheduler_begin(rn_scheduler *scheduler);
 /* One step. */

@@ -15,6 +15,16 @@ rn_message *rn_scheduler_message(const rn_optimizer *optimizer)
     return &optimizer->parameters->context->message;
 }
 
+rn_status rn_scheduler_begin_call(void *read, size_t size, rn_scheduler **scheduler, const rn_optimizer *optimizer,
+                                  const void *options, const char *call)
+{
+    if (scheduler == NULL)
+        return rn_fail_null(call, "scheduler");
+    *scheduler = NULL;
+    return optimizer != NULL ? rn_options_read(read, size, options, rn_scheduler_message(optimizer))
+                             : rn_fail_null(call, "optimizer");
+}
+
 static rn_status check(const rn_schedule *schedule, const double *number, const int64_t *milestones, size_t count,
                        rn_message *message)
 {

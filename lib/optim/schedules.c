@@ -24,16 +24,6 @@ RN_NO_TAIL_PADDING(rn_cosine_lr_options, eta_min);
 
 static const double pi = 3.14159265358979323846;
 
-/* What all that make a scheduler begin with. */
-static rn_status begin(void *read, size_t size, rn_scheduler **scheduler, rn_optimizer *optimizer, const void *options,
-                       const char *call)
-{
-    if (scheduler == NULL || optimizer == NULL)
-        return rn_fail_null(call, scheduler == NULL ? "scheduler" : "optimizer");
-    *scheduler = NULL;
-    return rn_options_read(read, size, options, rn_scheduler_message(optimizer));
-}
-
 /* ---- StepLR ------------------------------------------------------------------------------------------------------ */
 
 enum { STEP_SIZE, STEP_GAMMA };
@@ -59,7 +49,7 @@ static const rn_schedule step_lr = { .name = "step",
 rn_status rn_step_lr_create(rn_scheduler **scheduler, rn_optimizer *optimizer, const rn_step_lr_options *options)
 {
     rn_step_lr_options o;
-    const rn_status status = begin(&o, sizeof o, scheduler, optimizer, options, "rn_step_lr_create");
+    const rn_status status = rn_scheduler_begin_call(&o, sizeof o, scheduler, optimizer, options, "rn_step_lr_create");
 
     return status == RN_OK
                ? rn_scheduler_make(scheduler, optimizer, &step_lr,
@@ -96,7 +86,7 @@ rn_status rn_multi_step_lr_create(rn_scheduler **scheduler, rn_optimizer *optimi
                                   const rn_multi_step_lr_options *options)
 {
     rn_multi_step_lr_options o;
-    rn_status status = begin(&o, sizeof o, scheduler, optimizer, options, "rn_multi_step_lr_create");
+    rn_status status = rn_scheduler_begin_call(&o, sizeof o, scheduler, optimizer, options, "rn_multi_step_lr_create");
 
     if (status == RN_OK && (o.milestones == NULL || o.milestone_count == 0))
         status = rn_fail(rn_scheduler_message(optimizer), RN_INVALID_ARGUMENT, "MultiStepLR needs milestones");
@@ -129,7 +119,8 @@ rn_status rn_exponential_lr_create(rn_scheduler **scheduler, rn_optimizer *optim
                                    const rn_exponential_lr_options *options)
 {
     rn_exponential_lr_options o;
-    const rn_status status = begin(&o, sizeof o, scheduler, optimizer, options, "rn_exponential_lr_create");
+    const rn_status status =
+        rn_scheduler_begin_call(&o, sizeof o, scheduler, optimizer, options, "rn_exponential_lr_create");
 
     return status == RN_OK ? rn_scheduler_make(scheduler, optimizer, &exponential_lr,
                                                (double[RN_SCHEDULE_NUMBERS]){ o.gamma }, NULL, 0)
@@ -170,7 +161,8 @@ static const rn_schedule linear_lr = { .name = "linear",
 rn_status rn_linear_lr_create(rn_scheduler **scheduler, rn_optimizer *optimizer, const rn_linear_lr_options *options)
 {
     rn_linear_lr_options o;
-    const rn_status status = begin(&o, sizeof o, scheduler, optimizer, options, "rn_linear_lr_create");
+    const rn_status status =
+        rn_scheduler_begin_call(&o, sizeof o, scheduler, optimizer, options, "rn_linear_lr_create");
 
     return status == RN_OK
                ? rn_scheduler_make(scheduler, optimizer, &linear_lr,
@@ -211,7 +203,8 @@ static const rn_schedule cosine_lr = { .name = "cosine",
 rn_status rn_cosine_lr_create(rn_scheduler **scheduler, rn_optimizer *optimizer, const rn_cosine_lr_options *options)
 {
     rn_cosine_lr_options o;
-    const rn_status status = begin(&o, sizeof o, scheduler, optimizer, options, "rn_cosine_lr_create");
+    const rn_status status =
+        rn_scheduler_begin_call(&o, sizeof o, scheduler, optimizer, options, "rn_cosine_lr_create");
 
     return status == RN_OK ? rn_scheduler_make(scheduler, optimizer, &cosine_lr,
                                                (double[RN_SCHEDULE_NUMBERS]){ (double)o.t_max, o.eta_min }, NULL, 0)

@@ -56,14 +56,12 @@ rn_status rn_sequential_lr_create(rn_scheduler **scheduler, rn_optimizer *optimi
     rn_sequential_lr_options o;
     rn_message *message;
     rn_scheduler *made;
-    rn_status status;
+    rn_status status = rn_scheduler_begin_call(&o, sizeof o, scheduler, optimizer, options, "rn_sequential_lr_create");
 
-    if (scheduler == NULL || optimizer == NULL)
-        return rn_fail_null("rn_sequential_lr_create", scheduler == NULL ? "scheduler" : "optimizer");
-    *scheduler = NULL;
+    if (status != RN_OK)
+        return status;
     message = rn_scheduler_message(optimizer);
-    if ((status = rn_options_read(&o, sizeof o, options, message)) != RN_OK ||
-        (status = check(&o, optimizer, message)) != RN_OK ||
+    if ((status = check(&o, optimizer, message)) != RN_OK ||
         (status = rn_scheduler_make(&made, optimizer, &sequential_lr, none, o.milestones, o.scheduler_count - 1)) !=
             RN_OK)
         return status;

@@ -39,11 +39,10 @@ rn_status rn_sgd_create(rn_optimizer **optimizer, rn_parameters *parameters, con
 {
     rn_sgd_options read;
     rn_optimizer *made;
-    rn_status status;
+    rn_status status = rn_optimizer_begin_call(optimizer, parameters, "rn_sgd_create");
 
-    if (optimizer == NULL || parameters == NULL)
-        return rn_fail_null("rn_sgd_create", optimizer == NULL ? "optimizer" : "parameters");
-    *optimizer = NULL;
+    if (status != RN_OK)
+        return status;
     status = rn_options_read(&read, sizeof read, options, &parameters->context->message);
     if (status == RN_OK)
         status = rn_options_reserved(read.reserved, "rn_sgd_create", &parameters->context->message);

@@ -187,8 +187,6 @@ void rn_parameters_release(rn_parameters *parameters)
     rn_context_release(context);
 }
 
-/* Values ------------------------------------------------------------------------------------------------------- */
-
 /* Gradients ---------------------------------------------------------------------------------------------------- */
 
 static bool wants_gradient(const rn_parameter *entry)

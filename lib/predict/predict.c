@@ -140,11 +140,14 @@ static bool fill_row(rn_predictions *predictions, size_t row, const rn_classes *
 
 static rn_status create_predictions(rn_predictions **predictions, rn_context *context, size_t rows, size_t top)
 {
-    rn_predictions *const created = rn_allocate_zeroed(&context->allocator, 1, sizeof *created);
+    rn_predictions *created;
     size_t count;
 
     *predictions = NULL;
-    if (created == NULL || !rn_size_multiply(&count, rows, top))
+    if (!rn_size_multiply(&count, rows, top))
+        return fail_memory(context);
+    created = rn_allocate_zeroed(&context->allocator, 1, sizeof *created);
+    if (created == NULL)
         return fail_memory(context);
     rn_context_retain(context);
     created->context = context;

@@ -9,8 +9,8 @@ typedef struct rn_backend_row {
     const rn_kind *kind;
     void (*run)(const rn_tape *tape, const rn_operation *operation);
     /*
-     * Called once, when the tape is written and before memory is laid out: bytes of scratch that the operation needs for
-     * the numbers of images that it may see (SIZE_MAX: they cannot be counted). May add products. NULL: none.
+     * Called once, when the tape is written and before memory is laid out: bytes of scratch that the operation needs
+     * for the numbers of images that it may see (SIZE_MAX: they cannot be counted). May add products. NULL: none.
      */
     size_t (*plan)(rn_tape *tape, int32_t operation);
 } rn_backend_row;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Portions: the operations in front of a network, whose maps are the largest, need not see the whole batch at once. Where
- * images do not meet (no batch statistics, no dropout) and backward does not reach, they run on some images after the
- * other, and what lies between them has room for a portion only (a step of a frozen vgg16 at batch 8: 624 MiB instead of
- * 779, weights included). An image's numbers do not depend on who else is in the batch, so no bit changes.
+ * Portions: the operations in front of a network, whose maps are the largest, need not see the whole batch at once.
+ * Where images do not meet (no batch statistics, no dropout) and backward does not reach, they run on some images after
+ * the other, and what lies between them has room for a portion only (a step of a frozen vgg16 at batch 8: 624 MiB
+ * instead of 779, weights included). An image's numbers do not depend on who else is in the batch, so no bit changes.
  */
 #include "run/plan.h"
 

@@ -22,7 +22,7 @@ static const rn_map *map_or_null(rn_map *map, const rn_tape *tape, const rn_oper
     return rn_has(o, operand) ? map : NULL;
 }
 
-/* ---- combinations -------------------------------------------------------------------------------------------------- */
+/* ---- combinations ------------------------------------------------------------------------------------------------ */
 
 static void run_combine(const rn_tape *tape, const rn_operation *o)
 {
@@ -64,7 +64,7 @@ static void run_loss(const rn_tape *tape, const rn_operation *o)
             g.data[i * g.pitch + c] = 0;
 }
 
-/* ---- batch norm ---------------------------------------------------------------------------------------------------- */
+/* ---- batch norm -------------------------------------------------------------------------------------------------- */
 
 static size_t reduction_scratch(const rn_tape *tape, int32_t view)
 {
@@ -177,7 +177,7 @@ static void run_channel_sums(const rn_tape *tape, const rn_operation *o)
     rn_channel_sums(tape->context, &g, sums, accumulate, rn_operand_data(tape, o, RN_SCRATCH));
 }
 
-/* ---- pools --------------------------------------------------------------------------------------------------------- */
+/* ---- pools ------------------------------------------------------------------------------------------------------- */
 
 static void run_max_pool(const rn_tape *tape, const rn_operation *o)
 {
@@ -221,7 +221,7 @@ static void run_adaptive_avg_pool_backward(const rn_tape *tape, const rn_operati
     rn_adaptive_avg_pool_backward(tape->context, &dy, &dx, adds(o, RN_DX));
 }
 
-/* ---- moving elements, dropout, softmax ----------------------------------------------------------------------------- */
+/* ---- moving elements, dropout, softmax --------------------------------------------------------------------------- */
 
 static void run_dropout(const rn_tape *tape, const rn_operation *o)
 {
@@ -277,7 +277,7 @@ static void run_log_softmax_backward(const rn_tape *tape, const rn_operation *o)
     rn_log_softmax_backward(tape->context, &dy, &y, &dx, adds(o, RN_DX));
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------------------------- */
 
 static const rn_backend_row rows[] = {
     { &rn_op_conv, rn_cpu_conv, rn_cpu_plan_conv },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Demand: what no output needs is not run, the layers behind "layer1" if that alone is asked for, a second classifier in
- * inference; nor what lies before the value that is given. The shapes of what is left follow from the input's.
+ * Demand: what no output needs is not run, the layers behind "layer1" if that alone is asked for, a second classifier
+ * in inference; nor what lies before the value that is given. The shapes of what is left follow from the input's.
  */
 #include "run/plan.h"
 

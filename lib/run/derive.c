@@ -4,7 +4,7 @@
 
 #include "run/kinds.h"
 
-/* ---- what rules share ---------------------------------------------------------------------------------------------- */
+/* ---- what rules share -------------------------------------------------------------------------------------------- */
 
 int32_t rn_gradient_of(const rn_deriving *d, const rn_operation *forward, int operand)
 {
@@ -97,7 +97,7 @@ void rn_add_with_gradients(rn_deriving *d, const rn_operation *backward)
     }
 }
 
-/* ---- which views have a gradient ----------------------------------------------------------------------------------- */
+/* ---- which views have a gradient --------------------------------------------------------------------------------- */
 
 /* It reads a trained parameter; those of a convolution may have gone into a folded batch norm. */
 static bool is_trained(const rn_plan *plan, const rn_operation *o)
@@ -132,7 +132,7 @@ static void find_wanted(rn_plan *plan)
     }
 }
 
-/* ---- the walk ------------------------------------------------------------------------------------------------------ */
+/* ---- the walk ---------------------------------------------------------------------------------------------------- */
 
 static void add_losses(rn_deriving *d)
 {

@@ -26,7 +26,7 @@ void rn_derive_shortcut_a(rn_deriving *deriving, int32_t operation);
 void rn_derive_log_softmax(rn_deriving *deriving, int32_t operation);
 void rn_derive_join(rn_deriving *deriving, int32_t operation);
 
-/* ---- what rules share (derive.c) ----------------------------------------------------------------------------------- */
+/* ---- what rules share (derive.c) --------------------------------------------------------------------------------- */
 
 /* The view of the gradient of an operand of a forward operation; it has begun. */
 int32_t rn_gradient_of(const rn_deriving *d, const rn_operation *forward, int operand);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The rule of combinations: sums and ReLUs, and batch norms with what follows them (ops/batch_norm.h has the formulas). */
+/* The rule of combinations: sums and ReLUs, and batch norms with what follows them (ops/batch_norm.h has the
+ * formulas). */
 #include "run/derive.h"
 #include "run/kinds.h"
 
-/* ---- y = relu?(x [+ other]) ---------------------------------------------------------------------------------------- */
+/* ---- y = relu?(x [+ other]) -------------------------------------------------------------------------------------- */
 
 /* One operand's gradient is that of the sum, in the same memory; it is only added to after the other has read it. */
 static void derive_sum(rn_deriving *d, const rn_operation *forward)
@@ -18,7 +19,7 @@ static void derive_sum(rn_deriving *d, const rn_operation *forward)
         rn_hand_on(d, forward, RN_OTHER, g, !shared);
 }
 
-/* ---- batch norms --------------------------------------------------------------------------------------------------- */
+/* ---- batch norms ------------------------------------------------------------------------------------------------- */
 
 /*
  * True if backward may overwrite x, y = norm(x): nobody reads it but this batch norm, and what made it does not look at

@@ -3,11 +3,11 @@
 #include "run/derive.h"
 #include "run/kinds.h"
 
-/* ---- convolution: y = relu?(conv(x) scale + shift + other) --------------------------------------------------------- */
+/* ---- convolution: y = relu?(conv(x) scale + shift + other) ------------------------------------------------------- */
 
 /*
- * The gradient of the convolution's own output: g behind the ReLU's mask, times the scale of a folded batch norm. In the
- * place of g, unless the other operand needs what is there: then it is masked first, and scaled elsewhere.
+ * The gradient of the convolution's own output: g behind the ReLU's mask, times the scale of a folded batch norm. In
+ * the place of g, unless the other operand needs what is there: then it is masked first, and scaled elsewhere.
  */
 static int32_t conv_gradient(rn_deriving *d, const rn_operation *forward, int32_t g)
 {
@@ -65,7 +65,7 @@ void rn_derive_conv(rn_deriving *d, int32_t operation)
         rn_hand_on(d, &forward, RN_OTHER, g, true);
 }
 
-/* ---- one operation forward, one backward --------------------------------------------------------------------------- */
+/* ---- one operation forward, one backward ------------------------------------------------------------------------- */
 
 /* DX of DY and whatever of the forward operation's operands the derivative needs. */
 static void derive_plain(rn_deriving *d, int32_t operation, const rn_kind *kind, int needed)
@@ -143,11 +143,12 @@ void rn_derive_dropout(rn_deriving *d, int32_t operation)
     rn_hand_on(d, &forward, RN_X, g, false);
 }
 
-/* ---- a part of a concatenation ------------------------------------------------------------------------------------- */
+/* ---- a part of a concatenation ----------------------------------------------------------------------------------- */
 
 /*
  * Where the concatenation is a part's last reader, backward has finished the whole's gradient, nobody reads it any more
- * but through its slices, and earlier readers of the part add to its slice: the chain of a dense block has one gradient.
+ * but through its slices, and earlier readers of the part add to its slice: the chain of a dense block has one
+ * gradient.
  */
 void rn_derive_join(rn_deriving *d, int32_t operation)
 {

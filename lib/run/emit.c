@@ -38,7 +38,7 @@ static bool is_identity(const rn_plan *plan, int32_t index)
     }
 }
 
-/* ---- where values lie ---------------------------------------------------------------------------------------------- */
+/* ---- where values lie -------------------------------------------------------------------------------------------- */
 
 /* The parts of a concatenation that no earlier one holds, and that are not the input. */
 static void place_parts(const emitting *e, int32_t index)
@@ -101,7 +101,7 @@ static void make_views(const emitting *e)
             plan->value[i].view = plan->value[e->place[i].same_as].view;
 }
 
-/* ---- layers -------------------------------------------------------------------------------------------------------- */
+/* ---- layers ------------------------------------------------------------------------------------------------------ */
 
 static int32_t input_view(const emitting *e, int32_t index, int32_t input)
 {
@@ -301,11 +301,7 @@ static rn_status emit_pool(const emitting *e, const rn_kind *kind, int32_t index
 
 static rn_status emit_max_pool(const emitting *e, int32_t index)
 {
-    const int32_t kernel = rn_plan_layer(e->plan, index)->as.pool.kernel;
-
-    return kernel <= 15 ? emit_pool(e, &rn_op_max_pool, index)
-                        : rn_fail(&e->tape->context->message, RN_UNSUPPORTED,
-                                  "max pooling with a kernel of %d: at most 15", (int)kernel);
+    return emit_pool(e, &rn_op_max_pool, index);
 }
 
 static rn_status emit_avg_pool(const emitting *e, int32_t index)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fusion: an operation whose result has one reader, a combination, takes that combination in, and runs where it stood, so
- * that the combination's other operand is there. Then batch norms with running statistics, in inference or frozen, become
- * numbers that are kept while the parameters stand still:
+ * Fusion: an operation whose result has one reader, a combination, takes that combination in, and runs where it stood,
+ * so that the combination's other operand is there. Then batch norms with running statistics, in inference or frozen,
+ * become numbers that are kept while the parameters stand still:
  *
  *   scale = gamma / sqrt(var + eps)      shift = (bias - mean) * scale + beta
  */
@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-/* ---- patterns ------------------------------------------------------------------------------------------------------ */
+/* ---- patterns ---------------------------------------------------------------------------------------------------- */
 
 static bool is_conv(const rn_operation *o)
 {
@@ -86,7 +86,7 @@ static const struct pattern {
     { any_then_relu, take_relu },
 };
 
-/* ---- rewriting ----------------------------------------------------------------------------------------------------- */
+/* ---- rewriting --------------------------------------------------------------------------------------------------- */
 
 /* Of a view: how many operands read it, and the operation of the last of those; outputs have a reader more. */
 typedef struct readers {
@@ -145,7 +145,7 @@ static void remove_fused(rn_tape *tape)
     tape->operations = kept;
 }
 
-/* ---- batch norms with running statistics --------------------------------------------------------------------------- */
+/* ---- batch norms with running statistics ------------------------------------------------------------------------- */
 
 /* data: scale, then shift, one number a channel. */
 static void fold_batch_norm(const rn_tape *tape, const rn_product *product, float *data)

@@ -12,13 +12,13 @@
 
 #include "run/tape.h"
 
-/* ---- forward ------------------------------------------------------------------------------------------------------- */
+/* ---- forward ----------------------------------------------------------------------------------------------------- */
 
 /* Y = relu?(conv(X, WEIGHTS) [SCALE] + [SHIFT] + [OTHER]); also linear layers. With FORM_SCALE and FORM_SHIFT, here and
  * in backward, relu(FORM_SCALE X + FORM_SHIFT) stands for X. */
 extern const rn_kind rn_op_conv;
-extern const rn_kind
-    rn_op_combine; /* Y = relu?(X [where MASK > 0] [SCALE] [+ BESIDE_SCALE (BESIDE - MEAN)] [+ SHIFT] [+ OTHER]); or Y += that */
+/* Y = relu?(X [where MASK > 0] [SCALE] [+ BESIDE_SCALE (BESIDE - MEAN)] [+ SHIFT] [+ OTHER]); or Y += that */
+extern const rn_kind rn_op_combine;
 extern const rn_kind rn_op_moments;  /* MEAN, VARIANCE of the batch, of X */
 extern const rn_kind rn_op_norm;     /* INVERSE, SCALE, SHIFT of MEAN, VARIANCE, GAMMA, BETA; running statistics move */
 extern const rn_kind rn_op_max_pool; /* Y, [ARGMAX] of X */
@@ -30,14 +30,15 @@ extern const rn_kind rn_op_shortcut_a;
 extern const rn_kind rn_op_log_softmax;
 extern const rn_kind rn_op_join; /* Y = X, a part of a concatenation and its place there; mostly the same memory */
 
-/* ---- losses and backward ------------------------------------------------------------------------------------------- */
+/* ---- losses and backward ----------------------------------------------------------------------------------------- */
 
 extern const rn_kind rn_op_loss; /* DY = 0, where whoever computes the loss of output Y writes its gradient */
-/* [DWEIGHTS] of X and DY; [DX] of DY and WEIGHTS. With BESIDE (and both of them) SCALE DY + BESIDE_SCALE (BESIDE - MEAN)
- * + SHIFT stands for DY. */
+/* [DWEIGHTS] of X and DY; [DX] of DY and WEIGHTS. With BESIDE (and both of them) SCALE DY + BESIDE_SCALE (BESIDE -
+ * MEAN) + SHIFT stands for DY. */
 extern const rn_kind rn_op_conv_backward;
 extern const rn_kind rn_op_channel_sums; /* DBETA = sums of DY */
-/* DY masked in place by [Y], or by [SCALE X + SHIFT], or only read; [DGAMMA], [DBETA], SLOPES of DY, X, MEAN, INVERSE, GAMMA */
+/* DY masked in place by [Y], or by [SCALE X + SHIFT], or only read; [DGAMMA], [DBETA] and SLOPES of DY, X, MEAN, INVERSE
+ * and GAMMA */
 extern const rn_kind rn_op_norm_sums;
 extern const rn_kind rn_op_max_pool_backward; /* DX of DY, ARGMAX */
 extern const rn_kind rn_op_avg_pool_backward;

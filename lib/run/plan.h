@@ -2,16 +2,16 @@
 /*
  * A plan: a graph written as a tape for one input shape, one mode and one trainable set.
  *
- *   demand.c   outputs -> the layers that they need, and the shapes of their values
- *   emit.c     layer -> forward operations                       a row per layer kind
- *   fuse.c     an operation and the combination behind it -> one  a table of patterns; folded batch norms
- *   derive.c   forward operation -> backward operations          a row per operation kind
+ *   demand.c     outputs -> the layers that they need, and the shapes of their values
+ *   emit.c       layer -> forward operations                       a row per layer kind
+ *   fuse.c       an operation and the combination behind it -> one  a table of patterns; folded batch norms
+ *   derive.c     forward operation -> backward operations          a row per operation kind
  *   form.c       maps that are formed by those who read them
  *   recompute.c  maps that are made again in backward rather than kept
  *   dying.c      gradients that are used as soon as they are ready
- *   budget.c   which operations in front run on some images after the other
- *   place.c    operands -> lifetimes -> offsets in the one arena
- *   backend.h  operation kind -> function; cpu.c is the table that there is
+ *   budget.c     which operations in front run on some images after the other
+ *   backend.h    operation kind -> function; cpu.c is the table that there is
+ *   place.c      operands -> lifetimes -> offsets in the one arena
  */
 #ifndef RN_RUN_PLAN_H
 #define RN_RUN_PLAN_H

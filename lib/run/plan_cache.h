@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The few plans that a session keeps, for the input shapes that it has met. They share one arena, as large as the largest
- * needs; when it grows, every plan is pointed into the new one. A shape that was met before allocates nothing.
+ * The few plans that a session keeps, for the input shapes that it has met. They share one arena, as large as the
+ * largest needs; when it grows, every plan is pointed into the new one. A shape that was met before allocates nothing.
  */
 #ifndef RN_RUN_PLAN_CACHE_H
 #define RN_RUN_PLAN_CACHE_H

@@ -15,6 +15,9 @@ static rn_status find_outputs(rn_session *session, const rn_session_options *opt
     const bool own = options->outputs == NULL;
     const size_t count = own ? (size_t)graph->output_count : options->output_count;
 
+    if (own && options->output_count > 0)
+        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "%zu outputs of a session, but outputs is NULL",
+                       options->output_count);
     if (count == 0 || count > 1024)
         return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "a session has 1 to 1024 outputs");
     session->output = rn_allocate_array(&session->context->allocator, count, sizeof *session->output);
@@ -216,7 +219,9 @@ rn_status rn_session_plan_bytes(size_t *nbytes, rn_session *session, int64_t bat
 
     if (session == NULL)
         return rn_fail_null("rn_session_plan_bytes", "session");
-    if (nbytes == NULL || batch < 1 || height < 1 || width < 1 || batch > INT32_MAX)
+    if (nbytes == NULL)
+        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "rn_session_plan_bytes: nbytes is NULL");
+    if (batch < 1 || height < 1 || width < 1 || batch > INT32_MAX)
         return rn_fail(&session->context->message, RN_INVALID_ARGUMENT,
                        "a plan needs a batch and a size of at least 1");
     request = request_for(session, batch, height, width);

@@ -18,13 +18,15 @@ static rn_status tensor_of(rn_tensor **tensor, rn_session *session, int32_t valu
                           shape, strides, RN_ROW_MAJOR);
 }
 
-static rn_status check_output(const rn_session *session, const void *out, size_t index)
+static rn_status check_output(const rn_session *session, const void *out, size_t index, const char *call)
 {
     if (session == NULL)
-        return rn_fail_null("rn_session_output", "session");
-    if (out == NULL || index >= (size_t)session->output_count)
-        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "the session has %d outputs",
-                       (int)session->output_count);
+        return rn_fail_null(call, "session");
+    if (out == NULL)
+        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "%s: no place for the tensor", call);
+    if (index >= (size_t)session->output_count)
+        return rn_fail(&session->context->message, RN_INVALID_ARGUMENT, "%s: output %zu of a session that has %d", call,
+                       index, (int)session->output_count);
     if (session->state == RN_SESSION_EMPTY)
         return rn_fail(&session->context->message, RN_STATE, "%s", no_forward);
     return RN_OK;
@@ -32,7 +34,7 @@ static rn_status check_output(const rn_session *session, const void *out, size_t
 
 rn_status rn_session_output(const rn_tensor **output, rn_session *session, size_t index)
 {
-    rn_status status = check_output(session, output, index);
+    rn_status status = check_output(session, output, index, "rn_session_output");
 
     if (output != NULL)
         *output = NULL;
@@ -45,7 +47,7 @@ rn_status rn_session_output(const rn_tensor **output, rn_session *session, size_
 
 rn_status rn_session_gradient(rn_tensor **gradient, rn_session *session, size_t index)
 {
-    rn_status status = check_output(session, gradient, index);
+    rn_status status = check_output(session, gradient, index, "rn_session_gradient");
     rn_tensor **place;
 
     if (gradient != NULL)

@@ -138,7 +138,7 @@ void rn_tape_release(rn_tape *tape)
     rn_release(allocator, tape->buffer);
 }
 
-/* ---- where numbers lie --------------------------------------------------------------------------------------------- */
+/* ---- where numbers lie ------------------------------------------------------------------------------------------- */
 
 static char *base_of(const rn_tape *tape, const rn_buffer *buffer)
 {
@@ -225,7 +225,7 @@ void rn_tape_say_ready(const rn_tape *tape, const rn_operation *o)
         tape->gradient_ready(tape->payload, &ready);
 }
 
-/* ---- running ------------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 size_t rn_tape_prepared_bytes(const rn_tape *tape)
 {

@@ -98,8 +98,8 @@ static void list_children(rn_load_source *source)
     }
 }
 
-/* Puts the number that a name begins with among those found, in ascending order; the largest gives way if there are more
- * than children. A number that is a word of the network's own stands for itself. */
+/* Puts the number that a name begins with among those found, in ascending order; the largest gives way if there are
+ * more than children. A number that is a word of the network's own stands for itself. */
 static void insert_number(rn_load_source *source, const char *name, size_t length)
 {
     rn_alias *const alias = source->alias;

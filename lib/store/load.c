@@ -191,25 +191,34 @@ rn_status rn_model_take(rn_model *model, const rn_checkpoint *file, const rn_loa
     return status;
 }
 
+/* What both calls refuse before a file is looked at. The options come first: a report is NULL after any failure. */
+static rn_status begin_load(rn_model *model, const void *source, const rn_load_options *options, const char *call,
+                            const char *what)
+{
+    rn_load_options read;
+    const rn_status status = read_options(&read, options, model != NULL ? &model->context->message : NULL);
+
+    if (model == NULL)
+        return rn_fail_null(call, "model");
+    if (source == NULL)
+        return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "%s: %s is NULL", call, what);
+    return status;
+}
+
 rn_status rn_model_load_checkpoint(rn_model *model, const rn_checkpoint *checkpoint, const rn_load_options *options)
 {
-    if (model == NULL)
-        return rn_fail_null("rn_model_load_checkpoint", "model");
-    if (checkpoint == NULL)
-        return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_model_load_checkpoint: checkpoint is NULL");
-    return rn_model_take(model, checkpoint, options, "the checkpoint", false);
+    const rn_status status = begin_load(model, checkpoint, options, "rn_model_load_checkpoint", "checkpoint");
+
+    return status == RN_OK ? rn_model_take(model, checkpoint, options, "the checkpoint", false) : status;
 }
 
 rn_status rn_model_load(rn_model *model, const char *path, const rn_load_options *options)
 {
     rn_checkpoint *file = NULL;
-    rn_status status;
+    rn_status status = begin_load(model, path, options, "rn_model_load", "path");
 
-    if (model == NULL)
-        return rn_fail_null("rn_model_load", "model");
-    if (path == NULL)
-        return rn_fail(&model->context->message, RN_INVALID_ARGUMENT, "rn_model_load: path is NULL");
-    status = rn_checkpoint_open(&file, model->context, path, NULL);
+    if (status == RN_OK)
+        status = rn_checkpoint_open(&file, model->context, path, NULL);
     if (status == RN_OK)
         status = rn_model_take(model, file, options, path, false);
     rn_checkpoint_destroy(file);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the state dict lies. Candidates are what stands before the name of the network's first parameter wherever a name
- * ends in it. Within a ResNet "layer1.0.conv1.weight" does, too: only a candidate under which all parameters are found
- * is one. Looking stops at the first that is missing, so that all candidates together cost no more than there are names
- * in the file; what takes a look at the whole file is done for so many of them only.
+ * Where the state dict lies. Candidates are what stands before the name of the network's first parameter wherever a
+ * name ends in it. Within a ResNet "layer1.0.conv1.weight" does, too: only a candidate under which all parameters are
+ * found is one. Looking stops at the first that is missing, so that all candidates together cost no more than there are
+ * names in the file; what takes a look at the whole file is done for so many of them only.
  */
 #include "store/source.h"
 

@@ -6,6 +6,7 @@
 #include "store/training_export.h"
 
 #include "base/options.h"
+#include "base/text.h"
 #include "store/keys.h"
 #include "store/store.h"
 
@@ -257,7 +258,7 @@ static rn_status export_file(const rn_checkpoint *state, const char *path, const
 
 static rn_status check_key(const char *key, const char *other, rn_message *message)
 {
-    if (!rn_text_is_clean(key, strlen(key)))
+    if (!rn_text_is_utf8(key))
         return rn_fail(message, RN_INVALID_ARGUMENT, "a key of the file must be UTF-8");
     return strcmp(key, other) != 0 && strcmp(key, KEY_MAPPING) != 0 && strcmp(key, KEY_NAMES) != 0 &&
                    strcmp(key, KEY_ARCH) != 0 && strcmp(key, KEY_BEST) != 0

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Training files: the state dicts of model, optimizer and scheduler (the public calls that a hand-written loop has), and
- * the trainer's own text, sealed.
+ * Training files: the state dicts of model, optimizer and scheduler (the public calls that a hand-written loop has),
+ * and the trainer's own text, sealed.
  */
 #include "store/store.h"
 #include "checkpoint/checkpoint.h"

@@ -23,7 +23,6 @@ rn_status rn_evaluate_batch(rn_metrics *metrics, rn_session *session, const rn_b
 
     if (status == RN_OK)
         status = rn_session_forward(session, input);
-
     if (status == RN_OK)
         status = rn_cross_entropy(&loss, session, rn_batch_labels(batch), NULL);
     if (status == RN_OK)
@@ -180,17 +179,17 @@ rn_status rn_evaluate(rn_evaluation *evaluation, rn_model *model, rn_dataset *da
     rn_message *message;
     rn_status status;
 
+    message = model != NULL ? &model->context->message : NULL;
+    status = rn_options_read(&options, sizeof options, given, message);
+    if (status == RN_OK && options.result != NULL)
+        *options.result = NULL;
     if (model == NULL)
         return rn_fail_null("rn_evaluate", "model");
-    message = &model->context->message;
     if (evaluation == NULL || dataset == NULL || evaluation->struct_size < sizeof(size_t))
         return rn_fail(message, RN_INVALID_ARGUMENT,
                        "rn_evaluate needs a place for the answer, with its struct_size, and a dataset");
-    status = rn_options_read(&options, sizeof options, given, message);
     if (status != RN_OK)
         return status;
-    if (options.result != NULL)
-        *options.result = NULL;
     status = check_arguments(model, dataset, &options);
     if (status == RN_OK && options.result != NULL)
         status = rn_result_begin(&result, dataset, (size_t)rn_model_class_count(model), message);

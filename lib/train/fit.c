@@ -80,12 +80,11 @@ static rn_status train_batch(bool *untouched, rn_fit *f, const rn_batch *batch, 
     return RN_OK;
 }
 
-static rn_status train_epoch(rn_fit *f)
+/* The loader at the batch where the epoch begins or goes on, and the clocks at 0. */
+static rn_status begin_epoch(rn_fit *f)
 {
     rn_trainer *trainer = f->trainer;
     const rn_train_state *state = &trainer->state;
-    const rn_batch *batch;
-    bool untouched = false;
     rn_status status;
 
     f->images = f->skipped = 0;
@@ -101,6 +100,17 @@ static rn_status train_epoch(rn_fit *f)
     if (status == RN_OK && state->batch > 0)
         status = rn_loader_skip(trainer->train, (size_t)state->batch);
     rn_watch_begin_epoch(f);
+    return status;
+}
+
+static rn_status train_epoch(rn_fit *f)
+{
+    rn_trainer *trainer = f->trainer;
+    const rn_train_state *state = &trainer->state;
+    const rn_batch *batch;
+    bool untouched = false;
+    rn_status status = begin_epoch(f);
+
     while (status == RN_OK) {
         status = rn_trainer_settle_sessions(trainer);
         if (status != RN_OK)

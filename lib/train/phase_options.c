@@ -11,8 +11,6 @@
 #include "base/text.h"
 #include <math.h>
 
-enum { EPOCHS_LIMIT = 1000000000 };
-
 RN_NO_TAIL_PADDING(rn_fit_options, reserved);
 
 /* ---- fingerprints ------------------------------------------------------------------------------------------------ */
@@ -140,9 +138,9 @@ static rn_status check_loss(const rn_fit_options *o, rn_message *message)
 
 static rn_status check(const rn_phase *phase, rn_message *message)
 {
-    if (phase->epochs < 0 || phase->epochs > EPOCHS_LIMIT)
+    if (phase->epochs < 0 || phase->epochs > RN_STATE_EPOCHS)
         return rn_fail(message, RN_INVALID_ARGUMENT, "%d epochs make no sense", phase->epochs);
-    if (phase->lr_step_epochs < 0 || phase->lr_step_epochs > EPOCHS_LIMIT)
+    if (phase->lr_step_epochs < 0 || phase->lr_step_epochs > RN_STATE_EPOCHS)
         return rn_fail(message, RN_INVALID_ARGUMENT, "lr_step_epochs %lld makes no sense",
                        (long long)phase->lr_step_epochs);
     if (phase->optimizer < RN_OPTIMIZER_ADAM || phase->optimizer > RN_OPTIMIZER_RMSPROP)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state of a run as a struct: phases, history, best, and the place in the open phase. state_json.c writes and reads
- * it.
+ * The state of a run as a struct: phases, history, best, and the place in the open phase. state_json.c writes it down,
+ * state_json_read.c reads it.
  */
 #include "train/train.h"
 

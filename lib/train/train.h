@@ -76,7 +76,14 @@ typedef struct rn_best {
 } rn_best;
 
 /* More than any run has; a file that claims more is refused before it costs much. */
-enum { RN_STATE_PHASES = 1000, RN_STATE_ROWS = 1000000, RN_STATE_VIEWS = 1000 };
+enum {
+    RN_STATE_PHASES = 1000,
+    RN_STATE_ROWS = 1000000,
+    RN_STATE_VIEWS = 1000,
+    RN_STATE_EPOCHS = 1000000000 /* that a phase may ask for */
+};
+
+enum { RN_STATE_VERSION = 1 }; /* of the JSON text */
 
 typedef struct rn_train_state {
     /* What tells this run from others. */

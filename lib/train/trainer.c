@@ -26,8 +26,9 @@ static rn_status check_options(const rn_trainer_options *options, const rn_model
         return rn_fail(message, RN_INVALID_ARGUMENT, "there is no directory to resume from");
     if (options->feature_file != NULL && options->collective != NULL)
         return rn_fail(message, RN_UNSUPPORTED, "a file of features of several processes");
-    if (options->directory != NULL && options->directory[0] == '\0')
-        return rn_fail(message, RN_INVALID_ARGUMENT, "the directory's name is empty");
+    if ((options->directory != NULL && options->directory[0] == '\0') ||
+        (options->feature_file != NULL && options->feature_file[0] == '\0'))
+        return rn_fail(message, RN_INVALID_ARGUMENT, "the name of the directory, or of feature_file, is empty");
     if (rn_check_precision(options->precision, message) != RN_OK)
         return RN_INVALID_ARGUMENT;
     if (rn_model_pipeline(model) == NULL || rn_model_training_pipeline(model) == NULL)

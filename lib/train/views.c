@@ -34,7 +34,7 @@ rn_status rn_views_begin(rn_views *views, rn_model *model, rn_dataset *dataset, 
     const rn_allocator *const allocator = &model->context->allocator;
     const size_t batch = options->batch_size > 0 ? (size_t)options->batch_size : 8;
     size_t numbers;
-    rn_status status = RN_OK;
+    rn_status status;
 
     *views = (rn_views){ .context = model->context,
                          .dataset = dataset,
@@ -42,16 +42,16 @@ rn_status rn_views_begin(rn_views *views, rn_model *model, rn_dataset *dataset, 
                          .classes = (size_t)rn_model_class_count(model),
                          .mirror = options->mirror != 0 };
     views->loader = rn_allocate_zeroed(allocator, views->draws, sizeof *views->loader);
-    if (rn_size_multiply(&numbers, batch, views->classes)) {
+    status = views->loader != NULL ? make_loaders(views, model, dataset, options)
+                                   : rn_fail(&model->context->message, RN_NO_MEMORY, "no memory for loaders");
+    if (status == RN_OK && rn_size_multiply(&numbers, batch, views->classes)) { /* a batch that a loader would take */
         views->row = rn_allocate_array(allocator, numbers, sizeof *views->row);
         if (views->draws > 1 || views->mirror)
             views->sum = rn_allocate_array(allocator, numbers, sizeof *views->sum);
     }
-    if (views->loader == NULL || views->row == NULL || ((views->draws > 1 || views->mirror) && views->sum == NULL))
+    if (status == RN_OK && (views->row == NULL || ((views->draws > 1 || views->mirror) && views->sum == NULL)))
         status =
             rn_fail(&model->context->message, RN_NO_MEMORY, "no memory for the logits of a batch of %zu photos", batch);
-    if (status == RN_OK)
-        status = make_loaders(views, model, dataset, options);
     if (status == RN_OK)
         status = rn_session_create(&views->session, model->context, model, NULL);
     if (status != RN_OK)

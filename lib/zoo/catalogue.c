@@ -191,15 +191,6 @@ rn_status rn_zoo_create_without_values(rn_model **model, rn_context *context, co
 
 /* ---- describing one ---------------------------------------------------------------------------------------------- */
 
-static int64_t parameter_elements(const rn_parameters *parameters)
-{
-    int64_t sum = 0;
-
-    for (size_t i = 0; i < parameters->count; i++)
-        sum += parameters->entry[i].is_parameter ? parameters->entry[i].count : 0;
-    return sum;
-}
-
 /* Writes as much of the answer as the caller's struct has. */
 static rn_status describe(rn_zoo_network *network, const rn_graph *graph)
 {
@@ -214,7 +205,7 @@ static rn_status describe(rn_zoo_network *network, const rn_graph *graph)
     result.height = input->h;
     result.width = input->w;
     result.classes = graph->layer[graph->output[0].value].shape.c;
-    result.parameters = parameter_elements(graph->parameters);
+    result.parameters = rn_parameters_elements(graph->parameters, 0);
     snprintf(result.head, sizeof result.head, "%s", graph->head_count > 0 ? graph->head[0] : "");
     memcpy(network, &result, size);
     return RN_OK;

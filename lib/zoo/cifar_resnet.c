@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The CIFAR-10 networks of the ResNet paper (arXiv:1512.03385, 4.2): 6n + 2 layers, three stages of 16, 32 and 64
- * channels, shortcut A without parameters; the plain networks that the paper compares them with have no shortcuts. Names and initialisation are those of
- * github.com/akamaster/pytorch_resnet_cifar10, whose weights people have (but the bias of its linear layer, which
- * begins at 0 here).
+ * channels, shortcut A without parameters; the plain networks that the paper compares them with have no shortcuts.
+ * Names and initialisation are those of github.com/akamaster/pytorch_resnet_cifar10, whose weights people have (but the
+ * bias of its linear layer, which begins at 0 here).
  */
 #include "zoo/zoo.h"
 

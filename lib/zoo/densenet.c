@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DenseNet (arXiv:1608.06993) as torchvision.models.densenet has it: names, order, initialisation. Each layer of a block
- * sees what all layers before it made, side by side. The concatenation grows by one part a layer: written as a chain it
- * is one map that the layers write into, and never copied.
+ * DenseNet (arXiv:1608.06993) as torchvision.models.densenet has it: names, order, initialisation. Each layer of a
+ * block sees what all layers before it made, side by side. The concatenation grows by one part a layer: written as a
+ * chain it is one map that the layers write into, and never copied.
  */
 #include "zoo/zoo.h"
 

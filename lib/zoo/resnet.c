@@ -55,7 +55,7 @@ static rn_value norm_relu(rn_graph *graph, rn_value x, const char *name)
     return rn_relu(graph, rn_batch_norm2d(graph, x, name, NULL), NULL);
 }
 
-/* ---- what a block adds to its shortcut ---------------------------------------------------------------------------- */
+/* ---- what a block adds to its shortcut --------------------------------------------------------------------------- */
 
 static rn_value basic(rn_graph *graph, rn_value x, int64_t channels, int32_t stride)
 {
@@ -77,7 +77,7 @@ static rn_value residual(rn_graph *graph, rn_value x, const resnet_plan *plan, i
     return plan->bottleneck ? bottleneck(graph, x, plan, channels, stride) : basic(graph, x, channels, stride);
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------------------------------ */
 
 /* The shape stays: the shortcut is x itself. */
 static rn_value identity_block(rn_graph *graph, rn_value x, const resnet_plan *plan, int64_t channels)
@@ -113,9 +113,10 @@ static rn_value block(rn_graph *graph, rn_value x, const resnet_plan *plan, int6
                                                              : convolution_block(graph, x, plan, channels, stride);
 }
 
-/* ---- the network --------------------------------------------------------------------------------------------------- */
+/* ---- the network ------------------------------------------------------------------------------------------------- */
 
-/* Zero padding of 3 in front of a 7 x 7 convolution with stride 2; then a pooling, padded by 1, halves the map again. */
+/* Zero padding of 3 in front of a 7 x 7 convolution with stride 2; then a pooling, padded by 1, halves the map
+ * again. */
 static rn_value stem(rn_graph *graph, rn_value x)
 {
     x = norm_relu(graph, conv(graph, x, "conv1", 64, 7, 2, 1), "bn1");

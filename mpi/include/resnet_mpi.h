@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libresnet_mpi: an rn_collective over an MPI communicator, for rn_trainer_options.collective. A library of its own, built
- * for one MPI; libresnet itself knows nothing of MPI.
+ * libresnet_mpi: an rn_collective over an MPI communicator, for rn_trainer_options.collective. A library of its own,
+ * built for one MPI; libresnet itself knows nothing of MPI.
  *
  *   MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &provided);
  *   rn_mpi_collective_create(&collective, MPI_COMM_WORLD);
@@ -28,10 +28,10 @@ extern "C" {
 #endif
 
 /*
- * All processes of `communicator` call it together. The communicator is duplicated: messages of the program's own cannot
- * meet those of the library. An error of MPI is answered with RN_IO; rn_collective.abort prints its sentence as one line
- * on standard error and calls MPI_Abort, which ends all processes. RN_INVALID_ARGUMENT: `collective` is NULL. RN_STATE:
- * MPI is not initialised, or finalised. RN_NO_MEMORY. RN_IO: MPI cannot duplicate it.
+ * All processes of `communicator` call it together. The communicator is duplicated: messages of the program's own
+ * cannot meet those of the library. An error of MPI is answered with RN_IO; rn_collective.abort prints its sentence as
+ * one line on standard error and calls MPI_Abort, which ends all processes. RN_INVALID_ARGUMENT: `collective` is NULL.
+ * RN_STATE: MPI is not initialised, or finalised. RN_NO_MEMORY. RN_IO: MPI cannot duplicate it.
  */
 RN_API rn_status rn_mpi_collective_create(rn_collective **collective, MPI_Comm communicator);
 /* All processes together, after the trainers that use it and before MPI_Finalize. NULL is fine. */

@@ -52,12 +52,42 @@ static void all_other_text_stays(void **state)
     require_clean("", "");
 }
 
+static void utf8_is_told_from_other_bytes(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_text;
+    } cases[] = {
+        { "", true },
+        { "plain", true },
+        { "Blüte 花 \xf0\x9f\x8c\xb7", true },
+        { "\xf4\x8f\xbf\xbf", true },
+        { "\xf4\x90\x80\x80", false }, /* beyond U+10FFFF */
+        { "\xed\x9f\xbf", true },
+        { "\xed\xa0\x80", false }, /* a surrogate */
+        { "\xc0\xaf", false },     /* longer than needed */
+        { "\xe0\x9f\xbf", false },
+        { "\xf0\x8f\xbf\xbf", false },
+        { "\x80", false },
+        { "\xc3", false },
+        { "\xe2\x82", false },
+        { "\xe2\x28\xa1", false },
+        { "\xff", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(rn_text_is_utf8(cases[i].text), cases[i].is_text);
+    assert_false(rn_bytes_are_text("a\0b", 3));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_terminal_obeys_is_replaced),
         cmocka_unit_test(what_is_not_utf8_is_replaced),
         cmocka_unit_test(all_other_text_stays),
+        cmocka_unit_test(utf8_is_told_from_other_bytes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,35 +131,6 @@ static void metadata_is_set_replaced_and_removed(void **state)
     rn_context_destroy(context);
 }
 
-static void utf8_is_told_from_other_bytes(void **state)
-{
-    static const struct {
-        const char *text;
-        bool clean;
-    } cases[] = {
-        { "", true },
-        { "plain", true },
-        { "Blüte 花 \xf0\x9f\x8c\xb7", true },
-        { "\xf4\x8f\xbf\xbf", true },
-        { "\xf4\x90\x80\x80", false }, /* beyond U+10FFFF */
-        { "\xed\x9f\xbf", true },
-        { "\xed\xa0\x80", false }, /* a surrogate */
-        { "\xc0\xaf", false },     /* longer than needed */
-        { "\xe0\x9f\xbf", false },
-        { "\xf0\x8f\xbf\xbf", false },
-        { "\x80", false },
-        { "\xc3", false },
-        { "\xe2\x82", false },
-        { "\xe2\x28\xa1", false },
-        { "\xff", false },
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_int_equal(rn_text_is_clean(cases[i].text, strlen(cases[i].text)), cases[i].clean);
-    assert_false(rn_text_is_clean("a\0b", 3));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,7 +139,6 @@ int main(void)
         cmocka_unit_test(names_that_cannot_be_are_refused),
         cmocka_unit_test(nothing_is_fine),
         cmocka_unit_test(metadata_is_set_replaced_and_removed),
-        cmocka_unit_test(utf8_is_told_from_other_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -199,7 +199,8 @@ static void what_is_swallowed_is_not_copied(void **state)
     *at++ = 'e';
     *at++ = '.';
     assert_int_equal(read_bytes(&pickle, (const char *)bytes, (size_t)(at - bytes)), RN_OK);
-    assert_true(pickle.charged < 8 * COUNT * sizeof(rn_pickle_value)); /* the stack and its doubling, given back never */
+    /* the stack and its doubling, given back never */
+    assert_true(pickle.charged < 8 * COUNT * sizeof(rn_pickle_value));
     assert_int_equal(pickle.root.as.call->arguments->count, 0);
     rn_pickle_release(&pickle);
     free(bytes);

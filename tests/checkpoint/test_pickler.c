@@ -72,10 +72,10 @@ static void numbers_of_every_size_are_read_back(void **state)
 /* The archive of values: what was opened, put and closed is the tree that is read. */
 static void values_of_every_kind_are_read_back(void **state)
 {
-    static const int64_t integers[] = { 0,         -1,        255,       256,       65536,
-                                        -65536,    INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN };
+    static const int64_t integers[] = { 0, -1, 255, 256, 65536, -65536, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN };
     static const double numbers[] = { 0.1, -1e-300, 1e300, INFINITY };
-    const size_t integer_count = sizeof integers / sizeof integers[0], number_count = sizeof numbers / sizeof numbers[0];
+    const size_t integer_count = sizeof integers / sizeof integers[0],
+                 number_count = sizeof numbers / sizeof numbers[0];
     rn_context *context = rn_test_context(1, RN_ISA_AUTO);
     const rn_pickle_items *items;
     rn_pickle pickle;

@@ -72,7 +72,8 @@ static void equal_contents_give_equal_bytes(void **state)
     require_ok(context, rn_checkpoint_open(&again, context, first, NULL));
     require_ok(context, rn_checkpoint_save(again, third, RN_FORMAT_SAFETENSORS, NULL));
     assert_same_file(first, third);
-    require_ok(context, rn_checkpoint_save(again, first, RN_FORMAT_SAFETENSORS, NULL)); /* over the file that it views */
+    /* over the file that it views */
+    require_ok(context, rn_checkpoint_save(again, first, RN_FORMAT_SAFETENSORS, NULL));
     assert_same_file(first, third);
     rn_checkpoint_destroy(again);
     rn_checkpoint_destroy(one);

@@ -23,7 +23,8 @@ static void what_is_no_checkpoint_is_refused_with_the_reason(void **state)
 static void damage_is_refused(void **state)
 {
     (void)state;
-    EXPECT_FIXTURES("prefixed.pth", "prefixed_zip.pth", "two_pickles.pth", "absent.pth", "short.pth", "cut.pth", "crc.pth", "twotypes.pth");
+    EXPECT_FIXTURES("prefixed.pth", "prefixed_zip.pth", "two_pickles.pth", "absent.pth", "short.pth", "cut.pth",
+                    "crc.pth", "twotypes.pth");
 }
 
 static void aligned_tensors_view_the_file(void **state)
@@ -32,7 +33,8 @@ static void aligned_tensors_view_the_file(void **state)
     rn_checkpoint *checkpoint;
 
     (void)state;
-    require_ok(context, rn_checkpoint_open(&checkpoint, context, rn_test_fixture("checkpoint/fixtures/views.zip.pth"), NULL));
+    require_ok(context,
+               rn_checkpoint_open(&checkpoint, context, rn_test_fixture("checkpoint/fixtures/views.zip.pth"), NULL));
     const char *base = rn_tensor_const_data(rn_checkpoint_find(checkpoint, "base"));
     const char *window = rn_tensor_const_data(rn_checkpoint_find(checkpoint, "window"));
     assert_int_equal(window - base, 5 * 4); /* shared storage stays shared */

@@ -131,6 +131,9 @@ static void a_failure_says_why(void **state)
             fail_msg("\"%s\" is not in: %s", cases[i].words, why);
         unsetenv(cases[i].variable);
     }
+    assert_int_equal(rn_context_create(NULL, RN_OPTIONS(rn_context, .message = why, .message_size = sizeof why)),
+                     RN_INVALID_ARGUMENT);
+    assert_string_equal(why, "rn_context_create: context is NULL");
     assert_int_equal(rn_context_create(&context, RN_OPTIONS(rn_context, .threads = 5000, .message = tiny,
                                                             .message_size = sizeof tiny)),
                      RN_INVALID_ARGUMENT);

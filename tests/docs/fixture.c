@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the blocks of the manuals find: photos of two colours and weights of networks that have learnt nothing, under the
- * names that the manuals use, in the working directory.
+ * What the blocks of the manuals find: photos of two colours and weights of networks that have learnt nothing, under
+ * the names that the manuals use, in the working directory.
  */
 #include <resnet/resnet.h>
 #include <stdio.h>

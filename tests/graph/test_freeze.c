@@ -263,7 +263,8 @@ static void the_frozen_part_ends_in_front_of_what_moves(void **state)
     assert_null(rn_model_frozen_layer(NULL));
 }
 
-/* A shortcut, or an output, that reaches around a layer: what lies behind sees the image through more than that layer. */
+/* A shortcut, or an output, that reaches around a layer: what lies behind sees the image through more than that
+ * layer. */
 static void the_frozen_part_ends_where_one_value_leads_on(void **state)
 {
     rn_graph *graph = NULL;

@@ -105,6 +105,11 @@ static void every_misuse_is_refused_by_name(void **state)
 
     graph = new_graph(context);
     x = rn_graph_input(graph, "images", 3, 8, 8, NULL);
+    rn_conv2d(graph, x, "\xff", 3, 1, NULL); /* no file could hold it, which training must not find out at its end */
+    require_refusal(context, graph, RN_INVALID_ARGUMENT, "is not a name");
+
+    graph = new_graph(context);
+    x = rn_graph_input(graph, "images", 3, 8, 8, NULL);
     rn_conv2d(graph, rn_conv2d(graph, x, "c", 3, 1, NULL), "c", 3, 1, NULL);
     require_refusal(context, graph, RN_INVALID_ARGUMENT, "two layers 'c'");
 

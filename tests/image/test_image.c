@@ -32,6 +32,8 @@ static void sizes_that_make_no_sense_are_refused(void **state)
     require_status(context, rn_image_create(&image, context, 0, 1, pixels, 0), RN_INVALID_ARGUMENT);
     require_status(context, rn_image_create(&image, context, 1, -1, pixels, 0), RN_INVALID_ARGUMENT);
     require_status(context, rn_image_create(&image, context, 2, 2, pixels, 5), RN_INVALID_ARGUMENT);
+    require_status(context, rn_image_create(&image, context, 2, 2, pixels, SIZE_MAX / 2), RN_INVALID_ARGUMENT);
+    require_status(context, rn_image_create(&image, context, 2, 2, pixels, SIZE_MAX), RN_INVALID_ARGUMENT);
     require_status(context, rn_image_create(&image, context, 2, 2, NULL, 0), RN_INVALID_ARGUMENT);
     require_status(context, rn_image_create(&image, context, INT32_MAX, INT32_MAX, pixels, 0), RN_UNSUPPORTED);
     require_status(context, rn_image_create(&image, context, (1 << 28) + 1, 1, pixels, 0), RN_UNSUPPORTED);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A table of gemm_body.h and gemm_floats.h for a tile that no instruction set has: the build names it and compiles it once for each. */
+/* A table of gemm_body.h and gemm_floats.h for a tile that no instruction set has: the build names it and compiles it
+ * once for each. */
 #include "kernels/gemm_body.h"
 #include "kernels/gemm_floats.h"
 

@@ -97,7 +97,8 @@ static void every_form_is_its_formula_with_the_same_bits_everywhere(void **state
     row_for_each_form(all_forms);
 }
 
-/* NaN in the mask lets nothing through, NaN stays NaN through the ReLU, and what the mask drops is 0 even if it is NaN. */
+/* NaN in the mask lets nothing through, NaN stays NaN through the ReLU, and what the mask drops is 0 even if it is
+ * NaN. */
 static void not_a_number_is_treated_as_pytorch_treats_it(void **state)
 {
     enum { COUNT = 21 };

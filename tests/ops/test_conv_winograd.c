@@ -51,8 +51,8 @@ static double *weights_of(const rn_test_conv *test, bool is_turned)
     return weights;
 }
 
-/* The bound of conv_winograd.c in the place of the definition's: chains of `terms`, 32 roundings of the transforms (two of
- * which rn_test_conv_check counts). */
+/* The bound of conv_winograd.c in the place of the definition's: chains of `terms`, 32 roundings of the transforms (two
+ * of which rn_test_conv_check counts). */
 static void bound_by(rn_test_sums *sums, double *sizes, int64_t terms)
 {
     free(sums->size);

@@ -91,6 +91,11 @@ static void everything_but_the_head(void **state)
     require_status(context, rn_adam_create(&adam, parameters, RN_OPTIONS(rn_adam, .pattern = "fc", .except = "fc.*")),
                    RN_INVALID_ARGUMENT);
     assert_null(adam);
+    /* A slip of the pen: without a word the head would be trained, too. */
+    require_status(context, rn_adam_create(&adam, parameters, RN_OPTIONS(rn_adam, .except = "fcc")),
+                   RN_INVALID_ARGUMENT);
+    assert_non_null(strstr(rn_context_message(context), "'fcc'"));
+    assert_null(adam);
 }
 
 static void senseless_groups_are_refused(void **state)

@@ -123,7 +123,9 @@ static void nonsense_is_refused(void **state)
     require_status(context, rn_step_lr_create(&s, optimizer, RN_OPTIONS(rn_step_lr, .gamma = -0.1)),
                    RN_INVALID_ARGUMENT);
     assert_int_equal(rn_step_lr_create(NULL, optimizer, NULL), RN_INVALID_ARGUMENT);
+    s = (rn_scheduler *)(void *)optimizer;
     assert_int_equal(rn_step_lr_create(&s, NULL, NULL), RN_INVALID_ARGUMENT);
+    assert_null(s);
     assert_int_equal(rn_scheduler_step(NULL, NULL), RN_INVALID_ARGUMENT);
     assert_int_equal(rn_scheduler_epoch(NULL), 0);
     rn_scheduler_destroy(NULL);

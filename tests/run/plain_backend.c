@@ -20,7 +20,7 @@ float *plain_begin_gradient(const rn_tape *tape, const rn_operation *operation, 
     return rn_operand_floats(tape, operation, operand);
 }
 
-/* ---- element by element -------------------------------------------------------------------------------------------- */
+/* ---- element by element ------------------------------------------------------------------------------------------ */
 
 /* The maps of a combination, and its numbers. */
 typedef struct combination {
@@ -115,7 +115,7 @@ static void dropout(const rn_tape *tape, const rn_operation *o)
                                           : (float)(plain_row(&x, p)[c] / (1 - o->as.dropout));
 }
 
-/* ---- batch norm ---------------------------------------------------------------------------------------------------- */
+/* ---- batch norm -------------------------------------------------------------------------------------------------- */
 
 static void moments(const rn_tape *tape, const rn_operation *o)
 {
@@ -207,7 +207,7 @@ static void channel_sums(const rn_tape *tape, const rn_operation *o)
     }
 }
 
-/* ---- moving elements, softmax -------------------------------------------------------------------------------------- */
+/* ---- moving elements, softmax ------------------------------------------------------------------------------------ */
 
 static void flatten(const rn_tape *tape, const rn_operation *o)
 {
@@ -287,7 +287,7 @@ static void log_softmax_backward(const rn_tape *tape, const rn_operation *o)
     }
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------------------------- */
 
 static const rn_backend_row rows[] = {
     { &rn_op_conv, plain_conv, NULL },

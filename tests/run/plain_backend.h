@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A second backend: every kind of operation as its definition reads, one thread, sums in double, no scratch and nothing
- * prepared. It shares no loop with the ops room, so that the two check each other, and it is the shortest complete answer
- * to what a backend has to do.
+ * prepared. It shares no loop with the ops room, so that the two check each other, and it is the shortest complete
+ * answer to what a backend has to do.
  */
 #ifndef RN_TESTS_RUN_PLAIN_BACKEND_H
 #define RN_TESTS_RUN_PLAIN_BACKEND_H

@@ -14,7 +14,7 @@
 /* Sums in float of some thousand terms, through twenty layers and as many batch norms of few values. */
 static const double one_step = 2e-6, steps_apart = 4e-6;
 
-/* ---- kinds that ran on the plain backend --------------------------------------------------------------------------- */
+/* ---- kinds that ran on the plain backend ------------------------------------------------------------------------- */
 
 static const rn_kind *seen[64];
 static int seen_count;
@@ -33,7 +33,7 @@ static void see_all(const rn_tape *tape)
         see(tape->operation[i].kind);
 }
 
-/* ---- a network with what the residual one lacks -------------------------------------------------------------------- */
+/* ---- a network with what the residual one lacks ------------------------------------------------------------------ */
 
 enum { SIDE = 15, CLASSES = 6 };
 
@@ -83,7 +83,7 @@ static rn_model *many_layers(double dropout)
     return model;
 }
 
-/* ---- a network on a backend ---------------------------------------------------------------------------------------- */
+/* ---- a network on a backend -------------------------------------------------------------------------------------- */
 
 typedef struct side {
     rn_model *model;
@@ -211,7 +211,7 @@ static void require_same_step(side *a, side *b, int64_t size, bool twice, int gr
     rn_tensor_destroy(labels);
 }
 
-/* ---- tests --------------------------------------------------------------------------------------------------------- */
+/* ---- tests ------------------------------------------------------------------------------------------------------- */
 
 static void a_step_of_the_residual_network_agrees(void **state)
 {

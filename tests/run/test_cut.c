@@ -8,7 +8,7 @@
 #define RN_TEST_THREADS 2
 #include "support/one_context.h"
 
-/* ---- inference ----------------------------------------------------------------------------------------------------- */
+/* ---- inference --------------------------------------------------------------------------------------------------- */
 
 /* The logits of kept features, all together and some of them, in either order of memory. */
 static void require_same_logits(rn_model *model, const char *name, const rn_tensor *images)
@@ -172,7 +172,7 @@ static void what_is_given_may_be_asked_for(void **state)
     rn_model_destroy(model);
 }
 
-/* ---- refusals ------------------------------------------------------------------------------------------------------ */
+/* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
 static void what_cannot_be_a_beginning_is_refused(void **state)
 {

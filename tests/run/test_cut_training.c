@@ -5,7 +5,7 @@
 #define RN_TEST_THREADS 2
 #include "support/one_context.h"
 
-/* ---- training ------------------------------------------------------------------------------------------------------ */
+/* ---- training ---------------------------------------------------------------------------------------------------- */
 
 /* Everything up to that value stands still. */
 static void freeze_up_to(rn_model *model, const char *name)
@@ -79,7 +79,7 @@ static void a_head_trains_on_features_as_it_does_on_images(void **state)
     require_same_training("fire", 2);
 }
 
-/* ---- the gradient of the features ---------------------------------------------------------------------------------- */
+/* ---- the gradient of the features -------------------------------------------------------------------------------- */
 
 /* The loss of moved features, in a session that trains but whose gradient nobody uses. */
 static double loss_of(rn_session *session, const rn_tensor *features, const rn_tensor *labels)

@@ -82,7 +82,7 @@ static int require_complete(const news *it)
     return trained;
 }
 
-/* ---- tests --------------------------------------------------------------------------------------------------------- */
+/* ---- tests ------------------------------------------------------------------------------------------------------- */
 
 static void each_trained_parameter_is_named_once_with_its_last_value(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A kind of operation that the library does not have, Swish (y = x sigmoid(x), arXiv:1710.05941), added from outside: its
- * rule, its backward kind, a backend of two rows over the CPU's, and where it stands in a network.
+ * A kind of operation that the library does not have, Swish (y = x sigmoid(x), arXiv:1710.05941), added from outside:
+ * its rule, its backward kind, a backend of two rows over the CPU's, and where it stands in a network.
  */
 #include "run/derive.h"
 #include "run/kinds.h"
@@ -11,7 +11,7 @@
 #define RN_TEST_THREADS 2
 #include "support/one_context.h"
 
-/* ---- the kind ------------------------------------------------------------------------------------------------------ */
+/* ---- the kind ---------------------------------------------------------------------------------------------------- */
 
 static double swish_of(double x)
 {
@@ -73,7 +73,7 @@ static const rn_backend_row rows[] = {
 };
 static const rn_backend with_swish = { "with swish", rows, &rn_cpu };
 
-/* ---- its place in a plan ------------------------------------------------------------------------------------------- */
+/* ---- its place in a plan ----------------------------------------------------------------------------------------- */
 
 /* The last operation is moved to where it is the one of that index. */
 static void move_last_to(rn_tape *tape, int32_t index)
@@ -85,8 +85,8 @@ static void move_last_to(rn_tape *tape, int32_t index)
 }
 
 /*
- * What made the value now writes a view of its own, and the Swish of that goes where the value lies, which may be a part
- * of a concatenation: whoever reads it need not know.
+ * What made the value now writes a view of its own, and the Swish of that goes where the value lies, which may be a
+ * part of a concatenation: whoever reads it need not know.
  */
 static void insert_swish(rn_plan *plan, int32_t value)
 {
@@ -110,7 +110,7 @@ static void insert_swish(rn_plan *plan, int32_t value)
     move_last_to(tape, maker + 1);
 }
 
-/* ---- running a plan without a session ------------------------------------------------------------------------------ */
+/* ---- running a plan without a session ---------------------------------------------------------------------------- */
 
 enum { BATCH = 4 };
 
@@ -177,7 +177,7 @@ static void run_backward(const network *it, const float *gradient)
     rn_tape_backward(&it->plan->tape);
 }
 
-/* ---- the same by definition: the network in two sessions, Swish between them by hand -------------------------------- */
+/* ---- the same by definition: the network in two sessions, Swish between them by hand ----------------------------- */
 
 typedef struct part {
     rn_model *model;
@@ -261,7 +261,7 @@ static void backward_from(const part *it, const rn_tensor *gradient)
     require_ok(context, rn_session_backward(it->session));
 }
 
-/* ---- tests --------------------------------------------------------------------------------------------------------- */
+/* ---- tests ------------------------------------------------------------------------------------------------------- */
 
 static void behind_the_logits_in_inference(void **state)
 {

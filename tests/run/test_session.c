@@ -56,6 +56,10 @@ static void images_that_do_not_fit_are_refused(void **state)
         t.context,
         rn_session_create(&session, t.context, t.model, RN_OPTIONS(rn_session, .outputs = unknown, .output_count = 1)),
         RN_INVALID_ARGUMENT);
+    /* a count without names would be a wish that is passed over */
+    require_status(t.context,
+                   rn_session_create(&session, t.context, t.model, RN_OPTIONS(rn_session, .output_count = 1)),
+                   RN_INVALID_ARGUMENT);
     require_ok(t.context, rn_session_create(&session, t.context, t.model,
                                             RN_OPTIONS(rn_session, .outputs = names, .output_count = 2)));
     require_ok(t.context, rn_session_forward(session, t.images));

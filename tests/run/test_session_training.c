@@ -316,7 +316,8 @@ static void gradients_pass_through_a_frozen_middle(void **state)
     training_end(&part);
 }
 
-/* Wherever a plan's arrays happen to grow, the plan is whole: networks of one layer more each, past the first growth. */
+/* Wherever a plan's arrays happen to grow, the plan is whole: networks of one layer more each, past the first
+ * growth. */
 static void training_works_at_every_length_of_a_network(void **state)
 {
     rn_context *context = rn_test_context(1, RN_ISA_AUTO);

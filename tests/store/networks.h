@@ -65,8 +65,8 @@ static rn_checkpoint *make_file(void)
     return file;
 }
 
-/* Another piece of text for a piece of each name where it occurs first ("^": at the name's beginning); NULL for `theirs`:
- * such names are left out. */
+/* Another piece of text for a piece of each name where it occurs first ("^": at the name's beginning); NULL for
+ * `theirs`: such names are left out. */
 typedef struct other_name {
     const char *ours, *theirs;
 } other_name;

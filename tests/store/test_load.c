@@ -342,6 +342,26 @@ static void wrong_arguments_are_refused(void **state)
     assert_non_null(strstr(rn_context_message(context), "/nowhere/at/all.pth"));
 }
 
+/* Whoever destroys it after any failure must not meet what his variable held before. */
+static void there_is_no_report_where_no_file_was_looked_at(void **state)
+{
+    rn_load_report *nowhere = (rn_load_report *)(void *)&nowhere, *report = nowhere;
+
+    (void)state;
+    require_status(context, rn_model_load(model, "/nowhere/at/all.pth", RN_OPTIONS(rn_load, .report = &report)), RN_IO);
+    assert_null(report);
+    report = nowhere;
+    require_status(context, rn_model_load(model, NULL, RN_OPTIONS(rn_load, .report = &report)), RN_INVALID_ARGUMENT);
+    assert_null(report);
+    report = nowhere;
+    require_status(context, rn_model_load_checkpoint(model, NULL, RN_OPTIONS(rn_load, .report = &report)),
+                   RN_INVALID_ARGUMENT);
+    assert_null(report);
+    report = nowhere;
+    assert_int_equal(rn_model_load(NULL, "x", RN_OPTIONS(rn_load, .report = &report)), RN_INVALID_ARGUMENT);
+    assert_null(report);
+}
+
 static void the_message_names_the_file(void **state)
 {
     const char *path = rn_test_path(rn_test_directory(), "other.safetensors");
@@ -464,6 +484,7 @@ int main(void)
         TEST(a_skipped_head_may_have_other_names),
         TEST(nothing_is_loaded_between_forward_and_backward),
         TEST(wrong_arguments_are_refused),
+        TEST(there_is_no_report_where_no_file_was_looked_at),
         TEST(the_message_names_the_file),
         TEST(a_state_dict_beside_other_things_is_found),
         TEST(published_weights_fit_their_networks),

@@ -8,8 +8,8 @@
  * multiply-adds, the odd element's first, each rounded to nearest even; denormals are zero, in and out.
  * VCVTNE2PS2BF16: to nearest even, denormals become zero, NaNs stay NaNs and become quiet.
  *
- * Denormals of sums are flushed where kernels run (base/parallel.c). A target without fused multiply-adds gives the same
- * bits wherever no product overflows or is a denormal.
+ * Denormals of sums are flushed where kernels run (base/parallel.c). A target without fused multiply-adds gives the
+ * same bits wherever no product overflows or is a denormal.
  */
 #include "support/bfloat16.h"
 

@@ -88,6 +88,7 @@ static void what_does_not_fit_is_refused(void **state)
     const char *more = rn_test_directory();
     rn_test_run run = rn_test_run_open(photos, 1);
     rn_evaluation answer = { .struct_size = sizeof answer };
+    rn_evaluation_result *result = (rn_evaluation_result *)(void *)&answer; /* what a variable happened to hold */
     rn_dataset *four = NULL;
     float logits[1];
 
@@ -99,9 +100,14 @@ static void what_does_not_fit_is_refused(void **state)
         run.context,
         rn_evaluate(&answer, run.model, run.valid, RN_OPTIONS(rn_evaluate, .logits = logits, .logits_count = 1)),
         RN_SHAPE);
+    require_status(run.context,
+                   rn_evaluate(&answer, run.model, run.valid, RN_OPTIONS(rn_evaluate, .batch_size = INT32_MAX)),
+                   RN_INVALID_ARGUMENT);
     assert_int_equal(rn_evaluate(&answer, NULL, run.valid, NULL), RN_INVALID_ARGUMENT);
     require_status(run.context, rn_evaluate(NULL, run.model, run.valid, NULL), RN_INVALID_ARGUMENT);
-    require_status(run.context, rn_evaluate(&answer, run.model, NULL, NULL), RN_INVALID_ARGUMENT);
+    require_status(run.context, rn_evaluate(&answer, run.model, NULL, RN_OPTIONS(rn_evaluate, .result = &result)),
+                   RN_INVALID_ARGUMENT);
+    assert_null(result);
     answer.struct_size = 0;
     require_status(run.context, rn_evaluate(&answer, run.model, run.valid, NULL), RN_INVALID_ARGUMENT);
     rn_dataset_destroy(four);

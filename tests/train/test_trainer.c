@@ -34,6 +34,10 @@ static void arguments_are_checked(void **state)
         RN_INVALID_ARGUMENT);
     require_status(
         run.context,
+        rn_trainer_create(&trainer, run.model, run.train, run.valid, RN_OPTIONS(rn_trainer, .feature_file = "")),
+        RN_INVALID_ARGUMENT);
+    require_status(
+        run.context,
         rn_trainer_create(&trainer, run.model, run.train, run.valid, RN_OPTIONS(rn_trainer, .bad_photos = 7)),
         RN_INVALID_ARGUMENT);
     assert_null(trainer);
