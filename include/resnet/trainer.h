@@ -129,7 +129,7 @@ typedef struct rn_trainer_options {
 } rn_trainer_options;
 
 /* A feature_memory that keeps no features. */
-#define RN_FEATURES_NONE ((size_t)-1)
+#define RN_FEATURES_NONE SIZE_MAX
 
 /*
  * Makes a trainer. Training photos go through the model's training pipeline, validation photos through its pipeline

@@ -5,7 +5,7 @@
 usage: compare.py BENCH ARCH MODE [--batch 8] [--threads 2] [--size 224] [--rounds 5] [--engine torch] [--precision fp32] [--python /usr/bin/python3]
 BENCH is our program (build/release/bin/bench). Prints both medians, the median of the rounds' ratios with its range, and both peaks.
 """
-import argparse, json, os, statistics, subprocess, sys
+import argparse, json, os, statistics, subprocess
 
 parser = argparse.ArgumentParser()
 parser.add_argument("bench")

@@ -14,7 +14,7 @@ import sys
 import zlib
 
 import numpy
-from PIL import Image, ImageEnhance
+from PIL import Image
 from torchvision import transforms
 from torchvision.transforms import functional
 

@@ -6,7 +6,6 @@ Every tensor comes back with its bytes; torch.load(weights_only=True) reads all 
 on with the same numbers on whichever side.
 """
 import collections
-import os
 import subprocess
 import sys
 import tempfile
