@@ -161,9 +161,7 @@ static rn_status decode(decoder *d, const uint8_t *bytes, size_t nbytes, const c
         if (d->row != NULL)
             cmyk_to_rgb(target, d->row, d->pixels.width);
     }
-    if (!d->damaged)
-        jpeg_finish_decompress(jpeg);
-    return RN_OK;
+    return RN_OK; /* what is damaged behind the last row is nobody's pixel */
 }
 
 /* setjmp has a function of its own, so that no variable of its frame changes before the longjmp. */

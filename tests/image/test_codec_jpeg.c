@@ -79,6 +79,32 @@ static void stray_bytes_between_segments_do_no_harm(void **state)
     free(longer);
 }
 
+/* Recovered files end in zeros and not in a marker. Behind the last row nothing is missed, as Pillow has it; of a
+ * progressive one nobody knows whether scans are. */
+static void zeros_in_place_of_the_end_cost_no_pixel(void **state)
+{
+    static const char *const kinds[] = { "rgb420.jpg", "optimised.jpg", "grey.jpg", "cmyk.jpg" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t nbytes;
+        uint8_t *const bytes = read_picture_file(kinds[i], &nbytes), *const longer = calloc(1, nbytes + 500);
+        rn_pixels a, b;
+        rn_message message;
+
+        assert_non_null(longer);
+        memcpy(longer, bytes, nbytes - 2); /* but for EOI */
+        assert_int_equal(decode(&a, bytes, nbytes, &message), RN_OK);
+        if (decode(&b, longer, nbytes + 500, &message) != RN_OK)
+            fail_msg("%s: %s", kinds[i], message.text);
+        require_same_pixels(&a, &b);
+        rn_pixels_release(&a);
+        rn_pixels_release(&b);
+        free(bytes);
+        free(longer);
+    }
+}
+
 /* A frame header that promises more than the file can hold: refused before memory is taken. */
 static void a_size_that_the_file_cannot_hold_is_refused(void **state)
 {
@@ -199,6 +225,7 @@ int main(void)
 #ifndef RN_WITHOUT_JPEG
         cmocka_unit_test(a_hole_in_the_data_is_noticed),
         cmocka_unit_test(stray_bytes_between_segments_do_no_harm),
+        cmocka_unit_test(zeros_in_place_of_the_end_cost_no_pixel),
         cmocka_unit_test(a_size_that_the_file_cannot_hold_is_refused),
         cmocka_unit_test(drafts_are_pillows),
 #else
