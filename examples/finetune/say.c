@@ -244,6 +244,8 @@ static const char *advice(char *text, size_t size, const settings *s, rn_status 
 {
     const char *const message = rn_context_message(o->context);
 
+    if (s->weights.several)
+        return _(". Here: --prefix NAME");
     if (s->weights.other_names &&
         (strstr(message, ": it is another network: ") != NULL || strstr(message, ": it was written for '") != NULL))
         return _(". Here: --arch NAME");
