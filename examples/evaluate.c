@@ -38,8 +38,15 @@ typedef struct settings {
 /* A file that says which network it is; if it names no classes, those of the folders are compared by number. */
 static rn_status open_photos_for(rn_dataset **photos, rn_model *model, rn_context *context, const settings *s)
 {
-    return rn_image_folder_open(photos, context, s->directory,
-                                RN_OPTIONS(rn_image_folder, .classes = rn_model_classes(model)));
+    const int ignores = s->weights.ignore_classes;
+    const rn_status status =
+        rn_image_folder_open(photos, context, s->directory,
+                             RN_OPTIONS(rn_image_folder, .classes = ignores ? NULL : rn_model_classes(model)));
+
+    if (status != RN_OK || !ignores ||
+        (int64_t)rn_classes_count(rn_dataset_classes(*photos)) != rn_model_class_count(model))
+        return status;
+    return rn_model_set_classes(model, rn_dataset_classes(*photos));
 }
 
 /*
@@ -198,10 +205,14 @@ static int fail(const args_program *program, const settings *s, rn_status status
     const char *const message = rn_context_message(context), *help;
     char text[SENTENCE_SIZE];
 
-    if (s->weights.other_names)
+    if (s->weights.several)
+        help = _(". Here: --prefix NAME");
+    else if (s->weights.other_names)
         help = _(". Here: --rename FROM=TO");
     else if (s->weights.other_classes)
         help = _("; --ignore-class-table compares by number");
+    else if (strstr(message, ": the class table has no folder '") != NULL)
+        help = _("; photos are to lie in DIR/CLASS/; --ignore-class-table compares by number");
     else if (status != RN_IO && photos == NULL && strncmp(message, s->directory, strlen(s->directory)) == 0)
         help = _("; photos are to lie in DIR/CLASS/");
     else

@@ -9,7 +9,5 @@
  * in the order of the outputs, whose folders then are called by their numbers. Errors as rn_image_folder_open and
  * rn_classes_create, RN_IO. */
 rn_status class_table_read(rn_classes **classes, rn_context *context, const char *path);
-/* What a PyTorch script wrote beside the weights; NULL and RN_OK if it did not. RN_NO_MEMORY. */
-rn_status class_table_of(rn_classes **classes, rn_context *context, const rn_checkpoint *file);
 
 #endif

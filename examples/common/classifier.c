@@ -7,7 +7,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { NAME_SIZE = 64 };
+enum { NAME_SIZE = 64, TRIES = 8 };
 
 static int is_in_zoo(const char *name)
 {
@@ -117,20 +117,68 @@ static int64_t count_classes(rn_context *context, const rn_checkpoint *file, con
     return 0;
 }
 
-/* The network by its name, with the classes that are known, and the file's weights. */
+/* True if the tensor is like the weight of the model's head but for the number of outputs. */
+static int is_like_head(const rn_tensor *tensor, rn_model *model)
+{
+    const rn_parameters *const parameters = rn_model_parameters(model);
+    const rn_tensor *weight;
+    char name[NAME_SIZE];
+    size_t index;
+    int same;
+
+    snprintf(name, sizeof name, "%s.weight", rn_model_head_name(model, 0));
+    if (rn_parameters_find(&index, parameters, name) != RN_OK)
+        return 0;
+    weight = rn_parameters_value(parameters, index);
+    same = rn_tensor_rank(weight) >= 2 && rn_tensor_rank(tensor) == rn_tensor_rank(weight);
+    for (int32_t i = 1; same && i < rn_tensor_rank(weight); i++)
+        same = rn_tensor_shape(tensor)[i] == rn_tensor_shape(weight)[i];
+    return same;
+}
+
+static rn_status build_with(rn_model **model, rn_context *context, classifier *c, const char *arch,
+                            const rn_classes *table, int64_t count)
+{
+    rn_status status;
+
+    rn_model_destroy(*model);
+    status = rn_model_create(model, context, arch, RN_OPTIONS(rn_model, .classes = table, .class_count = count));
+    return status == RN_OK ? weights_load(&c->weights, *model) : status;
+}
+
+/*
+ * The network by its name, with the classes that are known, and the file's weights. A head under another name
+ * (--rename, numbers for words) does not say how many classes there are: then all numbers of rows are tried that it may
+ * have.
+ */
 static rn_status build(rn_model **model, rn_context *context, classifier *c, const rn_checkpoint *file,
                        const char *arch, const rn_classes *table)
 {
-    const rn_status status = rn_model_create(
-        model, context, arch,
-        RN_OPTIONS(rn_model, .classes = table, .class_count = table != NULL ? 0 : count_classes(context, file, arch)));
+    int64_t tried[TRIES];
+    int count = 0;
+    rn_status status;
 
-    return status == RN_OK ? weights_load(&c->weights, *model) : status;
+    if (table != NULL && rn_checkpoint_metadata(file, "rn.classes") == NULL)
+        c->weights.ignore_classes = 1; /* names that are given stand before those that a script wrote down */
+    status = build_with(model, context, c, arch, table, table != NULL ? 0 : count_classes(context, file, arch));
+    for (size_t i = 0; i < rn_checkpoint_count(file) && status == RN_SHAPE && table == NULL && count < TRIES; i++) {
+        const rn_tensor *const tensor = rn_checkpoint_tensor(file, i);
+        int known = !is_like_head(tensor, *model) || rn_tensor_shape(tensor)[0] == rn_model_class_count(*model);
+
+        for (int k = 0; k < count && !known; k++)
+            known = tried[k] == rn_tensor_shape(tensor)[0];
+        if (known)
+            continue;
+        tried[count++] = rn_tensor_shape(tensor)[0];
+        status = build_with(model, context, c, arch, NULL, tried[count - 1]);
+    }
+    return status;
 }
 
 static int fail(rn_status status, const rn_context *context, const classifier *c, const args_program *program)
 {
-    const char *const help = c->weights.other_names     ? _(". Here: --arch NAME, --rename FROM=TO")
+    const char *const help = c->weights.several         ? _(". Here: --prefix NAME")
+                             : c->weights.other_names   ? _(". Here: --arch NAME, --rename FROM=TO")
                              : c->weights.other_classes ? _("; without --classes it has its own")
                                                         : NULL;
 
@@ -166,16 +214,9 @@ int classifier_open(rn_model **model, rn_context *context, classifier *c, const 
     if (status == RN_OK && c->arch == NULL && rn_checkpoint_metadata(file, "rn.network") != NULL) {
         status = rn_model_open(model, context, c->weights.path, NULL);
     } else if (status == RN_OK) {
-        if (table == NULL)
-            status = class_table_of(&table, context, file);
-        if (status == RN_OK && !find_network(arch, c, file, program))
+        if (!find_network(arch, c, file, program))
             goto out;
-        if (status == RN_OK)
-            status = build(model, context, c, file, arch, table);
-        if (table != NULL && c->classes == NULL) { /* the model has it */
-            rn_classes_destroy(table);
-            table = NULL;
-        }
+        status = build(model, context, c, file, arch, table);
     }
     if (status == RN_OK)
         status = name_classes(*model, c, table);

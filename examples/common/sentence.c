@@ -19,7 +19,7 @@ static const char *const patterns[] = {
     /* photos and their folders */
     N_("%s: no folder in it is called %s"),
     N_("train or training"),
-    N_("val, valid, validation or test"),
+    N_("val, valid, validation, dev or test"),
     N_("%s: has both %s and %s: which one is meant? Rename the other"),
     N_("%s: no class folder in it"),
     N_("%s: the class folder holds no photo (%s)%s"),

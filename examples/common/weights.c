@@ -43,6 +43,7 @@ static rn_status load(weights *w, rn_model *model, const rn_rename *rename, size
                                                    rn_load_report_count(report, RN_LOAD_SURPLUS) +
                                                    rn_load_report_count(report, RN_LOAD_DIFFERENT) >
                                                0;
+    w->several = status == RN_INVALID_ARGUMENT && rn_load_report_count(report, RN_LOAD_CANDIDATES) > 1;
     w->other_classes = status == RN_SHAPE && !w->other_names;
     rn_load_report_destroy(report);
     return status;

@@ -15,6 +15,7 @@ typedef struct weights {
     int fresh_head;     /* after loading: the head was left as it was initialised */
     int other_classes;  /* after a failure: the tensors fit, the class tables differ */
     int other_names;    /* after a failure: the tensors do not fit */
+    int several;        /* after a failure: more than one network of the file fits */
 } weights;
 
 rn_status weights_load(weights *w, rn_model *model);

@@ -248,11 +248,34 @@ static const char *photo_advice(char *text, size_t size, const settings *s, rn_s
                : _("; --skip-bad-photos leaves such photos out (with --resume, what was trained so far is kept)");
 }
 
+/* What helps where a run does not go on; NULL: it is not that. */
+static const char *resume_advice(const settings *s, rn_status status, const char *message)
+{
+    const size_t length = strlen(s->directory);
+    const int ours = strncmp(message, s->directory, length) == 0 && message[length] == '/' &&
+                     strstr(message, ".safetensors") != NULL;
+
+    if (status == RN_STATE && (strstr(message, "last.safetensors was begun ") != NULL ||
+                               strstr(message, "last.safetensors is of network ") != NULL ||
+                               strstr(message, "class table differs from the model's") != NULL))
+        return _(". Here: give it what the run was begun with (DIR/config.json has it), or another --out DIR");
+    if (s->resume && ((ours && (status == RN_IO || status == RN_FORMAT)) ||
+                      (status == RN_STATE && strstr(message, " holds no last.safetensors ") != NULL)))
+        return _(". Here: another --out DIR; --weights FILE begins there with what best or last.safetensors holds, if "
+                 "it is whole");
+    if (status == RN_STATE && s->resume)
+        return _(". More of the same: a larger --epochs; at another rate: --phase NAME --lr X --epochs N trains on in "
+                 "a phase of that name");
+    return NULL;
+}
+
 /* What helps against a failure; NULL if nobody knows. */
 static const char *advice(char *text, size_t size, const settings *s, rn_status status, const outlook *o)
 {
     const char *const message = rn_context_message(o->context);
 
+    if (s->weights.several)
+        return _(". Here: --prefix NAME");
     if (s->weights.other_names &&
         (strstr(message, ": it is another network: ") != NULL || strstr(message, ": it was written for '") != NULL))
         return _(". Here: --arch NAME");
@@ -260,11 +283,8 @@ static const char *advice(char *text, size_t size, const settings *s, rn_status 
         return _(". Here: --new-head begins a fresh head, --rename FROM=TO");
     if (s->weights.other_classes)
         return _("; --new-head begins a fresh one, --ignore-class-table takes it as it is");
-    if (status == RN_STATE && strstr(message, "last.safetensors was begun ") != NULL)
-        return _(". Here: give it what the run was begun with (DIR/config.json has it), or another --out DIR");
-    if (status == RN_STATE && s->resume)
-        return _(". More of the same: a larger --epochs; at another rate: --phase NAME --lr X --epochs N trains on in "
-                 "a phase of that name");
+    if (resume_advice(s, status, message) != NULL)
+        return resume_advice(s, status, message);
     if (status == RN_STATE && strstr(message, s->directory) != NULL)
         return _(". Here: --resume goes on with it, --out DIR begins another");
     return photo_advice(text, size, s, status, o);

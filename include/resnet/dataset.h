@@ -48,7 +48,7 @@ RN_API rn_status rn_image_folder_open(rn_dataset **dataset, rn_context *context,
 /* Parts of a folder of photos, by the names that people give them, in any case. */
 typedef enum rn_split {
     RN_SPLIT_TRAIN = 0, /* train, training */
-    RN_SPLIT_VALID = 1, /* val, valid, validation; where none of these is there, test */
+    RN_SPLIT_VALID = 1, /* val, valid, validation, dev; where none of these is there, test */
     RN_SPLIT_TEST = 2   /* test, testing */
 } rn_split;
 

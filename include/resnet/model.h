@@ -159,7 +159,11 @@ typedef enum rn_head_policy {
     RN_HEAD_SKIP = 2                  /* the file may have any head under any name, or none */
 } rn_head_policy;
 
-/* What a load does with a class table that the file carries, if the head is loaded and the model has a table, too. */
+/*
+ * What a load does with a class table that the file carries, if the head is loaded and the model has a table, too. That
+ * is also what a script of PyTorch's wrote beside the weights: class_to_idx, idx_to_class, classes, class_names or
+ * mapping.
+ */
 typedef enum rn_class_policy {
     RN_CLASSES_MUST_AGREE = 0, /* RN_SHAPE unless the folders are the same in the same order */
     RN_CLASSES_IGNORE = 1      /* the caller vouches that row i of the file's head is class i of the model */
@@ -232,7 +236,8 @@ typedef enum rn_load_fate {
     RN_LOAD_RENAMED = 6,    /* loaded parameters whose tensor is not called prefix and name: "model.fc.0.weight as
                                fc.weight", the file's name first */
     RN_LOAD_LEFT_OUT = 7 /* tensors of the file, by their names there, that were left out on purpose: the head that is
-                               skipped, whatever it is called there, and what `rename` left out */
+                               skipped, whatever it is called there, what `rename` left out, and the total_ops and
+                               total_params that thop.profile leaves in layers */
 } rn_load_fate;
 
 /* How many names there are of a fate (an rn_load_fate), and each; borrowed from the report, NULL past the last. */

@@ -81,6 +81,8 @@ rn_status rn_checkpoint_read(rn_checkpoint **checkpoint, rn_context *context, co
                              size_t nbytes, rn_storage *owner);
 
 rn_status rn_safetensors_read(rn_reader *reader);
+/* What a file is that no reader is for, and what to do about it; NULL: nobody knows. */
+const char *rn_checkpoint_stranger(const unsigned char *bytes, size_t nbytes);
 rn_status rn_torch_zip_read(rn_reader *reader);
 rn_status rn_torch_legacy_read(rn_reader *reader);
 rn_status rn_torch_tar_read(rn_reader *reader);

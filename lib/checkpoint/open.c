@@ -14,41 +14,15 @@
 
 RN_NO_TAIL_PADDING(rn_checkpoint_open_options, struct_size);
 
-/* What people hand over instead of a checkpoint, by its first bytes. */
-typedef struct known_stranger {
-    const char *start;
-    size_t length;
-    const char *what;
-} known_stranger;
-
-static const known_stranger strangers[] = {
-    { "version https://git-lfs", 23,
-      "a git-lfs pointer, not the weights themselves: fetch them with 'git lfs pull' or download the file again" },
-    { "<!DOCTYPE", 9, "a web page: the download gave a page instead of the file" },
-    { "<!doctype", 9, "a web page: the download gave a page instead of the file" },
-    { "<html", 5, "a web page: the download gave a page instead of the file" },
-    { "<?xml", 5, "an XML text, perhaps the answer of a server instead of the file" },
-    { "\x1f\x8b", 2, "gzip-compressed: unpack it first" },
-    { "\xfd"
-      "7zXZ",
-      5, "xz-compressed: unpack it first" },
-    { "\x89HDF", 4, "an HDF5 file (Keras), which is not read" },
-    { "GGUF", 4, "a GGUF file, which is not read" },
-    { "\x93NUMPY", 6, "a NumPy array, not a checkpoint" },
-};
-
 static rn_status refuse(const rn_reader *reader)
 {
     rn_message *message = &reader->context->message;
+    const char *const what = rn_checkpoint_stranger(reader->bytes, reader->nbytes);
 
     if (reader->nbytes == 0)
         return rn_fail(message, RN_FORMAT, "%s: the file is empty", reader->path);
-    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++) {
-        const known_stranger *stranger = &strangers[i];
-
-        if (reader->nbytes >= stranger->length && memcmp(reader->bytes, stranger->start, stranger->length) == 0)
-            return rn_fail(message, RN_FORMAT, "%s: this is %s", reader->path, stranger->what);
-    }
+    if (what != NULL)
+        return rn_fail(message, RN_FORMAT, "%s: this is %s", reader->path, what);
     return rn_fail(message, RN_FORMAT,
                    "%s: its %zu bytes are neither safetensors nor a file of torch.save (zip, legacy or tar)",
                    reader->path, reader->nbytes);

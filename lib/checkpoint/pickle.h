@@ -3,7 +3,8 @@
  * A pickle as a tree of values. Pickle is a program for a stack machine; ours only builds this tree. A call in the
  * pickle becomes a value that says what would have been called with which arguments, and whoever knows its meaning
  * reads it; nothing is looked up or run. A global that is not in the table of pickle_globals.c is a stranger: what it
- * makes is opaque, and what is put into that is forgotten.
+ * makes is opaque, and what is put into that is forgotten, but for keys with values: a class of one's own that is
+ * filled like a dictionary is derived from one.
  */
 #ifndef RN_CHECKPOINT_PICKLE_H
 #define RN_CHECKPOINT_PICKLE_H
@@ -84,8 +85,12 @@ struct rn_pickle_items {
 struct rn_pickle_call {
     const rn_pickle_global *function;
     rn_pickle_items *arguments;
-    rn_pickle_value state; /* of a BUILD; NONE if there was none */
+    rn_pickle_value state;    /* of a BUILD; NONE if there was none */
+    rn_pickle_items *entries; /* of what nobody knows: key, value, ..., as in a dictionary; NULL if there are none */
 };
+
+/* Key, value, key, value ... of a dictionary, or of what was filled like one. NULL: neither. */
+const rn_pickle_items *rn_pickle_entries(const rn_pickle_value *value);
 
 /* The global of a value that nobody may look into: a stranger or what it made, or what is not read. NULL otherwise. */
 const rn_pickle_global *rn_pickle_opaque(const rn_pickle_value *value);

@@ -224,7 +224,24 @@ static rn_status op_tuple(rn_unpickler *u, int32_t count)
     return rn_unpickler_push_made(u, RN_PICKLE_TUPLE, values, (size_t)count);
 }
 
-/* The value below the popped ones takes them if it is a container of this type; an opaque one swallows them. */
+/* An opaque value keeps keys with values and swallows the rest. */
+static rn_status extend_opaque(rn_unpickler *u, const rn_pickle_value *opaque, rn_pickle_type type,
+                               const rn_pickle_value *values, size_t count)
+{
+    rn_pickle_call *const call = opaque->type == RN_PICKLE_CALL ? opaque->as.call : NULL;
+    rn_pickle_value made;
+
+    if (call == NULL || type != RN_PICKLE_DICTIONARY)
+        return RN_OK;
+    if (call->entries != NULL)
+        return rn_unpickler_append(u, call->entries, values, count);
+    const rn_status status = rn_unpickler_make(&made, u, type, values, count);
+    if (status == RN_OK)
+        call->entries = made.as.items;
+    return status;
+}
+
+/* The value below the popped ones takes them if it is a container of this type. */
 static rn_status extend(rn_unpickler *u, rn_pickle_type type, const rn_pickle_value *values, size_t count)
 {
     if (values == NULL || rn_unpickler_available(u) == 0)
@@ -232,7 +249,7 @@ static rn_status extend(rn_unpickler *u, rn_pickle_type type, const rn_pickle_va
     if (type == RN_PICKLE_DICTIONARY && count % 2 != 0)
         return rn_unpickler_damaged(u, "a key has no value");
     if (rn_pickle_opaque(&u->stack[u->count - 1]) != NULL)
-        return RN_OK;
+        return extend_opaque(u, &u->stack[u->count - 1], type, values, count);
     if (u->stack[u->count - 1].type != (uint32_t)type)
         return rn_unpickler_damaged(u, "there is no container to add to");
     return rn_unpickler_append(u, u->stack[u->count - 1].as.items, values, count);

@@ -44,6 +44,13 @@ const rn_pickle_items *rn_pickle_sequence(const rn_pickle_value *value)
     return NULL;
 }
 
+const rn_pickle_items *rn_pickle_entries(const rn_pickle_value *value)
+{
+    return value->type == RN_PICKLE_DICTIONARY ? value->as.items
+           : value->type == RN_PICKLE_CALL     ? value->as.call->entries
+                                               : NULL;
+}
+
 const rn_pickle_global *rn_pickle_opaque(const rn_pickle_value *value)
 {
     const rn_pickle_global *global = value->type == RN_PICKLE_GLOBAL ? value->as.global

@@ -57,7 +57,8 @@ static rn_status read_preamble(torch_legacy *legacy)
         rn_status status;
         const char *otherwise;
     } parts[] = {
-        { is_magic, RN_FORMAT, "a pickle, but not one of torch.save" },
+        { is_magic, RN_FORMAT,
+          "a pickle, but not one of torch.save: load it in Python, then torch.save a dictionary of its tensors" },
         { is_protocol, RN_UNSUPPORTED, "another protocol of torch.save than 1001" },
         { is_little_endian, RN_UNSUPPORTED, "was written on a big-endian machine; those files are not read" },
     };

@@ -64,7 +64,16 @@ static rn_status visit_sequence(rn_torch_walk *w, const rn_pickle_items *items, 
     return status;
 }
 
-/* What nobody knows is a module, or passed over. */
+static rn_status visit_entries(rn_torch_walk *w, const rn_pickle_items *items, int depth)
+{
+    rn_status status = RN_OK;
+
+    for (size_t i = 0; i + 1 < items->count && status == RN_OK; i += 2)
+        status = visit_entry(w, &items->value[i], &items->value[i + 1], depth);
+    return status;
+}
+
+/* What nobody knows is a module, filled like a dictionary, or passed over. */
 static rn_status visit_stranger(rn_torch_walk *w, const rn_pickle_value *value, int depth)
 {
     bool module;
@@ -72,7 +81,10 @@ static rn_status visit_stranger(rn_torch_walk *w, const rn_pickle_value *value, 
 
     if (status != RN_OK)
         return status;
-    return module ? rn_walk_visit_module(w, value, visit_entry, depth) : rn_walk_pass_over(w, rn_pickle_opaque(value));
+    if (module)
+        return rn_walk_visit_module(w, value, visit_entry, depth);
+    return rn_pickle_entries(value) != NULL ? visit_entries(w, rn_pickle_entries(value), depth)
+                                            : rn_walk_pass_over(w, rn_pickle_opaque(value));
 }
 
 /* A parameter that Python 2 wrote has its tensor in its state. */
@@ -159,10 +171,7 @@ static rn_status visit(rn_torch_walk *w, const rn_pickle_value *value, int depth
     if (status != RN_OK)
         return status;
     switch (value->type) {
-    case RN_PICKLE_DICTIONARY:
-        for (size_t i = 0; i + 1 < value->as.items->count && status == RN_OK; i += 2)
-            status = visit_entry(w, &value->as.items->value[i], &value->as.items->value[i + 1], depth);
-        return status;
+    case RN_PICKLE_DICTIONARY: return visit_entries(w, value->as.items, depth);
     case RN_PICKLE_TUPLE:
     case RN_PICKLE_LIST: return visit_sequence(w, value->as.items, depth);
     case RN_PICKLE_CALL: return visit_call(w, value, depth);
@@ -176,7 +185,7 @@ static rn_status visit(rn_torch_walk *w, const rn_pickle_value *value, int depth
 /* A dictionary or a module: what the tensors of a network may lie in. */
 static rn_status is_holder(bool *holder, const rn_torch_walk *w, const rn_pickle_value *value)
 {
-    *holder = value->type == RN_PICKLE_DICTIONARY;
+    *holder = rn_pickle_entries(value) != NULL;
     return *holder ? RN_OK : rn_walk_is_module(holder, w, value);
 }
 
@@ -188,9 +197,9 @@ static rn_status visit_root(const rn_pickle_value **nesting, rn_torch_walk *w, c
     size_t holders = 0;
 
     *nesting = NULL;
-    if (root->type != RN_PICKLE_DICTIONARY)
+    const rn_pickle_items *items = rn_pickle_entries(root);
+    if (items == NULL)
         return visit(w, root, 0);
-    const rn_pickle_items *items = root->as.items;
     for (size_t i = 0; i + 1 < items->count && status == RN_OK; i += 2) {
         const size_t before = w->count;
         bool holder = false;

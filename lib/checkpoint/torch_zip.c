@@ -38,6 +38,19 @@ static bool is_pickle(const char *name, size_t length)
            (length == wanted_length || name[length - wanted_length - 1] == '/');
 }
 
+/* A checkpoint that was packed for its way, or another format's archive (Keras, NumPy): its names tell. */
+static rn_status fail_other_zip(const torch_zip *zip)
+{
+    const size_t count = zip->archive.count;
+
+    return rn_fail(&zip->reader->context->message, RN_FORMAT,
+                   "%s: a zip archive without data.pkl: not a file of torch.save%s%.100s%s", zip->reader->path,
+                   count > 0 ? ", but of '" : "", count > 0 ? zip->archive.entry[0].name : "",
+                   count == 0   ? ""
+                   : count == 1 ? "': unpack it first"
+                                : "' and others: if that is a checkpoint, unpack it first");
+}
+
 /* The entry called data.pkl gives the directory. Of two, PyTorch would take the one that its first entry stands
  * beside. */
 static rn_status find_pickle(const rn_zip_entry **found, torch_zip *zip)
@@ -58,9 +71,7 @@ static rn_status find_pickle(const rn_zip_entry **found, torch_zip *zip)
         zip->prefix = entry->name;
         zip->prefix_length = (int)(length - strlen("data.pkl"));
     }
-    return *found != NULL ? RN_OK
-                          : rn_fail(message, RN_FORMAT, "%s: a zip archive without data.pkl: not a file of torch.save",
-                                    zip->reader->path);
+    return *found != NULL ? RN_OK : fail_other_zip(zip);
 }
 
 static rn_status find_storage(const rn_torch_storage **storage, void *payload, const char *key, rn_dtype dtype)

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <strings.h>
 
-enum { NAMES = 3 };
+enum { NAMES = 4 };
 
 static const char *const names_of[][NAMES] = {
     [RN_SPLIT_TRAIN] = { "train", "training" },
-    [RN_SPLIT_VALID] = { "val", "valid", "validation" },
+    [RN_SPLIT_VALID] = { "val", "valid", "validation", "dev" },
     [RN_SPLIT_TEST] = { "test", "testing" },
 };
 
@@ -50,7 +50,7 @@ static rn_status choose(char *path, size_t size, rn_message *message, const char
     if (found == NULL)
         return rn_fail(message, RN_FORMAT, "%s: no folder in it is called %s%s%s%s", root, names[0],
                        split == RN_SPLIT_VALID ? ", " : " or ", names[1],
-                       split == RN_SPLIT_VALID ? ", validation or test" : "");
+                       split == RN_SPLIT_VALID ? ", validation, dev or test" : "");
     if (other != NULL)
         return rn_fail(message, RN_FORMAT, "%s: has both %s and %s: which one is meant? Rename the other", root, found,
                        other);

@@ -13,13 +13,18 @@ static uint32_t big_endian(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* Walks the chunks (PNG specification, section 5): length, type, data, CRC of type and data, up to IEND. `*palette`:
- * where the last PLTE chunk begins, or 0. */
-static rn_status check_png(size_t *palette, const uint8_t *bytes, size_t nbytes, const char *name, rn_message *message)
+/* Where the last of its kind begins; 0: there is none. */
+typedef struct png_chunks {
+    size_t palette, transparency;
+} png_chunks;
+
+/* Walks the chunks (PNG specification, section 5): length, type, data, CRC of type and data, up to IEND. */
+static rn_status check_png(png_chunks *chunks, const uint8_t *bytes, size_t nbytes, const char *name,
+                           rn_message *message)
 {
     size_t at = 8;
 
-    *palette = 0;
+    *chunks = (png_chunks){ 0 };
     for (;;) {
         uint32_t length;
 
@@ -33,7 +38,9 @@ static rn_status check_png(size_t *palette, const uint8_t *bytes, size_t nbytes,
         if (memcmp(bytes + at + 4, "CgBI", 4) == 0) /* blue and red change places, colours are multiplied by alpha */
             return rn_fail(message, RN_FORMAT, "%s: Apple's private form of PNG, which is not read", name);
         if (memcmp(bytes + at + 4, "PLTE", 4) == 0)
-            *palette = at;
+            chunks->palette = at;
+        if (memcmp(bytes + at + 4, "tRNS", 4) == 0)
+            chunks->transparency = at;
         if (memcmp(bytes + at + 4, "IEND", 4) == 0)
             return RN_OK;
         at += 12 + (size_t)length;
@@ -41,31 +48,41 @@ static rn_status check_png(size_t *palette, const uint8_t *bytes, size_t nbytes,
 }
 
 /*
- * stb_image looks colours up without asking how many the palette has, in memory that it did not clear. A short palette
- * is continued with black, as Pillow has it, in a copy of the file (whose checksums nobody reads any more).
+ * stb_image looks colours up without asking how many the palette has, in memory that it did not clear: a short palette
+ * is continued with black, as Pillow has it. And it refuses a list of transparencies that is too long or stands beside
+ * alpha, which makes no difference to colours: the list goes by a name that nobody knows. Both in a copy of the file,
+ * whose checksums nobody reads any more.
  */
 static rn_status decode_whole_png(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                                   const char *name, rn_message *message)
 {
     enum { WHOLE = 256 * 3 };
-    size_t palette, data, length;
+    png_chunks chunks;
+    size_t length;
     uint8_t *copy;
-    rn_status status = check_png(&palette, bytes, nbytes, name, message);
+    rn_status status = check_png(&chunks, bytes, nbytes, name, message);
 
     if (status != RN_OK)
         return status;
-    length = palette == 0 ? WHOLE : big_endian(bytes + palette);
-    if (length >= WHOLE || length % 3 != 0 || length == 0)
+    length = chunks.palette == 0 ? WHOLE : big_endian(bytes + chunks.palette);
+    if (length % 3 != 0 || length == 0 || length > WHOLE)
+        length = WHOLE;
+    if (length == WHOLE && chunks.transparency == 0)
         return rn_pixels_decode_stb(pixels, bench, bytes, nbytes, name, message);
     copy = rn_allocate(&bench->allocator, nbytes + WHOLE); /* nbytes counts bytes in memory: no overflow */
     if (copy == NULL)
         return rn_fail(message, RN_NO_MEMORY, "%s: no memory for a palette", name);
-    data = palette + 8;
-    memcpy(copy, bytes, data + length);
-    copy[palette + 2] = WHOLE >> 8;
-    copy[palette + 3] = WHOLE & 255;
-    memset(copy + data + length, 0, WHOLE - length);
-    memcpy(copy + data + WHOLE, bytes + data + length, nbytes - data - length);
+    memcpy(copy, bytes, nbytes);
+    if (chunks.transparency != 0)
+        memcpy(copy + chunks.transparency + 4, "tNIL", 4);
+    if (length < WHOLE) {
+        uint8_t *const data = copy + chunks.palette + 8;
+
+        memmove(data + WHOLE, data + length, nbytes - chunks.palette - 8 - length);
+        memset(data + length, 0, WHOLE - length);
+        copy[chunks.palette + 2] = WHOLE >> 8;
+        copy[chunks.palette + 3] = WHOLE & 255;
+    }
     status = rn_pixels_decode_stb(pixels, bench, copy, nbytes + WHOLE - length, name, message);
     rn_release(&bench->allocator, copy);
     return status;
@@ -136,6 +153,9 @@ static const format formats[] = {
     { 4, 4, "JXL ", "JPEG XL", NULL },
     { 4, 4, "jP  ", "JPEG 2000", NULL },
     { 0, 4, "\xff\x4f\xff\x51", "JPEG 2000", NULL },
+    { 0, 4, "\0\0\1\0", "an icon", NULL },
+    { 0, 4, "qoif", "QOI", NULL },
+    { 0, 4, "DDS ", "DDS", NULL },
     { 0, 4, "8BPS", "a Photoshop file", NULL },
     { 0, 4, "%PDF", "PDF", NULL },
     { 0, 4, "PK\3\4", "a ZIP archive", NULL },

@@ -17,6 +17,10 @@ const char rn_jpeg_decoder[] = "libjpeg-turbo";
 
 enum { MAX_SCANS = 100 }; /* a progressive file has about ten */
 
+/* Each scan goes over the whole picture: how many pixels all may, however short the file is, and for each of its bytes.
+ * Ten scans of one colour take a byte for 1700. */
+static const uint64_t scanned_pixels = (uint64_t)1 << 28, scanned_pixels_a_byte = 4096;
+
 typedef struct decoder {
     struct jpeg_decompress_struct jpeg;
     struct jpeg_error_mgr errors;
@@ -25,6 +29,7 @@ typedef struct decoder {
     char reason[JMSG_LENGTH_MAX];
     rn_pixels pixels;
     uint8_t *row; /* of CMYK */
+    size_t nbytes;
     bool damaged;
 } decoder;
 
@@ -63,9 +68,12 @@ static void note_warning(j_common_ptr jpeg, int level)
 static void limit_scans(j_common_ptr jpeg)
 {
     decoder *const d = decoder_of(jpeg);
+    const uint64_t pixels = (uint64_t)d->jpeg.image_width * d->jpeg.image_height;
+    const uint64_t most = (scanned_pixels + scanned_pixels_a_byte * d->nbytes) / (pixels + 1) + 1;
+    const int scans = most < MAX_SCANS ? (int)most : MAX_SCANS;
 
-    if (d->jpeg.input_scan_number > MAX_SCANS) {
-        snprintf(d->reason, sizeof d->reason, "over %d scans", (int)MAX_SCANS);
+    if (d->jpeg.input_scan_number > scans) {
+        snprintf(d->reason, sizeof d->reason, "over %d scans", scans);
         longjmp(d->failed, 1);
     }
 }
@@ -161,9 +169,7 @@ static rn_status decode(decoder *d, const uint8_t *bytes, size_t nbytes, const c
         if (d->row != NULL)
             cmyk_to_rgb(target, d->row, d->pixels.width);
     }
-    if (!d->damaged)
-        jpeg_finish_decompress(jpeg);
-    return RN_OK;
+    return RN_OK; /* what is damaged behind the last row is nobody's pixel */
 }
 
 /* setjmp has a function of its own, so that no variable of its frame changes before the longjmp. */
@@ -178,7 +184,7 @@ static rn_status decode_guarded(decoder *d, const uint8_t *bytes, size_t nbytes,
 rn_status rn_pixels_decode_jpeg(rn_pixels *pixels, const rn_workbench *bench, const uint8_t *bytes, size_t nbytes,
                                 const char *name, rn_message *message)
 {
-    decoder d = { .pixels = { .bench = bench } };
+    decoder d = { .pixels = { .bench = bench }, .nbytes = nbytes };
     rn_status status;
 
     d.jpeg.err = jpeg_std_error(&d.errors);

@@ -91,6 +91,14 @@ bool rn_load_is_of_another(const rn_load_report *report, const char *name)
     return false;
 }
 
+/* The counters that thop.profile (github.com/ultralytics/thop) leaves in each layer, and so in files. */
+static bool is_count_of_thop(const char *name, const rn_tensor *tensor)
+{
+    const char *const dot = strrchr(name, '.'), *const word = dot != NULL ? dot + 1 : name;
+
+    return rn_tensor_count(tensor) == 1 && (strcmp(word, "total_ops") == 0 || strcmp(word, "total_params") == 0);
+}
+
 static rn_status compare_tensors(rn_load_report *report, const rn_load_source *source, const bool *used)
 {
     const rn_checkpoint *const file = source->names->file;
@@ -108,7 +116,8 @@ static rn_status compare_tensors(rn_load_report *report, const rn_load_source *s
                    (source->length == 0 && rn_source_is_state(source, i))) {
             continue;
         } else if ((report->head_skipped && rn_model_in_head(source->model, name)) ||
-                   (passes_foreign && rn_source_is_foreign(source, name))) {
+                   (passes_foreign && rn_source_is_foreign(source, name)) ||
+                   is_count_of_thop(name, rn_checkpoint_tensor(file, i))) {
             status = rn_load_report_add(report, RN_LOAD_LEFT_OUT, rn_checkpoint_name(file, i));
         } else {
             status = rn_load_report_add(report, RN_LOAD_SURPLUS, name);

@@ -80,6 +80,8 @@ static rn_status take_classes(rn_model *model, const rn_checkpoint *file, const 
 
     if (!report->head_skipped)
         status = rn_file_classes(&classes, model->context, file, path);
+    if (status == RN_OK && classes == NULL && !report->head_skipped && rn_model_class_count(model) > 0)
+        status = rn_file_class_dictionary(&classes, model->context, file, (size_t)rn_model_class_count(model));
     if (status == RN_OK && classes != NULL && rn_model_classes(model) != NULL &&
         options->classes == RN_CLASSES_MUST_AGREE)
         status = compare_classes(model, classes, path);

@@ -56,6 +56,9 @@ rn_status rn_file_seal(rn_checkpoint *file);
 rn_status rn_file_check_seal(const rn_checkpoint *file, const char *path, rn_message *message);
 /* The class table that a file carries; *classes NULL if it has none. RN_FORMAT. `path` is for the message. */
 rn_status rn_file_classes(rn_classes **classes, rn_context *context, const rn_checkpoint *file, const char *path);
+/* The table that a script of PyTorch's wrote beside a head of `count` outputs; *classes NULL if there is none.
+ * RN_NO_MEMORY. */
+rn_status rn_file_class_dictionary(rn_classes **classes, rn_context *context, const rn_checkpoint *file, size_t count);
 /* rn_model_load_checkpoint with a name of the file for messages; `check_only`: nothing is loaded. */
 rn_status rn_model_take(rn_model *model, const rn_checkpoint *file, const rn_load_options *options, const char *path,
                         bool check_only);

@@ -318,6 +318,10 @@ class Settings(dict):
     """A dictionary with attributes, as training frameworks have them."""
 
 
+class Weights(OrderedDict):
+    """A state dict of a class of its own."""
+
+
 class Halves(torch.nn.Module):
     """Own classes alone: the legacy container keeps the source of each."""
 
@@ -343,14 +347,12 @@ def neighbours():
     weights = {"weight": torch.arange(4.0).reshape(2, 2), "bias": torch.ones(2)}
     parameter = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([parameter], lr=0.1, momentum=0.9)
-    settings = Settings(lr=0.5, weight=torch.ones(3))
-    settings.hidden = torch.ones(1)
     things = {"epoch": 3, "args": argparse.Namespace(lr=0.1, out=pathlib.PurePosixPath("a/b"), weight=torch.ones(7)), "mean": numpy.zeros(3),
-              "when": datetime.datetime(2020, 1, 2), "optimizer": optimizer, "state_dict": weights, "settings": settings,
+              "when": datetime.datetime(2020, 1, 2), "optimizer": optimizer, "state_dict": weights,
               "queue": collections.deque([torch.ones(2), 5]), "colour": Colour.RED, "method": parameter.detach, "more": [fractions.Fraction(1, 2), fractions.Fraction(1, 3)],
               "function": torch.relu, "class": argparse.Namespace}
     said = ("args (argparse.Namespace), mean (numpy.core.multiarray._reconstruct), when (datetime.datetime), optimizer (torch.optim.sgd.SGD), "
-            "settings (__main__.Settings), queue (collections.deque), colour (%s.getattr), more.0 (fractions.Fraction) and 4 more")
+            "queue (collections.deque), colour (%s.getattr), more.0 (fractions.Fraction) and 4 more")
     both("neighbours", things, weights, {"rn.nesting": "state_dict", "epoch": "3", "rn.opaque": said % "__builtin__"})
     write("neighbours4.pth", saved(things, pickle_protocol=4))
     for name, tensor in weights.items():
@@ -375,6 +377,25 @@ def neighbours():
     write("negative_view.pth", zipped({"n": Call(one.name, *one.arguments, {"neg": True}), "w": Call(one.name, *one.arguments, {"neg": False})}, {"0": floats(1, 2, 3, 4)}))
     expect_tensor("negative_view.pth", "w", torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
     expect_metadata("negative_view.pth", **{"rn.opaque": "n (torch._utils._rebuild_tensor_v2)"})
+
+
+def derived():
+    """Dictionaries of a class of their own are dictionaries; their attributes are not looked at."""
+    weights = Weights(weight=torch.arange(4.0).reshape(2, 2), bias=torch.ones(2))
+    settings = Settings(lr=0.5, names=Settings(first="a"))
+    settings.hidden = torch.ones(1)
+    tensors = dict(weights)
+    both("derived", Settings(epoch=3, state_dict=weights, settings=settings), tensors,
+         {"rn.nesting": "state_dict", "epoch": "3", "settings.lr": "0.5", "settings.names.first": "a"})
+    write("derived4.pth", saved({"settings": settings, "model": Settings(weights)}, pickle_protocol=4))
+    for name, tensor in tensors.items():
+        expect_tensor("derived4.pth", name, tensor)
+    expect_metadata("derived4.pth", **{"rn.nesting": "model", "settings.lr": "0.5"})
+    shared = Settings(weight=torch.ones(2))
+    both("derived_shared", {"model": shared, "again": shared}, {"model.weight": torch.ones(2), "again.weight": torch.ones(2)})
+    loop = Settings(weight=torch.ones(2))
+    loop["self"] = loop
+    refuse("derived_loop.pth", saved(loop), "RN_FORMAT", "256 deep")
 
 
 def keys():
@@ -524,7 +545,7 @@ def main():
     os.makedirs(HERE, exist_ok=True)
     for name in os.listdir(HERE):
         os.remove(os.path.join(HERE, name))
-    for make in (dtypes, views, network, nested, protocols, repacked, by_hand, tar, neighbours, keys, modules, scripts, refused):
+    for make in (dtypes, views, network, nested, protocols, repacked, by_hand, tar, neighbours, derived, keys, modules, scripts, refused):
         make()
     with open(os.path.join(HERE, "expect.tsv"), "w", encoding="utf-8") as f:
         for line in expect:

@@ -182,6 +182,26 @@ static void opaque_values_swallow(void **state)
     }
 }
 
+/* Keys with values are kept, also by those that refer to the object: it may be a dictionary of a class of its own. */
+static void an_opaque_value_keeps_entries(void **state)
+{
+    rn_pickle pickle;
+
+    (void)state;
+    assert_int_equal(read_bytes(&pickle, BYTES("ca\nb\n)Rq\0(K\1K\2K\3K\4uK\5K\6sK\7ah\0\x86.")), RN_OK);
+    for (size_t which = 0; which < 2; which++) {
+        const rn_pickle_items *const entries = rn_pickle_entries(&pickle.root.as.items->value[which]);
+
+        assert_int_equal(entries->count, 6);
+        for (size_t i = 0; i < 6; i++)
+            assert_int_equal(entries->value[i].as.integer, i + 1);
+    }
+    rn_pickle_release(&pickle);
+    assert_int_equal(read_bytes(&pickle, BYTES("ca\nb\n)R.")), RN_OK);
+    assert_null(rn_pickle_entries(&pickle.root));
+    rn_pickle_release(&pickle);
+}
+
 static void what_is_swallowed_is_not_copied(void **state)
 {
     enum { COUNT = 100000 };
@@ -309,6 +329,7 @@ int main(void)
         cmocka_unit_test(containers_are_built),
         cmocka_unit_test(calls_are_recorded_not_made),
         cmocka_unit_test(opaque_values_swallow),
+        cmocka_unit_test(an_opaque_value_keeps_entries),
         cmocka_unit_test(what_is_swallowed_is_not_copied),
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test(other_protocols_hold_what_pytorch_reads),

@@ -24,6 +24,13 @@ static void what_lies_beneath_is_no_tensor_of_the_file(void **state)
     EXPECT_FIXTURES("beneath.pth", "optimizer.pth", "storages.pth", "array.pth");
 }
 
+static void a_class_derived_from_a_dictionary_is_one(void **state)
+{
+    (void)state;
+    EXPECT_FIXTURES("derived.zip.pth", "derived.legacy.pth", "derived4.pth", "derived_shared.zip.pth",
+                    "derived_shared.legacy.pth", "derived_loop.pth");
+}
+
 static void keep_warning(rn_log_level level, const char *line, void *payload)
 {
     char *kept = payload;
@@ -88,6 +95,7 @@ int main(void)
         cmocka_unit_test(unknown_objects_are_passed_over),
         cmocka_unit_test(tensors_that_are_not_read_are_passed_over),
         cmocka_unit_test(what_lies_beneath_is_no_tensor_of_the_file),
+        cmocka_unit_test(a_class_derived_from_a_dictionary_is_one),
         cmocka_unit_test(the_log_says_what_was_passed_over),
         cmocka_unit_test(the_line_stays_short),
     };

@@ -30,6 +30,7 @@ static void folders_are_found_by_their_names(void **state)
         { "train val", RN_SPLIT_VALID, "val", NULL },          /* PyTorch's transfer learning tutorial */
         { "train valid test", RN_SPLIT_VALID, "valid", NULL }, /* the flower data */
         { "train validation", RN_SPLIT_VALID, "validation", NULL },
+        { "train dev test", RN_SPLIT_VALID, "dev", NULL },
         { "train test", RN_SPLIT_VALID, "test", NULL },
         { "Training Testing", RN_SPLIT_VALID, "Testing", NULL },
         { "TRAIN VAL", RN_SPLIT_VALID, "VAL", NULL },
@@ -42,7 +43,7 @@ static void folders_are_found_by_their_names(void **state)
         { "train test testing", RN_SPLIT_VALID, NULL, "has both test and testing" },
         { "train training", RN_SPLIT_TRAIN, NULL, "has both train and training" },
         { "ants bees", RN_SPLIT_TRAIN, NULL, "is called train or training" },
-        { "train values", RN_SPLIT_VALID, NULL, "is called val, valid, validation or test" },
+        { "train values", RN_SPLIT_VALID, NULL, "is called val, valid, validation, dev or test" },
     };
     char path[512];
 

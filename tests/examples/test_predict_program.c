@@ -10,15 +10,16 @@
 
 enum { SIDE = 32, CLASSES = 3, TRAIN = 4, VALID = 2 };
 
-static const char *work; /* train, valid, run/, script.pth (a training script's), bare.pth, names.txt, mixed/ */
+static const char
+    *work; /* train, valid, run/, script.pth (a training script's), bare.pth, other.pth, names.txt, mixed/ */
 
 static int run(const char *const *arguments)
 {
     return rn_test_program(work, arguments, 0, -1);
 }
 
-/* The weights of the run as torch.nn.Sequential heads have them: "linear.0.weight". */
-static void write_sequential(const char *path)
+/* The weights of the run with a head of another name: "linear.0.weight", as torch.nn.Sequential heads have it. */
+static void write_head(const char *path, const char *head)
 {
     rn_context *context = rn_test_context(1, RN_ISA_AUTO);
     rn_checkpoint *from = NULL, *to = NULL;
@@ -29,7 +30,7 @@ static void write_sequential(const char *path)
         const char *const name = rn_checkpoint_name(from, i);
         char other[128];
 
-        snprintf(other, sizeof other, "%s%s", strncmp(name, "linear.", 7) == 0 ? "linear.0." : "",
+        snprintf(other, sizeof other, "%s%s", strncmp(name, "linear.", 7) == 0 ? head : "",
                  strncmp(name, "linear.", 7) == 0 ? name + 7 : name);
         require_ok(context, rn_checkpoint_add(to, other, rn_checkpoint_tensor(from, i)));
     }
@@ -52,7 +53,8 @@ static int set_up(void **state)
                      0);
     assert_int_equal(
         run(ARGUMENTS("checkpoint", "convert", "run/last.safetensors", "script.pth", "--format", "training")), 0);
-    write_sequential(rn_test_path(work, "bare.pth"));
+    write_head(rn_test_path(work, "bare.pth"), "linear.0.");
+    write_head(rn_test_path(work, "other.pth"), "last_layer.");
     rn_test_write_file(rn_test_path(work, "names.txt"), names, sizeof names - 1);
     assert_int_equal(mkdir(rn_test_path(work, "mixed"), 0777), 0);
     assert_int_equal(mkdir(rn_test_path(work, "mixed/below"), 0777), 0);
@@ -195,6 +197,26 @@ static void bare_weights_are_recognised_and_spoken_of(void **state)
     assert_int_equal(run(ARGUMENTS("predict", "bare.pth", "valid", "--classes", "two.txt")), 1);
 }
 
+/* How many classes it has is seen at its form, once it is known where it is. */
+static void a_head_of_another_name_is_renamed(void **state)
+{
+    char *text[2];
+
+    (void)state;
+    assert_int_equal(run(ARGUMENTS("predict", "bare.pth", "valid", "--csv")), 0);
+    text[0] = rn_test_program_output(work, "out");
+    assert_int_equal(run(ARGUMENTS("predict", "other.pth", "valid", "--arch", "cifar_resnet20")), 1);
+    rn_test_output_has(work, "err", "'last_layer' (3, 64) looks like it: rn_load_options.rename it to 'linear'");
+    rn_test_output_has(work, "err", "Here: --arch NAME, --rename FROM=TO");
+    assert_int_equal(run(ARGUMENTS("predict", "other.pth", "valid", "--csv", "--arch", "cifar_resnet20", "--rename",
+                                   "last_layer=linear")),
+                     0);
+    text[1] = rn_test_program_output(work, "out");
+    assert_string_equal(text[0], text[1]);
+    free(text[0]);
+    free(text[1]);
+}
+
 static void names_are_given_to_folders(void **state)
 {
     static const char labels[] = "{\"class0\": \"rose\", \"class1\": \"lily\", \"class2\": \"iris\"}";
@@ -245,6 +267,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(csv_is_a_record_an_answer),
         cmocka_unit_test(the_checkpoint_of_a_script_brings_its_network_and_classes),
         cmocka_unit_test(bare_weights_are_recognised_and_spoken_of),
+        cmocka_unit_test(a_head_of_another_name_is_renamed),
         cmocka_unit_test(names_are_given_to_folders),
         cmocka_unit_test(evaluate_counts_the_most_probable_and_several_views),
     };

@@ -186,6 +186,17 @@ static void advice_names_what_helps(void **state)
     assert_int_equal(train(large, out, ARGUMENTS("--epochs", "2", RESIZED, "--resume", "--seed", "4")), 1);
     said("was begun with seed 3, not 4. Here: give it what the run was begun with");
     assert_int_equal(train(large, out, ARGUMENTS("--epochs", "2", RESIZED, "--resume")), 0);
+    assert_int_equal(truncate(rn_test_path(out, "best.safetensors"), 1000), 0);
+    assert_int_equal(train(large, out, ARGUMENTS("--epochs", "3", RESIZED, "--resume")), 1);
+    said("which may have been cut off. Here: another --out DIR; --weights FILE begins there");
+    assert_int_equal(rn_test_program(work,
+                                     ARGUMENTS("finetune", large, "--arch", "cifar_resnet20", "--weights",
+                                               rn_test_path(out, "last.safetensors"), "--out", rn_test_new_directory(),
+                                               "--pipeline", "Resize(32, 32), ToTensor()", RESIZED, "--epochs", "1"),
+                                     0, -1),
+                     0);
+    out = rn_test_new_directory();
+    assert_int_equal(train(large, out, ARGUMENTS("--epochs", "1", RESIZED)), 0);
 
     assert_int_equal(rn_test_program(work,
                                      ARGUMENTS("finetune", photos, "--arch", "cifar_resnet56", "--weights",

@@ -67,6 +67,45 @@ static void what_follows_the_end_does_not_matter(void **state)
     require_end_ignored(rn_pixels_decode, "rgb.png");
 }
 
+/* The picture with a chunk in front of its first IDAT has the same pixels. */
+static void require_chunk_ignored(const char *file, const uint8_t *chunk, size_t length)
+{
+    size_t nbytes, at = 8;
+    uint8_t *const bytes = read_picture_file(file, &nbytes), *const longer = malloc(nbytes + length);
+    rn_pixels a, b;
+    rn_message message;
+
+    assert_non_null(longer);
+    while (memcmp(bytes + at + 4, "IDAT", 4) != 0)
+        at += 12 + ((size_t)bytes[at + 2] << 8 | bytes[at + 3]);
+    memcpy(longer, bytes, at);
+    memcpy(longer + at, chunk, length);
+    memcpy(longer + at + length, bytes + at, nbytes - at);
+    assert_int_equal(decode(&a, bytes, nbytes, &message), RN_OK);
+    if (decode(&b, longer, nbytes + length, &message) != RN_OK)
+        fail_msg("%s: %s", file, message.text);
+    require_same_pixels(&a, &b);
+    rn_pixels_release(&a);
+    rn_pixels_release(&b);
+    free(longer);
+    free(bytes);
+}
+
+/* As libpng and Pillow have it: colours do not depend on them. */
+static void transparencies_that_fit_nothing_do_no_harm(void **state)
+{
+    static const uint8_t beside_alpha[] = "\0\0\0\6tRNS\0\1\0\2\0\3\xc9\x4b\xab\xf5";
+    uint8_t too_long[312] = "\0\0\1\x2ctRNS";
+
+    (void)state;
+    memcpy(too_long + 308, "\xba\xc9\x47\x50", 4);
+    require_chunk_ignored("rgba.png", beside_alpha, sizeof beside_alpha - 1);
+    require_chunk_ignored("rgb.png", beside_alpha, sizeof beside_alpha - 1);
+    require_chunk_ignored("rgb16.png", beside_alpha, sizeof beside_alpha - 1);
+    require_chunk_ignored("palette.png", too_long, sizeof too_long);
+    require_chunk_ignored("palette_short.png", too_long, sizeof too_long);
+}
+
 /* Writes a little-endian number into a header. */
 static void put(uint8_t *at, uint32_t value)
 {
@@ -186,6 +225,7 @@ static void known_formats_are_told_by_their_names(void **state)
         { "....JXL \r\n\x87\n....", "but JPEG XL" },
         { "....jP  \r\n\x87\n....", "but JPEG 2000" },
         { "8BPS............", "but a Photoshop file" },
+        { "qoif............", "but QOI" },
         { "PK\3\4............", "but a ZIP archive" },
         { "%PDF-1.7........", "but PDF" },
         { "version https://git-lfs.github.com/spec/v1", "git lfs pull" },
@@ -217,6 +257,7 @@ int main(void)
         cmocka_unit_test(what_is_cut_short_is_refused),
         cmocka_unit_test(a_changed_bit_of_a_png_is_noticed),
         cmocka_unit_test(what_follows_the_end_does_not_matter),
+        cmocka_unit_test(transparencies_that_fit_nothing_do_no_harm),
         cmocka_unit_test(bitmaps_that_lie_are_refused),
         cmocka_unit_test(a_bitmap_with_the_top_row_first_is_turned),
         cmocka_unit_test(sizes_are_limited),

@@ -272,6 +272,29 @@ static void what_goes_to_null_is_left_out_and_listed(void **state)
     rn_model_destroy(model);
 }
 
+static void counters_of_thop_are_left_out(void **state)
+{
+    static const int64_t one[] = { 1 };
+    rn_model *const model = make_network(2);
+    rn_checkpoint *const file = file_of("", NULL);
+    rn_load_report *report = NULL;
+    rn_tensor *count = NULL;
+
+    (void)state;
+    require_ok(context, rn_tensor_create(&count, context, RN_FLOAT64, 1, one, RN_ROW_MAJOR));
+    require_ok(context, rn_checkpoint_add(file, "layer1.0.conv1.total_ops", count));
+    require_ok(context, rn_checkpoint_add(file, "total_params", count));
+    require_ok(context, rn_model_load_checkpoint(model, file, RN_OPTIONS(rn_load, .report = &report)));
+    assert_int_equal(rn_load_report_count(report, RN_LOAD_LEFT_OUT), 2);
+    assert_string_equal(rn_load_report_name(report, RN_LOAD_LEFT_OUT, 1), "total_params");
+    rn_load_report_destroy(report);
+    require_ok(context, rn_checkpoint_add(file, "fc.total", count));
+    require_status(context, rn_model_load_checkpoint(model, file, NULL), RN_SHAPE);
+    rn_tensor_destroy(count);
+    rn_checkpoint_destroy(file);
+    rn_model_destroy(model);
+}
+
 static void renaming_that_loses_tensors_is_refused(void **state)
 {
     rn_load_options *const missing = RN_OPTIONS(rn_load, .rename_count = 1);
@@ -363,6 +386,7 @@ int main(void)
         TEST(names_begin_as_the_caller_says),
         TEST(whole_words_are_renamed),
         TEST(what_goes_to_null_is_left_out_and_listed),
+        TEST(counters_of_thop_are_left_out),
         TEST(renaming_that_loses_tensors_is_refused),
         TEST(shorter_options_are_read),
         TEST(a_part_is_found_without_its_first_parameter),
