@@ -66,7 +66,7 @@ static const struct {
 } refused[] = {
     { "checkpoints/burn/broken.pt", RN_FORMAT, "3 bytes" },
     { "checkpoints/other/lfs_pointer_squeezenet.pt", RN_FORMAT, "git-lfs pointer" },
-    { "checkpoints/other/train.pt", RN_FORMAT, "datasets.dataset_dict.DatasetDict" },
+    { "checkpoints/other/train.pt", RN_FORMAT, "train (datasets.arrow_dataset.Dataset)" },
 };
 
 static uint32_t crc_of(const rn_checkpoint *checkpoint)
