@@ -161,7 +161,8 @@ static rn_status build(rn_model **model, rn_context *context, classifier *c, con
     if (table != NULL && rn_checkpoint_metadata(file, "rn.classes") == NULL)
         c->weights.ignore_classes = 1; /* names that are given stand before those that a script wrote down */
     status = build_with(model, context, c, arch, table, table != NULL ? 0 : count_classes(context, file, arch));
-    for (size_t i = 0; i < rn_checkpoint_count(file) && status == RN_SHAPE && table == NULL && count < TRIES; i++) {
+    for (size_t i = 0;
+         i < rn_checkpoint_count(file) && status == RN_SHAPE && *model != NULL && table == NULL && count < TRIES; i++) {
         const rn_tensor *const tensor = rn_checkpoint_tensor(file, i);
         int known = !is_like_head(tensor, *model) || rn_tensor_shape(tensor)[0] == rn_model_class_count(*model);
 
