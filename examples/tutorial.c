@@ -139,6 +139,7 @@ int main(int argc, char **argv)
     for (int i = 5; i < argc; i++)
         name_photo(argv[i], context, model);
     show_photos("predictions.png", context, valid, model);
+    must(context, rn_trainer_write_report(trainer, NULL, NULL)); /* flowers/report.html: curves and all the rest */
 
     rn_trainer_destroy(trainer);
     rn_model_destroy(model);
