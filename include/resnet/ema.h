@@ -49,7 +49,7 @@ RN_API rn_status rn_ema_swap(rn_ema *ema);
 
 /* Puts the average into a checkpoint beside the model's state dict, without a copy until the next update: tensors
  * "ema.<name>" and the number of calls as metadata. RN_INVALID_ARGUMENT: a name is taken. RN_STATE: the average stands
- * in the model. */
+ * in the model. RN_NO_MEMORY. After a failure the checkpoint holds a part of it. */
 RN_API rn_status rn_ema_state_dict(rn_checkpoint *state, const rn_ema *ema);
 /* Takes it back, all or nothing. RN_FORMAT: there is none, or a part is missing. RN_SHAPE: of another network.
  * RN_STATE as above. RN_NO_MEMORY. */

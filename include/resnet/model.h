@@ -262,7 +262,7 @@ typedef struct rn_model_save_options {
 RN_API rn_status rn_model_save(const rn_model *model, const char *path, const rn_model_save_options *options);
 /* Puts the same tensors and metadata into a checkpoint, for a file of one's own that holds more (an optimizer's state
  * dict: optimizer.h). The values are those of now, without a copy until the model changes. RN_INVALID_ARGUMENT: a name
- * is taken. torch.nn.Module.state_dict */
+ * is taken. RN_NO_MEMORY. After a failure the checkpoint holds a part of it. torch.nn.Module.state_dict */
 RN_API rn_status rn_model_state_dict(rn_checkpoint *state, const rn_model *model);
 
 typedef struct rn_model_open_options {

@@ -165,7 +165,8 @@ RN_API rn_status rn_optimizer_set_lr(rn_optimizer *optimizer, size_t group, doub
  * tensors "optimizer.<slot>.<parameter>" and metadata with rule, rates and step counts. With rn_model_state_dict,
  * rn_scheduler_state_dict, the loader's epoch and rn_session_step_count a training can be saved and resumed to the same
  * bits; rn_training_export (below) makes a file for PyTorch of it. RN_INVALID_ARGUMENT: a name is taken, or the
- * checkpoint holds the state of another optimizer already (one optimizer a checkpoint).
+ * checkpoint holds the state of another optimizer already (one optimizer a checkpoint). RN_NO_MEMORY. After a failure
+ * the checkpoint holds a part of it.
  */
 RN_API rn_status rn_optimizer_state_dict(rn_checkpoint *state, const rn_optimizer *optimizer);
 
