@@ -215,6 +215,7 @@ static int finetune(const args_program *program, rn_context *context, settings *
     TRY(train(trainer, model, s, &page));
     page_end(&page, model, valid);
 out:
+    o.reported = s->folds == 0 && page.written != 0 && !page.failed;
     answer = say_end(program, s, status, &o, shown, trainer != NULL ? rn_trainer_best_accuracy(trainer) : accuracy);
     rn_trainer_destroy(trainer);
     rn_model_destroy(model);

@@ -15,9 +15,10 @@
 
 /* ---- before ------------------------------------------------------------------------------------------------------ */
 
-static const char *last_file(char path[PATH_SIZE], const settings *s)
+/* The run's file of this name, if it is there. */
+static const char *find_file(char path[PATH_SIZE], const settings *s, const char *name)
 {
-    const int length = snprintf(path, PATH_SIZE, "%s/last.safetensors", s->directory);
+    const int length = snprintf(path, PATH_SIZE, "%s/%s", s->directory, name);
 
     return length > 0 && length < PATH_SIZE && access(path, F_OK) == 0 ? path : NULL;
 }
@@ -31,7 +32,7 @@ static void say_network(FILE *stream, const outlook *o)
 {
     const settings *const s = o->settings;
     char path[PATH_SIZE], text[PATH_SIZE];
-    const char *const last = s->resume ? last_file(path, s) : NULL;
+    const char *const last = s->resume ? find_file(path, s, "last.safetensors") : NULL;
 
     text_line(stream, "network: %s, %lld classes; %s%s%s", rn_model_name(o->model),
               (long long)rn_model_class_count(o->model), weights_text(text, sizeof text, &s->weights),
@@ -121,7 +122,7 @@ static void say_machine(FILE *stream, const outlook *o)
               rn_context_threads(o->context), rn_isa_name(rn_context_isa(o->context)), precision_name(o->context),
               (unsigned long long)s->seed);
     text_line(stream, "directory: %s%s", s->directory,
-              s->resume && last_file(path, s) != NULL ? _(", which holds the run that goes on")
+              s->resume && find_file(path, s, "last.safetensors") != NULL ? _(", which holds the run that goes on")
               : s->resume ? _(", which holds no run yet: nothing to resume, a new one begins")
                           : "");
 }
@@ -164,7 +165,7 @@ static void start_object(const outlook *o)
     json_text("isa", rn_isa_name(rn_context_isa(o->context)));
     json_text("precision", precision_name(o->context));
     json_text("directory", s->directory);
-    printf(", \"resumed\": %s}\n", s->resume && last_file(path, s) != NULL ? "true" : "false");
+    printf(", \"resumed\": %s}\n", s->resume && find_file(path, s, "last.safetensors") != NULL ? "true" : "false");
 }
 
 rn_status say_start(outlook *o)
@@ -196,15 +197,7 @@ rn_status say_start(outlook *o)
 
 /* ---- behind ------------------------------------------------------------------------------------------------------ */
 
-/* The page that the run has, if it has one. */
-static const char *report_file(char path[PATH_SIZE], const settings *s)
-{
-    const int length = snprintf(path, PATH_SIZE, "%s/report.html", s->directory);
-
-    return length > 0 && length < PATH_SIZE && access(path, F_OK) == 0 ? path : NULL;
-}
-
-static void end_object(const settings *s, const char *outcome, const progress *shown, double accuracy)
+static void end_object(const settings *s, const char *outcome, const outlook *o, const progress *shown, double accuracy)
 {
     char path[PATH_SIZE];
 
@@ -215,9 +208,8 @@ static void end_object(const settings *s, const char *outcome, const progress *s
     json_number("epochs_trained", shown->epochs_done);
     json_number("seconds", progress_seconds(shown));
     json_number("images_per_second", progress_images_per_second(shown));
-    snprintf(path, sizeof path, "%s/best.safetensors", s->directory);
-    json_text("checkpoint", access(path, F_OK) == 0 ? path : NULL);
-    json_text("report", report_file(path, s));
+    json_text("checkpoint", find_file(path, s, "best.safetensors"));
+    json_text("report", o->reported ? find_file(path, s, "report.html") : NULL);
     if (strcmp(outcome, "done") != 0)
         json_text("resume", s->command);
     printf("}\n");
@@ -307,14 +299,14 @@ int say_end(const args_program *program, const settings *s, rn_status status, co
     char text[SENTENCE_SIZE];
     const char *const help = status != RN_OK ? advice(text, sizeof text, s, status, o) : NULL;
     char time[PROGRESS_TIME_SIZE], path[PATH_SIZE];
-    const char *const report = report_file(path, s);
+    const char *const report = o->reported ? find_file(path, s, "report.html") : NULL;
     int answer = 0;
 
     if (status != RN_OK && !machines_speak())
         return status == RN_CANCELLED && interrupt_signal() != 0 ? EXIT_SIGNAL + interrupt_signal() : EXIT_FAILED;
     args_clear_line(program);
     if (s->json)
-        end_object(s, status == RN_OK ? "done" : status == RN_CANCELLED ? "stopped" : "failed", shown, accuracy);
+        end_object(s, status == RN_OK ? "done" : status == RN_CANCELLED ? "stopped" : "failed", o, shown, accuracy);
     if (status == RN_CANCELLED) {
         answer = stopped(program, s, shown->begun > 0);
     } else if (o->bad > 0) {

@@ -41,6 +41,7 @@ typedef struct outlook {
     const settings *settings;
     int64_t head_parameters; /* what a frozen phase trains; 0 if there is none */
     size_t bad;              /* photos to validate on that do not decode */
+    int reported;            /* report.html was written by this process, and without a fault */
 } outlook;
 
 /* Lines, and with --json an object on standard output as well. RN_NO_MEMORY. */

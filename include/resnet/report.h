@@ -65,11 +65,11 @@ typedef struct rn_report_options {
 RN_API rn_status rn_report_write(rn_context *context, const char *path, const rn_report_options *options);
 
 /*
- * The report of a trainer's run: rn_report_write with the trainer's directory and model, and an evaluation of that model
- * over the validation photos, in the trainer's batches, for which their epoch's validation is computed once more. What
- * `options` (NULL is fine) name is taken instead. `path` NULL: report.html in the directory. From the progress callback,
- * in the middle of the training, the evaluation is left out unless options have one. Of several processes the first
- * writes; the others answer RN_OK.
+ * The report of a trainer's run: rn_report_write with the trainer's directory and model, and an evaluation of that
+ * model over the validation photos, in the trainer's batches and the context's precision, which costs a validation
+ * more. What `options` (NULL is fine) name is taken instead. `path` NULL: report.html in the directory. From the
+ * progress callback, in the middle of the training, the evaluation is left out unless options have one. Of several
+ * processes the first writes; the others answer RN_OK.
  *
  * RN_INVALID_ARGUMENT: the trainer is NULL, or has no directory and no path is given. Else as rn_report_write (RN_IO
  * before the first epoch has ended) and rn_evaluate.

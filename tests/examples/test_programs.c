@@ -291,6 +291,9 @@ static void a_page_that_cannot_be_written_stops_nothing(void **state)
     assert_non_null(strstr(text, "warning: the page about the run, report.html, is not complete: blocked/report.html"));
     assert_null(strstr(strstr(text, "not complete") + 1, "not complete")); /* said once */
     free(text);
+    text = output("out");
+    assert_null(strstr(text, "report: ")); /* what stands there is none */
+    free(text);
     assert_int_equal(access(rn_test_path(work, "blocked/best.safetensors"), F_OK), 0);
 
     assert_int_equal(run(ARGUMENTS("finetune", "photos", "--arch", "cifar_resnet20", "--from-scratch", "--out",
