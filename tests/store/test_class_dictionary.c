@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The class table that a script of PyTorch's wrote beside the weights is compared, or taken, like one of our own. */
+#include "store/own_network.h"
 #include "store/store.h"
-#include "support/support.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,31 +86,11 @@ static void every_form_is_understood(void **state)
     }
 }
 
-static rn_model *make_model(const char *const *folders)
-{
-    rn_classes *classes = NULL;
-    rn_graph *graph = NULL;
-    rn_model *made = NULL;
-    rn_value x;
-
-    if (folders != NULL)
-        require_ok(context, rn_classes_create(&classes, context, folders, NULL, 2));
-    require_ok(context, rn_graph_create(&graph, context));
-    x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, rn_graph_input(graph, "images", 3, 8, 8, NULL), 1, 1, NULL),
-                   NULL);
-    rn_graph_output(graph, "logits", rn_linear(graph, x, "fc", 2, NULL));
-    rn_graph_head(graph, "fc");
-    require_ok(context, rn_model_build(&made, graph, "mine", RN_OPTIONS(rn_model, .classes = classes)));
-    rn_graph_destroy(graph);
-    rn_classes_destroy(classes);
-    return made;
-}
-
 /* The weights of a model without a table, and what a script wrote beside them. */
 static rn_checkpoint *make_script_file(void)
 {
     rn_checkpoint *file = make_file("class_to_idx.cat=0 class_to_idx.dog=1");
-    rn_model *model = make_model(NULL);
+    rn_model *model = make_own_network(context, NULL);
 
     require_ok(context, rn_model_state_dict(file, model));
     rn_model_destroy(model);
@@ -121,7 +101,7 @@ static void a_head_of_other_classes_is_refused_unless_asked_for(void **state)
 {
     static const char *const same[] = { "cat", "dog" }, *const other[] = { "dog", "cat" };
     rn_checkpoint *file = make_script_file();
-    rn_model *model = make_model(other), *agreeing = make_model(same);
+    rn_model *model = make_own_network(context, other), *agreeing = make_own_network(context, same);
 
     (void)state;
     require_ok(context, rn_model_load_checkpoint(agreeing, file, NULL));
@@ -139,7 +119,7 @@ static void a_head_of_other_classes_is_refused_unless_asked_for(void **state)
 static void a_model_without_a_table_takes_it_with_the_head(void **state)
 {
     rn_checkpoint *file = make_script_file();
-    rn_model *model = make_model(NULL);
+    rn_model *model = make_own_network(context, NULL);
 
     (void)state;
     require_ok(context, rn_model_load_checkpoint(model, file, RN_OPTIONS(rn_load, .head = RN_HEAD_SKIP)));
@@ -155,7 +135,7 @@ static void our_own_table_comes_first(void **state)
 {
     static const char *const own[] = { "a", "b" };
     rn_checkpoint *file = make_file("class_to_idx.cat=0 class_to_idx.dog=1");
-    rn_model *from = make_model(own), *to = make_model(NULL);
+    rn_model *from = make_own_network(context, own), *to = make_own_network(context, NULL);
 
     (void)state;
     require_ok(context, rn_model_state_dict(file, from));

@@ -3,7 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "graph/graph.h"
-#include "support/support.h"
+#include "store/own_network.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,30 +32,10 @@ static int end(void **state)
     return 0;
 }
 
-static rn_model *make_model(const char *const *folders)
-{
-    rn_classes *classes = NULL;
-    rn_graph *graph = NULL;
-    rn_model *made = NULL;
-    rn_value x;
-
-    if (folders != NULL)
-        require_ok(context, rn_classes_create(&classes, context, folders, NULL, 2));
-    require_ok(context, rn_graph_create(&graph, context));
-    x = rn_conv2d(graph, rn_graph_input(graph, "images", 3, 8, 8, NULL), "conv", 4, 3, NULL);
-    x = rn_flatten(graph, rn_adaptive_avg_pool2d(graph, x, 1, 1, NULL), NULL);
-    rn_graph_output(graph, "logits", rn_linear(graph, x, "fc", 2, NULL));
-    rn_graph_head(graph, "fc");
-    require_ok(context, rn_model_build(&made, graph, "mine", RN_OPTIONS(rn_model, .classes = classes)));
-    rn_graph_destroy(graph);
-    rn_classes_destroy(classes);
-    return made;
-}
-
 /* The network's tensors, all of one number, under a prefix. */
 static void add_network(rn_checkpoint *file, const char *prefix, double number)
 {
-    rn_model *model = make_model(NULL);
+    rn_model *model = make_own_network(context, NULL);
     const rn_parameters *parameters = rn_model_parameters(model);
 
     for (size_t i = 0; i < rn_parameters_count(parameters); i++) {
@@ -84,7 +64,7 @@ static void the_model_comes_before_its_average(void **state)
 {
     rn_checkpoint *file = NULL;
     rn_load_report *report = NULL;
-    rn_model *model = make_model(NULL);
+    rn_model *model = make_own_network(context, NULL);
 
     (void)state;
     require_ok(context, rn_checkpoint_create(&file, context));
@@ -111,7 +91,7 @@ static void what_nothing_decides_is_refused_with_the_candidates(void **state)
 {
     rn_checkpoint *file = NULL;
     rn_load_report *report = NULL;
-    rn_model *model = make_model(NULL);
+    rn_model *model = make_own_network(context, NULL);
     const double before = first_value(model);
 
     (void)state;
@@ -131,7 +111,7 @@ static void what_nothing_decides_is_refused_with_the_candidates(void **state)
 static void a_head_of_other_classes_is_refused_unless_asked_for(void **state)
 {
     static const char *const ab[] = { "a", "b" }, *const ba[] = { "b", "a" };
-    rn_model *from = make_model(ab), *to = make_model(ba);
+    rn_model *from = make_own_network(context, ab), *to = make_own_network(context, ba);
     rn_checkpoint *file = NULL;
     rn_load_report *report = NULL;
     const double before = first_value(to);
@@ -161,7 +141,7 @@ static void a_network_of_ones_own_keeps_what_it_says_of_itself(void **state)
 {
     static const char *const ab[] = { "a", "b" };
     const char *const path = rn_test_path(rn_test_directory(), "own.safetensors");
-    rn_model *from = make_model(ab), *to = make_model(NULL);
+    rn_model *from = make_own_network(context, ab), *to = make_own_network(context, NULL);
 
     (void)state;
     require_ok(context, rn_model_set_pipeline(from, "CenterCrop(8), ToTensor()"));
@@ -182,7 +162,7 @@ static int save_in_another_process(const char *path)
 
     if (begin(NULL) != 0)
         return 1;
-    model = make_model(ab);
+    model = make_own_network(context, ab);
     if (rn_model_set_pipeline(model, "CenterCrop(8), ToTensor()") != RN_OK ||
         rn_model_set_training_pipeline(model, "RandomHorizontalFlip(0.5), CenterCrop(8), ToTensor()") != RN_OK ||
         rn_model_save(model, path, NULL) != RN_OK)
@@ -204,7 +184,7 @@ static void another_process_finds_what_one_saved(void **state)
     if (child == 0)
         _exit(save_in_another_process(path));
     assert_true(waitpid(child, &answer, 0) == child && WIFEXITED(answer) && WEXITSTATUS(answer) == 0);
-    to = make_model(NULL);
+    to = make_own_network(context, NULL);
     require_ok(context, rn_model_load(to, path, NULL));
     assert_string_equal(rn_classes_folder(rn_model_classes(to), 1), "b");
     assert_string_equal(rn_pipeline_text(rn_model_pipeline(to)), "CenterCrop(8), ToTensor()");
