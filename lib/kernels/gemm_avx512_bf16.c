@@ -65,6 +65,33 @@ static void transpose_neighbours(float *to, const float *from, int64_t from_pitc
     }
 }
 
-static const rn_pair_kernels pairs = { neighbours, rows, transpose_neighbours };
+static __m512i widened(__mmask16 there, const uint16_t *from)
+{
+    return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(there, from));
+}
+
+static void interleave(float *to, int64_t to_pitch, int64_t stored, const uint16_t *from, int64_t from_pitch,
+                       int64_t rows, int64_t count)
+{
+    for (int64_t r = 0; r < rows; r += 2, to += to_pitch, from += 2 * from_pitch)
+        for (int64_t j = 0; j < stored; j += WIDTH) {
+            const __mmask16 there = mask_of(count - j);
+            const __m512i even = widened(there, from + j),
+                          odd = r + 1 < rows ? widened(there, from + from_pitch + j) : _mm512_setzero_si512();
+
+            _mm512_mask_storeu_epi32(to + j, mask_of(stored - j), _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
+        }
+}
+
+static void widen(float *to, const uint16_t *from, int64_t count)
+{
+    for (int64_t i = 0; i < count; i += WIDTH)
+        _mm512_mask_storeu_epi32(to + i, mask_of(count - i),
+                                 _mm512_slli_epi32(widened(mask_of(count - i), from + i), 16));
+}
+
+static const rn_pair_kernels pairs = {
+    neighbours, rows, transpose_neighbours, interleave, widen, &rn_rows_avx512_bf16,
+};
 
 const rn_gemm_kernels rn_gemm_avx512_bf16 = RN_GEMM_TABLE(&rn_floats_avx512);

@@ -19,8 +19,7 @@
 #ifndef RN_KERNELS_GEMM_KERNELS_H
 #define RN_KERNELS_GEMM_KERNELS_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "kernels/row_kernels.h"
 
 /*
  * Operand a[i, k] = first[i * step + k / run_length * run_pitch + k % run_length]. Windows over a map are such rows:
@@ -104,6 +103,16 @@ typedef struct rn_pair_kernels {
     void (*rows)(float *to, int64_t stored, const float *first, const float *second, int64_t count);
     /* `transpose` of neighbours: to[k * nr + j] = (from[j * from_pitch + 2k], from[j * from_pitch + 2k + 1]) */
     void (*transpose)(float *to, const float *from, int64_t from_pitch, int64_t depth, int64_t columns);
+
+    /*
+     * Of numbers that are bfloat16 already (from_pitch counts them): rows two and two, to[r * to_pitch + j] =
+     * (from[2r * from_pitch + j], from[(2r + 1) * from_pitch + j]) for j < count, 0 for count <= j < stored and behind
+     * the last of `rows`; and back to floats.
+     */
+    void (*interleave)(float *to, int64_t to_pitch, int64_t stored, const uint16_t *from, int64_t from_pitch,
+                       int64_t rows, int64_t count);
+    void (*widen)(float *to, const uint16_t *from, int64_t count);
+    const rn_row_kernels *halves; /* of maps of such numbers (row_kernels.h) */
 } rn_pair_kernels;
 
 enum {

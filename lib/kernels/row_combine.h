@@ -13,50 +13,65 @@
  * rest. */
 #define KEEP_SINGLE __asm__ volatile("")
 
-/* What a combination has. */
-enum { SCALED = 1, BESIDE = 2, SHIFTED = 4, JOINED = 8, MASKED = 16, RECTIFIED = 32 };
+/* What a combination has. SUMS: its `a` is of floats whatever the maps are of. */
+enum { SCALED = 1, BESIDE = 2, SHIFTED = 4, JOINED = 8, MASKED = 16, RECTIFIED = 32, SUMS = 64 };
 
 typedef struct combine_row {
-    const float *a, *b, *other, *mask, *ka, *kb, *mean, *c;
+    const float *sums;
+    const number *a, *b, *other, *mask;
+    const float *ka, *kb, *mean, *c;
 } combine_row;
 
 static ALWAYS_INLINE vf combine_vector(const int form, const combine_row *row, int64_t i)
 {
-    vf v = load(row->a + i);
+    vf v = form & SUMS ? load(row->sums + i) : load_map(row->a + i);
 
     if (form & MASKED)
-        v = keep(load(row->mask + i) > (vf){ 0 }, v);
+        v = keep(load_map(row->mask + i) > (vf){ 0 }, v);
     if (form & SCALED)
         v *= load(row->ka + i);
     if (form & BESIDE)
-        v += load(row->kb + i) * (load(row->b + i) - load(row->mean + i)) + load(row->c + i);
+        v += load(row->kb + i) * (load_map(row->b + i) - load(row->mean + i)) + load(row->c + i);
     else if (form & SHIFTED)
         v += load(row->c + i);
     if (form & JOINED)
-        v += load(row->other + i);
+        v += load_map(row->other + i);
     return form & RECTIFIED ? relu(v) : v;
 }
 
 static ALWAYS_INLINE float combine_float(const int form, const combine_row *row, int64_t i)
 {
-    float v = row->a[i];
+    float v = form & SUMS ? row->sums[i] : load_number(row->a + i);
 
     if (form & MASKED)
-        v = row->mask[i] > 0 ? v : 0;
+        v = load_number(row->mask + i) > 0 ? v : 0;
     if (form & SCALED)
         v *= row->ka[i];
     if (form & BESIDE)
-        v += row->kb[i] * (row->b[i] - row->mean[i]) + row->c[i];
+        v += row->kb[i] * (load_number(row->b + i) - row->mean[i]) + row->c[i];
     else if (form & SHIFTED)
         v += row->c[i];
     if (form & JOINED)
-        v += row->other[i];
+        v += load_number(row->other + i);
     return form & RECTIFIED ? relu_one(v) : v;
 }
 
-static ALWAYS_INLINE const float *row_of(rn_matrix m, int64_t r)
+static ALWAYS_INLINE const number *row_of(rn_matrix m, int64_t r)
 {
-    return m.data == NULL ? NULL : m.data + r * m.pitch;
+    return m.data == NULL ? NULL : number_at(m, r, 0);
+}
+
+static ALWAYS_INLINE combine_row row_at(const rn_row_combine *o, int64_t r)
+{
+    return (combine_row){ .sums = o->a.data + r * o->a.pitch,
+                          .a = row_of(o->a, r),
+                          .b = row_of(o->b, r),
+                          .other = row_of(o->other, r),
+                          .mask = row_of(o->mask, r),
+                          .ka = o->ka,
+                          .kb = o->kb,
+                          .mean = o->mean,
+                          .c = o->c };
 }
 
 /* `form` is a constant where this is inlined: what the combination does not have is not there. */
@@ -66,20 +81,18 @@ static ALWAYS_INLINE void combine_rows(const int form, int64_t rows, int64_t cha
     const int64_t last = channels - LANES;
 
     for (int64_t r = 0; r < rows; r++) {
-        const combine_row row = {
-            row_of(o.a, r), row_of(o.b, r), row_of(o.other, r), row_of(o.mask, r), o.ka, o.kb, o.mean, o.c
-        };
-        float *const out = o.out.data + r * o.out.pitch;
+        const combine_row row = row_at(&o, r);
+        number *const out = number_at(o.out, r, 0);
 
-        if (last >= 0) {
+        if (NUMBERS > 1 || last >= 0) {
             const vf end = combine_vector(form, &row, last);
 
             for (int64_t i = 0; i < last; i += LANES)
-                store(out + i, combine_vector(form, &row, i));
-            store(out + last, end);
+                store_map(out + i, combine_vector(form, &row, i));
+            store_map(out + last, end);
         } else {
             for (int64_t i = 0; i < channels; i++) {
-                out[i] = combine_float(form, &row, i);
+                store_number(out + i, combine_float(form, &row, i));
                 KEEP_SINGLE;
             }
         }
@@ -90,43 +103,59 @@ static ALWAYS_INLINE void combine_rows(const int form, int64_t rows, int64_t cha
 static void combine_any(const volatile int *form, int64_t rows, int64_t channels, const rn_row_combine *o)
 {
     for (int64_t r = 0; r < rows; r++) {
-        const combine_row row = {
-            row_of(o->a, r), row_of(o->b, r), row_of(o->other, r), row_of(o->mask, r), o->ka, o->kb, o->mean, o->c
-        };
+        const combine_row row = row_at(o, r);
+        number *const out = number_at(o->out, r, 0);
 
         for (int64_t i = 0; i < channels; i++)
-            o->out.data[r * o->out.pitch + i] = combine_float(*form, &row, i);
+            store_number(out + i, combine_float(*form, &row, i));
     }
+}
+
+static ALWAYS_INLINE bool touches(rn_matrix m, int64_t channels)
+{
+    return m.pitch * NUMBERS == channels;
 }
 
 /* Rows without gaps and without numbers for each channel are one long row. */
 static bool is_one_row(int form, int64_t channels, const rn_row_combine *o)
 {
-    return !(form & (SCALED | BESIDE | SHIFTED)) && o->a.pitch == channels && o->out.pitch == channels &&
-           (!(form & JOINED) || o->other.pitch == channels) && (!(form & MASKED) || o->mask.pitch == channels);
+    return !(form & (SCALED | BESIDE | SHIFTED)) && (form & SUMS ? o->a.pitch == channels : touches(o->a, channels)) &&
+           touches(o->out, channels) && (!(form & JOINED) || touches(o->other, channels)) &&
+           (!(form & MASKED) || touches(o->mask, channels));
 }
+
+static int form_of(const rn_row_combine *o)
+{
+    return (o->ka != NULL ? SCALED : 0) | (o->b.data != NULL ? BESIDE : 0) | (o->c != NULL ? SHIFTED : 0) |
+           (o->other.data != NULL ? JOINED : 0) | (o->mask.data != NULL ? MASKED : 0) | (o->relu ? RECTIFIED : 0);
+}
+
+#define FORM(known) \
+    case known: combine_rows(known, rows, channels, o); break
 
 static void combine(int64_t rows, int64_t channels, const rn_row_combine *o)
 {
-    const int form = (o->ka != NULL ? SCALED : 0) | (o->b.data != NULL ? BESIDE : 0) | (o->c != NULL ? SHIFTED : 0) |
-                     (o->other.data != NULL ? JOINED : 0) | (o->mask.data != NULL ? MASKED : 0) |
-                     (o->relu ? RECTIFIED : 0);
+    const int form = form_of(o);
 
     if (is_one_row(form, channels, o)) {
         channels *= rows;
         rows = rows > 0;
     }
-#define FORM(known) \
-    case known: combine_rows(known, rows, channels, o); break
+    if (NUMBERS > 1 && channels < LANES) {
+        combine_any(&form, rows, channels, o);
+        return;
+    }
     switch (form) {
         FORM(0); /* a copy */
         FORM(RECTIFIED);
         FORM(JOINED);
         FORM(JOINED | RECTIFIED);
+#if !defined(RN_HALVES)
         FORM(SHIFTED); /* behind a convolution with a bias */
         FORM(SHIFTED | RECTIFIED);
         FORM(SHIFTED | JOINED);
         FORM(SHIFTED | JOINED | RECTIFIED);
+#endif
         FORM(SCALED | SHIFTED); /* a batch norm */
         FORM(SCALED | SHIFTED | RECTIFIED);
         FORM(SCALED | SHIFTED | JOINED);
@@ -140,7 +169,31 @@ static void combine(int64_t rows, int64_t channels, const rn_row_combine *o)
         FORM(SCALED | BESIDE | SHIFTED | JOINED);
     default: combine_any(&form, rows, channels, o);
     }
-#undef FORM
 }
+
+#if defined(RN_HALVES)
+static void finish(int64_t rows, int64_t channels, const rn_row_combine *o)
+{
+    const int form = form_of(o) | SUMS;
+
+    if (channels < LANES) {
+        combine_any(&form, rows, channels, o);
+        return;
+    }
+    switch (form) {
+        FORM(SUMS); /* in training */
+        FORM(SUMS | JOINED);
+        FORM(SUMS | SHIFTED);
+        FORM(SUMS | SHIFTED | RECTIFIED);
+        FORM(SUMS | SCALED | SHIFTED); /* where statistics are settled */
+        FORM(SUMS | SCALED | SHIFTED | RECTIFIED);
+        FORM(SUMS | SCALED | SHIFTED | JOINED);
+        FORM(SUMS | SCALED | SHIFTED | JOINED | RECTIFIED);
+    default: combine_any(&form, rows, channels, o);
+    }
+}
+#endif
+
+#undef FORM
 
 #endif

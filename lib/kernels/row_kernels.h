@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loops over the rows of feature maps (a row is a pixel: `channels` floats, `pitch` floats from row to row) and over
+ * Loops over the rows of feature maps (a row is a pixel: `channels` numbers, `pitch` floats from row to row) and over
  * flat arrays. They are bound by memory; each reads and writes its operands once.
+ *
+ * The numbers of maps are floats. There is a second table for maps of halves, bfloat16 numbers, two in the place of a
+ * float: channels are even then, pitches count floats all the same, pointers are to pairs, and what is stored is
+ * rounded to the nearest, ties to even. What is not a map (numbers of channels, sums, parameters) is of floats in
+ * either.
  *
  * Multiplications and additions are never fused here, and the sums of a channel run in row order, so that baseline,
  * AVX2 and AVX-512 give the same bits. They sum RN_ROW_BLOCK rows at a time in float32 and those sums in double; the
@@ -68,7 +73,9 @@ typedef struct rn_sgd_step {
 
 typedef struct rn_row_kernels {
     void (*combine)(int64_t rows, int64_t channels, const rn_row_combine *combine);
-    /* sums[c] of y - base, squares[c] of (y - base)^2 */
+    /* The same with `a` of floats, which are not rounded before, without b and mask. */
+    void (*finish)(int64_t rows, int64_t channels, const rn_row_combine *combine);
+    /* sums[c] of y - base, squares[c] of (y - base)^2; base is a row like those of y */
     void (*moments)(int64_t rows, int64_t channels, rn_matrix y, const float *base, double *sums, double *squares);
     /* g = z > 0 ? g : 0, stored back where there is a ReLU; sums[c] of g, products[c] of g * (y - mean) */
     void (*gradient_sums)(int64_t rows, int64_t channels, const rn_row_gradient *gradient, double *sums,
@@ -95,5 +102,6 @@ typedef struct rn_row_kernels {
 } rn_row_kernels;
 
 extern const rn_row_kernels rn_rows_reference, rn_rows_baseline, rn_rows_avx2, rn_rows_avx512;
+extern const rn_row_kernels rn_rows_avx512_bf16; /* of maps of halves; without optimizers; needs AVX512_BF16 */
 
 #endif

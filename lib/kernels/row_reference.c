@@ -178,6 +178,7 @@ static void sgd(int64_t count, const rn_sgd_step *step, const float *gradient, f
 
 const rn_row_kernels rn_rows_reference = {
     .combine = combine,
+    .finish = combine,
     .moments = moments,
     .gradient_sums = gradient_sums,
     .column_sums = column_sums,

@@ -20,7 +20,7 @@
 typedef enum sum_kind { MOMENTS, GRADIENT, COLUMNS } sum_kind;
 
 typedef struct sum_job {
-    rn_row_gradient operands; /* MOMENTS needs y, with its base for the mean; COLUMNS needs g */
+    rn_row_gradient operands; /* MOMENTS needs y, and its base for z; COLUMNS needs g */
     int64_t rows;
     double *first, *second; /* COLUMNS has no second */
 } sum_job;
@@ -36,14 +36,14 @@ static inline int64_t block_end(int64_t begin, int64_t rows)
 static ALWAYS_INLINE vf output_vector(const rn_row_gradient *o, int64_t r, int64_t c)
 {
     if (o->z.data != NULL)
-        return load(o->z.data + r * o->z.pitch + c);
-    return load(o->y.data + r * o->y.pitch + c) * load(o->scale + c) + load(o->shift + c);
+        return load_map(number_at(o->z, r, c));
+    return load_map(number_at(o->y, r, c)) * load(o->scale + c) + load(o->shift + c);
 }
 
 static ALWAYS_INLINE float output_float(const rn_row_gradient *o, int64_t r, int64_t c)
 {
-    return o->z.data != NULL ? o->z.data[r * o->z.pitch + c]
-                             : o->y.data[r * o->y.pitch + c] * o->scale[c] + o->shift[c];
+    return o->z.data != NULL ? load_number(number_at(o->z, r, c))
+                             : load_number(number_at(o->y, r, c)) * o->scale[c] + o->shift[c];
 }
 
 static ALWAYS_INLINE bool has_relu(const rn_row_gradient *o)
@@ -54,17 +54,17 @@ static ALWAYS_INLINE bool has_relu(const rn_row_gradient *o)
 /* Adds channels c on of row r to their sums. */
 static ALWAYS_INLINE void sum_vector(sum_kind kind, const rn_row_gradient *o, int64_t r, int64_t c, float *s, float *p)
 {
-    vf v = load((kind == MOMENTS ? o->y.data + r * o->y.pitch : o->g.data + r * o->g.pitch) + c);
+    vf v = load_map(number_at(kind == MOMENTS ? o->y : o->g, r, c));
 
     if (kind == GRADIENT && has_relu(o)) {
         v = keep(output_vector(o, r, c) > (vf){ 0 }, v);
-        store(o->g.data + r * o->g.pitch + c, v);
+        store_map(number_at(o->g, r, c), v);
     }
     if (kind == MOMENTS) {
-        v -= load(o->mean + c);
+        v -= load_map(number_at(o->z, 0, c));
         store(p, load(p) + v * v);
     } else if (kind == GRADIENT) {
-        store(p, load(p) + v * (load(o->y.data + r * o->y.pitch + c) - load(o->mean + c)));
+        store(p, load(p) + v * (load_map(number_at(o->y, r, c)) - load(o->mean + c)));
     }
     store(s, load(s) + v);
 }
@@ -105,18 +105,18 @@ static ALWAYS_INLINE void sum_span(sum_kind kind, int64_t channels, sum_job job)
 static ALWAYS_INLINE void sum_channel(sum_kind kind, int64_t c, sum_job job)
 {
     const rn_row_gradient o = job.operands;
-    const float base = kind == COLUMNS ? 0 : o.mean[c];
+    const float base = kind == COLUMNS ? 0 : kind == MOMENTS ? load_number(number_at(o.z, 0, c)) : o.mean[c];
 
     for (int64_t begin = 0; begin < job.rows; begin += RN_ROW_BLOCK) {
         float s = 0, p = 0;
 
         for (int64_t r = begin; r < block_end(begin, job.rows); r++) {
-            const float off = kind == COLUMNS ? 0 : o.y.data[r * o.y.pitch + c] - base;
-            float v = kind == MOMENTS ? off : o.g.data[r * o.g.pitch + c];
+            const float off = kind == COLUMNS ? 0 : load_number(number_at(o.y, r, c)) - base;
+            float v = kind == MOMENTS ? off : load_number(number_at(o.g, r, c));
 
             if (kind == GRADIENT && has_relu(&o)) {
                 v = output_float(&o, r, c) > 0 ? v : 0;
-                o.g.data[r * o.g.pitch + c] = v;
+                store_number(number_at(o.g, r, c), v);
             }
             s += v;
             p += v * off;
@@ -129,7 +129,7 @@ static ALWAYS_INLINE void sum_channel(sum_kind kind, int64_t c, sum_job job)
 
 static inline rn_matrix from_channel(rn_matrix m, int64_t c)
 {
-    return (rn_matrix){ m.data == NULL ? NULL : m.data + c, m.pitch };
+    return (rn_matrix){ m.data == NULL ? NULL : m.data + c / NUMBERS, m.pitch };
 }
 
 static ALWAYS_INLINE void sum_channels(sum_kind kind, int64_t channels, sum_job job)
@@ -143,7 +143,7 @@ static ALWAYS_INLINE void sum_channels(sum_kind kind, int64_t channels, sum_job 
         const int64_t count = channels - c < SPAN ? channels - c : SPAN;
         const rn_row_gradient o = job.operands;
         const sum_job span = { .operands = { from_channel(o.g, c), from_channel(o.z, c), from_channel(o.y, c),
-                                             kind == COLUMNS ? NULL : o.mean + c, o.scale == NULL ? NULL : o.scale + c,
+                                             o.mean == NULL ? NULL : o.mean + c, o.scale == NULL ? NULL : o.scale + c,
                                              o.scale == NULL ? NULL : o.shift + c },
                                .rows = job.rows,
                                .first = job.first + c,
@@ -158,7 +158,7 @@ static ALWAYS_INLINE void sum_channels(sum_kind kind, int64_t channels, sum_job 
 
 static void moments(int64_t rows, int64_t channels, rn_matrix y, const float *base, double *first, double *second)
 {
-    const sum_job job = { { .y = y, .mean = base }, rows, first, second };
+    const sum_job job = { { .y = y, .z = { (float *)(uintptr_t)base, 0 } }, rows, first, second };
 
     sum_channels(MOMENTS, channels, job);
 }

@@ -53,7 +53,7 @@ static reduction reduction_of(const rn_context *context, const rn_map *map, void
     const int64_t rows = rn_map_rows(map);
 
     return (reduction){
-        .kernels = context->kernels->rows,
+        .kernels = rn_rows_of(context, map),
         .partials = workspace,
         .rows = rows,
         .channels = map->c,
@@ -122,6 +122,15 @@ static void take_moments(void *payload, int64_t begin, int64_t end, int32_t thre
     }
 }
 
+static double number_at(const rn_map *y, int64_t row, int64_t c)
+{
+    const void *const first = rn_matrix_from(y, row).data;
+    const uint32_t half = y->is_halved ? ((const uint16_t *)first)[c] : 0; /* the upper one of a float */
+    const union { uint32_t bits; float value; } wide = { half << 16 };
+
+    return (double)(y->is_halved ? wide.value : ((const float *)first)[c]);
+}
+
 /*
  * Makes a chunk's sums of (y - first row) and of its square into its mean and M2, the sum of squares around the mean,
  * and merges them into those of the rows before it, which have taken the place of chunk 0: T. Chan, G. Golub, R.
@@ -131,12 +140,11 @@ static void merge_chunk(const reduction *job, int64_t row)
 {
     double *const mean = job->partials, *const m2 = mean + job->channels;
     const double *const sums = partials_at(job, row), *const squares = sums + job->channels;
-    const float *const first_row = rn_matrix_from(job->y, row).data;
     const double before = (double)row, n = (double)rn_least(job->rows - row, CHUNK_ROWS);
     const double inverse = 1 / n, share = n / (before + n), weight = before * share;
 
     for (int64_t c = 0; c < job->channels; c++) {
-        const double shifted = sums[c] * inverse, own_mean = (double)first_row[c] + shifted;
+        const double shifted = sums[c] * inverse, own_mean = number_at(job->y, row, c) + shifted;
         const double around = squares[c] - sums[c] * shifted, own_m2 = around < 0 ? 0 : around;
         const double distance = row == 0 ? 0 : own_mean - mean[c];
 

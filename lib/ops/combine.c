@@ -33,7 +33,7 @@ static void combine_rows(void *payload, int64_t begin, int64_t end, int32_t thre
 
 void rn_combine(const rn_context *context, const rn_combination *combination, const rn_map *out)
 {
-    combine_job job = { context->kernels->rows, combination, out };
+    combine_job job = { rn_rows_of(context, out), combination, out };
 
     rn_parallel(&context->pool, rn_map_rows(out), combine_rows, &job);
 }

@@ -13,7 +13,8 @@
 #include "context/context.h"
 #include "ops/map.h"
 
-/* Maps have the shape of the output; NULL: absent, as in rn_row_combine. The output may be any of them. */
+/* Maps have the shape of the output, and its kind of numbers; NULL: absent, as in rn_row_combine. The output may be any
+ * of them. */
 typedef struct rn_combination {
     const rn_map *a, *b, *other, *mask;
     const float *ka, *kb, *mean, *c; /* one number for each channel */

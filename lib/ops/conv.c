@@ -38,6 +38,14 @@ bool rn_conv_joins(const rn_context *context, const rn_conv *conv, int64_t batch
            (chunks % threads == 0 || chunks >= 4 * threads);
 }
 
+/* Winograd's transforms widen what they read; products of pairs take it as it lies. */
+bool rn_conv_takes_halves(const rn_conv_plan *plan)
+{
+    return plan->wants_pairs && !plan->conv.is_formed && !plan->conv.is_joint &&
+           (plan->algorithm == &rn_conv_winograd ||
+            (plan->algorithm == &rn_conv_gemm && plan->forward.gemm->pairs != NULL && plan->data.gemm->pairs != NULL));
+}
+
 const void *rn_conv_layout(const rn_context *context, const rn_conv_plan *plan)
 {
     return plan->forward.gemm != NULL ? plan->forward.gemm : context->kernels->gemm;

@@ -148,6 +148,10 @@ typedef struct rn_conv_plan {
  * bfloat16, sums stay in float32. */
 rn_conv_plan rn_conv_plan_for(const rn_context *context, const rn_conv *conv, int64_t batch, bool wants_pairs);
 
+/* True if maps that the plan's passes read and write may be of halves (ops/map.h), each for itself, but for a residual,
+ * which is like y. Not of a formed or joint one. */
+bool rn_conv_takes_halves(const rn_conv_plan *plan);
+
 /* What packed weights are laid out for: plans that differ in it, or in the algorithm, cannot share them. */
 const void *rn_conv_layout(const rn_context *context, const rn_conv_plan *plan);
 /* Packs weights, in parallel; `packed` is aligned to RN_ALIGNMENT. It serves the kernels of the plan's context only. */

@@ -51,6 +51,14 @@ static bool is_single_pairs(const rn_gather *gather)
     return gather->floats > 0 && gather->window_h == 1 && gather->window_w == 1;
 }
 
+/* A map of halves is such pairs as it lies, but for a power of two of them from 2 KB on. */
+static bool is_single_pairs_in_place(const rn_gather *gather)
+{
+    enum { COLLIDING_FLOATS = 512 };
+
+    return gather->is_halved && rn_gather_whole_map(gather) && gather->pitch % COLLIDING_FLOATS != 0;
+}
+
 static int64_t single_pitch(const rn_gather *gather)
 {
     return rn_round_up(gather->channels, RN_FLOATS_A_LINE) + RN_FLOATS_A_LINE;
@@ -72,6 +80,10 @@ int64_t rn_band_floats(const rn_gather *gather, int64_t lines)
 static void copy_pairs(const rn_gather *gather, const rn_gemm_kernels *gemm, float *to, const float *from,
                        int64_t pixels)
 {
+    if (gather->is_halved) {
+        gemm->floats->copy(to, gather->channels, from, gather->pitch, pixels, gather->channels);
+        return;
+    }
     if (gather->pitch == gather->floats && gather->floats == 2 * gather->channels) {
         gemm->pairs->neighbours(to, from, pixels * gather->floats);
         return;
@@ -108,6 +120,8 @@ static rn_stretch stretch_of_pairs(const rn_gather *gather, const rn_gemm_kernel
 {
     const int64_t pitch = single_pitch(gather);
 
+    if (is_single_pairs_in_place(gather))
+        return (rn_stretch){ { gather->data + m * gather->pitch, gather->pitch, gather->channels, 0 }, 1, count, 0 };
     for (int64_t r = 0; r < count; r++) {
         const rn_gather_pixel pixel = rn_gather_pixel_at(gather, m + r);
         const int64_t y = pixel.i * gather->stride_h + gather->offset_h,
@@ -116,9 +130,8 @@ static rn_stretch stretch_of_pairs(const rn_gather *gather, const rn_gemm_kernel
         if (y < 0 || y >= gather->in_h || x < 0 || x >= gather->in_w)
             memset(band + r * pitch, 0, (size_t)gather->channels * sizeof *band);
         else
-            gemm->pairs->neighbours(
-                band + r * pitch, gather->data + ((pixel.image * gather->in_h + y) * gather->in_w + x) * gather->pitch,
-                gather->floats);
+            copy_pairs(gather, gemm, band + r * pitch,
+                       gather->data + ((pixel.image * gather->in_h + y) * gather->in_w + x) * gather->pitch, 1);
     }
     return (rn_stretch){ { band, pitch, gather->channels, 0 }, 1, count, 0 };
 }

@@ -11,7 +11,7 @@ rn_gather rn_gather_windows(const rn_conv *conv, const rn_map *x, int64_t group)
 {
     const int64_t channels = conv->in_c / conv->groups;
 
-    return (rn_gather){ .data = x->data + group * channels,
+    return (rn_gather){ .data = x->data + rn_map_floats(x, group * channels),
                         .pitch = x->pitch,
                         .channels = channels,
                         .in_h = conv->in_h,
@@ -26,6 +26,7 @@ rn_gather rn_gather_windows(const rn_conv *conv, const rn_map *x, int64_t group)
                         .offset_w = -(int64_t)conv->padding_w,
                         .dilation_h = conv->dilation,
                         .dilation_w = conv->dilation,
+                        .is_halved = x->is_halved,
                         .is_formed = conv->is_formed };
 }
 

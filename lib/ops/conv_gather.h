@@ -21,6 +21,7 @@ typedef struct rn_gather {
     int64_t pitch, channels;
     int64_t
         floats; /* 0, or channels are pairs of bfloat16 made of so many floats: then rows are read from bands only */
+    bool is_halved; /* they are that in the map already */
     int64_t in_h, in_w, out_h, out_w;
     int64_t window_h, window_w, stride_h, stride_w, offset_h, offset_w, dilation_h, dilation_w;
     bool is_formed; /* rows are those of the map, and formed (ops/conv.h) by whoever reads them */

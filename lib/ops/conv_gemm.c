@@ -88,6 +88,7 @@ static void describe_forward(rn_product *product, const void *payload, int64_t g
         .scale = e->scale == NULL ? NULL : e->scale + channel,
         .shift = e->shift == NULL ? NULL : e->shift + channel,
         .relu = e->relu,
+        .is_halved = pass->y->is_halved,
         .out = pass->y->data + channel,
         .out_steps = rn_steps_of(pass->y),
         .residual = e->residual == NULL ? NULL : e->residual->data + channel,

@@ -198,6 +198,7 @@ static void describe_data(rn_product *product, const void *payload, int64_t inde
     *product = (rn_product){
         .gather = rn_gather_for(pass->gemm, (rn_gather){ .data = pass->dy->data + group * rn_conv_group_out(conv),
                                                          .pitch = pass->dy->pitch,
+                                                         .is_halved = pass->dy->is_halved,
                                                          .channels = rn_conv_group_out(conv),
                                                          .in_h = conv->out_h,
                                                          .in_w = conv->out_w,
@@ -215,6 +216,7 @@ static void describe_data(rn_product *product, const void *payload, int64_t inde
         .packed = pass->packed + class.packed +
                   group * rn_round_up(rn_conv_group_in(conv), pass->gemm->nr) * class_depth(pass->gemm, conv, &class),
         .columns = rn_conv_group_in(conv),
+        .is_halved = dx->is_halved,
         .out = dx->data + class.row * whole.line + class.column * whole.pixel + channel,
         .out_steps = { whole.pixel * conv->stride_w, whole.line * conv->stride_h, whole.image },
     };

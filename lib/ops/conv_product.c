@@ -158,7 +158,7 @@ int64_t rn_product_packed_floats(const rn_gemm_kernels *gemm, const rn_conv *con
 
 typedef struct call {
     const rn_gemm_kernels *gemm;
-    const rn_row_kernels *rows;
+    const rn_row_kernels *rows, *halves; /* halves: of products of pairs alone */
     const rn_product_blocks *blocks;
     const rn_product *products;
     float *threads;
@@ -172,6 +172,12 @@ typedef struct row_range {
 static int64_t panel_begin(const row_range *rows, int64_t panel)
 {
     return (rows->end - rows->begin) * panel / rows->panels;
+}
+
+/* Floats from a pixel of the output to its column `column`. */
+static int64_t floats_to(const rn_product *product, int64_t column)
+{
+    return product->is_halved ? column / 2 : column;
 }
 
 static bool evenly_spaced(const rn_steps *steps, const rn_gather *grid)
@@ -188,7 +194,7 @@ static void fetch_output(const rn_product *product, int64_t m, int64_t rows, int
     if (!evenly_spaced(&product->out_steps, &product->gather))
         return;
     for (int64_t r = m; r < m + rows; r++)
-        for (int64_t j = column; j < column + columns; j += RN_FLOATS_A_LINE)
+        for (int64_t j = floats_to(product, column); j < floats_to(product, column + columns); j += RN_FLOATS_A_LINE)
             __builtin_prefetch(product->out + r * product->out_steps.pixel + j, 1);
 }
 
@@ -297,6 +303,7 @@ static int64_t place_of(const rn_steps *steps, const rn_gather_pixel *pixel)
 static void finish_block(const call *c, const rn_product *product, const row_range *rows, int64_t column,
                          int64_t columns, float *tile)
 {
+    const rn_row_kernels *const kernels = product->is_halved ? c->halves : c->rows;
     const rn_gather *const grid = &product->gather;
     const bool at_once = evenly_spaced(&product->out_steps, grid) &&
                          (product->residual == NULL || evenly_spaced(&product->residual_steps, grid));
@@ -308,14 +315,16 @@ static void finish_block(const call *c, const rn_product *product, const row_ran
             .a = { tile + (m - rows->begin) * c->blocks->tile_pitch, c->blocks->tile_pitch },
             .ka = product->scale != NULL ? product->scale + column : NULL,
             .c = product->shift != NULL ? product->shift + column : NULL,
-            .out = { product->out + place_of(&product->out_steps, &pixel) + column, product->out_steps.pixel },
+            .out = { product->out + place_of(&product->out_steps, &pixel) + floats_to(product, column),
+                     product->out_steps.pixel },
             .relu = product->relu,
         };
 
         if (product->residual != NULL)
-            finish.other = (rn_matrix){ product->residual + place_of(&product->residual_steps, &pixel) + column,
+            finish.other = (rn_matrix){ product->residual + place_of(&product->residual_steps, &pixel) +
+                                            floats_to(product, column),
                                         product->residual_steps.pixel };
-        c->rows->combine(count, columns, &finish);
+        kernels->finish(count, columns, &finish);
         m += count;
     }
 }
@@ -363,8 +372,12 @@ void rn_product_run(const rn_context *context, const rn_product_blocks *blocks, 
                     const void *pass, void *workspace)
 {
     rn_product *const products = workspace;
-    call c = { blocks->gemm, context->kernels->rows, blocks, products,
-               (float *)(void *)((char *)workspace + described_bytes(blocks)) };
+    call c = { .gemm = blocks->gemm,
+               .rows = context->kernels->rows,
+               .halves = blocks->gemm->pairs != NULL ? blocks->gemm->pairs->halves : NULL,
+               .blocks = blocks,
+               .products = products,
+               .threads = (float *)(void *)((char *)workspace + described_bytes(blocks)) };
 
     for (int64_t i = 0; i < blocks->products; i++)
         describe(&products[i], pass, i);

@@ -34,6 +34,7 @@ typedef struct rn_product {
     int64_t columns;
     const float *scale, *shift; /* NULL: none */
     bool relu;
+    bool is_halved; /* what comes out, and the residual (ops/map.h) */
     float *out;
     rn_steps out_steps;
     float *residual; /* NULL: none; only read */

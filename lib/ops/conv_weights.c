@@ -9,6 +9,7 @@
  * into the chunk's part of the workspace). How o and k are cut into ranges and m into stretches does not change a bit.
  */
 #include "ops/conv_algorithm.h"
+#include "ops/conv_band.h"
 #include "ops/conv_product.h"
 #include "ops/matrix.h"
 
@@ -16,7 +17,8 @@ enum {
     COLLIDING_FLOATS = 512, /* 2 KB: eight rows fall on two sets of a cache of 32 KB */
     PAD = 16,               /* keeps panels of a power of two of floats off each other's cache sets */
     LINE_SPARE = 64,
-    LINES_FORMED = 8 /* together, in the first-level cache */
+    LINES_FORMED = 8,  /* together, in the first-level cache */
+    LINES_OF_HALVES = 16
 };
 
 static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *conv, int64_t batch,
@@ -48,6 +50,8 @@ static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *
     b.line_floats = rn_round_up(b.column_most * gemm->nr + LINE_SPARE, RN_FLOATS_A_LINE);
     if (conv->is_formed)
         b.line_floats *= LINES_FORMED;
+    if (gemm->pairs != NULL)
+        b.line_floats *= 2; /* for two rows of halves */
     b.thread_floats = b.stretch * b.out_pitch + b.column_most * b.column_floats + b.tile_floats + b.line_floats;
     return b;
 }
@@ -242,21 +246,72 @@ static weight_room room_of(const weight_pass *pass, int32_t thread)
     return room;
 }
 
-/* Gradients and columns, which lie packed, as pairs of rows. */
-static void multiply_pairs(const weight_pass *pass, const weight_unit *u, int64_t rows, bool accumulate, rn_matrix dy,
-                           int64_t outs, const weight_room *room)
+/* Halves, counted from the first of row `row` of a map of them. */
+static const uint16_t *halves_at(const rn_map *map, int64_t row)
+{
+    return (const uint16_t *)(const void *)(map->data + row * map->pitch);
+}
+
+/* Columns of rows of halves, `from_pitch` halves apart, as pairs of rows r and r + 1, in panels. */
+static void spread_halves(const weight_pass *pass, const weight_unit *u, const uint16_t *from, int64_t from_pitch,
+                          int64_t r, int64_t rows, float *columns)
+{
+    const int64_t nr = pass->gemm->nr;
+
+    for (int64_t k = 0; k < u->columns; k += nr)
+        pass->gemm->pairs->interleave(columns + k / nr * pass->blocks->column_floats + r / 2 * nr, nr, nr, from + k,
+                                      from_pitch, rows, rn_least(nr, u->columns - k));
+}
+
+/* The rows [m, m + rows) of windows over a map of halves, as pairs of rows in panels. */
+static void pack_halves(const weight_pass *pass, const weight_unit *u, int64_t m, int64_t rows,
+                        const weight_room *room)
+{
+    const rn_gather windows = rn_gather_windows(pass->conv, pass->x, u->group);
+    const int64_t most = pass->blocks->line_floats / 4; /* floats of a row */
+    float *const lines = room->line + 2 * most;
+    const bool in_place = rn_gather_whole_map(&windows);
+    rn_gather gather = windows;
+
+    gather.channels /= 2;
+    for (int64_t r = 0; in_place && r < rows; r += LINES_OF_HALVES)
+        spread_halves(pass, u, halves_at(pass->x, m + r) + u->column, 2 * pass->x->pitch, r,
+                      rn_least(LINES_OF_HALVES, rows - r), room->columns);
+    for (int64_t r = 0; !in_place && r < rows; r += 2) {
+        const int64_t count = rn_least(2, rows - r);
+
+        for (int64_t i = 0; i < count; i++)
+            rn_gather_columns(&gather, pass->gemm, lines + i * most, pass->gemm->nr, m + r + i, 1, u->column / 2,
+                              (u->column + u->columns) / 2, room->line);
+        spread_halves(pass, u, (const uint16_t *)(const void *)lines, 2 * most, r, count, room->columns);
+    }
+}
+
+/* The rows [m, m + rows) of both operands as pairs of rows. */
+static void make_pairs(const weight_pass *pass, const weight_unit *u, int64_t m, int64_t rows, int64_t first,
+                       int64_t outs, const weight_room *room)
 {
     const rn_gemm_kernels *const gemm = pass->gemm;
     const rn_weight_blocks *const b = pass->blocks;
 
-    pair_rows(gemm, room->gradients, b->out_pitch, dy.data, dy.pitch, rows, outs);
+    if (pass->dy->is_halved) {
+        gemm->pairs->interleave(room->gradients, b->out_pitch, outs, halves_at(pass->dy, m) + first,
+                                2 * pass->dy->pitch, rows, outs);
+    } else {
+        const rn_matrix dy = rn_matrix_part(pass->dy, m, first);
+
+        pair_rows(gemm, room->gradients, b->out_pitch, dy.data, dy.pitch, rows, outs);
+    }
+    if (pass->x->is_halved) {
+        pack_halves(pass, u, m, rows, room);
+        return;
+    }
+    pack_columns(pass, u, m, rows, room->columns, room->line);
     for (int64_t k = 0; k < u->columns; k += gemm->nr) {
         float *const panel = room->columns + k / gemm->nr * b->column_floats;
 
         pair_rows(gemm, panel, gemm->nr, panel, gemm->nr, rows, gemm->nr);
     }
-    multiply_stretch(pass, u, rn_divide_up(rows, 2), accumulate, room->gradients, b->out_pitch, room->columns,
-                     room->tile);
 }
 
 /* The rows [m, m + rows) of dy as multiply_stretch reads them. A joint pass makes rows of dx while they are there. */
@@ -280,20 +335,21 @@ static void add_stretch(const weight_pass *pass, const weight_unit *u, int64_t m
 {
     const rn_weight_blocks *const b = pass->blocks;
     const int64_t first = panel_begin(b, u->out_panel), outs = panel_begin(b, u->out_end) - first;
-    const rn_matrix dy = rn_matrix_part(pass->dy, m, u->group * b->outs + first);
     const bool accumulate = u->accumulate || m > u->begin;
+    rn_matrix left;
 
+    if (pass->gemm->pairs != NULL) {
+        make_pairs(pass, u, m, rows, first, outs, room);
+        multiply_stretch(pass, u, rn_divide_up(rows, 2), accumulate, room->gradients, b->out_pitch, room->columns,
+                         room->tile);
+        return;
+    }
     if (pass->form != NULL)
         form_columns(pass, u, m, rows, room->columns, room->line);
     else
         pack_columns(pass, u, m, rows, room->columns, room->line);
-    if (pass->gemm->pairs != NULL) {
-        multiply_pairs(pass, u, rows, accumulate, dy, outs, room);
-    } else {
-        const rn_matrix left = gradients_of(pass, m, rows, dy, outs, room);
-
-        multiply_stretch(pass, u, rows, accumulate, left.data, left.pitch, room->columns, room->tile);
-    }
+    left = gradients_of(pass, m, rows, rn_matrix_part(pass->dy, m, u->group * b->outs + first), outs, room);
+    multiply_stretch(pass, u, rows, accumulate, left.data, left.pitch, room->columns, room->tile);
 }
 
 static void run_weight_units(void *payload, int64_t begin, int64_t end, int32_t thread)

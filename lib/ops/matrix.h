@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A map as the matrix that row kernels take. */
+/* A map as the matrix that row kernels take, and the kernels for it. */
 #ifndef RN_OPS_MATRIX_H
 #define RN_OPS_MATRIX_H
 
+#include "context/context.h"
 #include "kernels/row_kernels.h"
 #include "ops/map.h"
 
@@ -22,8 +23,14 @@ static inline rn_matrix rn_matrix_part(const rn_map *map, int64_t row, int64_t c
     rn_matrix part = rn_matrix_from(map, row);
 
     if (map != NULL)
-        part.data += channel;
+        part.data += rn_map_floats(map, channel);
     return part;
+}
+
+/* The row kernels for maps like this one. */
+static inline const rn_row_kernels *rn_rows_of(const rn_context *context, const rn_map *map)
+{
+    return map->is_halved ? context->pairs->pairs->halves : context->kernels->rows;
 }
 
 #endif

@@ -6,7 +6,7 @@
  */
 #include "ops/pool.h"
 
-#include "kernels/row_kernels.h"
+#include "ops/matrix.h"
 
 typedef enum pool_kind { MAX, AVERAGE, ADAPTIVE } pool_kind;
 
@@ -131,7 +131,7 @@ static void pool_lines(void *payload, int64_t begin, int64_t end, int32_t thread
 
 static void forward(const rn_context *context, pool_job job)
 {
-    job.kernels = context->kernels->rows;
+    job.kernels = rn_rows_of(context, job.x);
     rn_parallel(&context->pool, job.y->n * job.y->h, pool_lines, &job);
 }
 
@@ -227,7 +227,7 @@ static void gather_lines(void *payload, int64_t begin, int64_t end, int32_t thre
 
 static void backward(const rn_context *context, pool_job job)
 {
-    job.kernels = context->kernels->rows;
+    job.kernels = rn_rows_of(context, job.x);
     rn_parallel(&context->pool, job.x->n * job.x->h, gather_lines, &job);
 }
 

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "ops/integers.h"
+#include "ops/matrix.h"
+#include "ops/winograd_halves.h"
 
 enum {
     PAD = 16,               /* keeps planes and rows of a power of two of floats off each other's cache sets */
@@ -209,7 +211,7 @@ void rn_winograd_pack(const rn_context *context, const rn_winograd_blocks *block
 
 /* ---- tiles ------------------------------------------------------------------------------------------------------- */
 
-void rn_winograd_read(const rn_winograd_kernels *kernels, const rn_map *x, int64_t padding_h, int64_t padding_w,
+void rn_winograd_read(const rn_context *context, const rn_map *x, int64_t padding_h, int64_t padding_w,
                       const rn_tile *tile, int64_t first, int64_t channels, int64_t stored, const float *nothing,
                       float *planes, int64_t plane_pitch)
 {
@@ -222,12 +224,17 @@ void rn_winograd_read(const rn_winograd_kernels *kernels, const rn_map *x, int64
             const bool is_inside = y >= 0 && y < x->h && column >= 0 && column < x->w;
 
             pixel[i * RN_WINOGRAD_SIDE + j] =
-                is_inside ? x->data + ((tile->image * x->h + y) * x->w + column) * x->pitch + first : nothing;
+                is_inside ? x->data + ((tile->image * x->h + y) * x->w + column) * x->pitch + rn_map_floats(x, first)
+                          : nothing;
         }
-    kernels->input(&to, pixel, channels, stored);
+    if (x->is_halved)
+        rn_winograd_halves_input(context, &to, pixel, nothing, channels, stored);
+    else
+        context->kernels->winograd->input(&to, pixel, channels, stored);
 }
 
 typedef struct call {
+    const rn_context *context;
     const rn_kernels *kernels;
     const rn_winograd_blocks *blocks;
     const rn_winograd_pass *pass;
@@ -246,7 +253,7 @@ static void read_tiles(const call *c, int64_t begin, int64_t end, float *planes)
         for (int64_t chain = 0; chain < c->blocks->chains; chain++) {
             const int64_t channels = rn_least(CHAIN, pass->x->c - chain * CHAIN);
 
-            rn_winograd_read(c->kernels->winograd, pass->x, pass->padding_h, pass->padding_w, &tile, chain * CHAIN,
+            rn_winograd_read(c->context, pass->x, pass->padding_h, pass->padding_w, &tile, chain * CHAIN,
                              channels, rn_round_up(channels, RN_FLOATS_A_LINE), c->nothing,
                              planes + chain * c->blocks->in_chain, c->blocks->in_plane);
         }
@@ -267,10 +274,13 @@ static void write_tiles(const call *c, int64_t begin, int64_t end, int64_t colum
         const rn_winograd_tile from = { tile.height, tile.width, planes, c->blocks->out_plane };
         const int64_t row = (tile.image * y->h + tile.y) * y->w + tile.x;
 
-        finish.out = (rn_matrix){ y->data + row * y->pitch + column, y->pitch };
-        if (residual != NULL)
-            finish.other = (rn_matrix){ residual->data + row * residual->pitch + column, residual->pitch };
-        c->kernels->winograd->output(&from, columns, &finish, y->w * finish.out.pitch, y->w * finish.other.pitch);
+        finish.out = rn_matrix_part(y, row, column);
+        finish.other = rn_matrix_part(residual, row, column);
+        if (y->is_halved)
+            rn_winograd_halves_output(c->context, &from, columns, &finish, y->w * finish.out.pitch,
+                                      y->w * finish.other.pitch);
+        else
+            c->kernels->winograd->output(&from, columns, &finish, y->w * finish.out.pitch, y->w * finish.other.pitch);
     }
 }
 
@@ -380,7 +390,8 @@ static void run_panels(void *payload, int64_t begin, int64_t end, int32_t thread
 void rn_winograd_run(const rn_context *context, const rn_winograd_blocks *blocks, const rn_winograd_pass *pass,
                      void *workspace)
 {
-    call c = { .kernels = context->kernels,
+    call c = { .context = context,
+               .kernels = context->kernels,
                .blocks = blocks,
                .pass = pass,
                .tiling = rn_tiling_of(pass->y->n, pass->y->h, pass->y->w),

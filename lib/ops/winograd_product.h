@@ -61,7 +61,7 @@ void rn_winograd_run(const rn_context *context, const rn_winograd_blocks *blocks
 
 /* Transforms the inputs of a tile, `channels` of them from `first` on, `stored` floats of each plane; pixels outside x
  * are `nothing`, as many zeros. */
-void rn_winograd_read(const rn_winograd_kernels *kernels, const rn_map *x, int64_t padding_h, int64_t padding_w,
+void rn_winograd_read(const rn_context *context, const rn_map *x, int64_t padding_h, int64_t padding_w,
                       const rn_tile *tile, int64_t first, int64_t channels, int64_t stored, const float *nothing,
                       float *planes, int64_t plane_pitch);
 

@@ -13,6 +13,7 @@
 
 #include "ops/conv_algorithm.h"
 #include "ops/integers.h"
+#include "ops/winograd_halves.h"
 #include "ops/winograd_product.h"
 
 enum {
@@ -96,6 +97,7 @@ void rn_winograd_plan_weights(rn_conv_plan *plan, const rn_context *context)
 /* ---- one stretch of tiles ---------------------------------------------------------------------------------------- */
 
 typedef struct call {
+    const rn_context *context;
     const rn_kernels *kernels;
     const rn_conv *conv;
     const rn_winograd_sums *sums;
@@ -123,13 +125,15 @@ static void transform(const call *c, int64_t index, operands to, int64_t t, int6
     const rn_map *const dy = c->dy;
     const rn_winograd_tile gradients = { tile.height, tile.width, to.gradients + t * c->sums->out_pitch,
                                          c->sums->out_plane };
-    const int64_t nr = c->kernels->gemm->nr;
+    const int64_t nr = c->kernels->gemm->nr, outs = out_end - out, stored = rn_round_up(outs, RN_FLOATS_A_LINE);
+    const float *const pixel = dy->data + ((tile.image * dy->h + tile.y) * dy->w + tile.x) * dy->pitch;
 
-    c->kernels->winograd->gradient(
-        &gradients, dy->data + ((tile.image * dy->h + tile.y) * dy->w + tile.x) * dy->pitch + out, dy->pitch,
-        dy->w * dy->pitch, out_end - out, rn_round_up(out_end - out, RN_FLOATS_A_LINE));
+    if (dy->is_halved)
+        rn_winograd_halves_gradient(c->context, &gradients, pixel, out, dy->pitch, dy->w * dy->pitch, outs, stored);
+    else
+        c->kernels->winograd->gradient(&gradients, pixel + out, dy->pitch, dy->w * dy->pitch, outs, stored);
     for (int64_t channel = 0, panel = 0; channel < c->x->c; channel += nr, panel++)
-        rn_winograd_read(c->kernels->winograd, c->x, c->conv->padding_h, c->conv->padding_w, &tile, channel,
+        rn_winograd_read(c->context, c->x, c->conv->padding_h, c->conv->padding_w, &tile, channel,
                          rn_least(nr, c->x->c - channel), nr, c->nothing, to.inputs + panel * c->sums->in_step + t * nr,
                          c->sums->in_plane);
 }
@@ -251,7 +255,8 @@ void rn_winograd_backward_weights(const rn_context *context, const rn_conv_plan 
 {
     const rn_winograd_sums *const s = &plan->winograd.weights;
     const rn_conv *const conv = &plan->conv;
-    call c = { .kernels = context->kernels,
+    call c = { .context = context,
+               .kernels = context->kernels,
                .conv = conv,
                .sums = s,
                .x = x,

@@ -2,7 +2,7 @@
 /* Asking a backend for what a tape needs of it. */
 #include "run/backend.h"
 
-static const rn_backend_row *row_for(const rn_backend *backend, const rn_kind *kind)
+const rn_backend_row *rn_backend_row_for(const rn_backend *backend, const rn_kind *kind)
 {
     for (; backend != NULL; backend = backend->otherwise) {
         for (const rn_backend_row *row = backend->rows; row->kind != NULL; row++)
@@ -17,7 +17,7 @@ rn_status rn_backend_plan(const rn_backend *backend, rn_tape *tape)
     rn_message *const message = &tape->context->message;
 
     for (int32_t i = 0; i < tape->operations && !tape->failed; i++) {
-        const rn_backend_row *const row = row_for(backend, tape->operation[i].kind);
+        const rn_backend_row *const row = rn_backend_row_for(backend, tape->operation[i].kind);
         size_t scratch;
 
         if (row == NULL)

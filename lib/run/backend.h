@@ -5,6 +5,13 @@
 
 #include "run/tape.h"
 
+/* What is asked of an operation's maps where some are of halves (halve.c). */
+typedef enum rn_halving {
+    RN_NOT_HALVED, /* all are of floats */
+    RN_ALL_HALVED, /* all are of halves, or none */
+    RN_ANY_HALVED  /* each for itself, but for OTHER, which is like Y */
+} rn_halving;
+
 typedef struct rn_backend_row {
     const rn_kind *kind;
     void (*run)(const rn_tape *tape, const rn_operation *operation);
@@ -13,6 +20,7 @@ typedef struct rn_backend_row {
      * for the numbers of images that it may see (SIZE_MAX: they cannot be counted). May add products. NULL: none.
      */
     size_t (*plan)(rn_tape *tape, int32_t operation);
+    rn_halving (*halves)(const rn_tape *tape, const rn_operation *operation); /* NULL: RN_NOT_HALVED */
 } rn_backend_row;
 
 typedef struct rn_backend {
@@ -22,6 +30,9 @@ typedef struct rn_backend {
 } rn_backend;
 
 extern const rn_backend rn_cpu;
+
+/* The backend's row of a kind; NULL: it has none. */
+const rn_backend_row *rn_backend_row_for(const rn_backend *backend, const rn_kind *kind);
 
 /* Gives each operation its function, its scratch and its products. RN_UNSUPPORTED: a kind that the backend lacks. */
 rn_status rn_backend_plan(const rn_backend *backend, rn_tape *tape);

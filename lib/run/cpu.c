@@ -48,7 +48,7 @@ static void run_join(const rn_tape *tape, const rn_operation *o)
     const rn_map part = rn_operand_map(tape, o, RN_X);
     rn_map place = rn_operand_map(tape, o, RN_Y);
 
-    place.data += o->as.channel;
+    place.data += rn_map_floats(&place, o->as.channel);
     place.c = part.c;
     if (part.data != place.data)
         rn_copy_map(tape->context, &part, &place);
@@ -277,33 +277,48 @@ static void run_log_softmax_backward(const rn_tape *tape, const rn_operation *o)
     rn_log_softmax_backward(tape->context, &dy, &y, &dx, adds(o, RN_DX));
 }
 
+/* ---- maps of halves ---------------------------------------------------------------------------------------------- */
+
+static rn_halving halves_alike(const rn_tape *tape, const rn_operation *o)
+{
+    (void)tape;
+    (void)o;
+    return RN_ALL_HALVED;
+}
+
+static rn_halving halves_of_join(const rn_tape *tape, const rn_operation *o)
+{
+    (void)tape;
+    return o->as.channel % 2 == 0 ? RN_ALL_HALVED : RN_NOT_HALVED;
+}
+
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
 static const rn_backend_row rows[] = {
-    { &rn_op_conv, rn_cpu_conv, rn_cpu_plan_conv },
-    { &rn_op_combine, run_combine, NULL },
-    { &rn_op_moments, run_moments, plan_moments },
-    { &rn_op_norm, run_norm, NULL },
-    { &rn_op_max_pool, run_max_pool, NULL },
-    { &rn_op_avg_pool, run_avg_pool, NULL },
-    { &rn_op_adaptive_avg_pool, run_adaptive_avg_pool, NULL },
-    { &rn_op_dropout, run_dropout, NULL },
-    { &rn_op_flatten, run_flatten, NULL },
-    { &rn_op_shortcut_a, run_shortcut_a, NULL },
-    { &rn_op_log_softmax, run_log_softmax, NULL },
-    { &rn_op_join, run_join, NULL },
-    { &rn_op_loss, run_loss, NULL },
-    { &rn_op_conv_backward, rn_cpu_conv_backward, rn_cpu_plan_conv_backward },
-    { &rn_op_channel_sums, run_channel_sums, plan_channel_sums },
-    { &rn_op_norm_sums, run_norm_sums, plan_norm_sums },
-    { &rn_op_max_pool_backward, run_max_pool_backward, NULL },
-    { &rn_op_avg_pool_backward, run_avg_pool_backward, NULL },
-    { &rn_op_adaptive_avg_pool_backward, run_adaptive_avg_pool_backward, NULL },
-    { &rn_op_flatten_backward, run_flatten_backward, NULL },
-    { &rn_op_shortcut_a_backward, run_shortcut_a_backward, NULL },
-    { &rn_op_log_softmax_backward, run_log_softmax_backward, NULL },
-    { &rn_op_gradient_ready, rn_tape_say_ready, NULL },
-    { NULL, NULL, NULL },
+    { &rn_op_conv, rn_cpu_conv, rn_cpu_plan_conv, rn_cpu_conv_halves },
+    { &rn_op_combine, run_combine, NULL, halves_alike },
+    { &rn_op_moments, run_moments, plan_moments, halves_alike },
+    { &rn_op_norm, run_norm, NULL, NULL },
+    { &rn_op_max_pool, run_max_pool, NULL, halves_alike },
+    { &rn_op_avg_pool, run_avg_pool, NULL, halves_alike },
+    { &rn_op_adaptive_avg_pool, run_adaptive_avg_pool, NULL, NULL },
+    { &rn_op_dropout, run_dropout, NULL, NULL },
+    { &rn_op_flatten, run_flatten, NULL, NULL },
+    { &rn_op_shortcut_a, run_shortcut_a, NULL, NULL },
+    { &rn_op_log_softmax, run_log_softmax, NULL, NULL },
+    { &rn_op_join, run_join, NULL, halves_of_join },
+    { &rn_op_loss, run_loss, NULL, NULL },
+    { &rn_op_conv_backward, rn_cpu_conv_backward, rn_cpu_plan_conv_backward, rn_cpu_conv_halves },
+    { &rn_op_channel_sums, run_channel_sums, plan_channel_sums, halves_alike },
+    { &rn_op_norm_sums, run_norm_sums, plan_norm_sums, halves_alike },
+    { &rn_op_max_pool_backward, run_max_pool_backward, NULL, halves_alike },
+    { &rn_op_avg_pool_backward, run_avg_pool_backward, NULL, halves_alike },
+    { &rn_op_adaptive_avg_pool_backward, run_adaptive_avg_pool_backward, NULL, NULL },
+    { &rn_op_flatten_backward, run_flatten_backward, NULL, NULL },
+    { &rn_op_shortcut_a_backward, run_shortcut_a_backward, NULL, NULL },
+    { &rn_op_log_softmax_backward, run_log_softmax_backward, NULL, NULL },
+    { &rn_op_gradient_ready, rn_tape_say_ready, NULL, NULL },
+    { NULL, NULL, NULL, NULL },
 };
 
 const rn_backend rn_cpu = { "cpu", rows, NULL };

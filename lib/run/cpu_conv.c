@@ -77,6 +77,14 @@ size_t rn_cpu_plan_conv(rn_tape *tape, int32_t operation)
     return rn_size_add(&scratch, plan->forward_bytes, trains ? packed_bytes(plan) : 0) ? scratch : SIZE_MAX;
 }
 
+/* As plans of either direction have it: whether weights are trained matters to linear layers alone, which have none. */
+rn_halving rn_cpu_conv_halves(const rn_tape *tape, const rn_operation *o)
+{
+    const rn_conv_plan plan = rn_conv_plan_for(tape->context, &o->as.conv, tape->batch, tape->wants_pairs);
+
+    return rn_conv_takes_halves(&plan) ? RN_ANY_HALVED : RN_NOT_HALVED;
+}
+
 static rn_conv_form form_of(const rn_tape *tape, const rn_operation *o)
 {
     return (rn_conv_form){ rn_operand_floats(tape, o, RN_FORM_SCALE), rn_operand_floats(tape, o, RN_FORM_SHIFT) };

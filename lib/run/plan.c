@@ -77,6 +77,7 @@ static void keep_ends(rn_plan *plan)
 
 rn_status rn_plan_finish(rn_plan **plan, const rn_plan_request *request)
 {
+    const rn_backend *const backend = request->backend != NULL ? request->backend : &rn_cpu;
     rn_plan *const made = *plan;
     rn_status status = rn_plan_fuse(made);
 
@@ -90,8 +91,9 @@ rn_status rn_plan_finish(rn_plan **plan, const rn_plan_request *request)
     if (status == RN_OK)
         status = rn_plan_let_gradients_die(made, request->optimizer);
     if (status == RN_OK) {
+        rn_plan_halve(made, backend);
         rn_plan_choose_portion(made, request->portion_bytes);
-        status = rn_backend_plan(request->backend != NULL ? request->backend : &rn_cpu, &made->tape);
+        status = rn_backend_plan(backend, &made->tape);
     }
     if (status == RN_OK)
         status = rn_tape_place(&made->tape);

@@ -89,6 +89,7 @@ rn_status rn_plan_derive(rn_plan *plan);                                        
 void rn_plan_form(rn_plan *plan);                                                  /* form.c */
 rn_status rn_plan_recompute(rn_plan *plan, int32_t most);                          /* recompute.c */
 rn_status rn_plan_let_gradients_die(rn_plan *plan, const rn_optimizer *optimizer); /* dying.c */
+void rn_plan_halve(rn_plan *plan, const rn_backend *backend);                      /* halve.c */
 void rn_plan_choose_portion(rn_plan *plan, int64_t most_bytes);                    /* budget.c */
 
 static inline const rn_layer *rn_plan_layer(const rn_plan *plan, int32_t layer)

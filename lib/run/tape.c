@@ -176,13 +176,15 @@ rn_map rn_view_map(const rn_tape *tape, int32_t view)
 {
     const rn_view *const v = &tape->view[view];
     const rn_buffer *const buffer = &tape->buffer[v->buffer];
+    const bool is_halved = buffer->element == RN_HALF;
 
     return (rn_map){ .data = rn_view_data(tape, view),
                      .n = buffer->of_images ? tape->images : 1,
                      .h = buffer->h,
                      .w = buffer->w,
                      .c = v->channels,
-                     .pitch = buffer->c };
+                     .pitch = is_halved ? buffer->c / 2 : buffer->c,
+                     .is_halved = is_halved };
 }
 
 rn_map rn_operand_map(const rn_tape *tape, const rn_operation *operation, int operand)

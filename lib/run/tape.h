@@ -26,6 +26,8 @@
 typedef struct rn_tape rn_tape;
 typedef struct rn_operation rn_operation;
 
+enum { RN_HALF = 2 /* bytes of a bfloat16 number (halve.c) */ };
+
 typedef enum rn_place { RN_IN_ARENA, RN_IN_PARAMETERS, RN_IN_GRADIENTS, RN_IN_PREPARED } rn_place;
 
 typedef struct rn_buffer {
@@ -35,7 +37,7 @@ typedef struct rn_buffer {
     bool portioned;          /* has room for tape->portion images only */
     bool from_start, to_end; /* lives before the first operation, behind the last one */
     int64_t h, w, c;         /* c: also the pitch of all views */
-    size_t element;          /* bytes of a number */
+    size_t element;          /* bytes of a number; of maps that of a float or RN_HALF */
     size_t nbytes, offset;   /* in the arena */
     int32_t first, last;     /* operations; first > last: nobody's operand */
 } rn_buffer;

@@ -173,7 +173,7 @@ static void test_what_lies_between_pixels_is_no_number(void **state)
     enum { SIDE = 15, CHANNELS = 17, PITCH = CHANNELS + 1 };
     const rn_test_conv_shape shape = { 1, SIDE, SIDE, CHANNELS, 20, 3, 3, 2, 2, 1, 1, 1, 1 };
     static float pixels[SIDE * SIDE * PITCH];
-    const rn_map x = { pixels, 1, SIDE, SIDE, CHANNELS, PITCH };
+    const rn_map x = { pixels, 1, SIDE, SIDE, CHANNELS, PITCH, false };
     rn_test_conv test;
     rn_test_map y;
 

@@ -67,9 +67,9 @@ static void run_swish_backward(const rn_tape *tape, const rn_operation *o)
 }
 
 static const rn_backend_row rows[] = {
-    { &swish, run_swish, NULL },
-    { &swish_backward, run_swish_backward, NULL },
-    { NULL, NULL, NULL },
+    { &swish, run_swish, NULL, NULL },
+    { &swish_backward, run_swish_backward, NULL, NULL },
+    { NULL, NULL, NULL, NULL },
 };
 static const rn_backend with_swish = { "with swish", rows, &rn_cpu };
 

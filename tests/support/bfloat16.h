@@ -6,8 +6,9 @@
 #include "kernels/gemm_kernels.h"
 #include <resnet/context.h>
 
-/* gemm_bf16_emulated.c; on x86-64 it takes AVX2. */
+/* gemm_bf16_emulated.c, rows_bf16_emulated.c; on x86-64 they take AVX2. */
 extern const rn_gemm_kernels rn_test_gemm_bf16;
+extern const rn_row_kernels rn_test_rows_halves;
 
 /*
  * Sessions of the context that ask for bfloat16 get it, by emulation if its CPU or its set has no such products. Sets

@@ -88,7 +88,26 @@ static void transpose_neighbours(float *to, const float *from, int64_t from_pitc
                        j < columns && k + 1 < depth ? from[j * from_pitch + k + 1] : 0);
 }
 
-static const rn_pair_kernels pairs = { neighbours, rows, transpose_neighbours };
+static void interleave(float *to, int64_t to_pitch, int64_t stored, const uint16_t *from, int64_t from_pitch,
+                       int64_t rows, int64_t count)
+{
+    for (int64_t r = 0; r < rows; r += 2, to += to_pitch, from += 2 * from_pitch)
+        for (int64_t j = 0; j < stored; j++) {
+            const uint32_t even = j < count ? from[j] : 0, odd = j < count && r + 1 < rows ? from[from_pitch + j] : 0;
+
+            *(word *)(void *)(to + j) = odd << 16 | even;
+        }
+}
+
+static void widen(float *to, const uint16_t *from, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        *(word *)(void *)(to + i) = (uint32_t)from[i] << 16;
+}
+
+static const rn_pair_kernels pairs = {
+    neighbours, rows, transpose_neighbours, interleave, widen, &rn_test_rows_halves,
+};
 static const rn_float_kernels floats = RN_FLOATS_TABLE;
 
 const rn_gemm_kernels rn_test_gemm_bf16 = RN_GEMM_TABLE(&floats);
