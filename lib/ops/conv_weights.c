@@ -9,17 +9,10 @@
  * into the chunk's part of the workspace). How o and k are cut into ranges and m into stretches does not change a bit.
  */
 #include "ops/conv_algorithm.h"
-#include "ops/conv_band.h"
 #include "ops/conv_product.h"
-#include "ops/matrix.h"
+#include "ops/weight_operands.h"
 
-enum {
-    COLLIDING_FLOATS = 512, /* 2 KB: eight rows fall on two sets of a cache of 32 KB */
-    PAD = 16,               /* keeps panels of a power of two of floats off each other's cache sets */
-    LINE_SPARE = 64,
-    LINES_FORMED = 8,  /* together, in the first-level cache */
-    LINES_OF_HALVES = 16
-};
+enum { PAD = 16 /* keeps panels of a power of two of floats off each other's cache sets */ };
 
 static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *conv, int64_t batch,
                                       const rn_gemm_kernels *gemm)
@@ -47,11 +40,7 @@ static rn_weight_blocks choose_blocks(const rn_context *context, const rn_conv *
     b.out_pitch = rn_round_up(b.out_most * gemm->mr, RN_FLOATS_A_LINE) + PAD;
     b.column_floats = rn_round_up(b.stretch * gemm->nr, RN_FLOATS_A_LINE) + PAD;
     b.tile_floats = rn_round_up((int64_t)gemm->mr * gemm->nr, RN_FLOATS_A_LINE);
-    b.line_floats = rn_round_up(b.column_most * gemm->nr + LINE_SPARE, RN_FLOATS_A_LINE);
-    if (conv->is_formed)
-        b.line_floats *= LINES_FORMED;
-    if (gemm->pairs != NULL)
-        b.line_floats *= 2; /* for two rows of halves */
+    b.line_floats = rn_weight_line_floats(gemm, conv, b.column_most * gemm->nr);
     b.thread_floats = b.stretch * b.out_pitch + b.column_most * b.column_floats + b.tile_floats + b.line_floats;
     return b;
 }
@@ -89,12 +78,7 @@ void rn_gemm_plan_weights(rn_conv_plan *plan, const rn_context *context)
 }
 
 typedef struct weight_pass {
-    const rn_gemm_kernels *gemm;
-    const rn_conv *conv;
-    const rn_weight_blocks *blocks;
-    const rn_row_kernels *rows;
-    const rn_map *x, *dy;
-    const rn_conv_form *form;   /* NULL: none */
+    rn_weight_operands operands;
     const rn_conv_joint *joint; /* NULL: dy lies somewhere */
     float *packed;              /* weights, for a joint pass */
     float *dw, *partials, *threads;
@@ -112,9 +96,8 @@ typedef struct weight_unit {
 
 static weight_unit unit_at(const weight_pass *pass, int64_t index)
 {
-    const rn_weight_blocks *const b = pass->blocks;
-    const int64_t column = index % b->column.blocks, out = index / b->column.blocks % b->out.blocks,
-                  nr = pass->gemm->nr;
+    const rn_weight_blocks *const b = pass->operands.blocks;
+    const int64_t column = index % b->column.blocks, out = index / b->column.blocks % b->out.blocks, nr = b->gemm->nr;
     const int64_t chunk = index / b->column.blocks / b->out.blocks % b->chunks;
     weight_unit u = { .group = index / b->column.blocks / b->out.blocks / b->chunks };
 
@@ -124,7 +107,7 @@ static weight_unit unit_at(const weight_pass *pass, int64_t index)
     u.out_end = b->out.panels * (out + 1) / b->out.blocks;
     u.column = b->column.panels * column / b->column.blocks * nr;
     u.columns = rn_least(b->depth, b->column.panels * (column + 1) / b->column.blocks * nr) - u.column;
-    u.target = (b->chunks > 1 ? pass->partials + chunk * pass->conv->out_c * b->depth : pass->dw) +
+    u.target = (b->chunks > 1 ? pass->partials + chunk * pass->operands.conv->out_c * b->depth : pass->dw) +
                u.group * b->outs * b->depth;
     u.accumulate = b->chunks == 1 && pass->accumulate;
     return u;
@@ -155,15 +138,15 @@ static void fetch_tile(const float *c, int64_t ldc, int64_t rows, int64_t column
             __builtin_prefetch(c + r * ldc + j, 1);
 }
 
-static void multiply_stretch(const weight_pass *pass, const weight_unit *u, int64_t rows, bool accumulate,
-                             const float *gradients, int64_t lda, const float *columns, float *tile)
+/* Rows, or rows of pairs, of both operands. */
+static void multiply_stretch(const rn_weight_blocks *b, const weight_unit *u, int64_t rows, bool accumulate,
+                             rn_matrix gradients, const float *columns, float *tile)
 {
-    const rn_gemm_kernels *const gemm = pass->gemm;
-    const rn_weight_blocks *const b = pass->blocks;
+    const rn_gemm_kernels *const gemm = b->gemm;
 
     for (int64_t p = u->out_panel; p < u->out_end; p++) {
         const int64_t o = panel_begin(b, p), height = panel_begin(b, p + 1) - o;
-        const float *const left = gradients + o - panel_begin(b, u->out_panel);
+        const float *const left = gradients.data + o - panel_begin(b, u->out_panel);
 
         for (int64_t k = 0; k < u->columns; k += gemm->nr) {
             float *const target = u->target + o * b->depth + u->column + k;
@@ -173,72 +156,18 @@ static void multiply_stretch(const weight_pass *pass, const weight_unit *u, int6
             if (rest > gemm->nr)
                 fetch_tile(target + gemm->nr, b->depth, height, rn_least(rest - gemm->nr, gemm->nr));
             if (rest >= gemm->nr)
-                gemm->multiply_weights(height, rows, left, lda, panel, target, b->depth, accumulate);
+                gemm->multiply_weights(height, rows, left, gradients.pitch, panel, target, b->depth, accumulate);
             else
-                multiply_edge(gemm, height, rows, left, lda, panel, target, b->depth, rest, accumulate, tile);
+                multiply_edge(gemm, height, rows, left, gradients.pitch, panel, target, b->depth, rest, accumulate,
+                              tile);
         }
     }
 }
 
-/*
- * dy is read where it lies, unless its rows lie so that a panel of them falls on few sets of the first-level cache:
- * then a copy with another pitch is read.
- */
-static bool rows_collide(const rn_map *dy)
+static rn_weight_room room_of(const weight_pass *pass, int32_t thread)
 {
-    return dy->pitch % COLLIDING_FLOATS == 0;
-}
-
-/* Rows 2r and 2r + 1 as row r of pairs; `to` may be `from`. */
-static void pair_rows(const rn_gemm_kernels *gemm, float *to, int64_t to_pitch, const float *from, int64_t from_pitch,
-                      int64_t rows, int64_t columns)
-{
-    for (int64_t r = 0; r < rows; r += 2)
-        gemm->pairs->rows(to + r / 2 * to_pitch, columns, from + r * from_pitch,
-                          r + 1 < rows ? from + (r + 1) * from_pitch : NULL, columns);
-}
-
-/* Columns of the rows [m, m + rows), in panels. */
-static void pack_columns(const weight_pass *pass, const weight_unit *u, int64_t m, int64_t rows, float *columns,
-                         float *line)
-{
-    const rn_gather gather = rn_gather_windows(pass->conv, pass->x, u->group);
-
-    rn_gather_columns(&gather, pass->gemm, columns, pass->blocks->column_floats, m, rows, u->column,
-                      u->column + u->columns, line);
-}
-
-/* The same of formed rows: a few at a time are made, as they lie in memory, and then spread over the panels. */
-static void form_columns(const weight_pass *pass, const weight_unit *u, int64_t m, int64_t rows, float *columns,
-                         float *lines)
-{
-    const rn_weight_blocks *const b = pass->blocks;
-    const int64_t nr = pass->gemm->nr, pitch = b->line_floats / LINES_FORMED;
-
-    for (int64_t r = 0; r < rows; r += LINES_FORMED) {
-        const int64_t count = rn_least(LINES_FORMED, rows - r);
-        const rn_row_combine form = { .a = rn_matrix_part(pass->x, m + r, u->column),
-                                      .ka = pass->form->scale + u->column,
-                                      .c = pass->form->shift + u->column,
-                                      .relu = true,
-                                      .out = { lines, pitch } };
-
-        pass->rows->combine(count, u->columns, &form);
-        for (int64_t k = 0; k < u->columns; k += nr)
-            pass->gemm->floats->copy(columns + k / nr * b->column_floats + r * nr, nr, lines + k, pitch, count,
-                                     rn_least(nr, u->columns - k));
-    }
-}
-
-/* A thread's. */
-typedef struct weight_room {
-    float *columns, *gradients, *tile, *line;
-} weight_room;
-
-static weight_room room_of(const weight_pass *pass, int32_t thread)
-{
-    const rn_weight_blocks *const b = pass->blocks;
-    weight_room room = { .columns = pass->threads + thread * b->thread_floats };
+    const rn_weight_blocks *const b = pass->operands.blocks;
+    rn_weight_room room = { .columns = pass->threads + thread * b->thread_floats };
 
     room.gradients = room.columns + b->column_most * b->column_floats;
     room.tile = room.gradients + b->stretch * b->out_pitch;
@@ -246,117 +175,37 @@ static weight_room room_of(const weight_pass *pass, int32_t thread)
     return room;
 }
 
-/* Halves, counted from the first of row `row` of a map of them. */
-static const uint16_t *halves_at(const rn_map *map, int64_t row)
+/* A joint pass forms rows of dy, and makes rows of dx while they are there. */
+static rn_matrix join_stretch(const weight_pass *pass, const rn_weight_stretch *stretch, const rn_weight_room *room)
 {
-    return (const uint16_t *)(const void *)(map->data + row * map->pitch);
-}
+    const rn_weight_operands *const o = &pass->operands;
+    const rn_matrix near = { room->gradients, o->blocks->out_pitch };
 
-/* Columns of rows of halves, `from_pitch` halves apart, as pairs of rows r and r + 1, in panels. */
-static void spread_halves(const weight_pass *pass, const weight_unit *u, const uint16_t *from, int64_t from_pitch,
-                          int64_t r, int64_t rows, float *columns)
-{
-    const int64_t nr = pass->gemm->nr;
-
-    for (int64_t k = 0; k < u->columns; k += nr)
-        pass->gemm->pairs->interleave(columns + k / nr * pass->blocks->column_floats + r / 2 * nr, nr, nr, from + k,
-                                      from_pitch, rows, rn_least(nr, u->columns - k));
-}
-
-/* The rows [m, m + rows) of windows over a map of halves, as pairs of rows in panels. */
-static void pack_halves(const weight_pass *pass, const weight_unit *u, int64_t m, int64_t rows,
-                        const weight_room *room)
-{
-    const rn_gather windows = rn_gather_windows(pass->conv, pass->x, u->group);
-    const int64_t most = pass->blocks->line_floats / 4; /* floats of a row */
-    float *const lines = room->line + 2 * most;
-    const bool in_place = rn_gather_whole_map(&windows);
-    rn_gather gather = windows;
-
-    gather.channels /= 2;
-    for (int64_t r = 0; in_place && r < rows; r += LINES_OF_HALVES)
-        spread_halves(pass, u, halves_at(pass->x, m + r) + u->column, 2 * pass->x->pitch, r,
-                      rn_least(LINES_OF_HALVES, rows - r), room->columns);
-    for (int64_t r = 0; !in_place && r < rows; r += 2) {
-        const int64_t count = rn_least(2, rows - r);
-
-        for (int64_t i = 0; i < count; i++)
-            rn_gather_columns(&gather, pass->gemm, lines + i * most, pass->gemm->nr, m + r + i, 1, u->column / 2,
-                              (u->column + u->columns) / 2, room->line);
-        spread_halves(pass, u, (const uint16_t *)(const void *)lines, 2 * most, r, count, room->columns);
-    }
-}
-
-/* The rows [m, m + rows) of both operands as pairs of rows. */
-static void make_pairs(const weight_pass *pass, const weight_unit *u, int64_t m, int64_t rows, int64_t first,
-                       int64_t outs, const weight_room *room)
-{
-    const rn_gemm_kernels *const gemm = pass->gemm;
-    const rn_weight_blocks *const b = pass->blocks;
-
-    if (pass->dy->is_halved) {
-        gemm->pairs->interleave(room->gradients, b->out_pitch, outs, halves_at(pass->dy, m) + first,
-                                2 * pass->dy->pitch, rows, outs);
-    } else {
-        const rn_matrix dy = rn_matrix_part(pass->dy, m, first);
-
-        pair_rows(gemm, room->gradients, b->out_pitch, dy.data, dy.pitch, rows, outs);
-    }
-    if (pass->x->is_halved) {
-        pack_halves(pass, u, m, rows, room);
-        return;
-    }
-    pack_columns(pass, u, m, rows, room->columns, room->line);
-    for (int64_t k = 0; k < u->columns; k += gemm->nr) {
-        float *const panel = room->columns + k / gemm->nr * b->column_floats;
-
-        pair_rows(gemm, panel, gemm->nr, panel, gemm->nr, rows, gemm->nr);
-    }
-}
-
-/* The rows [m, m + rows) of dy as multiply_stretch reads them. A joint pass makes rows of dx while they are there. */
-static rn_matrix gradients_of(const weight_pass *pass, int64_t m, int64_t rows, rn_matrix dy, int64_t outs,
-                              const weight_room *room)
-{
-    const rn_matrix near = { room->gradients, pass->blocks->out_pitch };
-
-    if (pass->joint != NULL) {
-        rn_joint_form(pass->rows, pass->joint, m, rows, near);
-        rn_joint_data(pass->gemm, pass->joint, pass->packed, m, rows, near, room->tile);
-        return near;
-    }
-    if (!rows_collide(pass->dy))
-        return dy;
-    pass->gemm->floats->copy(near.data, near.pitch, dy.data, dy.pitch, rows, outs);
+    rn_joint_form(o->rows, pass->joint, stretch->m, stretch->rows, near);
+    rn_joint_data(o->gemm, pass->joint, pass->packed, stretch->m, stretch->rows, near, room->tile);
     return near;
 }
 
-static void add_stretch(const weight_pass *pass, const weight_unit *u, int64_t m, int64_t rows, const weight_room *room)
+static void add_stretch(const weight_pass *pass, const weight_unit *u, int64_t m, int64_t rows,
+                        const rn_weight_room *room)
 {
-    const rn_weight_blocks *const b = pass->blocks;
-    const int64_t first = panel_begin(b, u->out_panel), outs = panel_begin(b, u->out_end) - first;
-    const bool accumulate = u->accumulate || m > u->begin;
-    rn_matrix left;
+    const rn_weight_blocks *const b = pass->operands.blocks;
+    const int64_t out = panel_begin(b, u->out_panel), outs = panel_begin(b, u->out_end) - out;
+    const rn_weight_stretch stretch = { u->group, m, rows, out, outs, u->column, u->columns };
+    rn_matrix gradients;
 
-    if (pass->gemm->pairs != NULL) {
-        make_pairs(pass, u, m, rows, first, outs, room);
-        multiply_stretch(pass, u, rn_divide_up(rows, 2), accumulate, room->gradients, b->out_pitch, room->columns,
-                         room->tile);
-        return;
-    }
-    if (pass->form != NULL)
-        form_columns(pass, u, m, rows, room->columns, room->line);
-    else
-        pack_columns(pass, u, m, rows, room->columns, room->line);
-    left = gradients_of(pass, m, rows, rn_matrix_part(pass->dy, m, u->group * b->outs + first), outs, room);
-    multiply_stretch(pass, u, rows, accumulate, left.data, left.pitch, room->columns, room->tile);
+    rn_weight_columns(&pass->operands, &stretch, room);
+    gradients = pass->joint != NULL ? join_stretch(pass, &stretch, room)
+                                    : rn_weight_gradients(&pass->operands, &stretch, room);
+    multiply_stretch(b, u, rn_gemm_channels(b->gemm, rows), u->accumulate || m > u->begin, gradients, room->columns,
+                     room->tile);
 }
 
 static void run_weight_units(void *payload, int64_t begin, int64_t end, int32_t thread)
 {
     const weight_pass *const pass = payload;
-    const weight_room room = room_of(pass, thread);
-    const int64_t stretch = pass->blocks->stretch;
+    const rn_weight_room room = room_of(pass, thread);
+    const int64_t stretch = pass->operands.blocks->stretch;
 
     for (int64_t index = begin; index < end; index++) {
         const weight_unit u = unit_at(pass, index);
@@ -371,9 +220,8 @@ static void run_weight_units(void *payload, int64_t begin, int64_t end, int32_t 
 static weight_pass pass_of(const rn_context *context, const rn_conv_plan *plan, void *workspace)
 {
     const rn_weight_blocks *const b = &plan->weights;
-    weight_pass pass = {
-        .gemm = b->gemm, .conv = &plan->conv, .blocks = b, .rows = context->kernels->rows, .partials = workspace
-    };
+    weight_pass pass = { .operands = { b->gemm, context->kernels->rows, &plan->conv, b, NULL, NULL, NULL },
+                         .partials = workspace };
 
     pass.packed = pass.partials + partial_bytes(&plan->conv, b) / sizeof(float);
     pass.threads = pass.packed + joint_bytes(&plan->conv, b) / sizeof(float);
@@ -382,12 +230,12 @@ static weight_pass pass_of(const rn_context *context, const rn_conv_plan *plan, 
 
 static void run_pass(const rn_context *context, weight_pass *pass)
 {
-    const rn_weight_blocks *const b = pass->blocks;
+    const rn_weight_blocks *const b = pass->operands.blocks;
 
-    rn_parallel(&context->pool, pass->conv->groups * b->chunks * b->out.blocks * b->column.blocks, run_weight_units,
-                pass);
+    rn_parallel(&context->pool, pass->operands.conv->groups * b->chunks * b->out.blocks * b->column.blocks,
+                run_weight_units, pass);
     if (b->chunks > 1)
-        rn_add_weight_chunks(context, pass->partials, b->chunks, pass->conv->out_c * b->depth, pass->dw,
+        rn_add_weight_chunks(context, pass->partials, b->chunks, pass->operands.conv->out_c * b->depth, pass->dw,
                              pass->accumulate);
 }
 
@@ -403,9 +251,9 @@ void rn_gemm_backward_weights_formed(const rn_context *context, const rn_conv_pl
 {
     weight_pass pass = pass_of(context, plan, workspace);
 
-    pass.x = x;
-    pass.form = form;
-    pass.dy = dy;
+    pass.operands.x = x;
+    pass.operands.form = form;
+    pass.operands.dy = dy;
     pass.dw = dw;
     pass.accumulate = accumulate;
     run_pass(context, &pass);
@@ -416,12 +264,12 @@ void rn_gemm_backward_joint(const rn_context *context, const rn_conv_plan *plan,
 {
     weight_pass pass = pass_of(context, plan, workspace);
 
-    pass.x = joint->x;
-    pass.form = joint->form;
-    pass.dy = joint->g;
+    pass.operands.x = joint->x;
+    pass.operands.form = joint->form;
+    pass.operands.dy = joint->g;
     pass.joint = joint;
     pass.dw = joint->dw;
     pass.accumulate = joint->adds_dw;
-    rn_gemm_pack_data(context, pass.gemm, pass.conv, joint->weights, pass.packed);
+    rn_gemm_pack_data(context, pass.operands.gemm, pass.operands.conv, joint->weights, pass.packed);
     run_pass(context, &pass);
 }
