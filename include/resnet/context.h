@@ -52,15 +52,17 @@ typedef enum rn_convolution {
 
 /*
  * In what numbers networks compute. Parameters, their gradients, the optimizer's state, batch-norm statistics, sums of
- * products and what layers hand on are float32 in either. With bfloat16 the operands of convolutions are rounded to
+ * products, outputs and losses are float32 in either. With bfloat16 the operands of convolutions are rounded to
  * bfloat16 (8 bits of mantissa, to the nearest) before they are multiplied, forward and backward. In float32 stay
  * convolutions that are grouped or dilated, whose maps are narrower than 7 pixels, or whose outputs are sums over more
  * than 5120 inputs, and those that Winograd makes as fast (rn_convolution). Linear layers, and convolutions of maps of
  * a single pixel, which are the same, multiply bfloat16 forward where they are not trained, in inference and frozen; a
  * model then holds a rounded copy of their weights, half as large as they are. Trained ones and their gradients stay
- * in float32. Results have the same bits for any number of threads. Where the CPU lacks the instructions
- * (AVX512_BF16), or another instruction set was chosen, sessions compute in float32, say so through the log, and
- * rn_session_precision answers it.
+ * in float32. In training, what layers keep for backward and the gradients of maps are stored as bfloat16, as in
+ * PyTorch's autocast (https://pytorch.org/docs/stable/amp.html), between such convolutions, Winograd's among them,
+ * batch norms, ReLUs, sums, max and average pools; what is frozen, and inference, hands on float32. Results have the
+ * same bits for any number of threads. Where the CPU lacks the instructions (AVX512_BF16), or another instruction set
+ * was chosen, sessions compute in float32, say so through the log, and rn_session_precision answers it.
  */
 typedef enum rn_precision {
     RN_PRECISION_DEFAULT = 0, /* the context's; of a context: float32 */
