@@ -6,12 +6,15 @@
  */
 #include "ops/pool.h"
 
+#include "ops/integers.h"
 #include "ops/matrix.h"
 
 typedef enum pool_kind { MAX, AVERAGE, ADAPTIVE } pool_kind;
 
+enum { PIECE = 256 /* channels that are made floats in between, of adaptive pools of halves */ };
+
 typedef struct pool_job {
-    const rn_row_kernels *kernels;
+    const rn_row_kernels *kernels, *floats; /* of x, and of maps of floats */
     pool_kind kind;
     rn_pool2d pool;        /* MAX, AVERAGE */
     const rn_map *x, *y;   /* or their gradients */
@@ -100,6 +103,32 @@ static int32_t place_in_window(const rn_pool2d *pool, int64_t h, int64_t w, int6
 
 /* ---- forward --------------------------------------------------------------------------------------------------- */
 
+/* From halves to floats: what a global pool makes is what linear layers read. */
+static bool widens(const pool_job *job)
+{
+    return job->x->is_halved && !job->y->is_halved;
+}
+
+static void mean_of_halves(const pool_job *job, const rn_window *window, int64_t channels, float divisor, float *y)
+{
+    double total[PIECE], line[PIECE];
+
+    for (int64_t c = 0; c < channels; c += PIECE) {
+        const int64_t count = rn_least(PIECE, channels - c);
+
+        for (int64_t i = 0; i < window->height; i++) {
+            const rn_matrix pixels = { (float *)(uintptr_t)window->first + i * window->row_pitch + c / 2,
+                                       window->pixel_pitch };
+
+            job->kernels->column_sums(window->width, count, pixels, line);
+            for (int64_t j = 0; j < count; j++)
+                total[j] = i == 0 ? line[j] : total[j] + line[j];
+        }
+        for (int64_t j = 0; j < count; j++)
+            y[c + j] = (float)(total[j] / (double)divisor);
+    }
+}
+
 static void pool_pixel(const pool_job *job, int64_t n, int64_t h, int64_t w, span rows)
 {
     const rn_map *const x = job->x, *const y = job->y;
@@ -111,6 +140,8 @@ static void pool_pixel(const pool_job *job, int64_t n, int64_t h, int64_t w, spa
         job->kernels->max_window(y->c, &window, place_in_window(&job->pool, rows.first, columns.first, h, w),
                                  job->pool.kernel, pixel(y, n, h, w),
                                  job->argmax_out == NULL ? NULL : job->argmax_out + ((n * y->h + h) * y->w + w) * y->c);
+    else if (widens(job))
+        mean_of_halves(job, &window, y->c, divisor_of(job, h, w), pixel(y, n, h, w));
     else
         job->kernels->mean_window(y->c, &window, divisor_of(job, h, w), pixel(y, n, h, w));
 }
@@ -132,6 +163,7 @@ static void pool_lines(void *payload, int64_t begin, int64_t end, int32_t thread
 static void forward(const rn_context *context, pool_job job)
 {
     job.kernels = rn_rows_of(context, job.x);
+    job.floats = context->kernels->rows;
     rn_parallel(&context->pool, job.y->n * job.y->h, pool_lines, &job);
 }
 
@@ -167,12 +199,38 @@ typedef struct gatherer {
     rn_pool_source source[GATHERED];
 } gatherer;
 
+/* Floats that are handed back to halves. */
+static void flush_to_halves(const gatherer *g)
+{
+    const int64_t channels = g->job->x->c;
+    rn_pool_source source[GATHERED];
+    float sums[PIECE];
+
+    for (int64_t c = 0; c < channels; c += PIECE) {
+        const int64_t count = rn_least(PIECE, channels - c);
+        const rn_matrix dx = { g->dx + c / 2, 0 };
+        const rn_row_combine add = { .a = { sums, 0 }, .other = g->accumulate ? dx : (rn_matrix){ NULL, 0 }, .out = dx };
+
+        for (int64_t i = 0; i < g->count; i++) {
+            source[i] = g->source[i];
+            source[i].dy += c;
+        }
+        g->job->floats->mean_gather(count, g->count, source, false, sums);
+        g->job->kernels->finish(1, count, &add);
+    }
+}
+
 static void flush(gatherer *g)
 {
     const rn_row_kernels *const kernels = g->job->kernels;
+    const int64_t channels = g->job->x->c;
 
-    (g->job->kind == MAX ? kernels->max_gather : kernels->mean_gather)(g->job->x->c, g->count, g->source, g->accumulate,
-                                                                       g->dx);
+    if (widens(g->job))
+        flush_to_halves(g);
+    else if (g->job->kind == MAX)
+        kernels->max_gather(channels, g->count, g->source, g->accumulate, g->dx);
+    else
+        kernels->mean_gather(channels, g->count, g->source, g->accumulate, g->dx);
     g->accumulate = true;
     g->count = 0;
 }
@@ -228,6 +286,7 @@ static void gather_lines(void *payload, int64_t begin, int64_t end, int32_t thre
 static void backward(const rn_context *context, pool_job job)
 {
     job.kernels = rn_rows_of(context, job.x);
+    job.floats = context->kernels->rows;
     rn_parallel(&context->pool, job.x->n * job.x->h, gather_lines, &job);
 }
 

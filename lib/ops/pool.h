@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Pooling: torch.nn.MaxPool2d, AvgPool2d, AdaptiveAvgPool2d. Shapes are those of the maps; dx is overwritten, or added
- * to if `accumulate`.
+ * to if `accumulate`. Maps are of the same kind of numbers; of an adaptive pool x may be of halves and y of floats.
  */
 #ifndef RN_OPS_POOL_H
 #define RN_OPS_POOL_H

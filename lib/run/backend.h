@@ -8,6 +8,7 @@
 /* What is asked of an operation's maps where some are of halves (halve.c). */
 typedef enum rn_halving {
     RN_NOT_HALVED, /* all are of floats */
+    RN_X_HALVED,   /* X and DX may be of halves */
     RN_ALL_HALVED, /* all are of halves, or none */
     RN_ANY_HALVED  /* each for itself, but for OTHER, which is like Y */
 } rn_halving;

@@ -286,6 +286,13 @@ static rn_halving halves_alike(const rn_tape *tape, const rn_operation *o)
     return RN_ALL_HALVED;
 }
 
+static rn_halving halves_in_x(const rn_tape *tape, const rn_operation *o)
+{
+    (void)tape;
+    (void)o;
+    return RN_X_HALVED;
+}
+
 static rn_halving halves_of_join(const rn_tape *tape, const rn_operation *o)
 {
     (void)tape;
@@ -301,7 +308,7 @@ static const rn_backend_row rows[] = {
     { &rn_op_norm, run_norm, NULL, NULL },
     { &rn_op_max_pool, run_max_pool, NULL, halves_alike },
     { &rn_op_avg_pool, run_avg_pool, NULL, halves_alike },
-    { &rn_op_adaptive_avg_pool, run_adaptive_avg_pool, NULL, NULL },
+    { &rn_op_adaptive_avg_pool, run_adaptive_avg_pool, NULL, halves_in_x },
     { &rn_op_dropout, run_dropout, NULL, NULL },
     { &rn_op_flatten, run_flatten, NULL, NULL },
     { &rn_op_shortcut_a, run_shortcut_a, NULL, NULL },
@@ -313,7 +320,7 @@ static const rn_backend_row rows[] = {
     { &rn_op_norm_sums, run_norm_sums, plan_norm_sums, halves_alike },
     { &rn_op_max_pool_backward, run_max_pool_backward, NULL, halves_alike },
     { &rn_op_avg_pool_backward, run_avg_pool_backward, NULL, halves_alike },
-    { &rn_op_adaptive_avg_pool_backward, run_adaptive_avg_pool_backward, NULL, NULL },
+    { &rn_op_adaptive_avg_pool_backward, run_adaptive_avg_pool_backward, NULL, halves_in_x },
     { &rn_op_flatten_backward, run_flatten_backward, NULL, NULL },
     { &rn_op_shortcut_a_backward, run_shortcut_a_backward, NULL, NULL },
     { &rn_op_log_softmax_backward, run_log_softmax_backward, NULL, NULL },

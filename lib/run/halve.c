@@ -6,10 +6,10 @@
  * logits and losses. Inference, and what is frozen, keeps float32 maps: nothing of them is kept, and little would be
  * gained.
  *
- * It is a property of buffers, and no operation is moved: every buffer of maps that backward meets is of halves unless
- * an operation cannot take it (the backend says which, rn_halving), somebody outside looks at it, its pixels are single
- * (linear layers), or channels of its views do not come in pairs. Operations whose maps are of one kind bind buffers to
- * each other, so that the answer is found by striking out until nothing changes.
+ * It is a property of buffers, and no operation is moved: every buffer of maps that is trained through is of halves
+ * unless an operation cannot take it (the backend says which, rn_halving), somebody outside looks at it, its pixels are
+ * single (linear layers), or channels of its views do not come in pairs. Operations whose maps are of one kind bind
+ * buffers to each other, so that the answer is found by striking out until nothing changes.
  */
 #include "run/backend.h"
 #include "run/plan.h"
@@ -66,6 +66,7 @@ static bool make_alike(const rn_tape *tape, const rn_operation *o, int from, int
 static bool settle(const rn_tape *tape, const rn_operation *o, const rn_backend_row *row)
 {
     switch (row == NULL || row->halves == NULL ? RN_NOT_HALVED : row->halves(tape, o)) {
+    case RN_X_HALVED: return strike(tape, o, RN_Y, RN_DY);
     case RN_ALL_HALVED: return make_alike(tape, o, 0, RN_OPERANDS - 1);
     case RN_ANY_HALVED: return make_alike(tape, o, RN_OTHER, RN_Y);
     case RN_NOT_HALVED: break;
@@ -73,10 +74,11 @@ static bool settle(const rn_tape *tape, const rn_operation *o, const rn_backend_
     return strike(tape, o, 0, RN_OPERANDS - 1);
 }
 
+/* What operations read and write that backward has to do with. */
 static void propose(const rn_tape *tape)
 {
-    for (int32_t i = tape->backward; i < tape->operations; i++)
-        for (int j = 0; j < RN_OPERANDS; j++) {
+    for (int32_t i = 0; i < tape->operations; i++)
+        for (int j = 0; j < RN_OPERANDS && (i >= tape->backward || tape->operation[i].has_backward); j++) {
             rn_buffer *const buffer = map_of(tape, &tape->operation[i], j);
 
             if (buffer != NULL && may_be_halved(buffer))
