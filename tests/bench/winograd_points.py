@@ -7,6 +7,9 @@ usage: winograd_points.py [SECONDS]          (numpy; 25 seconds a start)
 From several starts, the seven finite points of F(6, 3) wander to where the rms error is least; each line has the points,
 the error relative to the results, and how many times F(4, 3)'s that is. Inputs are behind a ReLU, weights He's, 64
 channels, summed in float32 in their order. Rows of the transforms are scaled by powers of two.
+
+Before them: what products of bfloat16 would make of F(2, 3), F(3, 3) and F(4, 3), transformed operands being rounded to
+it, beside a convolution in the order of the definition whose operands are.
 """
 import itertools
 import sys
@@ -39,18 +42,31 @@ def both_sides(matrix, values):
     return matrix @ values @ matrix.T
 
 
-def error(points, size, seed):
+def bfloat16(values):
+    """The nearest bfloat16 numbers, ties to even."""
+    bits = values.astype(np.float32).view(np.uint32).astype(np.uint64)
+    return ((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
+
+
+def convolved(x, w, size):
+    return sum(np.einsum("tcab,kc->tkab", x[:, :, i:i + size, j:j + size].astype(float), w[:, :, i, j].astype(float))
+               for i in range(TAPS) for j in range(TAPS))
+
+
+def error(points, size, seed, rounded=lambda values: values):
+    """Of Winograd's sums; without points of the definition's, both with operands of products that are rounded."""
     random = np.random.default_rng(seed)
-    out, to_weights, to_inputs = transforms(np.array(points), size)
     side = size + TAPS - 1
     x = np.maximum(random.standard_normal((TILES, CHANNELS, side, side)), 0).astype(np.float32)
     w = (random.standard_normal((OUTS, CHANNELS, TAPS, TAPS)) * np.sqrt(2 / 9 / CHANNELS)).astype(np.float32)
-    planes_x, planes_w = both_sides(to_inputs, x), both_sides(to_weights, w)
+    expected = convolved(x, w, size)
+    if points is None:
+        return np.sqrt(np.mean((convolved(rounded(x), rounded(w), size) - expected) ** 2) / np.mean(expected ** 2))
+    out, to_weights, to_inputs = transforms(np.array(points), size)
+    planes_x, planes_w = rounded(both_sides(to_inputs, x)), rounded(both_sides(to_weights, w))
     sums = np.zeros((TILES, OUTS, side, side), np.float32)
     for c in range(CHANNELS):
         sums += planes_x[:, None, c] * planes_w[None, :, c]
-    expected = sum(np.einsum("tcab,kc->tkab", x[:, :, i:i + size, j:j + size].astype(float), w[:, :, i, j].astype(float))
-                   for i in range(TAPS) for j in range(TAPS))
     return np.sqrt(np.mean((both_sides(out, sums) - expected) ** 2) / np.mean(expected ** 2))
 
 
@@ -61,6 +77,10 @@ def mean_error(points, size):
 def main():
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 25
     root = 2 ** 0.5
+    print(f"bfloat16, definition: {error(None, 4, 100, bfloat16):.2e}")
+    for points in [(0, 1, -1), (0, 1, -1, 2), (0, 1 / root, -1 / root, root), (0, 1 / root, -1 / root, root, -root)]:
+        size = len(points) - 1
+        print(f"bfloat16, F({size}, 3) {np.round(points, 3)}: {error(points, size, 100, bfloat16):.2e}")
     four = mean_error((0, 1 / root, -1 / root, root, -root), 4)
     print(f"F(4, 3): {four:.2e}")
     random = np.random.default_rng(5)
