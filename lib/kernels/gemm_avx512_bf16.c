@@ -73,14 +73,19 @@ static __m512i widened(__mmask16 there, const uint16_t *from)
 static void interleave(float *to, int64_t to_pitch, int64_t stored, const uint16_t *from, int64_t from_pitch,
                        int64_t rows, int64_t count)
 {
-    for (int64_t r = 0; r < rows; r += 2, to += to_pitch, from += 2 * from_pitch)
+    for (int64_t r = 0; r < rows; r += 2) {
+        const uint16_t *const first = from + r * from_pitch;
+        float *const pairs_of_row = to + r / 2 * to_pitch;
+
         for (int64_t j = 0; j < stored; j += WIDTH) {
             const __mmask16 there = mask_of(count - j);
-            const __m512i even = widened(there, from + j),
-                          odd = r + 1 < rows ? widened(there, from + from_pitch + j) : _mm512_setzero_si512();
+            const __m512i even = widened(there, first + j),
+                          odd = r + 1 < rows ? widened(there, first + from_pitch + j) : _mm512_setzero_si512();
 
-            _mm512_mask_storeu_epi32(to + j, mask_of(stored - j), _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
+            _mm512_mask_storeu_epi32(pairs_of_row + j, mask_of(stored - j),
+                                     _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
         }
+    }
 }
 
 static void widen(float *to, const uint16_t *from, int64_t count)

@@ -91,11 +91,12 @@ static void transpose_neighbours(float *to, const float *from, int64_t from_pitc
 static void interleave(float *to, int64_t to_pitch, int64_t stored, const uint16_t *from, int64_t from_pitch,
                        int64_t rows, int64_t count)
 {
-    for (int64_t r = 0; r < rows; r += 2, to += to_pitch, from += 2 * from_pitch)
+    for (int64_t r = 0; r < rows; r += 2)
         for (int64_t j = 0; j < stored; j++) {
-            const uint32_t even = j < count ? from[j] : 0, odd = j < count && r + 1 < rows ? from[from_pitch + j] : 0;
+            const uint32_t even = j < count ? from[r * from_pitch + j] : 0,
+                           odd = j < count && r + 1 < rows ? from[(r + 1) * from_pitch + j] : 0;
 
-            *(word *)(void *)(to + j) = odd << 16 | even;
+            *(word *)(void *)(to + r / 2 * to_pitch + j) = odd << 16 | even;
         }
 }
 
