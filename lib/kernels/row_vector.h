@@ -91,14 +91,20 @@ static inline void store_map(number *p, vf v)
 
 static inline float load_number(const number *p)
 {
-    const union { uint32_t bits; float value; } wide = { (uint32_t)*p << 16 };
+    const union {
+        uint32_t bits;
+        float value;
+    } wide = { (uint32_t)*p << 16 };
 
     return wide.value;
 }
 
 static inline void store_number(number *p, float v)
 {
-    const union { float value; uint32_t bits; } wide = { v };
+    const union {
+        float value;
+        uint32_t bits;
+    } wide = { v };
     const uint32_t upper = wide.bits >> 16;
 
     *p = (number)(v != v ? upper | QUIET : (wide.bits + 0x7FFF + (upper & 1)) >> 16);

@@ -122,15 +122,6 @@ static void take_moments(void *payload, int64_t begin, int64_t end, int32_t thre
     }
 }
 
-static double number_at(const rn_map *y, int64_t row, int64_t c)
-{
-    const void *const first = rn_matrix_from(y, row).data;
-    const uint32_t half = y->is_halved ? ((const uint16_t *)first)[c] : 0; /* the upper one of a float */
-    const union { uint32_t bits; float value; } wide = { half << 16 };
-
-    return (double)(y->is_halved ? wide.value : ((const float *)first)[c]);
-}
-
 /*
  * Makes a chunk's sums of (y - first row) and of its square into its mean and M2, the sum of squares around the mean,
  * and merges them into those of the rows before it, which have taken the place of chunk 0: T. Chan, G. Golub, R.
@@ -144,7 +135,7 @@ static void merge_chunk(const reduction *job, int64_t row)
     const double inverse = 1 / n, share = n / (before + n), weight = before * share;
 
     for (int64_t c = 0; c < job->channels; c++) {
-        const double shifted = sums[c] * inverse, own_mean = number_at(job->y, row, c) + shifted;
+        const double shifted = sums[c] * inverse, own_mean = (double)rn_map_number(job->y, row, c) + shifted;
         const double around = squares[c] - sums[c] * shifted, own_m2 = around < 0 ? 0 : around;
         const double distance = row == 0 ? 0 : own_mean - mean[c];
 

@@ -195,8 +195,8 @@ static void add_stretch(const weight_pass *pass, const weight_unit *u, int64_t m
     rn_matrix gradients;
 
     rn_weight_columns(&pass->operands, &stretch, room);
-    gradients = pass->joint != NULL ? join_stretch(pass, &stretch, room)
-                                    : rn_weight_gradients(&pass->operands, &stretch, room);
+    gradients =
+        pass->joint != NULL ? join_stretch(pass, &stretch, room) : rn_weight_gradients(&pass->operands, &stretch, room);
     multiply_stretch(b, u, rn_gemm_channels(b->gemm, rows), u->accumulate || m > u->begin, gradients, room->columns,
                      room->tile);
 }

@@ -32,4 +32,19 @@ static inline int64_t rn_map_floats(const rn_map *map, int64_t channel)
     return map->is_halved ? channel / 2 : channel;
 }
 
+/* One number; halves are the upper halves of floats. */
+static inline float rn_map_number(const rn_map *map, int64_t row, int64_t channel)
+{
+    const void *const pixel = map->data + row * map->pitch;
+    union {
+        uint32_t bits;
+        float value;
+    } wide;
+
+    if (!map->is_halved)
+        return ((const float *)pixel)[channel];
+    wide.bits = (uint32_t)((const uint16_t *)pixel)[channel] << 16;
+    return wide.value;
+}
+
 #endif

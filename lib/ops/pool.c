@@ -209,7 +209,9 @@ static void flush_to_halves(const gatherer *g)
     for (int64_t c = 0; c < channels; c += PIECE) {
         const int64_t count = rn_least(PIECE, channels - c);
         const rn_matrix dx = { g->dx + c / 2, 0 };
-        const rn_row_combine add = { .a = { sums, 0 }, .other = g->accumulate ? dx : (rn_matrix){ NULL, 0 }, .out = dx };
+        const rn_row_combine add = { .a = { sums, 0 },
+                                     .other = g->accumulate ? dx : (rn_matrix){ NULL, 0 },
+                                     .out = dx };
 
         for (int64_t i = 0; i < g->count; i++) {
             source[i] = g->source[i];

@@ -53,8 +53,7 @@ void rn_winograd_halves_gradient(const rn_context *context, const rn_winograd_ti
                 context->pairs->pairs->widen(copy[i * MOST + j], halves_of(dy + i * line + j * pixel, first + c),
                                              count);
         piece.planes = tile->planes + c;
-        context->kernels->winograd->gradient(&piece, copy[0], PIECE, MOST * PIECE, count,
-                                             rn_least(PIECE, stored - c));
+        context->kernels->winograd->gradient(&piece, copy[0], PIECE, MOST * PIECE, count, rn_least(PIECE, stored - c));
     }
 }
 

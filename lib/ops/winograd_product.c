@@ -253,9 +253,9 @@ static void read_tiles(const call *c, int64_t begin, int64_t end, float *planes)
         for (int64_t chain = 0; chain < c->blocks->chains; chain++) {
             const int64_t channels = rn_least(CHAIN, pass->x->c - chain * CHAIN);
 
-            rn_winograd_read(c->context, pass->x, pass->padding_h, pass->padding_w, &tile, chain * CHAIN,
-                             channels, rn_round_up(channels, RN_FLOATS_A_LINE), c->nothing,
-                             planes + chain * c->blocks->in_chain, c->blocks->in_plane);
+            rn_winograd_read(c->context, pass->x, pass->padding_h, pass->padding_w, &tile, chain * CHAIN, channels,
+                             rn_round_up(channels, RN_FLOATS_A_LINE), c->nothing, planes + chain * c->blocks->in_chain,
+                             c->blocks->in_plane);
         }
     }
 }
