@@ -3,9 +3,7 @@
  * How pairs of bfloat16 numbers are made, by the CPU's instructions where it has them and by the tests' emulation:
  * Intel's manual, volume 2, VCVTNE2PS2BF16, number by number; sizes and edges by guard pages.
  */
-#include "kernels/grid.h"
-#include "kernels/kernels.h"
-#include "support/bfloat16.h"
+#include "kernels/halves.h"
 #include "support/support.h"
 
 static const rn_gemm_kernels *tables[2];
@@ -14,12 +12,7 @@ static int table_count;
 static int find_tables(void **state)
 {
     (void)state;
-    if (rn_test_has_isa(RN_ISA_AVX512) && rn_test_has_bfloat16())
-        tables[table_count++] = rn_pair_kernels_for(RN_ISA_AVX512);
-#ifdef __x86_64__
-    if (rn_test_has_isa(RN_ISA_AVX2))
-#endif
-        tables[table_count++] = &rn_test_gemm_bf16;
+    table_count = rn_test_pair_tables(tables);
     return 0;
 }
 
@@ -39,23 +32,25 @@ static float of_bits(uint32_t bits)
     return value;
 }
 
+static const struct {
+    uint32_t from, to;
+} numbers[] = {
+    { 0x00000000, 0x0000 }, { 0x80000000, 0x8000 }, { 0x3F800000, 0x3F80 },
+    { 0x3F807FFF, 0x3F80 }, { 0x3F808000, 0x3F80 },                         /* a tie, to even */
+    { 0x3F808001, 0x3F81 }, { 0x3F818000, 0x3F82 },                         /* a tie, to even */
+    { 0xBF818000, 0xBF82 }, { 0x3FFFFFFF, 0x4000 }, { 0x7F7FFFFF, 0x7F80 }, /* rounds to infinity */
+    { 0x7F800000, 0x7F80 }, { 0xFF800000, 0xFF80 }, { 0x7FC12345, 0x7FC1 },
+    { 0x7F800001, 0x7FC0 }, { 0xFFA00000, 0xFFE0 },                         /* signalling NaNs become quiet */
+    { 0x007FFFFF, 0x0000 }, { 0x80000001, 0x8000 }, { 0x00800000, 0x0080 }, /* denormals become zero */
+};
+
+enum { NUMBERS = sizeof numbers / sizeof numbers[0], DENORMALS = NUMBERS - 3 /* where they begin */ };
+
 static void numbers_become_what_the_manual_says(void **state)
 {
-    static const struct {
-        uint32_t from, to;
-    } numbers[] = {
-        { 0x00000000, 0x0000 }, { 0x80000000, 0x8000 }, { 0x3F800000, 0x3F80 },
-        { 0x3F807FFF, 0x3F80 }, { 0x3F808000, 0x3F80 },                         /* a tie, to even */
-        { 0x3F808001, 0x3F81 }, { 0x3F818000, 0x3F82 },                         /* a tie, to even */
-        { 0xBF818000, 0xBF82 }, { 0x3FFFFFFF, 0x4000 }, { 0x7F7FFFFF, 0x7F80 }, /* rounds to infinity */
-        { 0x7F800000, 0x7F80 }, { 0xFF800000, 0xFF80 }, { 0x7FC12345, 0x7FC1 },
-        { 0x7F800001, 0x7FC0 }, { 0xFFA00000, 0xFFE0 },                         /* signalling NaNs become quiet */
-        { 0x007FFFFF, 0x0000 }, { 0x80000001, 0x8000 }, { 0x00800000, 0x0080 }, /* denormals become zero */
-    };
-
     (void)state;
     for (int t = 0; t < table_count; t++)
-        for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        for (int i = 0; i < NUMBERS; i++) {
             const float from[2] = { of_bits(numbers[i].from), 1 };
             float to;
 
@@ -64,6 +59,29 @@ static void numbers_become_what_the_manual_says(void **state)
             tables[t]->pairs->rows(&to, 1, &from[1], &from[0], 1);
             assert_int_equal(bits_of(to), numbers[i].to << 16 | 0x3F80);
         }
+}
+
+/* Both in a vector and one by one. Denormals are not there where kernels run, which flush them. */
+static void maps_of_halves_store_the_same(void **state)
+{
+    enum { MOST = 34 };
+
+    (void)state;
+    for (int t = 0; t < table_count; t++)
+        for (int i = 0; i < DENORMALS; i++)
+            for (int64_t channels = 2; channels <= MOST; channels += 2) {
+                rn_test_grid from = rn_test_grid_make(1, channels, channels, true),
+                             to = rn_test_grid_make(1, channels / 2, channels / 2, true);
+                const rn_row_combine copy = { .a = { from.data, channels }, .out = { to.data, channels / 2 } };
+
+                for (int64_t c = 0; c < channels; c++)
+                    from.data[c] = of_bits(numbers[i].from);
+                tables[t]->pairs->halves->finish(1, channels, &copy);
+                for (int64_t c = 0; c < channels; c++)
+                    assert_int_equal(rn_test_half_at(&to, 0, c), numbers[i].to);
+                rn_test_grid_release(&from);
+                rn_test_grid_release(&to);
+            }
 }
 
 /* Numbers that are bfloat16 already: 1 to 256. */
@@ -132,12 +150,88 @@ static void transposed_neighbours_lie_in_panels(void **state)
             }
 }
 
+/* Halves 1, 2, ..., as no rounding would leave them: all bits are what they are. */
+static void fill_halves(const rn_test_grid *halves)
+{
+    for (int64_t r = 0; r < halves->rows; r++)
+        for (int64_t c = 0; c < 2 * halves->channels; c++) {
+            const uint16_t half = (uint16_t)(1 + 977 * r + 61 * c);
+
+            memcpy((char *)(halves->data + r * halves->pitch) + (size_t)c * sizeof half, &half, sizeof half);
+        }
+}
+
+static const uint16_t *halves_of(const rn_test_grid *halves)
+{
+    return (const uint16_t *)(const void *)halves->data;
+}
+
+/* `rows` rows of `count` halves, which end right before a page, two and two into rows of `stored` pairs. */
+static void check_interleaved(const rn_pair_kernels *pairs, int64_t rows, int64_t count, int64_t stored, int64_t gap)
+{
+    const int64_t floats = (count + 1) / 2, first = count % 2;
+    rn_test_grid from = rn_test_grid_make(rows, floats, floats + gap, true),
+                 to = rn_test_grid_make((rows + 1) / 2, stored, stored + gap, gap % 2 == 0);
+
+    fill_halves(&from);
+    pairs->interleave(to.data, to.pitch, stored, halves_of(&from) + first, 2 * from.pitch, rows, count);
+    rn_test_grid_check_gaps(&to);
+    for (int64_t r = 0; r < rows; r += 2)
+        for (int64_t j = 0; j < stored; j++) {
+            const uint32_t even = j < count ? rn_test_half_at(&from, r, first + j) : 0;
+            const uint32_t odd = j < count && r + 1 < rows ? rn_test_half_at(&from, r + 1, first + j) : 0;
+
+            assert_int_equal(bits_of(rn_test_grid_at(&to, r / 2, j)), odd << 16 | even);
+        }
+    rn_test_grid_release(&from);
+    rn_test_grid_release(&to);
+}
+
+static void rows_of_halves_are_interleaved(void **state)
+{
+    enum { MOST = 50, WIDEST = 64 };
+
+    (void)state;
+    for (int t = 0; t < table_count; t++)
+        for (int64_t count = 1; count <= MOST; count++)
+            for (int64_t rows = 1; rows <= 5; rows++)
+                for (int64_t gap = 0; gap < 4; gap += 3) {
+                    check_interleaved(tables[t]->pairs, rows, count, count, gap);
+                    check_interleaved(tables[t]->pairs, rows, count, count + 1 + count % 7, gap);
+                    check_interleaved(tables[t]->pairs, rows, count, WIDEST, gap);
+                }
+}
+
+static void halves_become_the_floats_that_they_are(void **state)
+{
+    enum { MOST = 70 };
+
+    (void)state;
+    for (int t = 0; t < table_count; t++)
+        for (int64_t count = 1; count <= MOST; count++)
+            for (int k = 0; k < 2; k++) {
+                rn_test_grid from = rn_test_grid_make(1, (count + 1) / 2, (count + 1) / 2, k == 0),
+                             to = rn_test_grid_make(1, count, count, k == 0);
+                const int64_t first = k == 0 ? count % 2 : 0; /* right up to the page behind */
+
+                fill_halves(&from);
+                tables[t]->pairs->widen(to.data, halves_of(&from) + first, count);
+                for (int64_t i = 0; i < count; i++)
+                    assert_int_equal(bits_of(to.data[i]), (uint32_t)rn_test_half_at(&from, 0, first + i) << 16);
+                rn_test_grid_release(&from);
+                rn_test_grid_release(&to);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_become_what_the_manual_says),
+        cmocka_unit_test(maps_of_halves_store_the_same),
         cmocka_unit_test(neighbours_and_rows_touch_what_they_are_given),
         cmocka_unit_test(transposed_neighbours_lie_in_panels),
+        cmocka_unit_test(rows_of_halves_are_interleaved),
+        cmocka_unit_test(halves_become_the_floats_that_they_are),
     };
 
     return cmocka_run_group_tests_name("kernels/pairs", tests, find_tables, NULL);
