@@ -2,6 +2,7 @@
 #define _DEFAULT_SOURCE
 #include "ops/conv_cases.h"
 
+#include "support/bfloat16.h"
 #include "support/support.h"
 
 #include <sys/mman.h>
@@ -241,6 +242,21 @@ rn_test_conv rn_test_conv_make(const rn_test_conv_shape *s, uint32_t seed)
     return t;
 }
 
+static void round_operand(const rn_test_grid *grid)
+{
+    rn_test_grid_protect(grid, true);
+    rn_test_grid_round(grid);
+    rn_test_grid_protect(grid, false);
+}
+
+void rn_test_conv_round(rn_test_conv *t)
+{
+    round_operand(&t->x.grid);
+    round_operand(&t->dy.grid);
+    round_operand(&t->residual.grid);
+    round_operand(&t->weights);
+}
+
 void rn_test_conv_release(rn_test_conv *t)
 {
     double *const sums[] = { t->y.sum, t->y.size, t->dx.sum, t->dx.size, t->dw.sum, t->dw.size };
@@ -374,6 +390,19 @@ int rn_test_all_release(void **state)
     for (int i = 0; i < rn_test_all.count; i++)
         rn_context_destroy(rn_test_all.contexts[i]);
     return 0;
+}
+
+void rn_test_all_emulate_bfloat16(void)
+{
+    for (int s = 0; s < rn_test_all.count; s++)
+        rn_test_emulate_bfloat16(rn_test_all.contexts[s]);
+}
+
+int rn_test_pairs_setting(int setting)
+{
+    while (setting < rn_test_all.count && rn_test_all.contexts[setting]->pairs == NULL)
+        setting++;
+    return setting;
 }
 
 static int kind_of(rn_isa isa)

@@ -48,6 +48,8 @@ rn_test_conv rn_test_conv_make(const rn_test_conv_shape *shape, uint32_t seed);
 void rn_test_conv_release(rn_test_conv *test);
 /* The sums again, after an operand was changed. */
 void rn_test_conv_define(rn_test_conv *test);
+/* Makes all operands bfloat16 numbers, floats as before. */
+void rn_test_conv_round(rn_test_conv *test);
 
 /* Poisoned outputs: all elements NaN, gaps that are watched. */
 rn_test_map rn_test_conv_output(const rn_test_conv *test, bool of_input);
@@ -80,6 +82,10 @@ extern rn_test_contexts rn_test_all;
 int rn_test_all_direct(void **state);
 int rn_test_all_fastest(void **state);
 int rn_test_all_release(void **state);
+/* Products of bfloat16 for all of them that can at least emulate those (support/bfloat16.h): of the same bits. */
+void rn_test_all_emulate_bfloat16(void);
+/* The first setting from `setting` on that has them; the number of settings: none. */
+int rn_test_pairs_setting(int setting);
 
 /*
  * Results of one thing under all settings in turn: those of one instruction set, and those of AVX2 and AVX-512, must

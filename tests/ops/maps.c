@@ -25,6 +25,24 @@ rn_test_map rn_test_map_copy(const rn_test_map *from)
     return made;
 }
 
+rn_test_map rn_test_map_halves(const rn_map *like, int64_t gap)
+{
+    rn_test_map made = rn_test_map_make(like->n, like->h, like->w, like->c / 2, gap);
+
+    made.map.c = like->c;
+    made.map.is_halved = true;
+    rn_test_halves_set_nan(&made.grid);
+    return made;
+}
+
+rn_test_map rn_test_map_halved(const rn_test_map *from, int64_t gap)
+{
+    const rn_test_map made = rn_test_map_halves(&from->map, gap);
+
+    rn_test_grid_narrow(&made.grid, &from->grid);
+    return made;
+}
+
 void rn_test_map_release(rn_test_map *maps, int count)
 {
     for (int i = 0; i < count; i++)

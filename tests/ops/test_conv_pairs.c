@@ -6,46 +6,9 @@
  */
 #include "ops/conv_algorithm.h"
 #include "ops/conv_cases.h"
-#include "support/bfloat16.h"
 #include "support/support.h"
 
 static const rn_conv_epilogue plain;
-
-/* Of those whose CPU and set have the products, or that emulate them: all of the same bits. */
-static int next_setting(int setting)
-{
-    while (setting < rn_test_all.count && rn_test_all.contexts[setting]->pairs == NULL)
-        setting++;
-    return setting;
-}
-
-/* To the nearest, ties to even. */
-static float rounded(float value)
-{
-    uint32_t bits;
-
-    memcpy(&bits, &value, sizeof bits);
-    bits += 0x7FFF + (bits >> 16 & 1);
-    bits &= 0xFFFF0000u;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static void round_grid(const rn_test_grid *grid)
-{
-    rn_test_grid_protect(grid, true);
-    for (int64_t r = 0; r < grid->rows; r++)
-        for (int64_t c = 0; c < grid->channels; c++)
-            grid->data[r * grid->pitch + c] = rounded(grid->data[r * grid->pitch + c]);
-    rn_test_grid_protect(grid, false);
-}
-
-static void round_operands(rn_test_conv *test)
-{
-    round_grid(&test->x.grid);
-    round_grid(&test->dy.grid);
-    round_grid(&test->weights);
-}
 
 typedef struct results {
     rn_test_map y, dx;
@@ -83,20 +46,20 @@ static void check_same(const results *a, const results *b, const char *what)
 static void check_shape(const rn_test_conv_shape *shape, uint32_t seed)
 {
     rn_test_conv test = rn_test_conv_make(shape, seed);
-    const int first = next_setting(0);
+    const int first = rn_test_pairs_setting(0);
     const rn_gemm_kernels *const pairs = rn_test_all.contexts[first]->pairs;
     const rn_conv_plan plan = rn_conv_plan_for(rn_test_all.contexts[first], &test.conv, test.n, true);
     results whole, exact;
 
     test.wants_pairs = true;
     whole = run_passes(rn_test_all.contexts[first], &test);
-    round_operands(&test);
+    rn_test_conv_round(&test);
     rn_test_conv_define(&test);
     exact = run_passes(rn_test_all.contexts[first], &test);
     rn_test_conv_check(&exact.y.grid, &test.y, NULL, "forward");
     rn_test_conv_check(&exact.dx.grid, &test.dx, NULL, "backward data");
     rn_test_conv_check(&exact.dw, &test.dw, NULL, "backward weights");
-    for (int s = next_setting(first + 1); s < rn_test_all.count; s = next_setting(s + 1)) {
+    for (int s = rn_test_pairs_setting(first + 1); s < rn_test_all.count; s = rn_test_pairs_setting(s + 1)) {
         results other = run_passes(rn_test_all.contexts[s], &test);
 
         check_same(&other, &exact, "another number of threads, or emulation");
@@ -142,7 +105,7 @@ static void test_linear_layers_are_the_definition_forward(void **state)
         const rn_test_conv_shape shape = {
             layers[i].samples, 1, 1, layers[i].in, layers[i].out, 1, 1, 1, 1, 0, 0, 1, 1
         };
-        const rn_context *const context = rn_test_all.contexts[next_setting(0)];
+        const rn_context *const context = rn_test_all.contexts[rn_test_pairs_setting(0)];
         const rn_conv conv = rn_test_conv_of(&shape);
         const rn_conv_plan plan = rn_conv_plan_for(context, &conv, shape.n, true);
 
@@ -184,7 +147,7 @@ static void test_what_lies_between_pixels_is_no_number(void **state)
     for (int i = 0; i < SIDE * SIDE * PITCH; i++)
         pixels[i] = i % PITCH == CHANNELS ? NAN : 1.0f;
     test.wants_pairs = true;
-    rn_test_conv_forward(rn_test_all.contexts[next_setting(0)], &test, &x, &plain, &y.map);
+    rn_test_conv_forward(rn_test_all.contexts[rn_test_pairs_setting(0)], &test, &x, &plain, &y.map);
     for (int64_t r = 0; r < y.grid.rows; r++)
         for (int64_t c = 0; c < y.grid.channels; c++)
             assert_true(isfinite(rn_test_grid_at(&y.grid, r, c)));
@@ -213,7 +176,7 @@ static void test_the_layers_of_networks_are_of_pairs(void **state)
     (void)state;
     rn_test_need_bfloat16();
     for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++) {
-        const rn_context *const context = rn_test_all.contexts[next_setting(0)];
+        const rn_context *const context = rn_test_all.contexts[rn_test_pairs_setting(0)];
         const rn_conv conv = rn_test_conv_of(&layers[i].shape);
         const rn_conv_plan wanted = rn_conv_plan_for(context, &conv, 8, true),
                            plain_plan = rn_conv_plan_for(context, &conv, 8, false);
@@ -229,8 +192,7 @@ static void test_the_layers_of_networks_are_of_pairs(void **state)
 static int make_contexts(void **state)
 {
     rn_test_all_direct(state);
-    for (int s = 0; s < rn_test_all.count; s++)
-        rn_test_emulate_bfloat16(rn_test_all.contexts[s]);
+    rn_test_all_emulate_bfloat16();
     return 0;
 }
 
