@@ -132,8 +132,7 @@ static void combinations_are_those_of_floats_rounded(void **state)
 static void finish_form(const row_form *f)
 {
     operands o = make_operands(f);
-    rn_test_grid sums =
-        rn_test_grid_make(f->rows, 2 * f->channels, 2 * f->channels + (f->gap == 0 ? 0 : 5), f->at_end);
+    rn_test_grid sums = rn_test_grid_make(f->rows, 2 * f->channels, 2 * f->channels + (f->gap == 0 ? 0 : 5), f->at_end);
 
     rn_test_grid_fill(&sums, f->seed + 9, 3, 0);
     for (int form = 0; form < FORMS; form++) {

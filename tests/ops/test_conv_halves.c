@@ -167,13 +167,10 @@ static const rn_test_conv_shape shapes[] = {
     { 5, 9, 16, 64, 34, 3, 3, 2, 2, 1, 1, 1, 1 },  /* the last block of windows is short */
     { 1, 5, 6, 12, 1100, 1, 1, 1, 1, 0, 0, 1, 1 }, /* ranges of output channels */
     { 3, 3, 4, 1100, 10, 1, 1, 1, 1, 0, 0, 1, 1 }, /* ranges of columns, passes over k */
-    { 1, 5, 14, 14, 700, 3, 3, 2, 2, 1, 1, 1, 1 },
-    { 2, 9, 7, 2, 2, 5, 3, 1, 1, 2, 1, 1, 1 },     /* one pair of channels */
-    { 1, 7, 7, 64, 160, 3, 3, 1, 1, 1, 1, 1, 1 },  /* Winograd's where it is the fastest: cut tiles, chains, pieces */
-    { 3, 7, 7, 160, 64, 3, 3, 1, 1, 1, 1, 1, 1 },
-    { 1, 14, 14, 96, 130, 3, 3, 1, 1, 1, 1, 1, 1 },
-    { 2, 14, 14, 66, 66, 3, 3, 1, 1, 1, 1, 1, 1 },
-    { 3, 9, 10, 128, 128, 3, 3, 1, 1, 0, 0, 1, 1 }, /* without padding */
+    { 1, 5, 14, 14, 700, 3, 3, 2, 2, 1, 1, 1, 1 }, { 2, 9, 7, 2, 2, 5, 3, 1, 1, 2, 1, 1, 1 }, /* one pair of channels */
+    { 1, 7, 7, 64, 160, 3, 3, 1, 1, 1, 1, 1, 1 }, /* Winograd's where it is the fastest: cut tiles, chains, pieces */
+    { 3, 7, 7, 160, 64, 3, 3, 1, 1, 1, 1, 1, 1 },  { 1, 14, 14, 96, 130, 3, 3, 1, 1, 1, 1, 1, 1 },
+    { 2, 14, 14, 66, 66, 3, 3, 1, 1, 1, 1, 1, 1 }, { 3, 9, 10, 128, 128, 3, 3, 1, 1, 0, 0, 1, 1 }, /* without padding */
 };
 
 enum { SHAPES = sizeof shapes / sizeof shapes[0], RANDOM = 120 };
