@@ -86,12 +86,12 @@ rn_status rn_plan_finish(rn_plan **plan, const rn_plan_request *request)
     if (status == RN_OK) {
         keep_ends(made);
         rn_plan_form(made);
+        rn_plan_halve(made, backend); /* before it matters what is made again, so that a limit changes no bit */
         status = rn_plan_recompute(made, request->recompute);
     }
     if (status == RN_OK)
         status = rn_plan_let_gradients_die(made, request->optimizer);
     if (status == RN_OK) {
-        rn_plan_halve(made, backend);
         rn_plan_choose_portion(made, request->portion_bytes);
         status = rn_backend_plan(backend, &made->tape);
     }

@@ -7,6 +7,7 @@
  *   fuse.c       an operation and the combination behind it -> one  a table of patterns; folded batch norms
  *   derive.c     forward operation -> backward operations          a row per operation kind
  *   form.c       maps that are formed by those who read them
+ *   halve.c      maps of bfloat16 numbers
  *   recompute.c  maps that are made again in backward rather than kept
  *   dying.c      gradients that are used as soon as they are ready
  *   budget.c     which operations in front run on some images after the other

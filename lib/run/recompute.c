@@ -144,6 +144,16 @@ static int32_t chain_to(const recomputing *r, const candidate *c)
     return longest + 1;
 }
 
+/* A view of a new buffer for the same numbers. */
+static int32_t view_like(rn_tape *tape, const rn_buffer *buffer)
+{
+    const int32_t made = rn_tape_images(tape, buffer->h, buffer->w, buffer->c);
+
+    if (made >= 0)
+        tape->buffer[made].element = buffer->element;
+    return rn_tape_view(tape, made, 0, buffer->c);
+}
+
 /* Chooses up to `most` of them; `order` has room for all. */
 static int32_t choose(recomputing *r, candidate **order, int32_t most)
 {
@@ -159,7 +169,7 @@ static int32_t choose(recomputing *r, candidate **order, int32_t most)
         order[i]->chain = chain_to(r, order[i]);
         if (order[i]->chain > CHAIN_MOST)
             continue;
-        order[i]->again = rn_tape_view(r->tape, rn_tape_images(r->tape, b.h, b.w, b.c), 0, b.c);
+        order[i]->again = view_like(r->tape, &b);
         chosen++;
     }
     return chosen;
