@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Plans that keep to a limit: the same bits in less memory, and a refusal that says what would do. */
 #include "run/networks.h"
+#include "support/bfloat16.h"
 
 enum { BATCH = 4, HEIGHT = 64, WIDTH = 72, STEPS = 2, THREADS = 2 };
 
@@ -22,12 +23,16 @@ static void release(void *memory, void *payload)
     free(memory);
 }
 
-static rn_context *context_of_nans(void)
+/* Of sessions that compute in that precision. */
+static rn_context *context_of_nans(rn_precision precision)
 {
     rn_context *context = NULL;
 
-    require_ok(NULL, rn_context_create(&context, RN_OPTIONS(rn_context, .threads = THREADS, .seed = 3,
-                                                            .allocate = allocate_nans, .release = release)));
+    require_ok(NULL,
+               rn_context_create(&context, RN_OPTIONS(rn_context, .threads = THREADS, .seed = 3, .precision = precision,
+                                                      .allocate = allocate_nans, .release = release)));
+    if (precision == RN_PRECISION_BFLOAT16)
+        rn_test_emulate_bfloat16(context);
     return context;
 }
 
@@ -79,9 +84,9 @@ static void read_values(answer *a, const rn_context *context, rn_parameters *par
 }
 
 /* Two steps of a new network within a limit. */
-static answer train(const char *name, size_t limit)
+static answer train(const char *name, size_t limit, rn_precision precision)
 {
-    rn_context *const context = context_of_nans();
+    rn_context *const context = context_of_nans(precision);
     rn_model *const model = network(context, name);
     rn_tensor *const images = images_for(context, name), *const labels = residual_labels(context, BATCH, 2);
     const int64_t *const shape = rn_tensor_shape(images);
@@ -110,9 +115,9 @@ static answer train(const char *name, size_t limit)
 }
 
 /* What the message of a refusal says would do. */
-static size_t least_bytes(const char *name, int32_t mode)
+static size_t least_bytes(const char *name, int32_t mode, rn_precision precision)
 {
-    rn_context *const context = context_of_nans();
+    rn_context *const context = context_of_nans(precision);
     rn_model *const model = network(context, name);
     rn_tensor *const images = images_for(context, name);
     const int64_t *const shape = rn_tensor_shape(images);
@@ -144,34 +149,51 @@ static const struct limited {
     double part;
 } networks[] = { { NULL, 0.95 }, { "cifar_resnet56", 0.65 }, { "densenet121", 0.75 } };
 
+static void require_same_within_any_limit(const struct limited *network, rn_precision precision)
+{
+    answer whole = train(network->name, 0, precision);
+    const size_t least = least_bytes(network->name, RN_TRAIN, precision);
+
+    assert_false(isnan(whole.loss[STEPS - 1]));
+    assert_true((double)least <= network->part * (double)whole.plan_bytes);
+    for (int quarter = 0; quarter < 4; quarter += 2) {
+        const size_t limit = least + (whole.plan_bytes - least) / 4 * (size_t)quarter;
+        answer part = train(network->name, limit, precision);
+
+        assert_true(part.plan_bytes <= limit);
+        assert_memory_equal(part.loss, whole.loss, sizeof whole.loss);
+        assert_int_equal(part.count, whole.count);
+        assert_memory_equal(part.values, whole.values, whole.count * sizeof *whole.values);
+        free(part.values);
+    }
+    free(whole.values);
+}
+
 static void within_any_limit_steps_have_the_same_bits(void **state)
 {
     (void)state;
-    for (size_t n = 0; n < sizeof networks / sizeof networks[0]; n++) {
-        const char *const name = networks[n].name;
-        answer whole = train(name, 0);
-        const size_t least = least_bytes(name, RN_TRAIN);
+    for (size_t n = 0; n < sizeof networks / sizeof networks[0]; n++)
+        require_same_within_any_limit(&networks[n], RN_PRECISION_FLOAT32);
+}
 
-        assert_false(isnan(whole.loss[STEPS - 1]));
-        assert_true((double)least <= networks[n].part * (double)whole.plan_bytes);
-        for (int quarter = 0; quarter < 4; quarter += 2) {
-            const size_t limit = least + (whole.plan_bytes - least) / 4 * (size_t)quarter;
-            answer part = train(name, limit);
+/* Maps of halves are made again, too. */
+static void and_so_they_have_in_bfloat16(void **state)
+{
+    static const struct limited of_halves[] = {
+        { NULL, 0.98 }, { "cifar_resnet56", 0.65 }, { "densenet121", 0.9 }, { "resnet50", 0.9 }
+    };
 
-            assert_true(part.plan_bytes <= limit);
-            assert_memory_equal(part.loss, whole.loss, sizeof whole.loss);
-            assert_int_equal(part.count, whole.count);
-            assert_memory_equal(part.values, whole.values, whole.count * sizeof *whole.values);
-            free(part.values);
-        }
-        free(whole.values);
-    }
+    (void)state;
+    rn_test_need_bfloat16();
+    for (size_t n = 0; n < sizeof of_halves / sizeof of_halves[0]; n++)
+        require_same_within_any_limit(&of_halves[n], RN_PRECISION_BFLOAT16);
 }
 
 /* No limit, and one that is not reached, change nothing. */
 static void a_limit_that_is_not_reached_costs_nothing(void **state)
 {
-    answer whole = train("cifar_resnet20", 0), same = train("cifar_resnet20", SIZE_MAX);
+    answer whole = train("cifar_resnet20", 0, RN_PRECISION_FLOAT32),
+           same = train("cifar_resnet20", SIZE_MAX, RN_PRECISION_FLOAT32);
 
     (void)state;
     assert_int_equal(whole.plan_bytes, same.plan_bytes);
@@ -182,7 +204,7 @@ static void a_limit_that_is_not_reached_costs_nothing(void **state)
 
 static float *infer(const char *name, size_t limit, size_t *bytes, size_t *count)
 {
-    rn_context *const context = context_of_nans();
+    rn_context *const context = context_of_nans(RN_PRECISION_FLOAT32);
     rn_model *const model = network(context, name);
     rn_tensor *const images = images_for(context, name);
     const int64_t *const shape = rn_tensor_shape(images);
@@ -207,7 +229,7 @@ static float *infer(const char *name, size_t limit, size_t *bytes, size_t *count
 /* Image after image. */
 static void inference_keeps_to_a_limit_too(void **state)
 {
-    const size_t least = least_bytes("resnet18", RN_INFER);
+    const size_t least = least_bytes("resnet18", RN_INFER, RN_PRECISION_FLOAT32);
     size_t whole_bytes, part_bytes, count, other;
     float *const whole = infer("resnet18", 0, &whole_bytes, &count), *const part =
                                                                          infer("resnet18", least, &part_bytes, &other);
@@ -225,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(within_any_limit_steps_have_the_same_bits),
+        cmocka_unit_test(and_so_they_have_in_bfloat16),
         cmocka_unit_test(a_limit_that_is_not_reached_costs_nothing),
         cmocka_unit_test(inference_keeps_to_a_limit_too),
     };
