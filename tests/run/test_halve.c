@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which maps of a plan are of halves, bfloat16 numbers: those that backward meets and whose operations take them. */
+/* Which maps of a plan are of halves, bfloat16 numbers: those that are trained through and whose operations take
+ * them. */
 #include "context/context.h"
 #include "run/kinds.h"
 #include "run/networks.h"
@@ -157,12 +158,11 @@ static void check_buffers(const rn_plan *plan)
 
 /* ---- tests ------------------------------------------------------------------------------------------------------- */
 
-static const char *const halved[] = { "stem.conv", "stem", "block.conv1", "block.conv2", "block.short",
-                                      "block",     "pool", "even.conv",   "even",        NULL };
-/* "last" is pooled by what takes no halves, and its batch norm wants what it reads alike. */
-static const char *const of_floats[] = { "odd.conv", "odd", "last.conv", "last", "pixel", "logits", NULL };
+static const char *const halved[] = { "stem.conv", "stem", "block.conv1", "block.conv2", "block.short", "block",
+                                      "pool",      "even.conv", "even",   "last.conv",   "last",        NULL };
+static const char *const of_floats[] = { "odd.conv", "odd", "pixel", "logits", NULL };
 
-static void what_backward_meets_is_halved_where_operations_take_it(void **state)
+static void what_is_trained_through_is_halved_where_operations_take_it(void **state)
 {
     rn_model *model;
     rn_plan_request request;
@@ -453,7 +453,7 @@ static void networks_of_odd_and_of_even_channels_train(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_backward_meets_is_halved_where_operations_take_it),
+        cmocka_unit_test(what_is_trained_through_is_halved_where_operations_take_it),
         cmocka_unit_test(what_is_looked_at_from_outside_is_of_floats),
         cmocka_unit_test(nothing_is_halved_that_is_not_kept_for_backward),
         cmocka_unit_test(without_products_of_bfloat16_nothing_is_halved),
