@@ -329,6 +329,33 @@ static void check_pool(const rn_context *context, pool_case *p)
     }
 }
 
+/* An adaptive pool from halves to floats: means are not rounded; what is handed back is, once. */
+static void check_pool_to_floats(const rn_context *context, pool_case *p)
+{
+    rn_test_map y = rn_test_map_copy(&p->y.floats);
+
+    pool_forward(context, p, false, false);
+    rn_adaptive_avg_pool_forward(context, &p->x.halves.map, &y.map);
+    rn_test_grid_check_gaps(&y.grid);
+    for (int64_t r = 0; r < y.grid.rows; r++)
+        for (int64_t c = 0; c < y.grid.channels; c++)
+            rn_test_check_near(rn_test_grid_at(&y.grid, r, c), rn_test_grid_at(&p->y.floats.grid, r, c), 1e-5, "mean");
+    for (int accumulate = 0; accumulate < 2; accumulate++) {
+        both dx = copy_of(&p->start, 1);
+
+        rn_adaptive_avg_pool_backward(context, &p->dy.floats.map, &dx.halves.map, accumulate == 1);
+        rn_adaptive_avg_pool_backward(context, &p->dy.floats.map, &dx.floats.map, accumulate == 1);
+        for (int64_t r = 0; r < dx.floats.grid.rows; r++)
+            for (int64_t c = 0; c < dx.floats.grid.channels; c++) {
+                const double exact = rn_test_grid_at(&dx.floats.grid, r, c);
+
+                rn_test_check_near(rn_map_number(&dx.halves.map, r, c), exact, 0x1p-8 * fabs(exact) + 1e-6, "dx");
+            }
+        rn_test_map_release((rn_test_map[]){ dx.halves, dx.floats }, 2);
+    }
+    rn_test_map_release(&y, 1);
+}
+
 static void check_pools(const rn_context *context, const shape *s)
 {
     static const rn_pool2d pools[] = { { 3, 2, 1, false }, { 2, 2, 0, false }, { 3, 1, 1, true } };
@@ -338,6 +365,8 @@ static void check_pools(const rn_context *context, const shape *s)
             pool_case p = make_pool_case(kind, &pools[i], s);
 
             check_pool(context, &p);
+            if (kind == ADAPTIVE)
+                check_pool_to_floats(context, &p);
             release_pool_case(&p);
         }
 }
