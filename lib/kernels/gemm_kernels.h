@@ -92,8 +92,8 @@ typedef struct rn_float_kernels {
 /*
  * Products of bfloat16 numbers: two neighbours along k take the place of a float in the operands of multiply,
  * multiply_weights and multiply_dots (`depth`, steps and pitches count pairs) and are multiplied and summed by one
- * instruction, in float32. Rounding to bfloat16 is to the nearest, ties to even. Nothing but these kernels looks into a
- * pair.
+ * instruction, in float32. Rounding to bfloat16 is to the nearest, ties to even. A map of halves (ops/map.h) has such
+ * pairs for channels; else nothing but these kernels looks into one.
  */
 typedef struct rn_pair_kernels {
     /* to[i] = (from[2i], from[2i + 1]), 0 behind `count` floats */

@@ -119,9 +119,8 @@ static ALWAYS_INLINE bool touches(rn_matrix m, int64_t channels)
 /* Rows without gaps and without numbers for each channel are one long row. */
 static bool is_one_row(int form, int64_t channels, const rn_row_combine *o)
 {
-    return !(form & (SCALED | BESIDE | SHIFTED)) && (form & SUMS ? o->a.pitch == channels : touches(o->a, channels)) &&
-           touches(o->out, channels) && (!(form & JOINED) || touches(o->other, channels)) &&
-           (!(form & MASKED) || touches(o->mask, channels));
+    return !(form & (SCALED | BESIDE | SHIFTED)) && touches(o->a, channels) && touches(o->out, channels) &&
+           (!(form & JOINED) || touches(o->other, channels)) && (!(form & MASKED) || touches(o->mask, channels));
 }
 
 static int form_of(const rn_row_combine *o)

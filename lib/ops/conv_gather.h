@@ -19,9 +19,10 @@
 typedef struct rn_gather {
     const float *data;
     int64_t pitch, channels;
-    int64_t
-        floats; /* 0, or channels are pairs of bfloat16 made of so many floats: then rows are read from bands only */
-    bool is_halved; /* they are that in the map already */
+    /* 0, or channels are pairs of bfloat16 made of so many floats: then rows are read from bands only, but for single
+     * pixels of a map of halves, whose numbers are that already. */
+    int64_t floats;
+    bool is_halved;
     int64_t in_h, in_w, out_h, out_w;
     int64_t window_h, window_w, stride_h, stride_w, offset_h, offset_w, dilation_h, dilation_w;
     bool is_formed; /* rows are those of the map, and formed (ops/conv.h) by whoever reads them */
