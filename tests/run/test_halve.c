@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Which maps of a plan are of halves, bfloat16 numbers: those that are trained through and whose operations take
  * them. */
-#include "context/context.h"
+#include "run/halving.h"
 #include "run/kinds.h"
 #include "run/networks.h"
 #include "run/plain_backend.h"
-#include "run/plan.h"
-#include "support/bfloat16.h"
 
-enum { SIDE = 20, BATCH = 2, CLASSES = 5 };
+enum { BATCH = 2 };
 
 static rn_context *context;
 
@@ -26,65 +24,13 @@ static int drop_context(void **state)
     return 0;
 }
 
-/* ---- a network --------------------------------------------------------------------------------------------------- */
-
-static rn_value conv_norm(rn_graph *g, rn_value x, const char *conv, const char *norm, int64_t channels, int32_t kernel,
-                          int32_t stride)
-{
-    x = rn_conv2d(g, x, conv, channels, kernel, RN_OPTIONS(rn_conv2d, .stride = stride, .padding = kernel / 2));
-    return rn_batch_norm2d(g, x, norm, NULL);
-}
-
-static rn_value stage(rn_graph *g, rn_value x, const char *name, int64_t channels, int32_t kernel)
-{
-    rn_graph_enter(g, name);
-    return rn_graph_leave(g, rn_relu(g, conv_norm(g, x, "conv", "norm", channels, kernel, 1), NULL));
-}
-
-static rn_value residual_block(rn_graph *g, rn_value x)
-{
-    rn_value y, shortcut;
-
-    rn_graph_enter(g, "block");
-    y = rn_relu(g, conv_norm(g, x, "conv1", "norm1", 32, 3, 2), NULL);
-    y = conv_norm(g, y, "conv2", "norm2", 32, 3, 1);
-    shortcut = conv_norm(g, x, "short", "norm3", 32, 1, 2);
-    return rn_graph_leave(g, rn_relu(g, rn_add(g, y, shortcut, NULL), NULL));
-}
-
-/* A stem, a block that halves the size and a pool; then maps of an odd number of channels, and one that is pooled to
- * single pixels. */
-static rn_model *network(void)
-{
-    rn_graph *g = NULL;
-    rn_model *model = NULL;
-    rn_value x;
-
-    require_ok(context, rn_graph_create(&g, context));
-    x = rn_graph_input(g, "images", 3, SIDE, SIDE, NULL);
-    x = residual_block(g, stage(g, x, "stem", 16, 3));
-    rn_graph_enter(g, "pool");
-    x = rn_graph_leave(g, rn_max_pool2d(g, x, 3, RN_OPTIONS(rn_pool2d, .stride = 2, .padding = 1)));
-    x = stage(g, x, "even", 24, 1);
-    x = stage(g, x, "odd", 15, 1);
-    x = stage(g, x, "last", 16, 1);
-    rn_graph_enter(g, "pixel");
-    x = rn_graph_leave(g, rn_adaptive_avg_pool2d(g, x, 1, 1, NULL));
-    x = rn_linear(g, rn_flatten(g, x, NULL), "fc", CLASSES, NULL);
-    rn_graph_output(g, "logits", x);
-    rn_graph_head(g, "fc");
-    require_ok(context, rn_model_build(&model, g, "maps of halves", NULL));
-    rn_graph_destroy(g);
-    return model;
-}
-
 static rn_plan_request request_of(rn_model *model)
 {
     return (rn_plan_request){ .context = context,
                               .model = model,
                               .batch = BATCH,
-                              .height = SIDE,
-                              .width = SIDE,
+                              .height = HALVING_SIDE,
+                              .width = HALVING_SIDE,
                               .training = true,
                               .wants_pairs = true };
 }
@@ -139,30 +85,9 @@ static int count_halved(const rn_plan *plan)
     return count;
 }
 
-/* What a buffer of halves must be, and what views of it must. */
-static void check_buffers(const rn_plan *plan)
-{
-    const rn_tape *const tape = &plan->tape;
-
-    for (int32_t i = 0; i < tape->buffers; i++) {
-        const rn_buffer *const b = &tape->buffer[i];
-
-        if (b->element == RN_HALF)
-            assert_true(b->place == RN_IN_ARENA && b->of_images && !b->from_start && !b->to_end && b->h * b->w > 1 &&
-                        b->c % 2 == 0);
-    }
-    for (int32_t i = 0; i < tape->views; i++)
-        if (tape->buffer[tape->view[i].buffer].element == RN_HALF)
-            assert_true(tape->view[i].channel % 2 == 0 && tape->view[i].channels % 2 == 0);
-}
-
 /* ---- tests ------------------------------------------------------------------------------------------------------- */
 
-static const char *const halved[] = { "stem.conv", "stem", "block.conv1", "block.conv2", "block.short", "block",
-                                      "pool",      "even.conv", "even",   "last.conv",   "last",        NULL };
-static const char *const of_floats[] = { "odd.conv", "odd", "pixel", "logits", NULL };
-
-static void what_is_trained_through_is_halved_where_operations_take_it(void **state)
+static void what_backward_meets_is_halved_where_operations_take_it(void **state)
 {
     rn_model *model;
     rn_plan_request request;
@@ -170,13 +95,13 @@ static void what_is_trained_through_is_halved_where_operations_take_it(void **st
 
     (void)state;
     rn_test_need_bfloat16();
-    model = network();
+    model = halving_network(context);
     request = request_of(model);
     plan = plan_of(&request, NULL);
-    require_halved(plan, halved, true);
-    require_halved(plan, of_floats, false);
+    require_halved(plan, halving_halved, true);
+    require_halved(plan, halving_floats, false);
     assert_false(is_halved(plan, "images"));
-    check_buffers(plan);
+    check_plan(plan, &rn_cpu);
     rn_plan_destroy(plan);
     rn_model_destroy(model);
 }
@@ -184,7 +109,7 @@ static void what_is_trained_through_is_halved_where_operations_take_it(void **st
 /* Whoever asked for a map, or gave it, reads floats; and a sum is like what it is made of. */
 static void what_is_looked_at_from_outside_is_of_floats(void **state)
 {
-    static const char *const summed[] = { "block", "block.conv2", "block.short", "pool", NULL };
+    static const char *const summed[] = { "block", "block.conv2", "block.short", "pool", "sum", NULL };
     static const char *const others[] = { "stem.conv", "stem", "block.conv1", "even.conv", "even", NULL };
     rn_model *model;
     rn_plan_request request;
@@ -192,25 +117,25 @@ static void what_is_looked_at_from_outside_is_of_floats(void **state)
 
     (void)state;
     rn_test_need_bfloat16();
-    model = network();
+    model = halving_network(context);
     request = request_of(model);
     plan = plan_of(&request, "block");
     require_halved(plan, summed, false);
     require_halved(plan, others, true);
-    check_buffers(plan);
+    check_plan(plan, &rn_cpu);
     rn_plan_destroy(plan);
     request.input_gradient = true;
     plan = plan_of(&request, NULL);
     assert_false(gradient_is_halved(plan, "images"));
-    require_halved(plan, halved, true);
-    check_buffers(plan);
+    require_halved(plan, halving_halved, true);
+    check_plan(plan, &rn_cpu);
     rn_plan_destroy(plan);
     request.input = rn_model_find_value(model, "stem");
-    request.input_gradient = false;
     plan = plan_of(&request, NULL);
     assert_false(is_halved(plan, "stem"));
-    require_halved(plan, halved + 2, true);
-    check_buffers(plan);
+    assert_false(gradient_is_halved(plan, "stem"));
+    require_halved(plan, halving_halved + BEHIND_STEM, true);
+    check_plan(plan, &rn_cpu);
     rn_plan_destroy(plan);
     rn_model_destroy(model);
 }
@@ -223,7 +148,7 @@ static void nothing_is_halved_that_is_not_kept_for_backward(void **state)
 
     (void)state;
     rn_test_need_bfloat16();
-    model = network();
+    model = halving_network(context);
     request = request_of(model);
     request.training = false;
     plan = plan_of(&request, NULL);
@@ -238,10 +163,10 @@ static void nothing_is_halved_that_is_not_kept_for_backward(void **state)
     require_ok(context, rn_model_freeze(model, "stem.*"));
     require_ok(context, rn_model_freeze(model, "block.*"));
     plan = plan_of(&request, NULL);
-    for (int i = 0; i < 6; i++)
-        assert_false(is_halved(plan, halved[i]));
-    require_halved(plan, halved + 7, true);
-    check_buffers(plan);
+    for (int i = 0; i < BEHIND_BLOCK; i++)
+        assert_false(is_halved(plan, halving_halved[i]));
+    require_halved(plan, halving_halved + BEHIND_SUM, true);
+    check_plan(plan, &rn_cpu);
     rn_plan_destroy(plan);
     require_ok(context, rn_model_freeze_backbone(model));
     plan = plan_of(&request, NULL);
@@ -259,7 +184,7 @@ static void without_products_of_bfloat16_nothing_is_halved(void **state)
 
     (void)state;
     context = rn_test_context(1, RN_ISA_BASELINE);
-    model = network();
+    model = halving_network(context);
     request = request_of(model);
     plan = plan_of(&request, NULL);
     assert_int_equal(count_halved(plan), 0);
@@ -284,7 +209,7 @@ static void a_backend_gets_halves_only_where_it_says_so(void **state)
         { NULL, NULL, NULL, NULL },
     };
     static const rn_backend own_pools = { "own pools", rows, &rn_cpu };
-    static const char *const pooled[] = { "block", "block.conv2", "block.short", "pool", NULL };
+    static const char *const pooled[] = { "block", "block.conv2", "block.short", "pool", "sum", NULL };
     static const char *const others[] = { "stem.conv", "stem", "block.conv1", "even.conv", "even", NULL };
     rn_model *model;
     rn_plan_request request;
@@ -292,7 +217,7 @@ static void a_backend_gets_halves_only_where_it_says_so(void **state)
 
     (void)state;
     rn_test_need_bfloat16();
-    model = network();
+    model = halving_network(context);
     request = request_of(model);
     request.backend = &plain_backend;
     plan = plan_of(&request, NULL);
@@ -302,33 +227,9 @@ static void a_backend_gets_halves_only_where_it_says_so(void **state)
     plan = plan_of(&request, NULL);
     require_halved(plan, pooled, false);
     require_halved(plan, others, true);
-    check_buffers(plan);
+    check_plan(plan, &own_pools);
     rn_plan_destroy(plan);
     rn_model_destroy(model);
-}
-
-/* A frozen map that is read by a trained layer, and what is made of it by a frozen batch norm and read by another. */
-static rn_model *forked_network(void)
-{
-    rn_graph *g = NULL;
-    rn_model *model = NULL;
-    rn_value x, y, z;
-
-    require_ok(context, rn_graph_create(&g, context));
-    x = rn_graph_input(g, "images", 3, SIDE, SIDE, NULL);
-    rn_graph_enter(g, "frozen");
-    x = rn_conv2d(g, x, "conv", 16, 3, RN_OPTIONS(rn_conv2d, .padding = 1));
-    z = rn_graph_leave(g, rn_relu(g, rn_batch_norm2d(g, x, "norm", NULL), NULL));
-    y = rn_conv2d(g, x, "left", 16, 1, NULL);
-    z = rn_conv2d(g, z, "right", 16, 1, NULL);
-    x = rn_max_pool2d(g, rn_relu(g, rn_add(g, y, z, NULL), NULL), 2, RN_OPTIONS(rn_pool2d, .stride = 2));
-    x = rn_linear(g, rn_flatten(g, rn_adaptive_avg_pool2d(g, x, 1, 1, NULL), NULL), "fc", CLASSES, NULL);
-    rn_graph_output(g, "logits", x);
-    rn_graph_head(g, "fc");
-    require_ok(context, rn_model_build(&model, g, "a fork behind frozen layers", NULL));
-    require_ok(context, rn_model_freeze(model, "frozen.*"));
-    rn_graph_destroy(g);
-    return model;
 }
 
 /* What is made again in backward is what it was, and so is what it is made of: with any number of them. */
@@ -346,7 +247,7 @@ static void check_recomputed(rn_model *model, const char *const *names)
         for (int i = 0; names[i] != NULL; i++)
             if (is_halved(plan, names[i]) != is_halved(kept, names[i]))
                 fail_msg("%s with %d maps made again", names[i], (int)recompute);
-        check_buffers(plan);
+        check_plan(plan, &rn_cpu);
         assert_true(rn_plan_bytes(plan) <= rn_plan_bytes(kept));
         rn_plan_destroy(plan);
     }
@@ -360,8 +261,8 @@ static void recomputation_changes_no_map(void **state)
 
     (void)state;
     rn_test_need_bfloat16();
-    check_recomputed(network(), halved);
-    check_recomputed(forked_network(), forked);
+    check_recomputed(halving_network(context), halving_halved);
+    check_recomputed(forked_network(context), forked);
 }
 
 static void a_plan_is_smaller_with_halves(void **state)
@@ -372,7 +273,7 @@ static void a_plan_is_smaller_with_halves(void **state)
 
     (void)state;
     rn_test_need_bfloat16();
-    model = network();
+    model = halving_network(context);
     request = request_of(model);
     request.batch = 16;
     halves = plan_of(&request, NULL);
@@ -384,30 +285,30 @@ static void a_plan_is_smaller_with_halves(void **state)
     rn_model_destroy(model);
 }
 
-/* ---- training ---------------------------------------------------------------------------------------------------- */
-
-/* No map of it is of an even number of channels. */
-static rn_model *odd_network(void)
+static void parts_of_odd_channels_are_of_floats(void **state)
 {
-    rn_graph *g = NULL;
-    rn_model *model = NULL;
-    rn_value x;
+    rn_model *model;
+    rn_plan_request request;
+    rn_plan *plan;
 
-    require_ok(context, rn_graph_create(&g, context));
-    x = stage(g, rn_graph_input(g, "images", 3, SIDE, SIDE, NULL), "first", 7, 3);
-    x = rn_max_pool2d(g, stage(g, x, "second", 33, 1), 2, RN_OPTIONS(rn_pool2d, .stride = 2));
-    x = rn_adaptive_avg_pool2d(g, stage(g, x, "third", 9, 3), 1, 1, NULL);
-    rn_graph_output(g, "logits", rn_linear(g, rn_flatten(g, x, NULL), "fc", CLASSES, NULL));
-    rn_graph_head(g, "fc");
-    require_ok(context, rn_model_build(&model, g, "odd channels", NULL));
-    rn_graph_destroy(g);
-    return model;
+    (void)state;
+    rn_test_need_bfloat16();
+    model = odd_parts_network(context);
+    request = request_of(model);
+    plan = plan_of(&request, NULL);
+    require_halved(plan, (const char *const[]){ "left", "right", "both", NULL }, false);
+    require_halved(plan, (const char *const[]){ "stem", "behind.conv", "behind", NULL }, true);
+    check_plan(plan, &rn_cpu);
+    rn_plan_destroy(plan);
+    rn_model_destroy(model);
 }
+
+/* ---- training ---------------------------------------------------------------------------------------------------- */
 
 /* The loss of the first step and of the last, on the same few images. */
 static void train(rn_model *model, double *first, double *last)
 {
-    static const int64_t shape[4] = { BATCH, 3, SIDE, SIDE };
+    static const int64_t shape[4] = { BATCH, 3, HALVING_SIDE, HALVING_SIDE };
     rn_tensor *images = NULL, *const labels = residual_labels(context, BATCH, 1);
     rn_session *session = NULL;
     rn_optimizer *sgd = NULL;
@@ -435,8 +336,8 @@ static void networks_of_odd_and_of_even_channels_train(void **state)
 
     (void)state;
     rn_test_need_bfloat16();
-    models[0] = odd_network();
-    models[1] = network();
+    models[0] = odd_network(context);
+    models[1] = halving_network(context);
     for (int i = 0; i < 2; i++) {
         const rn_plan_request request = request_of(models[i]);
         rn_plan *const plan = plan_of(&request, NULL);
@@ -453,13 +354,14 @@ static void networks_of_odd_and_of_even_channels_train(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_trained_through_is_halved_where_operations_take_it),
+        cmocka_unit_test(what_backward_meets_is_halved_where_operations_take_it),
         cmocka_unit_test(what_is_looked_at_from_outside_is_of_floats),
         cmocka_unit_test(nothing_is_halved_that_is_not_kept_for_backward),
         cmocka_unit_test(without_products_of_bfloat16_nothing_is_halved),
         cmocka_unit_test(a_backend_gets_halves_only_where_it_says_so),
         cmocka_unit_test(recomputation_changes_no_map),
         cmocka_unit_test(a_plan_is_smaller_with_halves),
+        cmocka_unit_test(parts_of_odd_channels_are_of_floats),
         cmocka_unit_test(networks_of_odd_and_of_even_channels_train),
     };
 
