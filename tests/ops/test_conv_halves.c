@@ -159,18 +159,22 @@ static bool check_shape(rn_test_conv_shape shape, uint32_t seed)
 /* What is particular to halves, beside the shapes that all convolutions are tested with. */
 static const rn_test_conv_shape shapes[] = {
     /* n, h, w, c, o, kernel, stride, padding, groups, dilation */
-    { 1, 13, 17, 16, 24, 3, 3, 2, 2, 1, 1, 1, 1 }, /* an odd number of pixels: rows of pairs without a partner */
-    { 3, 13, 15, 34, 66, 3, 3, 2, 2, 1, 1, 1, 1 }, /* channels that no vector divides */
-    { 1, 3, 7, 1024, 48, 1, 1, 1, 1, 0, 0, 1, 1 }, /* pixels a multiple of 2 KB apart, which are copied */
-    { 3, 3, 3, 1032, 48, 1, 1, 1, 1, 0, 0, 1, 1 }, /* and some that are read where they lie */
-    { 3, 7, 15, 32, 64, 1, 1, 2, 2, 0, 0, 1, 1 },  /* classes of pixels that no window meets */
-    { 5, 9, 16, 64, 34, 3, 3, 2, 2, 1, 1, 1, 1 },  /* the last block of windows is short */
-    { 1, 5, 6, 12, 1100, 1, 1, 1, 1, 0, 0, 1, 1 }, /* ranges of output channels */
-    { 3, 3, 4, 1100, 10, 1, 1, 1, 1, 0, 0, 1, 1 }, /* ranges of columns, passes over k */
-    { 1, 5, 14, 14, 700, 3, 3, 2, 2, 1, 1, 1, 1 }, { 2, 9, 7, 2, 2, 5, 3, 1, 1, 2, 1, 1, 1 }, /* one pair of channels */
-    { 1, 7, 7, 64, 160, 3, 3, 1, 1, 1, 1, 1, 1 }, /* Winograd's where it is the fastest: cut tiles, chains, pieces */
-    { 3, 7, 7, 160, 64, 3, 3, 1, 1, 1, 1, 1, 1 },  { 1, 14, 14, 96, 130, 3, 3, 1, 1, 1, 1, 1, 1 },
-    { 2, 14, 14, 66, 66, 3, 3, 1, 1, 1, 1, 1, 1 }, { 3, 9, 10, 128, 128, 3, 3, 1, 1, 0, 0, 1, 1 }, /* without padding */
+    { 1, 13, 17, 16, 24, 3, 3, 2, 2, 1, 1, 1, 1 },  /* an odd number of pixels: rows of pairs without a partner */
+    { 3, 13, 15, 34, 66, 3, 3, 2, 2, 1, 1, 1, 1 },  /* channels that no vector divides */
+    { 1, 3, 7, 1024, 48, 1, 1, 1, 1, 0, 0, 1, 1 },  /* pixels a multiple of 2 KB apart, which are copied */
+    { 3, 3, 3, 1032, 48, 1, 1, 1, 1, 0, 0, 1, 1 },  /* and some that are read where they lie */
+    { 3, 7, 15, 32, 64, 1, 1, 2, 2, 0, 0, 1, 1 },   /* classes of pixels that no window meets */
+    { 5, 9, 16, 64, 34, 3, 3, 2, 2, 1, 1, 1, 1 },   /* the last block of windows is short */
+    { 1, 5, 6, 12, 1100, 1, 1, 1, 1, 0, 0, 1, 1 },  /* ranges of output channels, */
+    { 1, 5, 14, 14, 700, 3, 3, 2, 2, 1, 1, 1, 1 },  /* also of larger windows */
+    { 3, 3, 4, 1100, 10, 1, 1, 1, 1, 0, 0, 1, 1 },  /* ranges of columns, passes over k */
+    { 2, 9, 7, 2, 2, 5, 3, 1, 1, 2, 1, 1, 1 },      /* one pair of channels */
+    { 1, 7, 7, 64, 160, 3, 3, 1, 1, 1, 1, 1, 1 },   /* Winograd's where it is the fastest: cut tiles, */
+    { 3, 7, 7, 160, 64, 3, 3, 1, 1, 1, 1, 1, 1 },   /* several chains of sums, */
+    { 1, 14, 14, 96, 130, 3, 3, 1, 1, 1, 1, 1, 1 }, /* a last piece of two channels, */
+    { 2, 14, 14, 66, 66, 3, 3, 1, 1, 1, 1, 1, 1 },  /* both ways, */
+    { 3, 9, 10, 128, 128, 3, 3, 1, 1, 0, 0, 1, 1 }, /* no padding, */
+    { 1, 7, 8, 130, 132, 3, 3, 1, 1, 1, 1, 1, 1 },  /* and so many weights that their planes are not kept */
 };
 
 enum { SHAPES = sizeof shapes / sizeof shapes[0], RANDOM = 120 };
