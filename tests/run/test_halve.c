@@ -87,7 +87,7 @@ static int count_halved(const rn_plan *plan)
 
 /* ---- tests ------------------------------------------------------------------------------------------------------- */
 
-static void what_backward_meets_is_halved_where_operations_take_it(void **state)
+static void what_is_trained_through_is_halved_where_operations_take_it(void **state)
 {
     rn_model *model;
     rn_plan_request request;
@@ -354,7 +354,7 @@ static void networks_of_odd_and_of_even_channels_train(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_backward_meets_is_halved_where_operations_take_it),
+        cmocka_unit_test(what_is_trained_through_is_halved_where_operations_take_it),
         cmocka_unit_test(what_is_looked_at_from_outside_is_of_floats),
         cmocka_unit_test(nothing_is_halved_that_is_not_kept_for_backward),
         cmocka_unit_test(without_products_of_bfloat16_nothing_is_halved),
