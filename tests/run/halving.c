@@ -77,7 +77,7 @@ rn_model *halving_network(rn_context *context)
     x = stage(g, stage(g, x, "odd", 15, 1), "last", 16, 1);
     rn_graph_enter(g, "pooled");
     x = rn_graph_leave(g, rn_adaptive_avg_pool2d(g, x, 2, 2, NULL));
-    x = stage(g, x, "mixed", 16, 3);
+    x = stage(g, x, "mixed", 16, 1);
     rn_graph_enter(g, "pixel");
     x = rn_graph_leave(g, rn_avg_pool2d(g, x, 2, NULL));
     return end(context, g, stage(g, stage(g, x, "point", 16, 3), "end", 16, 3));
