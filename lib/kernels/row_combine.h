@@ -61,17 +61,18 @@ static ALWAYS_INLINE const number *row_of(rn_matrix m, int64_t r)
     return m.data == NULL ? NULL : number_at(m, r, 0);
 }
 
-static ALWAYS_INLINE combine_row row_at(const rn_row_combine *o, int64_t r)
+/* By value: an address would put the operands into memory, beside checks in a sanitized build. */
+static ALWAYS_INLINE combine_row row_at(const rn_row_combine o, int64_t r)
 {
-    return (combine_row){ .sums = o->a.data + r * o->a.pitch,
-                          .a = row_of(o->a, r),
-                          .b = row_of(o->b, r),
-                          .other = row_of(o->other, r),
-                          .mask = row_of(o->mask, r),
-                          .ka = o->ka,
-                          .kb = o->kb,
-                          .mean = o->mean,
-                          .c = o->c };
+    return (combine_row){ .sums = o.a.data + r * o.a.pitch,
+                          .a = row_of(o.a, r),
+                          .b = row_of(o.b, r),
+                          .other = row_of(o.other, r),
+                          .mask = row_of(o.mask, r),
+                          .ka = o.ka,
+                          .kb = o.kb,
+                          .mean = o.mean,
+                          .c = o.c };
 }
 
 /* `form` is a constant where this is inlined: what the combination does not have is not there. */
@@ -81,7 +82,7 @@ static ALWAYS_INLINE void combine_rows(const int form, int64_t rows, int64_t cha
     const int64_t last = channels - LANES;
 
     for (int64_t r = 0; r < rows; r++) {
-        const combine_row row = row_at(&o, r);
+        const combine_row row = row_at(o, r);
         number *const out = number_at(o.out, r, 0);
 
         if (NUMBERS > 1 || last >= 0) {
@@ -103,7 +104,7 @@ static ALWAYS_INLINE void combine_rows(const int form, int64_t rows, int64_t cha
 static void combine_any(const volatile int *form, int64_t rows, int64_t channels, const rn_row_combine *o)
 {
     for (int64_t r = 0; r < rows; r++) {
-        const combine_row row = row_at(o, r);
+        const combine_row row = row_at(*o, r);
         number *const out = number_at(o->out, r, 0);
 
         for (int64_t i = 0; i < channels; i++)
