@@ -28,7 +28,12 @@ static __mmask16 mask_of(int64_t count)
 
 static void neighbours(float *to, const float *from, int64_t count)
 {
-    for (int64_t i = 0; i < count; i += 2 * WIDTH, to += WIDTH) {
+    int64_t i = 0;
+
+    for (; i + 2 * WIDTH <= count; i += 2 * WIDTH, to += WIDTH)
+        _mm512_storeu_si512(to,
+                            (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(from + i + WIDTH), _mm512_loadu_ps(from + i)));
+    if (i < count) {
         const __m512 low = _mm512_maskz_loadu_ps(mask_of(count - i), from + i);
         const __m512 high = _mm512_maskz_loadu_ps(mask_of(count - i - WIDTH), from + i + WIDTH);
 
@@ -90,7 +95,11 @@ static void interleave(float *to, int64_t to_pitch, int64_t stored, const uint16
 
 static void widen(float *to, const uint16_t *from, int64_t count)
 {
-    for (int64_t i = 0; i < count; i += WIDTH)
+    int64_t i = 0;
+
+    for (; i + WIDTH <= count; i += WIDTH)
+        _mm512_storeu_si512(to + i, _mm512_slli_epi32(widened(0xFFFF, from + i), 16));
+    if (i < count)
         _mm512_mask_storeu_epi32(to + i, mask_of(count - i),
                                  _mm512_slli_epi32(widened(mask_of(count - i), from + i), 16));
 }
