@@ -51,12 +51,10 @@ static bool is_single_pairs(const rn_gather *gather)
     return gather->floats > 0 && gather->window_h == 1 && gather->window_w == 1;
 }
 
-/* A map of halves is such pairs as it lies, but for a power of two of them from 2 KB on. */
+/* A map of halves is such pairs as it lies, unless its rows collide. */
 static bool is_single_pairs_in_place(const rn_gather *gather)
 {
-    enum { COLLIDING_FLOATS = 512 };
-
-    return gather->is_halved && rn_gather_whole_map(gather) && gather->pitch % COLLIDING_FLOATS != 0;
+    return gather->is_halved && rn_gather_whole_map(gather) && gather->pitch % RN_COLLIDING_FLOATS != 0;
 }
 
 static int64_t single_pitch(const rn_gather *gather)

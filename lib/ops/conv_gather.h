@@ -28,6 +28,9 @@ typedef struct rn_gather {
     bool is_formed; /* rows are those of the map, and formed (ops/conv.h) by whoever reads them */
 } rn_gather;
 
+/* 2 KB: rows a multiple of them apart fall on two sets of a first-level cache of 32 KB, and eight drive others out. */
+enum { RN_COLLIDING_FLOATS = 512 };
+
 /* An output pixel on its way through the map. */
 typedef struct rn_gather_pixel {
     int64_t image, i, j;

@@ -5,7 +5,6 @@
 #include "ops/matrix.h"
 
 enum {
-    COLLIDING_FLOATS = 512, /* 2 KB: eight rows fall on two sets of a cache of 32 KB */
     LINE_SPARE = 64,
     LINES_FORMED = 8, /* together, in the first-level cache */
     LINES_OF_HALVES = 16
@@ -154,7 +153,7 @@ rn_matrix rn_weight_gradients(const rn_weight_operands *o, const rn_weight_stret
     dy = rn_matrix_part(o->dy, s->m, channel);
     if (o->gemm->pairs != NULL)
         pair_rows(o->gemm, near.data, near.pitch, dy.data, dy.pitch, s->rows, s->outs);
-    else if (dy.pitch % COLLIDING_FLOATS == 0)
+    else if (dy.pitch % RN_COLLIDING_FLOATS == 0)
         o->gemm->floats->copy(near.data, near.pitch, dy.data, dy.pitch, s->rows, s->outs);
     else
         return dy;
