@@ -24,14 +24,6 @@ rn_operation rn_backward_operation(const rn_kind *kind, const rn_operation *forw
     return made;
 }
 
-int32_t rn_view_like(rn_deriving *d, int32_t view)
-{
-    const rn_view v = d->tape->view[view];
-    const rn_buffer buffer = d->tape->buffer[v.buffer];
-
-    return rn_tape_view(d->tape, rn_tape_images(d->tape, buffer.h, buffer.w, v.channels), 0, v.channels);
-}
-
 rn_operand rn_gradient_target(rn_deriving *d, const rn_operation *forward, int operand)
 {
     const int32_t view = forward->operand[operand].view, begun = d->tape->view[view].gradient;
@@ -39,7 +31,7 @@ rn_operand rn_gradient_target(rn_deriving *d, const rn_operation *forward, int o
 
     if (begun >= 0)
         return rn_operand_of(begun, RN_ADD);
-    made = rn_view_like(d, view);
+    made = rn_tape_view_like(d->tape, view);
     d->tape->view[view].gradient = made;
     return rn_operand_of(made, RN_WRITE);
 }
@@ -143,7 +135,7 @@ static void add_losses(rn_deriving *d)
 
         if (d->tape->failed || d->tape->view[view].gradient >= 0)
             continue;
-        gradient = rn_view_like(d, view); /* which may move the views */
+        gradient = rn_tape_view_like(d->tape, view); /* which may move the views */
         d->tape->view[view].gradient = gradient;
         loss.operand[RN_Y] = rn_operand_of(view, RN_READ);
         loss.operand[RN_DY] = rn_operand_of(gradient, RN_WRITE);

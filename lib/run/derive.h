@@ -38,8 +38,6 @@ rn_operand rn_gradient_target(rn_deriving *d, const rn_operation *forward, int o
 /* Hands the view g on as the gradient of that operand: the same view if `shares` and it begins here, else a copy or a
  * sum. True if it is the same view now. */
 bool rn_hand_on(rn_deriving *d, const rn_operation *forward, int operand, int32_t g, bool shares);
-/* A new view as large as `view`, of maps of its own. */
-int32_t rn_view_like(rn_deriving *d, int32_t view);
 /* The gradient of Y becomes 0 where Y is not positive, in place, if the operation ends in a ReLU. */
 void rn_derive_mask(rn_deriving *d, const rn_operation *forward);
 /* Adds the operation, and the news that the gradient of a parameter is complete. */

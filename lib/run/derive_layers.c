@@ -20,7 +20,7 @@ static int32_t conv_gradient(rn_deriving *d, const rn_operation *forward, int32_
     if (forward->norm < 0)
         return g;
     if (shares)
-        dy = rn_view_like(d, g);
+        dy = rn_tape_view_like(d->tape, g);
     else if (forward->relu)
         made.operand[RN_MASK] = rn_operand_of(forward->operand[RN_Y].view, RN_READ);
     made.operand[RN_X] = rn_operand_of(g, RN_READ);

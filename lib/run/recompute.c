@@ -144,16 +144,6 @@ static int32_t chain_to(const recomputing *r, const candidate *c)
     return longest + 1;
 }
 
-/* A view of a new buffer for the same numbers. */
-static int32_t view_like(rn_tape *tape, const rn_buffer *buffer)
-{
-    const int32_t made = rn_tape_images(tape, buffer->h, buffer->w, buffer->c);
-
-    if (made >= 0)
-        tape->buffer[made].element = buffer->element;
-    return rn_tape_view(tape, made, 0, buffer->c);
-}
-
 /* Chooses up to `most` of them; `order` has room for all. */
 static int32_t choose(recomputing *r, candidate **order, int32_t most)
 {
@@ -164,12 +154,10 @@ static int32_t choose(recomputing *r, candidate **order, int32_t most)
             order[able++] = &r->candidate[i];
     qsort(order, (size_t)able, sizeof *order, by_size);
     for (int32_t i = 0; i < able && chosen < most; i++) {
-        const rn_buffer b = r->tape->buffer[r->tape->view[order[i]->view].buffer];
-
         order[i]->chain = chain_to(r, order[i]);
         if (order[i]->chain > CHAIN_MOST)
             continue;
-        order[i]->again = view_like(r->tape, &b);
+        order[i]->again = rn_tape_view_like(r->tape, order[i]->view);
         chosen++;
     }
     return chosen;

@@ -58,6 +58,17 @@ int32_t rn_tape_view(rn_tape *tape, int32_t buffer, int64_t channel, int64_t cha
     return tape->views++;
 }
 
+int32_t rn_tape_view_like(rn_tape *tape, int32_t view)
+{
+    const rn_view v = tape->view[view];
+    const rn_buffer buffer = tape->buffer[v.buffer];
+    const int32_t made = rn_tape_images(tape, buffer.h, buffer.w, v.channels);
+
+    if (made >= 0)
+        tape->buffer[made].element = buffer.element;
+    return rn_tape_view(tape, made, 0, v.channels);
+}
+
 int32_t rn_tape_vector(rn_tape *tape, int64_t count)
 {
     return rn_tape_view(tape, rn_tape_numbers(tape, count, sizeof(float)), 0, count);

@@ -175,6 +175,8 @@ int32_t rn_tape_images(rn_tape *tape, int64_t h, int64_t w, int64_t c); /* a buf
 int32_t rn_tape_numbers(rn_tape *tape, int64_t count, size_t element);  /* of numbers or bytes */
 int32_t rn_tape_outside(rn_tape *tape, rn_place place, int32_t index, int64_t count);
 int32_t rn_tape_view(rn_tape *tape, int32_t buffer, int64_t channel, int64_t channels);
+/* A view as large as `view`, of all of a new buffer for the same kind of numbers. */
+int32_t rn_tape_view_like(rn_tape *tape, int32_t view);
 /* A view of the whole of a new buffer of `count` floats. */
 int32_t rn_tape_vector(rn_tape *tape, int64_t count);
 /* A view of all of a parameter (-1: -1), or of its gradient. */
