@@ -87,109 +87,93 @@ static int count_halved(const rn_plan *plan)
 
 /* ---- tests ------------------------------------------------------------------------------------------------------- */
 
+static const char *const none[] = { NULL };
+
+/* Makes the plan that is asked for and drops it. Names end with NULL. */
+static void require_plan(const rn_plan_request *request, const char *output, const char *const *halves,
+                         const char *const *floats)
+{
+    rn_plan *const plan = plan_of(request, output);
+
+    require_halved(plan, halves, true);
+    require_halved(plan, floats, false);
+    check_plan(plan, request->backend != NULL ? request->backend : &rn_cpu);
+    rn_plan_destroy(plan);
+}
+
+static void require_no_halves(const rn_plan_request *request)
+{
+    rn_plan *const plan = plan_of(request, NULL);
+
+    assert_int_equal(count_halved(plan), 0);
+    rn_plan_destroy(plan);
+}
+
 static void what_is_trained_through_is_halved_where_operations_take_it(void **state)
 {
-    rn_model *model;
     rn_plan_request request;
-    rn_plan *plan;
 
     (void)state;
     rn_test_need_bfloat16();
-    model = halving_network(context);
-    request = request_of(model);
-    plan = plan_of(&request, NULL);
-    require_halved(plan, halving_halved, true);
-    require_halved(plan, halving_floats, false);
-    assert_false(is_halved(plan, "images"));
-    check_plan(plan, &rn_cpu);
-    rn_plan_destroy(plan);
-    rn_model_destroy(model);
+    request = request_of(halving_network(context));
+    require_plan(&request, NULL, halving_halved, halving_floats);
+    require_plan(&request, NULL, none, (const char *const[]){ "images", NULL });
+    rn_model_destroy(request.model);
 }
+
+/* What is bound to "block", and what is not. */
+static const char *const summed[] = { "block", "block.conv2", "block.short", "pool", "sum", NULL };
+static const char *const others[] = { "stem.conv", "stem", "block.conv1", "even.conv", "even", NULL };
 
 /* Whoever asked for a map, or gave it, reads floats; and a sum is like what it is made of. */
 static void what_is_looked_at_from_outside_is_of_floats(void **state)
 {
-    static const char *const summed[] = { "block", "block.conv2", "block.short", "pool", "sum", NULL };
-    static const char *const others[] = { "stem.conv", "stem", "block.conv1", "even.conv", "even", NULL };
-    rn_model *model;
     rn_plan_request request;
-    rn_plan *plan;
 
     (void)state;
     rn_test_need_bfloat16();
-    model = halving_network(context);
-    request = request_of(model);
-    plan = plan_of(&request, "block");
-    require_halved(plan, summed, false);
-    require_halved(plan, others, true);
-    check_plan(plan, &rn_cpu);
-    rn_plan_destroy(plan);
+    request = request_of(halving_network(context));
+    require_plan(&request, "block", others, summed);
     request.input_gradient = true;
-    plan = plan_of(&request, NULL);
-    assert_false(gradient_is_halved(plan, "images"));
-    require_halved(plan, halving_halved, true);
-    check_plan(plan, &rn_cpu);
-    rn_plan_destroy(plan);
-    request.input = rn_model_find_value(model, "stem");
-    plan = plan_of(&request, NULL);
-    assert_false(is_halved(plan, "stem"));
-    assert_false(gradient_is_halved(plan, "stem"));
-    require_halved(plan, halving_halved + BEHIND_STEM, true);
-    check_plan(plan, &rn_cpu);
-    rn_plan_destroy(plan);
-    rn_model_destroy(model);
+    require_plan(&request, NULL, halving_halved, (const char *const[]){ "images", NULL });
+    request.input = rn_model_find_value(request.model, "stem");
+    require_plan(&request, NULL, halving_halved + BEHIND_STEM, (const char *const[]){ "stem", NULL });
+    rn_model_destroy(request.model);
 }
 
 static void nothing_is_halved_that_is_not_kept_for_backward(void **state)
 {
-    rn_model *model;
+    const char *frozen[BEHIND_BLOCK + 1] = { NULL };
     rn_plan_request request;
-    rn_plan *plan;
 
     (void)state;
     rn_test_need_bfloat16();
-    model = halving_network(context);
-    request = request_of(model);
+    request = request_of(halving_network(context));
     request.training = false;
-    plan = plan_of(&request, NULL);
-    assert_int_equal(count_halved(plan), 0);
-    rn_plan_destroy(plan);
+    require_no_halves(&request);
     request.training = true;
     request.wants_pairs = false;
-    plan = plan_of(&request, NULL);
-    assert_int_equal(count_halved(plan), 0);
-    rn_plan_destroy(plan);
+    require_no_halves(&request);
     request.wants_pairs = true;
-    require_ok(context, rn_model_freeze(model, "stem.*"));
-    require_ok(context, rn_model_freeze(model, "block.*"));
-    plan = plan_of(&request, NULL);
-    for (int i = 0; i < BEHIND_BLOCK; i++)
-        assert_false(is_halved(plan, halving_halved[i]));
-    require_halved(plan, halving_halved + BEHIND_SUM, true);
-    check_plan(plan, &rn_cpu);
-    rn_plan_destroy(plan);
-    require_ok(context, rn_model_freeze_backbone(model));
-    plan = plan_of(&request, NULL);
-    assert_int_equal(count_halved(plan), 0);
-    rn_plan_destroy(plan);
-    rn_model_destroy(model);
+    require_ok(context, rn_model_freeze(request.model, "stem.*"));
+    require_ok(context, rn_model_freeze(request.model, "block.*"));
+    memcpy(frozen, halving_halved, BEHIND_BLOCK * sizeof *frozen);
+    require_plan(&request, NULL, halving_halved + BEHIND_SUM, frozen);
+    require_ok(context, rn_model_freeze_backbone(request.model));
+    require_no_halves(&request);
+    rn_model_destroy(request.model);
 }
 
 static void without_products_of_bfloat16_nothing_is_halved(void **state)
 {
     rn_context *const emulated = context;
-    rn_model *model;
     rn_plan_request request;
-    rn_plan *plan;
 
     (void)state;
     context = rn_test_context(1, RN_ISA_BASELINE);
-    model = halving_network(context);
-    request = request_of(model);
-    plan = plan_of(&request, NULL);
-    assert_int_equal(count_halved(plan), 0);
-    rn_plan_destroy(plan);
-    rn_model_destroy(model);
+    request = request_of(halving_network(context));
+    require_no_halves(&request);
+    rn_model_destroy(request.model);
     rn_context_destroy(context);
     context = emulated;
 }
@@ -209,27 +193,16 @@ static void a_backend_gets_halves_only_where_it_says_so(void **state)
         { NULL, NULL, NULL, NULL },
     };
     static const rn_backend own_pools = { "own pools", rows, &rn_cpu };
-    static const char *const pooled[] = { "block", "block.conv2", "block.short", "pool", "sum", NULL };
-    static const char *const others[] = { "stem.conv", "stem", "block.conv1", "even.conv", "even", NULL };
-    rn_model *model;
     rn_plan_request request;
-    rn_plan *plan;
 
     (void)state;
     rn_test_need_bfloat16();
-    model = halving_network(context);
-    request = request_of(model);
+    request = request_of(halving_network(context));
     request.backend = &plain_backend;
-    plan = plan_of(&request, NULL);
-    assert_int_equal(count_halved(plan), 0);
-    rn_plan_destroy(plan);
+    require_no_halves(&request);
     request.backend = &own_pools;
-    plan = plan_of(&request, NULL);
-    require_halved(plan, pooled, false);
-    require_halved(plan, others, true);
-    check_plan(plan, &own_pools);
-    rn_plan_destroy(plan);
-    rn_model_destroy(model);
+    require_plan(&request, NULL, others, summed);
+    rn_model_destroy(request.model);
 }
 
 /* What is made again in backward is what it was, and so is what it is made of: with any number of them. */
@@ -267,14 +240,12 @@ static void recomputation_changes_no_map(void **state)
 
 static void a_plan_is_smaller_with_halves(void **state)
 {
-    rn_model *model;
     rn_plan_request request;
     rn_plan *halves, *floats;
 
     (void)state;
     rn_test_need_bfloat16();
-    model = halving_network(context);
-    request = request_of(model);
+    request = request_of(halving_network(context));
     request.batch = 16;
     halves = plan_of(&request, NULL);
     request.wants_pairs = false;
@@ -282,25 +253,20 @@ static void a_plan_is_smaller_with_halves(void **state)
     assert_true((double)rn_plan_bytes(halves) < 0.75 * (double)rn_plan_bytes(floats));
     rn_plan_destroy(halves);
     rn_plan_destroy(floats);
-    rn_model_destroy(model);
+    rn_model_destroy(request.model);
 }
 
 static void parts_of_odd_channels_are_of_floats(void **state)
 {
-    rn_model *model;
+    static const char *const even[] = { "stem", "behind.conv", "behind", NULL };
+    static const char *const odd[] = { "left", "right", "both", NULL };
     rn_plan_request request;
-    rn_plan *plan;
 
     (void)state;
     rn_test_need_bfloat16();
-    model = odd_parts_network(context);
-    request = request_of(model);
-    plan = plan_of(&request, NULL);
-    require_halved(plan, (const char *const[]){ "left", "right", "both", NULL }, false);
-    require_halved(plan, (const char *const[]){ "stem", "behind.conv", "behind", NULL }, true);
-    check_plan(plan, &rn_cpu);
-    rn_plan_destroy(plan);
-    rn_model_destroy(model);
+    request = request_of(odd_parts_network(context));
+    require_plan(&request, NULL, even, odd);
+    rn_model_destroy(request.model);
 }
 
 /* ---- training ---------------------------------------------------------------------------------------------------- */
